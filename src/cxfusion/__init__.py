@@ -1,0 +1,79 @@
+"""cxfusion: which operational levers actually move customer perception.
+
+Public names are loaded on first use, so that ``import cxfusion`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cxfusion.engine.session import Session as Session
+    from cxfusion.errors import CxfusionError as CxfusionError
+    from cxfusion.evidence.catalogue import DEFAULT_LEVERS as DEFAULT_LEVERS
+    from cxfusion.evidence.catalogue import Lever as Lever
+    from cxfusion.evidence.fit import LeverEvidence as LeverEvidence
+    from cxfusion.evidence.fit import fit_levers as fit_levers
+    from cxfusion.evidence.spec import LeverSpec as LeverSpec
+    from cxfusion.operations.diagnose import Diagnosis as Diagnosis
+    from cxfusion.operations.diagnose import diagnose as diagnose
+    from cxfusion.pairing.pair import pair as pair
+    from cxfusion.pairing.plan import PairingPlan as PairingPlan
+    from cxfusion.pairing.result import Pairing as Pairing
+    from cxfusion.perception.measure import Measurement as Measurement
+    from cxfusion.perception.measure import measure as measure
+    from cxfusion.simulation.centre import Centre as Centre
+    from cxfusion.simulation.simulate import SimulatedCentre as SimulatedCentre
+    from cxfusion.simulation.simulate import simulate as simulate
+    from cxfusion.study import Study as Study
+    from cxfusion.study import fuse as fuse
+    from cxfusion.tables.mapping import load_map as load_map
+    from cxfusion.tables.read import read_contacts as read_contacts
+    from cxfusion.tables.read import read_surveys as read_surveys
+    from cxfusion.tables.relation import Contacts as Contacts
+    from cxfusion.tables.relation import Surveys as Surveys
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Centre": "simulation.centre",
+    "Contacts": "tables.relation",
+    "CxfusionError": "errors",
+    "DEFAULT_LEVERS": "evidence.catalogue",
+    "Diagnosis": "operations.diagnose",
+    "Lever": "evidence.catalogue",
+    "LeverEvidence": "evidence.fit",
+    "LeverSpec": "evidence.spec",
+    "Measurement": "perception.measure",
+    "Pairing": "pairing.result",
+    "PairingPlan": "pairing.plan",
+    "Session": "engine.session",
+    "SimulatedCentre": "simulation.simulate",
+    "Study": "study",
+    "Surveys": "tables.relation",
+    "diagnose": "operations.diagnose",
+    "fit_levers": "evidence.fit",
+    "fuse": "study",
+    "load_map": "tables.mapping",
+    "measure": "perception.measure",
+    "pair": "pairing.pair",
+    "read_contacts": "tables.read",
+    "read_surveys": "tables.read",
+    "simulate": "simulation.simulate",
+}
+
+__all__ = ["__version__", *_PLACES]  # noqa: PLE0604 (names only, checked by a test)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        from cxfusion.errors import nearest_names
+
+        near = ", ".join(nearest_names(name, _PLACES)) or ", ".join(sorted(_PLACES))
+        raise AttributeError(f"cxfusion has no {name!r}; nearest: {near}")
+    return getattr(import_module(f"cxfusion.{_PLACES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,169 @@
+"""Every error cxfusion raises on purpose, as one tree.
+
+::
+
+    CxfusionError
+    ├── UsageError (ValueError)              the call or the configuration is wrong          exit code 2
+    │   ├── ConfigError                      a map, STUDY.toml or spec that cannot be used
+    │   ├── UnknownNameError (LookupError)   a name that does not exist, with the nearest that do
+    │   ├── SessionMismatchError             relations of two sessions were mixed
+    │   ├── BadControlError                  a lever would be adjusted for what it sets off
+    │   └── OutputDirectoryError (OSError)   the output directory cannot be written, or is not ours
+    ├── InputError (ValueError)              the data cannot be used                         exit code 3
+    │   ├── UnreadableFileError (OSError)    missing, not a table, or broken on a named line
+    │   ├── EmptyTableError                  no rows at all
+    │   ├── MissingColumnError (LookupError) a required column was not found
+    │   └── NoScoreError                     there is no score to analyse
+    ├── NothingToEstimateError               read well, but no answer is possible            exit code 4
+    │   ├── NothingPairedError               no response could be paired with a contact
+    │   └── TooFewResponsesError             fewer responses than any model needs
+    ├── EstimationError (ArithmeticError)    a model has no finite optimum                   exit code 4
+    │   ├── SeparationError                  a term predicts the outcome perfectly
+    │   └── ConvergenceError                 the optimum was not reached
+    └── BooksError (RuntimeError)            rows in ≠ rows used + rows set aside: our fault exit code 1
+
+A message says what happened, what was expected, and what to do. Problems of one input are collected
+and raised once: ``error.problems`` lists them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "BadControlError",
+    "BooksError",
+    "ConfigError",
+    "ConvergenceError",
+    "CxfusionError",
+    "EmptyTableError",
+    "EstimationError",
+    "InputError",
+    "MissingColumnError",
+    "NoScoreError",
+    "NothingPairedError",
+    "NothingToEstimateError",
+    "OutputDirectoryError",
+    "SeparationError",
+    "SessionMismatchError",
+    "TooFewResponsesError",
+    "UnknownNameError",
+    "UnreadableFileError",
+    "UsageError",
+    "nearest_names",
+]
+
+
+class CxfusionError(Exception):
+    """Root of the tree; catch it to catch everything cxfusion raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What happened, what was expected, what to do.
+    problems : sequence of str, optional
+        Each single problem, where one raise reports several.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        self.message = message
+        self.problems = tuple(problems)
+        super().__init__(message, self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  - {problem}" for problem in self.problems)])
+
+
+class UsageError(CxfusionError, ValueError):
+    """The call or the configuration is wrong; the data were not looked at."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A map, a STUDY.toml or a spec that cannot be used."""
+
+
+class UnknownNameError(UsageError, LookupError):
+    """A name that does not exist; the message lists the nearest ones that do."""
+
+
+class SessionMismatchError(UsageError):
+    """Relations of two sessions were given to one call."""
+
+
+class BadControlError(UsageError):
+    """A lever would be adjusted for something it sets off itself."""
+
+
+class OutputDirectoryError(UsageError, OSError):
+    """The output directory cannot be written, or holds something that is not ours."""
+
+
+class InputError(CxfusionError, ValueError):
+    """The data cannot be used."""
+
+    exit_code = 3
+
+
+class UnreadableFileError(InputError, OSError):
+    """A file is missing, is not a table, or is broken on a named line."""
+
+
+class EmptyTableError(InputError):
+    """A source has no rows at all."""
+
+
+class MissingColumnError(InputError, LookupError):
+    """A required column was not found."""
+
+
+class NoScoreError(InputError):
+    """There is no score to analyse."""
+
+
+class NothingToEstimateError(CxfusionError):
+    """The data were read well, but no answer is possible."""
+
+    exit_code = 4
+
+
+class NothingPairedError(NothingToEstimateError):
+    """No response could be paired with a contact."""
+
+
+class TooFewResponsesError(NothingToEstimateError):
+    """Fewer responses than any model needs."""
+
+
+class EstimationError(CxfusionError, ArithmeticError):
+    """A model has no finite optimum on these data."""
+
+    exit_code = 4
+
+
+class SeparationError(EstimationError):
+    """A term predicts the outcome perfectly, so its effect has no finite estimate."""
+
+
+class ConvergenceError(EstimationError):
+    """The optimum was not reached within the allowed number of steps."""
+
+
+class BooksError(CxfusionError, RuntimeError):
+    """Rows in do not equal rows used plus rows set aside: a fault of cxfusion, never of the data."""
+
+
+def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
+    """Names that look most like a name, best first; letter case is ignored.
+
+    Examples
+    --------
+    >>> nearest_names("Wait_secs", ["wait_seconds", "talk_seconds", "queue"])
+    ['wait_seconds', 'talk_seconds']
+    """
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=limit)]

@@ -1,0 +1,180 @@
+"""Least-squares projection of columns on many groups at once (agents, hours, days) and controls.
+
+A column and its projection, both in a linear model, give the fixed-effects estimate exactly, for any number of
+groupings. Separate group means do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator, cg
+
+from cxfusion.errors import ConvergenceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.rows import Indicators
+    from cxfusion.fold import Sweep
+
+__all__ = ["AbsorbRows", "Projection", "project_on_groups"]
+
+TOLERANCE = 1e-13
+ACCEPTED = 1e-9  # relative residual that rounding may leave where groups are nearly disconnected
+MAX_ROUNDS = 10_000
+
+
+@dataclass(frozen=True)
+class AbsorbRows:
+    """One batch of a projection.
+
+    Attributes
+    ----------
+    targets : array, shape (n, m)
+        Columns to project.
+    groups : Indicators
+    dense : array, shape (n, d)
+        Further columns to project on; may have no column.
+    weight : array, shape (n,)
+    """
+
+    targets: NDArray[np.float64]
+    groups: Indicators
+    dense: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    def regressors(self) -> sparse.csr_array:
+        """Group indicators, the dense columns and the constant, sparse, shape (n, width + d + 1)."""
+        constant = np.ones((len(self.weight), 1))
+        dense = sparse.csr_array(np.hstack([self.dense, constant]))
+        return sparse.csr_array(sparse.hstack([self.groups.matrix, dense], format="csr"))
+
+
+AbsorbMaker: TypeAlias = "Callable[[pa.RecordBatch], AbsorbRows]"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Weighted least-squares projection of m columns.
+
+    Attributes
+    ----------
+    coefficients : array, shape (width + d + 1, m)
+        Of the group columns, the dense columns and the constant.
+    residual_share : array, shape (m,)
+        Share of each column's variance that is left within the groups: 0 where the groups determine the column.
+    """
+
+    coefficients: NDArray[np.float64]
+    residual_share: NDArray[np.float64]
+
+    def predict(self, groups: Indicators, dense: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Projected columns of some rows, shape (n, m)."""
+        width = groups.width
+        by_group, by_column, constant = np.split(self.coefficients, [width, width + dense.shape[1]])
+        return groups.matrix @ by_group + dense @ by_column + constant
+
+
+def project_on_groups(sweep: Sweep, make_rows: AbsorbMaker) -> Projection:
+    """Project columns on all groups, dense columns and a constant, jointly.
+
+    One fold gathers the sparse cross-products of the indicators; conjugate gradients then solve the normal
+    equations without touching the rows again. The equations are singular but consistent, so the projection is
+    unique even though the coefficients are not.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    make_rows : callable
+        Record batch to :class:`AbsorbRows`. Targets should be centred roughly, for the digits' sake.
+
+    Raises
+    ------
+    ConvergenceError
+        Conjugate gradients did not settle.
+
+    References
+    ----------
+    Mundlak (1978), Econometrica 46, 69–85; Wooldridge (2021), "Two-way fixed effects, the two-way Mundlak
+    regression, and difference-in-differences estimators", for projections instead of means.
+    """
+    sums = sweep(_CrossProductFold(make_rows))
+    n_unknowns, n_targets = sums.with_targets.shape
+    diagonal = sums.regressors.diagonal()
+    inverse_diagonal = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
+    preconditioner = LinearOperator((n_unknowns, n_unknowns), matvec=lambda v: inverse_diagonal * v)
+    coefficients = np.zeros((n_unknowns, n_targets))
+    for j in range(n_targets):
+        coefficients[:, j] = _solve(sums.regressors, sums.with_targets[:, j], preconditioner)
+    explained = (coefficients * sums.with_targets).sum(axis=0)
+    mean = sums.with_targets[-1] / sums.weight
+    total = sums.squares - sums.weight * mean**2
+    left = np.divide(sums.squares - explained, total, out=np.zeros_like(total), where=total > 0)
+    return Projection(coefficients, np.clip(left, 0.0, 1.0))
+
+
+def _solve(
+    matrix: sparse.csr_array, right: NDArray[np.float64], preconditioner: LinearOperator
+) -> NDArray[np.float64]:
+    size = np.linalg.norm(right)
+    if size == 0:
+        return np.zeros_like(right)
+    solution, _ = cg(matrix, right, rtol=TOLERANCE, atol=0.0, maxiter=MAX_ROUNDS, M=preconditioner)
+    if np.linalg.norm(matrix @ solution - right) > ACCEPTED * size:
+        raise ConvergenceError(
+            f"The projection on agents, hours and days did not settle in {MAX_ROUNDS:,} rounds. Expected groups that"
+            " overlap; absorb fewer groupings, or coarser ones."
+        )
+    return np.asarray(solution)
+
+
+@dataclass
+class _CrossProducts:
+    regressors: sparse.csr_array
+    with_targets: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    weight: float
+
+
+class _CrossProductFold:
+    """Fold: weighted cross-products of the regressors with themselves and with the targets."""
+
+    def __init__(self, make_rows: AbsorbMaker) -> None:
+        self._make_rows = make_rows
+
+    def zero(self) -> _CrossProducts | None:
+        return None
+
+    def step(self, state: _CrossProducts | None, batch: pa.RecordBatch) -> _CrossProducts | None:
+        rows = self._make_rows(batch)
+        regressors = rows.regressors()
+        weighted = rows.targets * rows.weight[:, None]
+        scaled = sparse.csr_array(sparse.diags_array(rows.weight) @ regressors)
+        part = _CrossProducts(
+            regressors=sparse.csr_array(regressors.T @ scaled),
+            with_targets=regressors.T @ weighted,
+            squares=(rows.targets * weighted).sum(axis=0),
+            weight=float(rows.weight.sum()),
+        )
+        return self.merge(state, part)
+
+    def merge(self, left: _CrossProducts | None, right: _CrossProducts | None) -> _CrossProducts | None:
+        if left is None or right is None:
+            return left or right
+        return _CrossProducts(
+            left.regressors + right.regressors,
+            left.with_targets + right.with_targets,
+            left.squares + right.squares,
+            left.weight + right.weight,
+        )
+
+    def finish(self, state: _CrossProducts | None) -> _CrossProducts:
+        if state is None:
+            raise ValueError("there are no rows to project")
+        return state

@@ -1,0 +1,322 @@
+"""Cumulative (proportional-odds) logit by Newton steps, each step one fold over the rows.
+
+P(Y ≤ k) = expit(cut_k − x·b), so a positive coefficient moves answers to higher categories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit
+
+from cxfusion.errors import ConvergenceError, SeparationError
+from cxfusion.estimators.rows import RowMaker, Rows
+from cxfusion.estimators.solving import Inverse, invert_information
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.fold import Sweep
+
+__all__ = ["CumulativeLogitFit", "fit_cumulative_logit", "row_derivatives"]
+
+CONVERGED_AT = 1e-9  # Newton decrement: about twice the distance of the log-likelihood from its maximum
+MAX_STEPS = 50
+MAX_HALVINGS = 20
+SEPARATED_BELOW = 1e-5  # share of a parameter's first information that is left once it runs away
+
+
+@dataclass(frozen=True)
+class CumulativeLogitFit:
+    """Maximum of the weighted log-likelihood.
+
+    Attributes
+    ----------
+    cuts : array, shape (categories − 1,)
+        Increasing.
+    coefficients : array, shape (width,)
+        Of the design's columns, dense ones first. Those not identified hold one of many equivalent values.
+    inverse : Inverse
+        Of the information, for ``(cuts, coefficients)`` together.
+    log_likelihood : float
+    n : int
+        Rows used.
+    is_separated : bool array, shape (width,)
+        Group columns whose answers are all alike at one end; they have no finite coefficient and say nothing
+        about the others.
+    n_steps : int
+        Newton steps taken.
+    """
+
+    cuts: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    inverse: Inverse
+    log_likelihood: float
+    n: int
+    is_separated: NDArray[np.bool_]
+    n_steps: int
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """``(cuts, coefficients)``, shape (categories − 1 + width,)."""
+        return np.concatenate([self.cuts, self.coefficients])
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Model-based covariance of ``parameters``: right where rows are independent and the model holds."""
+        return self.inverse.matrix
+
+    @property
+    def is_identified(self) -> NDArray[np.bool_]:
+        """Of the coefficients: whether the data determine it, shape (width,)."""
+        return self.inverse.is_identified[len(self.cuts) :]
+
+
+def fit_cumulative_logit(sweep: Sweep, make_rows: RowMaker, n_categories: int) -> CumulativeLogitFit:
+    """Fit a cumulative logit.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Runs a fold over the rows; called about seven times.
+    make_rows : RowMaker
+    n_categories : int
+        Outcomes are 0 … n_categories − 1, each seen at least once.
+
+    Raises
+    ------
+    SeparationError
+        A dense column predicts the outcome perfectly.
+    ConvergenceError
+        The optimum was not reached.
+
+    References
+    ----------
+    McCullagh (1980), JRSS B 42, 109–142.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from functools import partial
+    >>> from cxfusion.estimators.rows import Indicators, Rows
+    >>> from cxfusion.fold import fold_batches
+    >>> batch = pa.RecordBatch.from_pydict({"x": [0.0, 0.0, 0.0, 1.0, 1.0, 1.0], "y": [0, 0, 1, 0, 1, 1]})
+    >>> def rows(batch):
+    ...     n = len(batch)
+    ...     none = Indicators(np.empty((n, 0), dtype=np.int64), ())
+    ...     return Rows(batch["x"].to_numpy()[:, None], none, batch["y"].to_numpy(), np.ones(n), np.arange(n))
+    >>> fit = fit_cumulative_logit(lambda fold: fold_batches(fold, [batch]), rows, n_categories=2)
+    >>> fit.coefficients.round(4).tolist()  # log odds ratio of (2:1) to (1:2)
+    [1.3863]
+    """
+    totals = sweep(_CategoryTotals(make_rows, n_categories))
+    if (totals.weight <= 0).any():
+        raise ValueError("every category from 0 to n_categories - 1 must be seen with a positive weight")
+    below = np.cumsum(totals.weight)[:-1] / totals.weight.sum()
+    parameters = np.concatenate([np.log(below / (1 - below)), np.zeros(totals.width)])
+    surface = sweep(_LikelihoodFold(make_rows, parameters, n_categories))
+    first_information = np.diag(surface.information)
+    for n_steps in range(1, MAX_STEPS + 1):
+        inverse = invert_information(surface.information)
+        direction = inverse.root @ (inverse.root.T @ surface.gradient)
+        if surface.gradient @ direction < CONVERGED_AT:
+            break
+        parameters, surface = _step(sweep, make_rows, parameters, direction, surface, n_categories)
+    else:
+        raise ConvergenceError(
+            f"The cumulative logit did not settle within {MAX_STEPS} Newton steps. Expected a log-likelihood with a"
+            " maximum; look for a lever or control that predicts the answers perfectly, or for very large values."
+        )
+    parameters = parameters + direction  # the decrement is already negligible: no need to look again
+    is_separated = _separated(surface.information, first_information, inverse)[n_categories - 1 :]
+    _refuse_separated(is_separated, totals.n_dense)
+    return CumulativeLogitFit(
+        cuts=parameters[: n_categories - 1],
+        coefficients=parameters[n_categories - 1 :],
+        inverse=inverse,
+        log_likelihood=surface.log_likelihood,
+        n=totals.n,
+        is_separated=is_separated,
+        n_steps=n_steps,
+    )
+
+
+@dataclass
+class RowDerivatives:
+    """Likelihood of each row at given parameters, and what Newton's method needs of it. All shapes (n,).
+
+    ``upper`` and ``lower`` are P(Y ≤ y) and P(Y < y); ``d_upper`` and ``d_lower`` the logistic densities there.
+    """
+
+    probability: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    d_upper: NDArray[np.float64]
+    d_lower: NDArray[np.float64]
+
+
+def row_derivatives(
+    cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome: NDArray[np.int64]
+) -> RowDerivatives:
+    """Likelihood of each row and its parts.
+
+    Parameters
+    ----------
+    cuts : array, shape (categories − 1,)
+    eta : array, shape (n,)
+        Linear predictor.
+    outcome : int array, shape (n,)
+    """
+    above = np.append(cuts, np.inf)[outcome] - eta
+    below = np.append(-np.inf, cuts)[outcome] - eta
+    upper, lower = expit(above), expit(below)
+    # F(a) − F(b) = F(a)·F(−b)·(1 − e^(b−a)) keeps its digits where both are near 0 or near 1
+    probability = upper * expit(-below) * -np.expm1(below - above)
+    return RowDerivatives(probability, upper, lower, upper * (1 - upper), lower * (1 - lower))
+
+
+@dataclass
+class _Totals:
+    weight: NDArray[np.float64]
+    n: int
+    width: int
+    n_dense: int
+
+
+class _CategoryTotals:
+    """Fold: weight of each category, and the shape of the design."""
+
+    def __init__(self, make_rows: RowMaker, n_categories: int) -> None:
+        self._make_rows = make_rows
+        self._n_categories = n_categories
+
+    def zero(self) -> _Totals:
+        return _Totals(np.zeros(self._n_categories), 0, 0, 0)
+
+    def step(self, state: _Totals, batch: pa.RecordBatch) -> _Totals:
+        rows = self._make_rows(batch)
+        weight = np.bincount(rows.outcome, rows.weight, self._n_categories)
+        return self.merge(state, _Totals(weight, len(rows.outcome), rows.width, rows.dense.shape[1]))
+
+    def merge(self, left: _Totals, right: _Totals) -> _Totals:
+        return _Totals(
+            left.weight + right.weight,
+            left.n + right.n,
+            max(left.width, right.width),
+            max(left.n_dense, right.n_dense),
+        )
+
+    def finish(self, state: _Totals) -> _Totals:
+        return state
+
+
+@dataclass
+class _Surface:
+    log_likelihood: float
+    gradient: NDArray[np.float64]
+    information: NDArray[np.float64]
+
+
+class _LikelihoodFold:
+    """Fold: log-likelihood, gradient and observed information at given parameters."""
+
+    def __init__(self, make_rows: RowMaker, parameters: NDArray[np.float64], n_categories: int) -> None:
+        self._make_rows = make_rows
+        self._parameters = parameters
+        self._n_cuts = n_categories - 1
+
+    def zero(self) -> _Surface:
+        q = len(self._parameters)
+        return _Surface(0.0, np.zeros(q), np.zeros((q, q)))
+
+    def step(self, state: _Surface, batch: pa.RecordBatch) -> _Surface:
+        rows = self._make_rows(batch)
+        cuts, coefficients = np.split(self._parameters, [self._n_cuts])
+        at = row_derivatives(cuts, rows.times(coefficients), rows.outcome)
+        # a trial point too far out gives a row probability 0; its likelihood of −inf then refuses the point
+        with np.errstate(divide="ignore", invalid="ignore"):
+            surface = _Surface(
+                float(rows.weight @ np.log(at.probability)),
+                _gradient(rows, at, self._n_cuts),
+                information_of(rows, at, self._n_cuts),
+            )
+        return self.merge(state, surface)
+
+    def merge(self, left: _Surface, right: _Surface) -> _Surface:
+        left.gradient += right.gradient
+        left.information += right.information
+        return _Surface(left.log_likelihood + right.log_likelihood, left.gradient, left.information)
+
+    def finish(self, state: _Surface) -> _Surface:
+        return state
+
+
+def _gradient(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
+    y, w = rows.outcome, rows.weight
+    at_upper = np.bincount(y, w * at.d_upper / at.probability, n_cuts + 1)[:-1]
+    at_lower = np.bincount(y, w * at.d_lower / at.probability, n_cuts + 1)[1:]
+    return np.concatenate([at_upper - at_lower, rows.transposed_times(w * (at.upper + at.lower - 1))])
+
+
+def information_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
+    """Observed information of some rows for (cuts, coefficients), shape (n_cuts + width, n_cuts + width)."""
+    y, w = rows.outcome, rows.weight
+    information = np.zeros((n_cuts + rows.width, n_cuts + rows.width))
+    information[n_cuts:, n_cuts:] = rows.cross_product(w * (at.d_upper + at.d_lower))
+    by_category = np.zeros((len(y), n_cuts + 2))  # column y + 1 is the cut above the answer, y the one below
+    position = np.arange(len(y))
+    by_category[position, y + 1] = -w * at.d_upper
+    by_category[position, y] = -w * at.d_lower
+    information[n_cuts:, :n_cuts] = rows.transposed_times(by_category[:, 1:-1])
+    information[:n_cuts, n_cuts:] = information[n_cuts:, :n_cuts].T
+    up, low = at.d_upper / at.probability, at.d_lower / at.probability
+    own = np.bincount(y, w * (up**2 - up * (1 - 2 * at.upper)), n_cuts + 1)[:-1]
+    own += np.bincount(y, w * (low**2 + low * (1 - 2 * at.lower)), n_cuts + 1)[1:]
+    between = np.bincount(y, -w * up * low, n_cuts + 1)[1:-1]
+    cut = np.arange(n_cuts)
+    information[cut, cut] = own
+    information[cut[1:], cut[:-1]] = information[cut[:-1], cut[1:]] = between
+    return information
+
+
+def _step(
+    sweep: Sweep,
+    make_rows: RowMaker,
+    parameters: NDArray[np.float64],
+    direction: NDArray[np.float64],
+    surface: _Surface,
+    n_categories: int,
+) -> tuple[NDArray[np.float64], _Surface]:
+    """One Newton step, halved until the likelihood does not fall."""
+    allowance = 1e-10 * abs(surface.log_likelihood)  # rounding of a long sum
+    for halving in range(MAX_HALVINGS):
+        trial = parameters + direction * 0.5**halving
+        if (np.diff(trial[: n_categories - 1]) <= 0).any():
+            continue
+        there = sweep(_LikelihoodFold(make_rows, trial, n_categories))
+        if there.log_likelihood >= surface.log_likelihood - allowance:
+            return trial, there
+    raise ConvergenceError(
+        "The cumulative logit found no better point along its Newton direction. Expected a smooth likelihood; look"
+        " for infinite or extremely large values among the levers."
+    )
+
+
+def _separated(
+    information: NDArray[np.float64], first_information: NDArray[np.float64], inverse: Inverse
+) -> NDArray[np.bool_]:
+    left = np.diag(information) < SEPARATED_BELOW * first_information
+    return left & inverse.is_identified
+
+
+def _refuse_separated(is_separated: NDArray[np.bool_], n_dense: int) -> None:
+    columns = np.flatnonzero(is_separated[:n_dense])
+    if len(columns):
+        raise SeparationError(
+            "A column predicts the answers perfectly, so its effect has no finite estimate. Expected answers of"
+            " several kinds at every level of every lever; leave the lever out or collect more answers.",
+            [f"dense column {column}" for column in columns],
+        )

@@ -1,0 +1,1 @@
+"""Which levers actually move perception: catalogue, sample, rungs, verdict."""

@@ -1,0 +1,112 @@
+"""The lever catalogue: what each lever is, when it happens, and the step asked about (METHODS §4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, get_args
+
+from cxfusion.errors import ConfigError
+
+__all__ = ["DEFAULT_LEVERS", "MOMENTS", "Lever", "Moment", "Role", "Shape", "lever_from"]
+
+Role: TypeAlias = Literal["lever", "influenceable", "given", "placebo"]
+Moment: TypeAlias = Literal["before", "during", "after"]
+Shape: TypeAlias = Literal["spline", "log1p", "linear", "count"]
+
+MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
+"""In the order in which they happen."""
+
+
+@dataclass(frozen=True)
+class Lever:
+    """Something about a contact that may move the customer's perception.
+
+    Parameters
+    ----------
+    name : str
+        Column of the contact log.
+    moment : {"before", "during", "after"}
+        When it happens, seen from the contact. A lever is adjusted for what comes before it and beside it, never for
+        what comes after, because that may be its own doing.
+    step : float
+        The change asked about, in the column's unit; negative takes away. |step| is capped at the column's mean.
+    role : {"lever", "influenceable", "given", "placebo"}
+        A *given* cannot be changed and serves as a control; a *placebo* cannot have caused the answer: it has rungs
+        and gets no verdict.
+    shape : {"spline", "log1p", "linear", "count"}
+        How the score may depend on it. Counts and 0/1 columns are ``"count"``.
+    smallest_effect : float, optional
+        Smallest effect of the step that matters, in points of the outcome; else the outcome's own.
+    label : str, optional
+        For people; else made from the name.
+
+    Raises
+    ------
+    ConfigError
+        A word that is not one of those above, or a step of zero.
+    """
+
+    name: str
+    moment: Moment
+    step: float
+    role: Role = "lever"
+    shape: Shape = "spline"
+    smallest_effect: float | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{field} is {value!r}; expected one of {', '.join(get_args(kind))}"
+            for field, value, kind in (
+                ("moment", self.moment, Moment), ("role", self.role, Role), ("shape", self.shape, Shape)
+            )
+            if value not in get_args(kind)
+        ]  # fmt: skip
+        if self.step == 0:
+            problems.append("step is 0; expected the change to ask about, such as -30 for 30 seconds less")
+        if self.smallest_effect is not None and self.smallest_effect <= 0:
+            problems.append("smallest_effect must be positive: the size below which an effect does not matter")
+        if problems:
+            raise ConfigError(f"The lever {self.name!r} cannot be used.", problems)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the column, from its name."""
+        if self.name.endswith("_seconds"):
+            return "seconds"
+        return "count" if self.name.startswith("n_") else "share" if self.name.startswith("is_") else "units"
+
+
+DEFAULT_LEVERS: Final[tuple[Lever, ...]] = (
+    Lever("wait_seconds", "before", -30),
+    Lever("hold_seconds", "during", -30),
+    Lever("talk_seconds", "during", -60),
+    Lever("n_transfers", "during", -1, shape="count"),
+    Lever("wrap_seconds", "after", -30, role="placebo"),
+)
+"""The levers of any call centre, used where the log has them."""
+
+
+def lever_from(name: str, moment: Moment, step: float | None, **words: object) -> Lever:
+    """A lever as a map describes it; what the map leaves out comes from the catalogue, else from the name.
+
+    Parameters
+    ----------
+    name : str
+    moment : {"before", "during", "after"}
+    step : float, optional
+    **words
+        Further fields of :class:`Lever`; None counts as left out.
+
+    Examples
+    --------
+    >>> lever_from("response_seconds", "before", None).step
+    -30.0
+    >>> lever_from("n_replies", "during", None).shape
+    'count'
+    """
+    given = {key: value for key, value in words.items() if value is not None}
+    is_count = name.startswith(("n_", "is_"))
+    given.setdefault("shape", "count" if is_count else "spline")
+    usual_step = -1.0 if is_count or not name.endswith("_seconds") else -30.0
+    return Lever(name, moment, usual_step if step is None else step, **given)  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""What is asked of the evidence: outcome, levers, controls, groups to compare within, thresholds. Needs no data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cxfusion.errors import BadControlError, ConfigError, UnknownNameError, nearest_names
+from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
+from cxfusion.tables.canonical import SCORE_SCALES
+
+if TYPE_CHECKING:
+    from cxfusion.tables.relation import Contacts, Scale
+
+__all__ = ["OUTCOMES", "LeverSpec", "Outcome", "usable_levers"]
+
+HANDLE_PARTS: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
+HANDLE_NAMES: Final = ("aht_seconds", "handle_seconds", "handle_time_seconds", "handling_seconds")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is to be moved.
+
+    Attributes
+    ----------
+    name : str
+        Score column of the responses.
+    unit : str
+        Of the effects.
+    smallest_effect : float
+        Default δ, on the default scale; stretched with the scale.
+    cuts : tuple of float, optional
+        Scores at which a new category begins; None keeps every score its own category.
+    values : tuple of float, optional
+        What each category counts, with ``cuts``; else its score.
+    """
+
+    name: str
+    unit: str
+    smallest_effect: float
+    cuts: tuple[float, ...] | None = None
+    values: tuple[float, ...] | None = None
+
+    def smallest_effect_on(self, scale: Scale) -> float:
+        """δ on a scale of another length: 0.05 on 1–5 is 0.1125 on 1–10."""
+        if self.values is not None:
+            return self.smallest_effect
+        low, high = SCORE_SCALES[self.name]
+        return self.smallest_effect * (scale.high - scale.low) / (high - low)
+
+
+OUTCOMES: Final = {
+    "csat": Outcome("csat", "CSAT points", 0.05),
+    "nps": Outcome("nps", "NPS points", 1.0, cuts=(7.0, 9.0), values=(-100.0, 0.0, 100.0)),
+    "ces": Outcome("ces", "CES points", 0.075),
+}
+
+
+@dataclass(frozen=True)
+class LeverSpec:
+    """What is asked of the evidence.
+
+    Parameters
+    ----------
+    outcome : {"csat", "nps", "ces"}
+    levers : tuple of Lever
+        By default the catalogue's, as far as the log has them.
+    case_mix : tuple of str
+        Columns that say what kind of case it was; those the log has not are left out and noted.
+    cluster : str
+        Column whose groups may err together.
+    conf_level : float
+    min_responses : int
+        With fewer, nothing is estimated.
+    min_clusters : int
+        With fewer, nothing is testable.
+    min_level_responses : int
+        Rarer levels of a control are pooled.
+    max_missing_share : float
+        A lever missing in more of the pairs is untestable and leaves the other models.
+
+    Raises
+    ------
+    UnknownNameError
+        No such outcome.
+    ConfigError
+        A lever twice, or thresholds out of range.
+    BadControlError
+        A control that comes after a lever, or handle time beside its own parts.
+    """
+
+    outcome: str = "csat"
+    levers: tuple[Lever, ...] = DEFAULT_LEVERS
+    case_mix: tuple[str, ...] = ("reason", "channel", "queue")
+    cluster: str = "agent_id"
+    conf_level: float = 0.95
+    min_responses: int = 50
+    min_clusters: int = 10
+    min_level_responses: int = 30
+    max_missing_share: float = 0.2
+
+    def __post_init__(self) -> None:
+        if self.outcome not in OUTCOMES:
+            raise UnknownNameError(f"There is no outcome {self.outcome!r}. Expected one of: {', '.join(OUTCOMES)}.")
+        names = [lever.name for lever in self.levers]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"These levers are given twice: {', '.join(twice)}. Expected each once.")
+        if not 0 < self.conf_level < 1:
+            raise ConfigError(f"conf_level is {self.conf_level}; expected a share such as 0.95.")
+        _refuse_bad_controls(self.levers, self.case_mix)
+
+
+def _refuse_bad_controls(levers: tuple[Lever, ...], case_mix: tuple[str, ...]) -> None:
+    moments = {lever.name: lever.moment for lever in DEFAULT_LEVERS} | {lever.name: lever.moment for lever in levers}
+    problems = [
+        f"{name} happens {moments[name]} the contact and may be set off by what comes before it"
+        for name in case_mix
+        if moments.get(name) in ("during", "after")
+    ]
+    names = {lever.name for lever in levers if lever.role != "placebo"}
+    wholes, parts = names.intersection(HANDLE_NAMES), names.intersection(HANDLE_PARTS)
+    if wholes and parts:
+        problems.append(
+            f"{', '.join(sorted(wholes))} is the sum of its parts ({', '.join(sorted(parts))}), which are levers too:"
+            " holding the parts, nothing of it is left to change"
+        )
+    if problems:
+        raise BadControlError(
+            "A lever would be adjusted for its own consequences or parts, which hides its effect. Expected controls"
+            " that were settled before the contact, and either handle time or its parts; leave these out.",
+            problems,
+        )
+
+
+def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
+    """The spec's levers that the log has.
+
+    Raises
+    ------
+    UnknownNameError
+        A lever that was asked for by name is not a column of the log, or none of the catalogue's is.
+    """
+    asked = [lever for lever in spec.levers if lever not in DEFAULT_LEVERS]
+    unknown = [lever.name for lever in asked if not contacts.has(lever.name)]
+    if unknown:
+        raise UnknownNameError(
+            f"These levers are no columns of the contact log: {', '.join(unknown)}. Expected canonical names, or"
+            " columns that the map defines.",
+            [f"nearest to {name}: {', '.join(nearest_names(name, contacts.columns)) or '-'}" for name in unknown],
+        )
+    present = tuple(lever for lever in spec.levers if contacts.has(lever.name))
+    if not any(lever.role in ("lever", "influenceable") for lever in present):
+        raise UnknownNameError(
+            "The contact log has none of the levers asked about. Expected at least one of:"
+            f" {', '.join(lever.name for lever in spec.levers)}. Map a column to one of them, or define your own"
+            " lever under [levers] in the map."
+        )
+    return present

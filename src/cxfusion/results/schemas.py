@@ -1,0 +1,73 @@
+"""The columns and types of every file a study writes. An all-null column keeps its type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EVIDENCE", "LEVERS", "OPERATIONS", "PAIRS", "PERCEPTION", "SET_ASIDE", "as_arrow"]
+
+VERSION: Final = "1"
+_TEXT, _NUMBER, _COUNT, _TIME = pa.string(), pa.float64(), pa.int64(), pa.timestamp("us", tz="UTC")
+
+
+def _schema(name: str, **fields: pa.DataType) -> pa.Schema:
+    return pa.schema(
+        list(fields.items()), metadata={"cxfusion.table": name, "cxfusion.schema_version": VERSION}
+    )
+
+
+PAIRS: Final = _schema(
+    "pairs",
+    response_id=_TEXT, contact_id=_TEXT, reason=_TEXT, n_candidates=_COUNT, gap_seconds=_NUMBER,
+    next_gap_seconds=_NUMBER, started_at=_TIME, anchor_at=_TIME, respondent_role=_TEXT,
+    csat=_NUMBER, nps=_NUMBER, ces=_NUMBER,
+)  # fmt: skip
+SET_ASIDE: Final = _schema(
+    "set_aside",
+    source_file=_TEXT, source_row=_COUNT, stage=_TEXT, column=_TEXT, reason=_TEXT, original=_TEXT,
+)  # fmt: skip
+OPERATIONS: Final = _schema(
+    "operations",
+    grouping=_TEXT, group=_TEXT, metric=_TEXT, estimate=_NUMBER, unit=_TEXT, n=_COUNT, status=_TEXT, reason=_TEXT,
+)  # fmt: skip
+PERCEPTION: Final = _schema(
+    "perception",
+    grouping=_TEXT, group=_TEXT, metric=_TEXT, estimate=_NUMBER, std_error=_NUMBER, conf_low=_NUMBER,
+    conf_high=_NUMBER, unit=_TEXT, n=_COUNT, status=_TEXT, reason=_TEXT,
+)  # fmt: skip
+EVIDENCE: Final = _schema(
+    "evidence",
+    outcome=_TEXT, lever=_TEXT, rung=_TEXT, unit=_TEXT, step=_NUMBER, estimate=_NUMBER, std_error=_NUMBER,
+    conf_low=_NUMBER, conf_high=_NUMBER, p_value=_NUMBER, n=_COUNT, n_clusters=_COUNT, status=_TEXT, reason=_TEXT,
+)  # fmt: skip
+LEVERS: Final = _schema(
+    "levers",
+    outcome=_TEXT, lever=_TEXT, outcome_unit=_TEXT, unit=_TEXT, step=_NUMBER, estimate=_NUMBER, std_error=_NUMBER,
+    conf_low=_NUMBER, conf_high=_NUMBER, verdict=_TEXT, grade=_TEXT, because=_TEXT, rung=_TEXT,
+    raw_estimate=_NUMBER, adjusted_estimate=_NUMBER, within_estimate=_NUMBER, corrected_estimate=_NUMBER,
+    design_estimate=_NUMBER, local_estimate=_NUMBER, remove_all=_NUMBER, control=_TEXT, reliability=_NUMBER,
+    robustness=_NUMBER, rank=_COUNT, rank_low=_COUNT, rank_high=_COUNT, n=_COUNT,
+)  # fmt: skip
+
+
+def as_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+    """A frame in the declared columns and types; a column the frame lacks is null throughout.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    schema : pyarrow.Schema
+        One of this module.
+    """
+    columns = [
+        pa.array(frame[field.name], type=field.type, from_pandas=True)
+        if field.name in frame
+        else pa.nulls(len(frame), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,1 @@
+"""What every source becomes: canonical contacts and surveys."""

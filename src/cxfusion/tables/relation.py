@@ -1,0 +1,146 @@
+"""Handles on a session's canonical tables: what is known about them, and a small window onto their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import ibis
+
+from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, SURVEY_COLUMNS, Column, kind_of_name
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+    import pyarrow as pa
+
+    from cxfusion.engine import Session
+
+__all__ = ["Contacts", "Relation", "Scale", "Surveys"]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table of a session. Holds no rows.
+
+    Attributes
+    ----------
+    session : Session
+    rows : ibis.Table
+        Materialised; for those who want to go on in Ibis.
+    """
+
+    session: Session = field(repr=False)
+    rows: ir.Table = field(repr=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.rows.columns)
+
+    def count(self) -> int:
+        """Number of rows."""
+        return int(self.session.collect(self.rows.aggregate(n=self.rows.count()))["n"][0].as_py())
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """The first rows as a pandas frame."""
+        return self.session.collect(self.rows.limit(n)).to_pandas()
+
+    def to_arrow(self) -> pa.Table:
+        """All rows as an Arrow table; the caller's memory must hold them."""
+        return self.session.collect(self.rows)
+
+    def to_pandas(self, limit: int | None = None) -> pd.DataFrame:
+        """Rows as a pandas frame, at most ``limit`` of them."""
+        return self.session.collect(self.rows if limit is None else self.rows.limit(limit)).to_pandas()
+
+    def has(self, *names: str) -> bool:
+        """Whether all these columns were in the source."""
+        return set(names) <= set(self.rows.columns)
+
+    def value(self, name: str) -> ir.Value:
+        """A column, or a typed null where the source has none: absent means unknown, never zero."""
+        if name in self.rows.columns:
+            return self.rows[name]
+        known = {column.name: column for column in self._canonical()}
+        kind = known[name].kind if name in known else kind_of_name(name)
+        return ibis.null(KIND_TYPES[kind])
+
+    def _canonical(self) -> tuple[Column, ...]:
+        return ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.count():,} rows: {', '.join(self.columns)})"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Ends of a score's scale and its direction.
+
+    Attributes
+    ----------
+    low, high : float
+        The ends, as the survey offers them.
+    higher_is_better : bool
+        False where a high number means a worse experience (an effort score that counts effort).
+    """
+
+    low: float
+    high: float
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, repr=False)
+class Contacts(Relation):
+    """The contact log in canonical form: one row per contact, in UTC and seconds.
+
+    Attributes
+    ----------
+    n_read : int
+        Rows of the source.
+    set_aside : ibis.Table
+        ``source_file, source_row, stage, column, reason, original``; ``column`` is null where a whole row was set
+        aside, else the cell of that column was made missing and its row kept.
+    timezone : str
+        The site's own time zone (IANA name): local hours and days are counted in it.
+    columns_from : mapping of str to str
+        Canonical name to where it came from in the source, in words.
+    notes : tuple of str
+        What a reader of the results should know about the reading.
+    """
+
+    n_read: int
+    set_aside: ir.Table = field(repr=False)
+    timezone: str = "UTC"
+    columns_from: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def _canonical(self) -> tuple[Column, ...]:
+        return CONTACT_COLUMNS
+
+
+@dataclass(frozen=True, repr=False)
+class Surveys(Relation):
+    """The survey file in canonical form: one row per response that could be read, scored or not.
+
+    A time column ``x_at`` has beside it ``x_at_is_day``: true where the source gave a date without a time, which
+    then stands for its whole day.
+
+    Attributes
+    ----------
+    n_read, set_aside, timezone, columns_from, notes
+        As of :class:`Contacts`.
+    scales : mapping of str to Scale
+        Scale of each score column present.
+    """
+
+    n_read: int
+    set_aside: ir.Table = field(repr=False)
+    timezone: str = "UTC"
+    columns_from: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    scales: Mapping[str, Scale] = field(default_factory=dict)
+
+    def _canonical(self) -> tuple[Column, ...]:
+        return SURVEY_COLUMNS

@@ -1,0 +1,59 @@
+"""Rows and sweeps from plain arrays, for estimators under test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.fold import Fold, fold_batches
+
+
+@dataclass(frozen=True)
+class ArraySample:
+    """A regression sample in memory, split into batches at will."""
+
+    dense: np.ndarray
+    outcome: np.ndarray
+    weight: np.ndarray
+    cluster: np.ndarray
+    codes: np.ndarray
+    widths: tuple[int, ...]
+
+    def sweep(self, n_batches: int = 1) -> Callable[[Fold], object]:
+        edges = np.linspace(0, len(self.outcome), n_batches + 1).astype(int)
+        batches = [
+            pa.RecordBatch.from_pydict({"row": np.arange(start, stop)})
+            for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        ]
+        return lambda fold: fold_batches(fold, batches)
+
+    def rows(self, batch: pa.RecordBatch) -> Rows:
+        at = batch["row"].to_numpy()
+        return Rows(
+            self.dense[at],
+            Indicators(self.codes[at], self.widths),
+            self.outcome[at],
+            self.weight[at],
+            self.cluster[at],
+        )
+
+
+@pytest.fixture(scope="session")
+def array_sample() -> Callable[..., ArraySample]:
+    def build(dense, outcome, weight=None, cluster=None, codes=None, widths=()) -> ArraySample:  # noqa: ANN001
+        n = len(outcome)
+        return ArraySample(
+            dense=np.asarray(dense, dtype=float),
+            outcome=np.asarray(outcome, dtype=np.int64),
+            weight=np.ones(n) if weight is None else np.asarray(weight, dtype=float),
+            cluster=np.arange(n) if cluster is None else np.asarray(cluster, dtype=np.int64),
+            codes=np.empty((n, 0), dtype=np.int64) if codes is None else np.asarray(codes, dtype=np.int64),
+            widths=widths,
+        )
+
+    return build
