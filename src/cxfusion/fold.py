@@ -5,10 +5,11 @@ A fold holds no rows, so memory does not grow with the table, and any split of t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
 
 __all__ = ["Fold", "Sweep", "fold_batches"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,9 @@ import pytest
 
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.fold import Fold, fold_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,7 @@ class ArraySample:
     def sweep(self, n_batches: int = 1) -> Callable[[Fold], object]:
         edges = np.linspace(0, len(self.outcome), n_batches + 1).astype(int)
         batches = [
-            pa.RecordBatch.from_pydict({"row": np.arange(start, stop)})
-            for start, stop in zip(edges[:-1], edges[1:], strict=True)
+            pa.RecordBatch.from_pydict({"row": np.arange(start, stop)}) for start, stop in itertools.pairwise(edges)
         ]
         return lambda fold: fold_batches(fold, batches)
 
@@ -45,7 +48,7 @@ class ArraySample:
 
 @pytest.fixture(scope="session")
 def array_sample() -> Callable[..., ArraySample]:
-    def build(dense, outcome, weight=None, cluster=None, codes=None, widths=()) -> ArraySample:  # noqa: ANN001
+    def build(dense, outcome, weight=None, cluster=None, codes=None, widths=()) -> ArraySample:
         n = len(outcome)
         return ArraySample(
             dense=np.asarray(dense, dtype=float),

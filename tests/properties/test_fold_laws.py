@@ -13,6 +13,7 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.fold import fold_batches
+import itertools
 
 N = 3000
 RNG = np.random.default_rng(20)
@@ -65,7 +66,7 @@ WHOLE = numbers([BATCH])
 
 def split(edges: list[int]) -> list[pa.RecordBatch]:
     ends = [0, *sorted(edges), N]
-    return [BATCH.slice(start, stop - start) for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+    return [BATCH.slice(start, stop - start) for start, stop in itertools.pairwise(ends)]
 
 
 @pytest.mark.parametrize("n_batches", [1, 7, 1000])

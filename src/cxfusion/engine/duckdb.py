@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import duckdb
 import ibis
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW, Capability, FileSource, Source
+from cxfusion.engine.csv_header import read_header
 from cxfusion.errors import UnreadableFileError
 from cxfusion.fold import Fold, fold_batches
 
@@ -51,29 +53,40 @@ class DuckDBEngine:
         else:
             frame = _new_name("frame")
             self._backend.con.register(frame, source.table)
-            query = f"SELECT *, {_text(source.name)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM {frame}"
+            query = (
+                f"SELECT *, {_text(source.name)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM {frame}"
+            )
         view = _new_name("source")
         try:
             self._backend.con.execute(f"CREATE VIEW {view} AS {query}")
         except duckdb.Error as error:
             raise _unreadable(source, error) from error
-        return self._backend.table(view)
+        table: ir.Table = self._backend.table(view)
+        return table
 
     def materialize(self, relation: ir.Table) -> ir.Table:
         """The same rows, computed once and kept until the engine is closed."""
         try:
-            return self._backend.create_table(_new_name("relation"), relation)
+            table: ir.Table = self._backend.create_table(_new_name("relation"), relation)
         except duckdb.InvalidInputException as error:  # what a broken line of a file raises
             raise _unreadable(None, error) from error
+        return table
 
     def collect(self, relation: ir.Table) -> pa.Table:
         """The rows, in memory."""
-        return self._backend.to_pyarrow(relation)
+        rows: pa.Table = self._backend.to_pyarrow(relation)
+        return rows
 
     def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
         """Answer of a fold over the rows, in bounded memory and in the relation's order."""
-        with self._backend.to_pyarrow_batches(relation, chunk_size=BATCH_ROWS) as batches:
-            return fold_batches(fold, batches)
+        # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
+        view = _new_name("fold")
+        self._backend.create_view(view, relation)
+        try:
+            with self._backend.con.execute(f"FROM {view}").to_arrow_reader(BATCH_ROWS) as batches:
+                return fold_batches(fold, batches)
+        finally:
+            self._backend.drop_view(view)
 
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""
@@ -92,20 +105,29 @@ def _file_query(source: FileSource) -> str:
             f" file_row_number + 1 AS {SOURCE_ROW}"
             f" FROM read_parquet([{paths}], file_row_number = true, filename = true, union_by_name = true)"
         )
-    return " UNION ALL BY NAME ".join(
-        f"SELECT *, {_text(path)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW}"
-        f" FROM read_csv({_text(path)}, header = true, all_varchar = true)"
-        for path in source.paths
+    return " UNION ALL BY NAME ".join(_csv_query(path) for path in source.paths)
+
+
+def _csv_query(path: str) -> str:
+    # DuckDB's own detection skips whatever does not fit the header it imagines: the header is told instead
+    header = read_header(path)
+    columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in header.names)
+    return (
+        f"SELECT *, {_text(path)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM read_csv({_text(path)},"
+        f" auto_detect = false, header = true, strict_mode = true, delim = {_text(header.separator)}, quote = '\"',"
+        f" escape = '\"', columns = {{{columns}}})"
     )
 
 
 def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileError:
-    where = " ".join(source.paths) if isinstance(source, FileSource) else "A source"
-    told = str(error).strip().splitlines()
+    told = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = next((line.removeprefix("file = ") for line in told if line.startswith("file = ")), None)
+    where = named or (", ".join(source.paths) if isinstance(source, FileSource) else "A source")
+    of_the_file = takewhile(lambda line: not line.startswith(("Possible", "file =")), told)  # the rest is SQL advice
     return UnreadableFileError(
-        f"{where} could not be read as a table. Expected a header line and rows with the same number of cells;"
-        " mend the lines named below, or export the file again.",
-        [line.strip() for line in told[:6] if line.strip()],
+        f"{where} could not be read as a table. Expected a header line, and as many cells in every row; mend the line"
+        " named below, or export the file again.",
+        [line.removeprefix("Invalid Input Error: ") for line in of_the_file],
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UsageError, nearest_names
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     import ibis.expr.types as ir
     import pyarrow as pa
 

@@ -6,7 +6,6 @@ groupings. Separate group means do not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,6 +16,8 @@ from scipy.sparse.linalg import LinearOperator, cg
 from cxfusion.errors import ConvergenceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -119,9 +120,7 @@ def project_on_groups(sweep: Sweep, make_rows: AbsorbMaker) -> Projection:
     return Projection(coefficients, np.clip(left, 0.0, 1.0))
 
 
-def _solve(
-    matrix: sparse.csr_array, right: NDArray[np.float64], preconditioner: LinearOperator
-) -> NDArray[np.float64]:
+def _solve(matrix: sparse.csr_array, right: NDArray[np.float64], preconditioner: LinearOperator) -> NDArray[np.float64]:
     size = np.linalg.norm(right)
     if size == 0:
         return np.zeros_like(right)

@@ -12,13 +12,13 @@ import numpy as np
 from scipy.special import expit
 
 from cxfusion.errors import ConvergenceError, SeparationError
-from cxfusion.estimators.rows import RowMaker, Rows
 from cxfusion.estimators.solving import Inverse, invert_information
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
 __all__ = ["CumulativeLogitFit", "fit_cumulative_logit", "row_derivatives"]
@@ -119,7 +119,7 @@ def fit_cumulative_logit(sweep: Sweep, make_rows: RowMaker, n_categories: int) -
     parameters = np.concatenate([np.log(below / (1 - below)), np.zeros(totals.width)])
     surface = sweep(_LikelihoodFold(make_rows, parameters, n_categories))
     first_information = np.diag(surface.information)
-    for n_steps in range(1, MAX_STEPS + 1):
+    for n_steps in range(1, MAX_STEPS + 1):  # noqa: B007  (reported with the fit)
         inverse = invert_information(surface.information)
         direction = inverse.root @ (inverse.root.T @ surface.gradient)
         if surface.gradient @ direction < CONVERGED_AT:
@@ -158,9 +158,7 @@ class RowDerivatives:
     d_lower: NDArray[np.float64]
 
 
-def row_derivatives(
-    cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome: NDArray[np.int64]
-) -> RowDerivatives:
+def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome: NDArray[np.int64]) -> RowDerivatives:
     """Likelihood of each row and its parts.
 
     Parameters
@@ -198,7 +196,7 @@ class _CategoryTotals:
 
     def step(self, state: _Totals, batch: pa.RecordBatch) -> _Totals:
         rows = self._make_rows(batch)
-        weight = np.bincount(rows.outcome, rows.weight, self._n_categories)
+        weight = np.bincount(rows.outcome, rows.weight, self._n_categories).astype(float)
         return self.merge(state, _Totals(weight, len(rows.outcome), rows.width, rows.dense.shape[1]))
 
     def merge(self, left: _Totals, right: _Totals) -> _Totals:

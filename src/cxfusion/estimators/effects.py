@@ -5,7 +5,6 @@ Two folds at the optimum: the effects with their gradients, then each cluster's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +16,8 @@ from cxfusion.estimators.clusters import CR2_BELOW, adjusted_scores
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, information_of, row_derivatives
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -139,15 +140,14 @@ def estimate_effects(
     Bell & McCaffrey (2002), Survey Methodology 28, 169–181 (CR2); Newey & McFadden (1994), section 6 (stacked
     estimators).
     """
-    surface = _Surface(fit, np.diff(np.asarray(values, dtype=float)))
-    averages = sweep(_AverageFold(make_rows, make_levers, terms, surface))
+    question = _Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)))
+    averages = sweep(_AverageFold(question))
     step = np.sign([term.step for term in terms]) * np.minimum(
         np.abs([term.step for term in terms]), averages.level / averages.weight
     )
     per_unit = averages.gain / averages.level
     directions = fit.inverse.matrix @ (averages.gradient / averages.level[:, None]).T
-    total = sweep(_InfluenceFold(make_rows, make_levers, terms, surface, directions, averages, n_clusters))
-    influence = total * step
+    influence = sweep(_InfluenceFold(question, directions, averages, n_clusters)) * step
     std_error = np.sqrt((influence**2).sum(axis=0) * _small_sample_factor(n_clusters))
     estimate = step * per_unit
     return Effects(
@@ -168,9 +168,12 @@ def _small_sample_factor(n_clusters: int) -> float:
 
 
 @dataclass(frozen=True)
-class _Surface:
-    """Expected score as a function of the linear predictor, at the fit."""
+class _Question:
+    """The levers asked about, and the expected score as a function of the linear predictor, at the fit."""
 
+    make_rows: RowMaker
+    make_levers: LeverMaker
+    terms: Sequence[LeverTerm]
     fit: CumulativeLogitFit
     gaps: NDArray[np.float64]  # from each category's value to the next, shape (cuts,)
 
@@ -181,6 +184,64 @@ class _Surface:
     def gain(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected score at tails ``after`` less that at ``before``."""
         return (before - after) @ self.gaps
+
+    def ask(self, batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], list[_Gain]]:
+        """Rows of a batch, their linear predictor, and the gain of each lever."""
+        rows = self.make_rows(batch)
+        eta = rows.times(self.fit.coefficients)
+        levers = zip(self.terms, self.make_levers(batch), strict=True)
+        return rows, eta, [_gain(self, term, rows, lever, eta) for term, lever in levers]
+
+
+@dataclass(frozen=True)
+class _Gain:
+    """What one unit of a lever does to each row's expected score, and the pieces of its gradient."""
+
+    term: LeverTerm
+    lever: LeverRows
+    gain: NDArray[np.float64]  # shape (n,)
+    slope: NDArray[np.float64]  # m′(L), shape (n,)
+    tails: NDArray[np.float64]
+    less: tuple[NDArray[np.float64], NDArray[np.float64]] | None  # counts: tails one below, and the change of basis
+
+
+def _gain(question: _Question, term: LeverTerm, rows: Rows, lever: LeverRows, eta: NDArray[np.float64]) -> _Gain:
+    own = question.fit.coefficients[term.columns]
+    tails = question.tails(eta)
+    slope = ((tails * (1 - tails)) @ question.gaps) * (lever.slope @ own)
+    if lever.one_less is None:
+        return _Gain(term, lever, slope, slope, tails, None)
+    change = rows.dense[:, term.columns] - lever.one_less
+    tails_less = question.tails(eta - change @ own)
+    return _Gain(term, lever, question.gain(tails_less, tails), slope, tails, (tails_less, change))
+
+
+def _gradient(question: _Question, at: _Gain, rows: Rows, by_level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gradient of Σ by_level·gain by (cuts, coefficients)."""
+    gaps = question.gaps
+    density = at.tails * (1 - at.tails)
+    gradient = np.zeros(len(gaps) + rows.width)
+    to_cuts, to_design = gradient[: len(gaps)], gradient[len(gaps) :]
+    if at.less is None:
+        weighted = by_level * (at.lever.slope @ question.fit.coefficients[at.term.columns])
+        curvature = density * (1 - 2 * at.tails)
+        to_cuts += gaps * (weighted @ curvature)
+        to_design -= rows.transposed_times(weighted * (curvature @ gaps))
+        to_design[at.term.columns] += at.lever.slope.T @ (by_level * (density @ gaps))
+        return gradient
+    tails_less, change = at.less
+    density_less = tails_less * (1 - tails_less)
+    to_cuts -= gaps * (by_level @ (density - density_less))
+    to_design += rows.transposed_times(by_level * ((density - density_less) @ gaps))
+    to_design[at.term.columns] += change.T @ (by_level * (density_less @ gaps))
+    return gradient
+
+
+def _removal(question: _Question, at: _Gain, rows: Rows, eta: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the expected score of each row would change by without the lever."""
+    own = question.fit.coefficients[at.term.columns]
+    without = question.tails(eta + (at.term.at_zero - rows.dense[:, at.term.columns]) @ own)
+    return question.gain(at.tails, without)
 
 
 @dataclass
@@ -196,30 +257,23 @@ class _Averages:
 class _AverageFold:
     """Fold: averages of each lever's gain over the rows, and their gradients."""
 
-    def __init__(
-        self, make_rows: RowMaker, make_levers: LeverMaker, terms: Sequence[LeverTerm], surface: _Surface
-    ) -> None:
-        self._make_rows = make_rows
-        self._make_levers = make_levers
-        self._terms = terms
-        self._surface = surface
+    def __init__(self, question: _Question) -> None:
+        self._question = question
 
     def zero(self) -> _Averages:
-        m, q = len(self._terms), len(self._surface.fit.parameters)
+        m, q = len(self._question.terms), len(self._question.fit.parameters)
         return _Averages(0.0, np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((m, q)))
 
     def step(self, state: _Averages, batch: pa.RecordBatch) -> _Averages:
-        rows = self._make_rows(batch)
-        eta = rows.times(self._surface.fit.coefficients)
+        rows, eta, gains = self._question.ask(batch)
         state.weight += float(rows.weight.sum())
-        for j, (term, lever) in enumerate(zip(self._terms, self._make_levers(batch), strict=True)):
-            at = _Gain.of(self._surface, term, rows, lever, eta)
-            by_level = rows.weight * lever.level
+        for j, at in enumerate(gains):
+            by_level = rows.weight * at.lever.level
             state.level[j] += by_level.sum()
             state.gain[j] += by_level @ at.gain
             state.slope[j] += rows.weight @ at.slope
-            state.removal[j] += rows.weight @ _removal(self._surface, term, rows, eta)
-            state.gradient[j] += at.gradient(self._surface, term, rows, lever, by_level)
+            state.removal[j] += rows.weight @ _removal(self._question, at, rows, eta)
+            state.gradient[j] += _gradient(self._question, at, rows, by_level)
         return state
 
     def merge(self, left: _Averages, right: _Averages) -> _Averages:
@@ -236,59 +290,6 @@ class _AverageFold:
         return state
 
 
-def _removal(
-    surface: _Surface, term: LeverTerm, rows: Rows, eta: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    own = surface.fit.coefficients[term.columns]
-    without = eta + (term.at_zero - rows.dense[:, term.columns]) @ own
-    return surface.gain(surface.tails(eta), surface.tails(without))
-
-
-@dataclass(frozen=True)
-class _Gain:
-    """What one unit of a lever does to each row's expected score, and the pieces of its gradient."""
-
-    gain: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    tails: NDArray[np.float64]
-    tails_less: NDArray[np.float64] | None
-
-    @classmethod
-    def of(
-        cls, surface: _Surface, term: LeverTerm, rows: Rows, lever: LeverRows, eta: NDArray[np.float64]
-    ) -> _Gain:
-        own = surface.fit.coefficients[term.columns]
-        tails = surface.tails(eta)
-        slope = ((tails * (1 - tails)) @ surface.gaps) * (lever.slope @ own)
-        if lever.one_less is None:
-            return cls(slope, slope, tails, None)
-        less = surface.tails(eta + (lever.one_less - rows.dense[:, term.columns]) @ own)
-        return cls(surface.gain(less, tails), slope, tails, less)
-
-    def gradient(
-        self, surface: _Surface, term: LeverTerm, rows: Rows, lever: LeverRows, by_level: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Gradient of Σ by_level·gain by (cuts, coefficients)."""
-        density = self.tails * (1 - self.tails)
-        n_cuts = len(surface.gaps)
-        gradient = np.zeros(n_cuts + rows.width)
-        own = slice(n_cuts + term.columns.start, n_cuts + term.columns.stop)
-        if self.tails_less is None:
-            local = lever.slope @ surface.fit.coefficients[term.columns]
-            curvature = density * (1 - 2 * self.tails)
-            gradient[:n_cuts] = surface.gaps * ((by_level * local) @ curvature)
-            gradient[n_cuts:] = -rows.transposed_times(by_level * local * (curvature @ surface.gaps))
-            gradient[own] += lever.slope.T @ (by_level * (density @ surface.gaps))
-            return gradient
-        assert lever.one_less is not None
-        density_less = self.tails_less * (1 - self.tails_less)
-        gradient[:n_cuts] = -surface.gaps * (by_level @ (density - density_less))
-        gradient[n_cuts:] = rows.transposed_times(by_level * ((density - density_less) @ surface.gaps))
-        change = rows.dense[:, term.columns] - lever.one_less
-        gradient[own] += change.T @ (by_level * (density_less @ surface.gaps))
-        return gradient
-
-
 @dataclass
 class _ClusterSums:
     own: NDArray[np.float64]  # Σ w·L·(gain − per unit)/Σ w·L by cluster, shape (G, m)
@@ -300,19 +301,9 @@ class _InfluenceFold:
     """Fold: each cluster's influence on each lever's effect per unit."""
 
     def __init__(
-        self,
-        make_rows: RowMaker,
-        make_levers: LeverMaker,
-        terms: Sequence[LeverTerm],
-        surface: _Surface,
-        directions: NDArray[np.float64],
-        averages: _Averages,
-        n_clusters: int,
+        self, question: _Question, directions: NDArray[np.float64], averages: _Averages, n_clusters: int
     ) -> None:
-        self._make_rows = make_rows
-        self._make_levers = make_levers
-        self._terms = terms
-        self._surface = surface
+        self._question = question
         self._directions = directions
         self._averages = averages
         self._n_clusters = n_clusters
@@ -327,40 +318,36 @@ class _InfluenceFold:
         )
 
     def step(self, state: _ClusterSums, batch: pa.RecordBatch) -> _ClusterSums:
-        rows = self._make_rows(batch)
-        fit = self._surface.fit
-        eta = rows.times(fit.coefficients)
-        for j, (term, lever) in enumerate(zip(self._terms, self._make_levers(batch), strict=True)):
-            gain = _Gain.of(self._surface, term, rows, lever, eta).gain
+        rows, eta, gains = self._question.ask(batch)
+        for j, at in enumerate(gains):
             level, mean_gain = self._averages.level[j], self._averages.gain[j] / self._averages.level[j]
-            own = rows.weight * lever.level * (gain - mean_gain) / level
+            own = rows.weight * at.lever.level * (at.gain - mean_gain) / level
             state.own[:, j] += np.bincount(rows.cluster, own, self._n_clusters)
         if self._with_cr2:
             self._add_by_cluster(state, rows, eta)
         else:
-            fitted = _scores_times(rows, fit, eta, self._directions)
+            fitted = _scores_times(rows, self._question.fit, eta, self._directions)
             for j in range(fitted.shape[1]):
                 state.fitted[:, j] += np.bincount(rows.cluster, fitted[:, j], self._n_clusters)
         return state
 
     def _add_by_cluster(self, state: _ClusterSums, rows: Rows, eta: NDArray[np.float64]) -> None:
+        fit = self._question.fit
         every_direction = np.eye(self._directions.shape[0])
         for cluster in np.unique(rows.cluster):
             inside = rows.cluster == cluster
             part, eta_part = rows.where(inside), eta[inside]
-            at = row_derivatives(self._surface.fit.cuts, eta_part, part.outcome)
-            state.fitted[cluster] += _scores_times(part, self._surface.fit, eta_part, every_direction).sum(axis=0)
-            state.information[cluster] += information_of(part, at, len(self._surface.gaps))
+            at = row_derivatives(fit.cuts, eta_part, part.outcome)
+            state.fitted[cluster] += _scores_times(part, fit, eta_part, every_direction).sum(axis=0)
+            state.information[cluster] += information_of(part, at, len(fit.cuts))
 
     def merge(self, left: _ClusterSums, right: _ClusterSums) -> _ClusterSums:
-        return _ClusterSums(
-            left.own + right.own, left.fitted + right.fitted, left.information + right.information
-        )
+        return _ClusterSums(left.own + right.own, left.fitted + right.fitted, left.information + right.information)
 
     def finish(self, state: _ClusterSums) -> NDArray[np.float64]:
         if not self._with_cr2:
             return state.own + state.fitted
-        scores = adjusted_scores(state.fitted, state.information, self._surface.fit.inverse)
+        scores = adjusted_scores(state.fitted, state.information, self._question.fit.inverse)
         return state.own + scores @ self._directions
 
 

@@ -71,7 +71,7 @@ class Rows:
     @property
     def width(self) -> int:
         """Columns of the design."""
-        return self.dense.shape[1] + self.groups.width
+        return int(self.dense.shape[1]) + self.groups.width
 
     def where(self, is_kept: NDArray[np.bool_]) -> Rows:
         """The rows marked true."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 __all__ = ["restricted_cubic_spline"]
@@ -47,6 +48,6 @@ def restricted_cubic_spline(
         weights = {knot: 1.0, before_last: -(last - knot) / (last - before_last)}
         weights[last] = (before_last - knot) / (last - before_last)
         beyond = {at: np.maximum(x - at, 0.0) for at in weights}
-        values.append(sum(w * beyond[at] ** 3 for at, w in weights.items()) / span)
-        slopes.append(sum(3 * w * beyond[at] ** 2 for at, w in weights.items()) / span)
+        values.append(np.add.reduce([w * beyond[at] ** 3 for at, w in weights.items()]) / span)
+        slopes.append(np.add.reduce([3 * w * beyond[at] ** 2 for at, w in weights.items()]) / span)
     return np.column_stack(values), np.column_stack(slopes)

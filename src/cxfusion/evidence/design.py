@@ -5,7 +5,6 @@ What was learned from the data (knots, centres, projection) is frozen here and t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,8 @@ from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.splines import restricted_cubic_spline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -133,8 +134,8 @@ class Design:
         if self.projection is not None:
             dense = np.hstack([dense, self.projection.predict(self._absorbed(batch), dense[:, :0])])
         return Rows(
-            dense, _indicators(batch, self.controls), _numbers(batch, "y"), _numbers(batch, "weight"),
-            _numbers(batch, "cluster"),
+            dense, _indicators(batch, self.controls), _codes(batch, "y"), _numbers(batch, "weight"),
+            _codes(batch, "cluster"),
         )  # fmt: skip
 
     def make_levers(self, batch: pa.RecordBatch, levers: Sequence[str]) -> list[LeverRows]:
@@ -156,10 +157,14 @@ class Design:
 
 def _indicators(batch: pa.RecordBatch, groupings: tuple[tuple[str, int], ...]) -> Indicators:
     shown = [(name, width) for name, width in groupings if width]
-    codes = [_numbers(batch, name) for name, _ in shown]
+    codes = [_codes(batch, name) for name, _ in shown]
     stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)
     return Indicators(stacked, tuple(width for _, width in shown))
 
 
-def _numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64] | NDArray[np.int64]:
+def _numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
+    return batch.column(name).to_numpy(zero_copy_only=False)
+
+
+def _codes(batch: pa.RecordBatch, name: str) -> NDArray[np.int64]:
     return batch.column(name).to_numpy(zero_copy_only=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,8 @@ from cxfusion.results.labels import lever_label, step_in_words, verdict_label
 from cxfusion.results.schemas import EVIDENCE, LEVERS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import altair as alt
     import pyarrow as pa
 
@@ -67,7 +68,7 @@ class LeverEvidence(Result):
 
         return as_arrow(self.levers, LEVERS)
 
-    def plot(self) -> alt.LayerChart:
+    def plot(self) -> alt.TopLevelMixin:
         """The ladder: per lever, the rungs as points with intervals."""
         from cxfusion.results.charts import ladder
 
@@ -85,7 +86,11 @@ def _line(row: Any) -> str:
 
 
 def fit_levers(
-    pairing: Pairing, outcome: str | None = None, *, levers: Iterable[Lever] | None = None, spec: LeverSpec | None = None
+    pairing: Pairing,
+    outcome: str | None = None,
+    *,
+    levers: Iterable[Lever] | None = None,
+    spec: LeverSpec | None = None,
 ) -> LeverEvidence:
     """Estimate what each lever does to an outcome, rung by rung.
 
@@ -126,13 +131,10 @@ def fit_levers(
     ['adjusted', 'raw', 'within']
     """
     spec = spec or LeverSpec()
-    changes: dict[str, Any] = {} if outcome is None else {"outcome": outcome}
-    spec = replace(spec, **changes, **({} if levers is None else {"levers": tuple(levers)}))
+    spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
     present = usable_levers(spec, pairing.contacts)
     sample = draw_sample(pairing, spec, present)
-    untestable = {
-        lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"
-    }
+    untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     estimates = list(climb(sample, spec, tested))
     if not any(estimate.reason is None for estimate in estimates):
@@ -182,9 +184,7 @@ def _lever_frame(
     return pd.DataFrame(rows, columns=LEVERS.names)
 
 
-def _lever_row(
-    sample: Sample, lever: Lever, rungs: dict[str, RungEstimate], untestable: str | None
-) -> dict[str, Any]:
+def _lever_row(sample: Sample, lever: Lever, rungs: dict[str, RungEstimate], untestable: str | None) -> dict[str, Any]:
     verdict = judge(rungs, sample.outcome.unit, untestable)
     none = RungEstimate(lever, "within", untestable, lever.step)
     within = rungs.get("within", none)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,8 @@ from cxfusion.evidence.catalogue import MOMENTS, Lever
 from cxfusion.evidence.design import Design, learn_basis
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import ibis.expr.types as ir
 
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
@@ -105,9 +106,7 @@ def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever]) -> Iterator[
             yield from _climb_moment(sample, spec, asked, beside)
 
 
-def _climb_moment(
-    sample: Sample, spec: LeverSpec, asked: list[Lever], beside: list[Lever]
-) -> Iterator[RungEstimate]:
+def _climb_moment(sample: Sample, spec: LeverSpec, asked: list[Lever], beside: list[Lever]) -> Iterator[RungEstimate]:
     """All rungs of the levers of one moment, on the same rows."""
     together = [*beside, *asked]
     bases = tuple(learn_basis(lever, sample.facts[lever.name]) for lever in together)
@@ -178,13 +177,21 @@ def _not_applicable(lever: Lever, rung: str, reason: str) -> RungEstimate:
 def _rows_of(effects: Effects, levers: list[Lever], rung: str, conf_level: float) -> Iterator[RungEstimate]:
     low, high = effects.interval(conf_level)
     for j, lever in enumerate(levers):
-        numbers = (
-            effects.estimate, effects.std_error, low, high, effects.p_value, effects.local_estimate, effects.remove_all
-        )  # fmt: skip
-        if not all(np.isfinite(column[j]) for column in numbers):
-            yield _not_applicable(lever, rung, "the model gives no finite estimate for it")
-            continue
-        yield RungEstimate(
-            lever, rung, None, float(effects.step[j]), *(float(column[j]) for column in numbers),
-            n=effects.n, n_clusters=effects.n_clusters,
-        )  # fmt: skip
+        found = RungEstimate(
+            lever=lever,
+            rung=rung,
+            reason=None,
+            step=float(effects.step[j]),
+            estimate=float(effects.estimate[j]),
+            std_error=float(effects.std_error[j]),
+            conf_low=float(low[j]),
+            conf_high=float(high[j]),
+            p_value=float(effects.p_value[j]),
+            local_estimate=float(effects.local_estimate[j]),
+            remove_all=float(effects.remove_all[j]),
+            n=effects.n,
+            n_clusters=effects.n_clusters,
+        )
+        numbers = (found.step, found.estimate, found.conf_low, found.conf_high, found.p_value, found.remove_all)
+        is_finite = all(number is not None and np.isfinite(number) for number in numbers)
+        yield found if is_finite else _not_applicable(lever, rung, "the model gives no finite estimate for it")

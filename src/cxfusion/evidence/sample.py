@@ -5,19 +5,21 @@ Categories become integer codes by a join with their (small) list of levels; no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
 from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session
@@ -31,8 +33,12 @@ MISSING: Final = "(missing)"
 MAX_CATEGORIES: Final = 21
 KNOT_SHARES: Final = (0.1, 0.5, 0.9)
 HOUR_OF_WEEK: Final = "hour_of_week"
-GROUPINGS: Final = {"agent": ("agent_key",), "queue × hour": ("queue", HOUR_OF_WEEK), "queue × date": ("queue", "date")}
-"""What the within rung compares inside of; every agent, every hour of the week and every day of a queue."""
+GROUPS: Final = {
+    "cluster": ("cluster_key",),
+    "group_hour": ("queue", HOUR_OF_WEEK),
+    "group_date": ("queue", "date"),
+}
+"""What the within rung compares inside of: every agent, every hour of the week and every day of a queue."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,8 @@ class LeverFacts:
 class Sample:
     """A numeric relation, one row per response, and what was learned while making it.
 
-    The relation has ``y`` (category from 0), ``weight``, ``cluster``, one column per lever, ``control_…`` codes (−1:
-    the reference level) and ``group_…`` codes.
+    The relation has ``y`` (category from 0), ``weight``, one column per lever, and codes: ``control_…`` (−1: the
+    reference level), ``cluster`` and ``group_…``.
 
     Attributes
     ----------
@@ -120,27 +126,25 @@ def draw_sample(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...]) ->
         f"control_{name}": _control_levels(session, answered, name, spec.min_level_responses)
         for name in (*texts, HOUR_OF_WEEK)
     }
-    lists |= {f"group_{i}": _group_levels(session, answered, keys) for i, keys in enumerate(GROUPINGS.values())}
+    lists |= {name: _group_levels(session, answered, keys) for name, keys in GROUPS.items()}
     coded = _coded(answered, lists).order_by("response_file", "response_row")
-    kept = ["y", "weight", *(lever.name for lever in levers), *(name for name in lists if name != "y")]
-    rows = session.materialize(coded.select(*kept, cluster=coded["group_0"]))
+    rows = session.materialize(coded.select("weight", *(lever.name for lever in levers), *lists))
+    absorbed = [name for name in GROUPS if name != "cluster" or pairing.contacts.has(spec.cluster)]
     return Sample(
         session=session,
         rows=rows,
         outcome=outcome,
         values=categories.values,
         n=n,
-        n_clusters=len(lists["group_0"]),
+        n_clusters=len(lists["cluster"]),
         controls={name: int(lists[name]["code"].max()) + 1 for name in lists if name.startswith("control_")},
-        groups={name: len(lists[name]) for name in lists if name.startswith("group_")},
+        groups={name: len(lists[name]) for name in absorbed},
         facts=facts,
         notes=_notes(pairing, spec, texts),
     )
 
 
-def _answered(
-    pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], texts: tuple[str, ...]
-) -> ir.Table:
+def _answered(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], texts: tuple[str, ...]) -> ir.Table:
     """One row per scored response of an answered contact, with the columns that models need."""
     contacts = pairing.contacts
     pairs = pairing.pairs.filter(
@@ -160,7 +164,7 @@ def _answered(
     joined = pairs.inner_join(log.select("contact_id", **columns), "contact_id")
     own = ibis.literal("response ") + joined["response_file"] + " " + joined["response_row"].cast("string")
     # a response whose agent is unknown stands alone: it is compared with nobody and errs with nobody
-    return joined.mutate(agent_key=joined["cluster_key"].coalesce(own), weight=ibis.literal(1.0)).drop("cluster_key")
+    return joined.mutate(cluster_key=joined["cluster_key"].coalesce(own), weight=ibis.literal(1.0))
 
 
 def _years(session: Session, rows: ir.Table) -> tuple[int, int]:
@@ -237,7 +241,8 @@ def _group_levels(session: Session, rows: ir.Table, keys: tuple[str, ...]) -> pd
 def _coded(rows: ir.Table, lists: Mapping[str, pd.DataFrame]) -> ir.Table:
     for name, levels in lists.items():
         keys = [column for column in levels.columns if column != "code"]
-        rows = rows.inner_join(ibis.memtable(levels.rename(columns={"code": name})), keys)
+        coded = pa.Table.from_pandas(levels.rename(columns={"code": name}), preserve_index=False)
+        rows = rows.inner_join(ibis.memtable(coded), keys)
     return rows
 
 
@@ -248,7 +253,8 @@ def _notes(pairing: Pairing, spec: LeverSpec, texts: tuple[str, ...]) -> tuple[s
         notes.append(f"The log has no {' and no '.join(absent)}: cases are compared without it.")
     if not pairing.contacts.has(spec.cluster):
         notes.append(
-            f"The log has no {spec.cluster}: every response counts as independent, and nothing is compared within agents."
+            f"The log has no {spec.cluster}: every response counts as independent, and nothing is compared within"
+            " agents."
         )
     if not pairing.contacts.has("queue"):
         notes.append("The log has no queue: hours and days are compared within the whole site.")

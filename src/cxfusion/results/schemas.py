@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
@@ -16,9 +16,7 @@ _TEXT, _NUMBER, _COUNT, _TIME = pa.string(), pa.float64(), pa.int64(), pa.timest
 
 
 def _schema(name: str, **fields: pa.DataType) -> pa.Schema:
-    return pa.schema(
-        list(fields.items()), metadata={"cxfusion.table": name, "cxfusion.schema_version": VERSION}
-    )
+    return pa.schema(list(fields.items()), metadata={"cxfusion.table": name, "cxfusion.schema_version": VERSION})
 
 
 PAIRS: Final = _schema(
@@ -55,19 +53,23 @@ LEVERS: Final = _schema(
 )  # fmt: skip
 
 
-def as_arrow(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
-    """A frame in the declared columns and types; a column the frame lacks is null throughout.
+def as_arrow(table: pd.DataFrame | pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table in the declared columns and types; a column it lacks is null throughout.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
+    table : pandas.DataFrame or pyarrow.Table
+        Times without a zone are UTC.
     schema : pyarrow.Schema
         One of this module.
     """
-    columns = [
-        pa.array(frame[field.name], type=field.type, from_pandas=True)
-        if field.name in frame
-        else pa.nulls(len(frame), field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays([_column(table, field) for field in schema], schema=schema)
+
+
+def _column(table: pd.DataFrame | pa.Table, field: pa.Field[Any]) -> Any:
+    names = table.column_names if isinstance(table, pa.Table) else table.columns
+    if field.name not in names:
+        return pa.nulls(len(table), field.type)
+    if isinstance(table, pa.Table):
+        return table[field.name].cast(field.type)
+    return pa.array(table[field.name], type=field.type, from_pandas=True)

@@ -1,0 +1,6 @@
+"""The diagnostic approach: what happened on the contacts, from the whole log."""
+
+from cxfusion.operations.diagnose import Diagnosis, diagnose
+from cxfusion.operations.metrics import METRICS, Metric
+
+__all__ = ["METRICS", "Diagnosis", "Metric", "diagnose"]

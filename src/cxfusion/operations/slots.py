@@ -1,0 +1,89 @@
+"""Intervals of the site's clock, counted in UTC: rows fall into slots, as any engine can do.
+
+Only these few slots, never the rows, are then moved to local time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from cxfusion.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+
+__all__ = ["INTERVALS", "Slots", "require_interval"]
+
+INTERVALS: Final[Mapping[str, timedelta]] = {
+    "15min": timedelta(minutes=15),
+    "30min": timedelta(minutes=30),
+    "1h": timedelta(hours=1),
+    "1d": timedelta(days=1),
+}
+"""Intervals that can be asked for."""
+
+
+def require_interval(name: str) -> timedelta:
+    """Length of a named interval.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such interval.
+    """
+    if name not in INTERVALS:
+        raise UnknownNameError(f"There is no interval {name!r}. Expected one of: {', '.join(INTERVALS)}.")
+    return INTERVALS[name]
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Pieces of UTC time that each lie within one interval of the site's clock.
+
+    Attributes
+    ----------
+    timezone : str
+        The site's (IANA name).
+    interval : timedelta
+    years : tuple of int
+        First and last year (UTC) that occur.
+    """
+
+    timezone: str
+    interval: timedelta
+    years: tuple[int, int]
+
+    @property
+    def past_the_hour(self) -> tuple[int, ...]:
+        """Seconds that the zone's offsets leave beyond whole hours: (1800,) for +05:30, mostly (0,)."""
+        zone = ZoneInfo(self.timezone)
+        offsets = (
+            datetime(year, month, 1, tzinfo=zone).utcoffset() or timedelta()
+            for year in range(self.years[0], self.years[1] + 1)
+            for month in range(1, 13)
+        )
+        return tuple(sorted({offset.seconds % 3600 for offset in offsets}))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Seconds that a slot lasts and that the first one begins before 1970: local hours, or UTC quarters."""
+        past = self.past_the_hour
+        return (3600, past[0]) if self.interval >= timedelta(hours=1) and len(past) == 1 else (900, 0)
+
+    def number(self, instant: ir.TimestampValue) -> ir.Value:
+        """Number of the slot that an instant lies in."""
+        seconds, before = self.size
+        return (instant.epoch_seconds() + before) // seconds
+
+    def starts(self, numbers: pd.Series[int]) -> pd.Series[pd.Timestamp]:
+        """Start of each slot's interval on the site's clock, without a zone."""
+        seconds, before = self.size
+        instants = pd.to_datetime(numbers * seconds - before, unit="s", utc=True)
+        return instants.dt.tz_convert(self.timezone).dt.tz_localize(None).dt.floor(self.interval)

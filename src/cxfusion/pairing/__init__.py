@@ -1,0 +1,7 @@
+"""Which contact an answer speaks about: by contact id, else by customer and window, with a reason for every row."""
+
+from cxfusion.pairing.pair import pair
+from cxfusion.pairing.plan import PairingPlan
+from cxfusion.pairing.result import Pairing
+
+__all__ = ["Pairing", "PairingPlan", "pair"]

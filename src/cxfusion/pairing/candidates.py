@@ -1,0 +1,139 @@
+"""Which contacts of the log could answer a response. The log is joined and aggregated, never sorted or windowed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import ibis
+
+from cxfusion.pairing.responses import is_before
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.pairing.plan import PairingPlan
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["first_starts", "last_met", "log_of", "named", "searches"]
+
+PARTS: Final = ("ivr_seconds", "wait_seconds", "talk_seconds", "hold_seconds")
+"""What a contact is made of until it ends, where the log does not say when it ended."""
+
+ORDER: Final = ("ended_at", "started_at", "contact_id")
+"""What makes one contact later than another: a total order, whatever the order of the rows."""
+
+
+def log_of(contacts: Contacts, plan: PairingPlan) -> ir.Table:
+    """Start and end of every contact, with its keys and whether the plan lets it pair by customer.
+
+    Where the log has no end, its parts are added to the start and a missing part counts as zero: here, where only the
+    order of events is asked, and nowhere else. An end before its start is a wrong clock: the start is taken.
+
+    Returns
+    -------
+    ibis.Table
+        ``contact_id, customer_id, started_at, ended_at, is_eligible``.
+    """
+    rows, start = contacts.rows, contacts.rows["started_at"]
+    seconds = sum((rows[part].fill_null(0.0) for part in PARTS if contacts.has(part)), start=ibis.literal(0.0))
+    computed = start + (seconds * 1e6).round().cast("int64").as_interval("us")
+    is_abandoned = contacts.value("is_abandoned").fill_null(False)
+    return rows.select(
+        contact_id=rows["contact_id"],
+        customer_id=contacts.value("customer_id"),
+        started_at=start,
+        ended_at=ibis.greatest(start, ibis.coalesce(contacts.value("ended_at"), computed)),
+        is_eligible=ibis.literal(True) if plan.eligible == "all" else ~is_abandoned,
+    )
+
+
+def named(responses: ir.Table, log: ir.Table) -> ir.Table:
+    """The contact that each response names, where the log has it.
+
+    Returns
+    -------
+    ibis.Table
+        ``response_id, contact_id, started_at, ended_at, n_candidates``: 1, or 0 where the answer came before it.
+    """
+    asking = responses.filter(responses["key"] == "contact_id")
+    is_early = is_before(asking["told_until"], asking["told_is_day"], log["started_at"])
+    return log.join(asking, log["contact_id"] == asking["asked_contact_id"]).select(
+        asking["response_id"],
+        log["contact_id"],
+        log["started_at"],
+        log["ended_at"],
+        n_candidates=ibis.ifelse(is_early, 0, 1).cast("int64"),
+    )
+
+
+def searches(responses: ir.Table, plan: PairingPlan) -> ir.Table:
+    """The stretch of time in which each response looks for its customer's contacts.
+
+    Returns
+    -------
+    ibis.Table
+        ``response_id, customer_id, earliest`` (for a start), ``until`` (for an end), ``is_open`` (``until`` itself is
+        no longer in), ``other_than`` (null: a contact id that is not wanted).
+    """
+    anchored = responses.filter(responses["key"] == "customer_id", responses["anchor_at"].notnull())
+    return anchored.select(
+        "response_id",
+        "customer_id",
+        earliest=anchored["anchor_at"] - ibis.interval(plan.window),
+        until=anchored["anchor_until"],
+        is_open=anchored["anchor_is_day"],
+        other_than=ibis.null("string"),
+    )
+
+
+def last_met(asking: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
+    """How many contacts each search meets, and the last: latest end, ties by latest start, then by greatest id.
+
+    The join meets customers one slice of time after the other, so that an id which many callers share ("anonymous")
+    costs what lies in its windows, not the square of its rows; and it is aggregated as it streams.
+
+    Parameters
+    ----------
+    asking : ibis.Table
+        As of :func:`searches`.
+    log : ibis.Table
+        As of :func:`log_of`.
+
+    Returns
+    -------
+    ibis.Table
+        ``response_id, n_candidates`` (eligible ones; 0 where only others were met), ``last`` (null then; else
+        ``ended_at, started_at, contact_id``).
+    """
+    slice_seconds = int((plan.window + timedelta(days=1)).total_seconds()) + 1  # no search spans more than two slices
+    log = log.mutate(slice=_slice(log["started_at"], slice_seconds))
+    first = _slice(asking["earliest"], slice_seconds)
+    asking = asking.mutate(slice=ibis.array([first, first + 1])).unnest("slice")
+    has_ended = (log["ended_at"] < asking["until"]) | ((log["ended_at"] == asking["until"]) & ~asking["is_open"])
+    met = log.join(
+        asking,
+        [
+            log["customer_id"] == asking["customer_id"],
+            log["slice"] == asking["slice"],
+            log["started_at"] >= asking["earliest"],
+            has_ended,
+            asking["other_than"].isnull() | (log["contact_id"] != asking["other_than"]),
+        ],
+    ).select(asking["response_id"], *(log[name] for name in (*ORDER, "is_eligible")))
+    order = ibis.struct({name: met[name] for name in ORDER})
+    return met.aggregate(
+        by="response_id",
+        n_candidates=met["is_eligible"].sum().cast("int64"),
+        last=order.argmax(order, where=met["is_eligible"]),
+    )
+
+
+def first_starts(responses: ir.Table, log: ir.Table) -> ir.Table:
+    """When the customers of some responses first appear in the log: ``customer_id, first_started_at``."""
+    known = log.semi_join(responses.select("customer_id").distinct(), "customer_id")
+    return known.aggregate(by="customer_id", first_started_at=known["started_at"].min())
+
+
+def _slice(moment: ir.TimestampValue, seconds: int) -> ir.IntegerValue:
+    return (moment.epoch_seconds() // seconds).cast("int64")

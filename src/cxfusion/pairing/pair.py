@@ -1,0 +1,172 @@
+"""Pairing as one piece of work: ask, look up, choose, keep the first, balance the books."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import ibis
+
+from cxfusion.engine import require_one_session
+from cxfusion.pairing.audit import books
+from cxfusion.pairing.candidates import first_starts, log_of, named, searches
+from cxfusion.pairing.choice import duplicates, last_contacts
+from cxfusion.pairing.plan import PairingPlan
+from cxfusion.pairing.reasons import PAIRED, reason_of
+from cxfusion.pairing.responses import SCORES, asked
+from cxfusion.pairing.result import Pairing
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    import ibis.expr.types as ir
+
+    from cxfusion.engine import Session
+    from cxfusion.pairing.plan import Key
+    from cxfusion.tables.relation import Contacts, Surveys
+
+__all__ = ["pair"]
+
+FOUND: Final = {
+    "response_id": "string",
+    "contact_id": "string",
+    "started_at": "timestamp",
+    "ended_at": "timestamp",
+    "n_candidates": "int64",
+    "next_ended_at": "timestamp",
+}
+SET_ASIDE: Final = {
+    "source_file": "string",
+    "source_row": "int64",
+    "stage": "string",
+    "column": "string",
+    "reason": "string",
+    "original": "string",
+}
+
+
+def pair(
+    contacts: Contacts,
+    surveys: Surveys,
+    plan: PairingPlan | None = None,
+    *,
+    by: Key | None = None,
+    within: str | timedelta | None = None,
+) -> Pairing:
+    """Find the contact that each response speaks about.
+
+    Parameters
+    ----------
+    contacts, surveys : Contacts, Surveys
+        Of one session.
+    plan : PairingPlan, optional
+        The default plan tries the contact id, then the customer within 72 hours.
+    by, within
+        Short for a plan with these; what is given here replaces what the plan says.
+
+    Returns
+    -------
+    Pairing
+        Also where nothing could be paired: its audit then says why.
+
+    Raises
+    ------
+    SessionMismatchError
+        The two tables belong to different sessions.
+    ConfigError
+        The plan cannot be used.
+    BooksError
+        Rows were lost or counted twice: a fault of cxfusion.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> with cx.Session(threads=1) as session:
+    ...     calls = [{"contact_id": "a", "started_at": "2026-01-05 09:00"}]
+    ...     answers = [{"contact_id": "a", "csat": 5}, {"contact_id": "b", "csat": 2}]
+    ...     contacts = cx.read_contacts(calls, session=session)
+    ...     cx.pair(contacts, cx.read_surveys(answers, session=session)).n_pairs
+    1
+    """
+    session = require_one_session(contacts.session, surveys.session)
+    plan = _completed(plan or PairingPlan(), by, within)
+    responses, log = asked(surveys, plan), log_of(contacts, plan)
+    found = session.materialize(_found(session, responses, log, plan))
+    decided = _decided(responses, found, log, plan)
+    rows = session.materialize(_rows(decided).order_by("response_file", "response_row"))
+    return Pairing(
+        session=session,
+        rows=rows,
+        contacts=contacts,
+        surveys=surveys,
+        plan=plan,
+        books=books(contacts, surveys, rows),
+        set_aside=_set_aside(contacts, surveys, rows),
+    )
+
+
+def _completed(plan: PairingPlan, by: Key | None, within: str | timedelta | None) -> PairingPlan:
+    return replace(plan, by=plan.by if by is None else by, within=plan.within if within is None else within)
+
+
+def _found(session: Session, responses: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
+    """The one contact of each response that has any, whichever key led to it."""
+    by_id = named(responses, log).mutate(next_ended_at=ibis.null("timestamp"))
+    by_customer = last_contacts(session, searches(responses, plan), log, plan)
+    return ibis.union(*(part.select(*FOUND).cast(FOUND) for part in (by_id, by_customer)))
+
+
+def _decided(responses: ir.Table, found: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
+    """Responses beside what was found for them, with their reason."""
+    lost = responses.filter(responses["key"] == "customer_id").anti_join(found, "response_id")
+    beside = responses.left_join(found, "response_id", rname="found_{name}")
+    beside = beside.left_join(first_starts(lost, log), "customer_id", rname="first_{name}")
+    if not plan.one_per_contact:
+        return beside.mutate(reason=reason_of(beside))
+    later = duplicates(found, responses).mutate(is_later=True)
+    beside = beside.left_join(later, "response_id", rname="later_{name}")
+    return beside.mutate(reason=ibis.ifelse(beside["is_later"].notnull(), "duplicate_response", reason_of(beside)))
+
+
+def _rows(decided: ir.Table) -> ir.Table:
+    """The columns of a pairing; what belongs to the contact only where it is paired."""
+    is_paired = decided["reason"].isin(PAIRED)
+    is_looked_up = decided["score_status"].isnull() & (
+        (decided["key"] == "contact_id") | ((decided["key"] == "customer_id") & decided["anchor_at"].notnull())
+    )
+
+    def of_pair(value: ir.Value) -> ir.Value:
+        return ibis.ifelse(is_paired, value, ibis.null(value.type()))
+
+    return decided.select(
+        "response_file",
+        "response_row",
+        "response_id",
+        "reason",
+        contact_id=of_pair(decided["contact_id"]),
+        started_at=of_pair(decided["started_at"]),
+        n_candidates=ibis.ifelse(is_looked_up, decided["n_candidates"].fill_null(0), ibis.null("int64")),
+        gap_seconds=of_pair(_seconds(decided["ended_at"], decided["anchor_until"])),
+        next_gap_seconds=of_pair(_seconds(decided["next_ended_at"], decided["anchor_until"])),
+        **{name: decided[name] for name in ("anchor_at", "anchor_is_day", "respondent_role", *SCORES, "customer_id")},
+    )
+
+
+def _seconds(start: ir.TimestampValue, end: ir.TimestampValue) -> ir.FloatingValue:
+    return end.delta(start, unit="microsecond") / 1e6
+
+
+def _set_aside(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Table:
+    unpaired = rows.filter(~rows["reason"].isin(PAIRED))
+    responses = unpaired.select(
+        source_file="response_file",
+        source_row="response_row",
+        stage=ibis.literal("pairing"),
+        column=ibis.null("string"),
+        reason="reason",
+        original="response_id",
+    )
+    parts = (contacts.set_aside, surveys.set_aside, responses)
+    return ibis.union(
+        *(part.select(**{name: part[name].cast(kind) for name, kind in SET_ASIDE.items()}) for part in parts)
+    )

@@ -1,0 +1,95 @@
+"""A pairing: a handle on one row per response, and the books that say where every row went."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cxfusion.pairing.reasons import PAIRED
+from cxfusion.tables.canonical import SURVEY_COLUMNS, Column
+from cxfusion.tables.relation import Contacts, Relation, Surveys
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from cxfusion.pairing.audit import Books
+    from cxfusion.pairing.plan import PairingPlan
+
+__all__ = ["Pairing"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Pairing(Relation):
+    """Which contact each response speaks about. One row per response, in the order of the survey file.
+
+    ``rows`` has ``response_file, response_row, response_id, reason, contact_id`` (null unless paired), ``started_at``
+    (of that contact), ``n_candidates`` (contacts that could be meant; null where none was looked up), ``gap_seconds``
+    (from the chosen contact's end to the anchor), ``next_gap_seconds`` (the same for the runner-up), ``anchor_at``,
+    ``anchor_is_day``, ``respondent_role``, ``csat``, ``nps``, ``ces``, ``customer_id``. Where the anchor is a day, gaps
+    are counted to the day's end: they are the longest that they can have been.
+
+    Attributes
+    ----------
+    contacts, surveys : Contacts, Surveys
+        What was paired.
+    plan : PairingPlan
+    books : Books
+        The counts behind :attr:`audit` and :attr:`cells`.
+    set_aside : ibis.Table
+        ``source_file, source_row, stage, column, reason, original``: what reading set aside of both tables, and the
+        responses that were not paired (stage ``pairing``, ``original`` their id).
+    """
+
+    contacts: Contacts
+    surveys: Surveys
+    plan: PairingPlan
+    books: Books
+    set_aside: ir.Table = field(repr=False)
+
+    @property
+    def pairs(self) -> ir.Table:
+        """The paired rows only."""
+        return self.rows.filter(self.rows["reason"].isin(PAIRED))
+
+    @property
+    def n_pairs(self) -> int:
+        """Responses paired with a contact."""
+        return self.books.n("responses", *PAIRED)
+
+    @property
+    def audit(self) -> pd.DataFrame:
+        """``stage, reason, n``: where every row went (``contacts``, ``responses``), and every bad cell."""
+        return self.books.audit.copy()
+
+    @property
+    def cells(self) -> pd.DataFrame:
+        """``stage, column, reason, n``: cells that became missing, whose rows were kept."""
+        return self.books.cells.copy()
+
+    def summary(self) -> str:
+        """The pairing in a few lines of plain text."""
+        return "\n".join([self._headline(), *self._stage_lines("responses"), *self._stage_lines("contacts")])
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return f"Pairing({self._headline()})"
+
+    def _repr_html_(self) -> str:
+        from cxfusion.results.html import frame_as_html
+
+        return frame_as_html(self.audit, caption=self._headline())
+
+    def _headline(self) -> str:
+        n_read = self.surveys.n_read
+        share = f" ({self.n_pairs / n_read:.1%})" if n_read else ""
+        return f"{self.n_pairs:,} of {n_read:,} responses paired with a contact{share}"
+
+    def _stage_lines(self, stage: str) -> list[str]:
+        here = self.books.audit[self.books.audit["stage"] == stage]
+        return [f"{stage}:", *(f"  {row.reason:<24}{row.n:>14,}" for row in here.itertuples())]
+
+    def _canonical(self) -> tuple[Column, ...]:
+        return SURVEY_COLUMNS

@@ -1,0 +1,112 @@
+"""What is read off a score on its scale: the mean, the share of its two best points, the net score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cxfusion.estimators.intervals import Interval, Mean, mean_interval, net_interval, share_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import ibis.expr.types as ir
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from cxfusion.tables.relation import Scale
+
+__all__ = ["SCORES", "Reading", "readings_of"]
+
+SCORES: Final = ("csat", "nps", "ces")
+_NPS_ENDS: Final = (0.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One figure read off a score.
+
+    Attributes
+    ----------
+    metric, unit : str
+    value : callable
+        From the score (Ibis) to the number that one answer contributes.
+    origin, factor : float
+        The figure is origin + factor · mean of these numbers.
+    std_error : callable
+        Standard error of that mean.
+    interval : callable
+        Interval of that mean.
+    not_applicable : str or None
+        Why the score's scale does not allow this figure.
+    """
+
+    metric: str
+    unit: str
+    value: Callable[[ir.NumericValue], ir.NumericValue]
+    origin: float
+    factor: float
+    std_error: Callable[[Mean], NDArray[np.float64]]
+    interval: Callable[[Mean], Interval]
+    not_applicable: str | None = None
+
+
+def readings_of(score: str, scale: Scale) -> tuple[Reading, ...]:
+    """The figures of a score.
+
+    CSAT: the mean and top-2-box, the share of answers at the two best points of the scale. NPS: 100 ·
+    (promoters (9–10) − detractors (0–6)). CES: the mean, in the direction of its scale.
+
+    Parameters
+    ----------
+    score : {"csat", "nps", "ces"}
+    scale : Scale
+    """
+    if score == "nps":
+        return (_net(scale),)
+    mean = _mean(f"{score}_mean", scale)
+    return (mean, _top_two(scale)) if score == "csat" else (mean,)
+
+
+def _mean(metric: str, scale: Scale) -> Reading:
+    middle = (scale.low + scale.high) / 2  # taken off before summing, so that no digits are lost
+    return Reading(
+        metric=metric,
+        unit="score points",
+        value=lambda score: score - middle,
+        origin=middle,
+        factor=1.0,
+        std_error=lambda mean: mean.std_error,
+        interval=lambda mean: mean_interval(mean, scale.low - middle, scale.high - middle),
+    )
+
+
+def _top_two(scale: Scale) -> Reading:
+    has_points = scale.low == int(scale.low) and scale.high == int(scale.high) and scale.high - scale.low >= 2
+    ends = f"{scale.low:g}–{scale.high:g}"
+    return Reading(
+        metric="csat_top2box",
+        unit="share",
+        value=lambda score: (score >= scale.high - 1 if scale.higher_is_better else score <= scale.low + 1).cast(
+            "float64"
+        ),
+        origin=0.0,
+        factor=1.0,
+        std_error=lambda mean: mean.share_std_error,
+        interval=share_interval,
+        not_applicable=None if has_points else f"a scale of {ends} has no two top points among three or more",
+    )
+
+
+def _net(scale: Scale) -> Reading:
+    fits = (scale.low, scale.high) == _NPS_ENDS and scale.higher_is_better
+    return Reading(
+        metric="nps",
+        unit="NPS points",
+        value=lambda score: (score >= 9).cast("float64") - (score < 7).cast("float64"),
+        origin=0.0,
+        factor=100.0,
+        std_error=lambda mean: mean.share_std_error,
+        interval=net_interval,
+        not_applicable=None if fits else f"NPS is defined on a 0–10 scale, this one is {scale.low:g}–{scale.high:g}",
+    )

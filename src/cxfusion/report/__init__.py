@@ -1,0 +1,8 @@
+"""Many results, one self-contained page: what a manager reads, with nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+from cxfusion.report.content import ReportContent
+from cxfusion.report.render import render_report
+
+__all__ = ["ReportContent", "render_report"]

@@ -1,0 +1,58 @@
+"""What a page is made from: the frames of a study and a few words, nothing that could run or fetch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+__all__ = ["ReportContent"]
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything the report shows.
+
+    Attributes
+    ----------
+    title : str
+    subtitle : str
+        One line under the title, such as the period and the source.
+    outcome : str
+        The score the levers were judged by: ``csat``, ``nps`` or ``ces``.
+    outcome_unit : str
+        Its unit, such as "score points".
+    levers : pandas.DataFrame
+        Columns of ``results.schemas.LEVERS``, one row per lever, most important first.
+    rungs : pandas.DataFrame
+        Columns of ``results.schemas.EVIDENCE``, one row per lever and rung.
+    audit : pandas.DataFrame
+        ``stage, reason, n``: where every row ended.
+    cells : pandas.DataFrame
+        ``stage, column, reason, n``: single values that could not be used.
+    perception : pandas.DataFrame
+        Columns of ``results.schemas.PERCEPTION``.
+    operations : pandas.DataFrame
+        Columns of ``results.schemas.OPERATIONS``.
+    notes : sequence of str
+        What was noticed about these data, one sentence each.
+    manifest : mapping
+        Inputs, counts, plan, versions, timings; any nesting.
+    """
+
+    title: str
+    subtitle: str
+    outcome: str
+    outcome_unit: str
+    levers: pd.DataFrame
+    rungs: pd.DataFrame
+    audit: pd.DataFrame
+    cells: pd.DataFrame
+    perception: pd.DataFrame
+    operations: pd.DataFrame
+    notes: Sequence[str] = ()
+    manifest: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,109 @@
+"""Pictures for the page: each drawn wide and narrow, light and dark, and shown by the style sheet as fits.
+
+They stand in ``<img>`` as data, where no script can run and nothing can be fetched, each with its words.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cxfusion.errors import NothingToEstimateError
+from cxfusion.results.charts import MAX_GROUPS, Theme, as_svg, ladder, scores_by_group
+from cxfusion.results.formats import change, figure, interval
+from cxfusion.results.labels import LADDER, display_name, lever_label, metric_label, rung_label, step_in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import altair as alt
+    import pandas as pd
+
+    from cxfusion.report.content import ReportContent
+
+__all__ = ["SCORE_OF_OUTCOME", "Figure", "Image", "ladder_figure", "scores_figure"]
+
+SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean"}
+"""The figure of the perception frame that speaks for each outcome."""
+_WIDTHS: Final = {"wide": 848, "narrow": 350}
+_THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Image:
+    """One drawing of a figure: when it is shown, its data, its size in pixels."""
+
+    shown: str
+    source: str
+    width: str
+    height: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the page: its words, and its drawings; none of these where ``missing`` says why."""
+
+    words: str
+    images: tuple[Image, ...] = ()
+    missing: str = ""
+
+
+def ladder_figure(content: ReportContent) -> Figure:
+    """The ladder of every lever."""
+    return _figure(
+        lambda width: ladder(content.rungs, content.levers, width=width),
+        _ladder_in_words(content.levers, content.rungs),
+    )
+
+
+def scores_figure(content: ReportContent) -> Figure:
+    """The outcome's score by group."""
+    metric = SCORE_OF_OUTCOME[content.outcome]
+    return _figure(
+        lambda width: scores_by_group(content.perception, metric, width=width),
+        _scores_in_words(content.perception, metric),
+    )
+
+
+def _figure(draw: Callable[[int], alt.TopLevelMixin], words: str) -> Figure:
+    try:
+        charts = {room: draw(width) for room, width in _WIDTHS.items()}
+    except NothingToEstimateError as nothing:
+        return Figure(words, missing=nothing.message)
+    return Figure(
+        words,
+        tuple(_image(as_svg(chart, theme), f"{room} {theme}") for room, chart in charts.items() for theme in _THEMES),
+    )
+
+
+def _image(svg: str, shown: str) -> Image:
+    width, height = re.findall(r' (?:width|height)="([\d.]+)"', svg)[:2]
+    return Image(shown, f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}", width, height)
+
+
+def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame) -> str:
+    spoken = []
+    for lever, step, unit, outcome_unit in levers[["lever", "step", "unit", "outcome_unit"]].itertuples(index=False):
+        own = rungs[(rungs["lever"] == lever) & rungs["rung"].isin(LADDER) & rungs["estimate"].notna()]
+        parts = [
+            f"{rung_label(rung).lower()} {change(estimate, outcome_unit)}"
+            f" ({interval(low, high, outcome_unit, signed=True)})"
+            for rung, estimate, low, high in own[["rung", "estimate", "conf_low", "conf_high"]].itertuples(index=False)
+        ]
+        if parts:
+            spoken.append(f"{lever_label(lever)}, {step_in_words(lever, step, unit)}: {', '.join(parts)}.")
+    return " ".join(["Change of the score for each lever, in three comparisons, with 95 % intervals.", *spoken])
+
+
+def _scores_in_words(perception: pd.DataFrame, metric: str) -> str:
+    rows = perception[(perception["metric"] == metric) & perception["estimate"].notna()]
+    columns = ["grouping", "group", "estimate", "conf_low", "conf_high", "unit"]
+    largest = rows.sort_values("n", ascending=False, kind="stable").head(MAX_GROUPS + 1)
+    parts = [
+        f"{'everyone' if grouping == 'all' else display_name(group)} {figure(estimate, unit)}"
+        f" ({interval(low, high, unit)})"
+        for grouping, group, estimate, low, high, unit in largest[columns].itertuples(index=False)
+    ]
+    return f"{metric_label(metric)} by group, with 95 % intervals: {'; '.join(parts)}."

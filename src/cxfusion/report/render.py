@@ -1,0 +1,150 @@
+"""From content to one HTML page that fetches nothing.
+
+Words are made here and beside; the template only lays them out.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from cxfusion.report.answer import answer
+from cxfusion.report.figures import SCORE_OF_OUTCOME, ladder_figure, scores_figure
+from cxfusion.report.tables import (
+    audit_tables,
+    cells_table,
+    operations_tables,
+    perception_tables,
+    records,
+    rungs_table,
+)
+from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
+from cxfusion.results.labels import (
+    LADDER,
+    display_name,
+    grade_label,
+    lever_label,
+    outcome_label,
+    reason_label,
+    rung_label,
+    step_in_words,
+    verdict_label,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cxfusion.report.content import ReportContent
+
+__all__ = ["render_report"]
+
+_VERDICTS = frozenset({"moves", "proxy", "no_effect", "contested", "unclear", "untestable"})
+
+
+def render_report(content: ReportContent) -> str:
+    """The report as one self-contained HTML page.
+
+    Parameters
+    ----------
+    content : ReportContent
+
+    Returns
+    -------
+    str
+        A whole HTML document: no script, no outside reference, everything from the data escaped; readable
+        on a phone, on paper, and on a dark screen.
+    """
+    here = files("cxfusion.report")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["shown"] = _shown
+    template = environment.from_string(here.joinpath("template.html").read_text(encoding="utf-8"))
+    style = Markup(here.joinpath("page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
+    return template.render(style=style, **_view(content))
+
+
+def _view(content: ReportContent) -> dict[str, Any]:
+    """Everything the template names, in words."""
+    return {
+        "title": display_name(content.title, limit=120),
+        "subtitle": display_name(content.subtitle, limit=200),
+        "outcome": outcome_label(content.outcome),
+        "answer": answer(content),
+        "facts": _facts(content),
+        "ladder": ladder_figure(content),
+        "levers": [_lever(row) for row in records(content.levers)],
+        "rungs": rungs_table(content.rungs),
+        "paired": _paired(content.audit),
+        "audit": audit_tables(content.audit),
+        "cells": cells_table(content.cells),
+        "scores": scores_figure(content),
+        "perception": perception_tables(content.perception),
+        "operations": operations_tables(content.operations),
+        "notes": [display_name(note, limit=400) for note in content.notes],
+        "manifest": content.manifest,
+    }
+
+
+def _stage(audit: pd.DataFrame, stage: str) -> tuple[int, int]:
+    """Rows of a stage that were paired, and all of them."""
+    rows = audit[audit["stage"] == stage]
+    paired = rows["reason"].astype("string").str.startswith("paired")
+    return int(rows.loc[paired, "n"].sum()), int(rows["n"].sum())
+
+
+def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
+    """The four figures at the top: figure, what it is, a smaller line."""
+    paired, answers = _stage(content.audit, "responses")
+    contacts = _stage(content.audit, "contacts")[1]
+    return [
+        (count(contacts), "contacts read", ""),
+        (count(answers), "survey answers read", ""),
+        (percent(paired / answers if answers else None), "of the answers paired", f"{count(paired)} pairs"),
+        _overall(content),
+    ]
+
+
+def _overall(content: ReportContent) -> tuple[str, str, str]:
+    rows = content.perception
+    whole = rows[(rows["grouping"] == "all") & (rows["metric"] == SCORE_OF_OUTCOME[content.outcome])]
+    for value, low, high, unit in whole[["estimate", "conf_low", "conf_high", "unit"]].itertuples(index=False):
+        ends = interval(low, high, unit)
+        return figure(value, unit), outcome_label(content.outcome), "" if ends == DASH else ends
+    return DASH, outcome_label(content.outcome), ""
+
+
+def _paired(audit: pd.DataFrame) -> str:
+    paired, answers = _stage(audit, "responses")
+    share = percent(paired / answers) if answers else DASH
+    return (
+        f"{count(paired)} of {count(answers)} survey answers ({share}) were paired with the contact they"
+        " speak about. Every row read is in one of these tables, and their sums are the rows of the files."
+    )
+
+
+def _lever(row: dict[str, Any]) -> dict[str, Any]:
+    """One row of the lever table in words."""
+    unit, verdict = row["outcome_unit"], str(row["verdict"])
+    rungs = [(rung_label(rung), change(row[f"{rung}_estimate"], unit)) for rung in LADDER]
+    return {
+        "name": lever_label(row["lever"]),
+        "step": step_in_words(row["lever"], row["step"], row["unit"]),
+        "estimate": change(row["estimate"], unit),
+        "interval": interval(row["conf_low"], row["conf_high"], unit, signed=True),
+        "rungs": [(rung, text) for rung, text in rungs if text != DASH],
+        "verdict": verdict_label(verdict),
+        "verdict_class": verdict if verdict in _VERDICTS else "unclear",
+        "grade": grade_label(row["grade"]) if isinstance(row["grade"], str) else "",
+        "because": reason_label(row["because"]),
+    }
+
+
+def _shown(value: Any) -> str:
+    """A value of the manifest as text."""
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return display_name(value, limit=300) if value is not None else "none"
+    return count(value)

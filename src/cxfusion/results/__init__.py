@@ -1,0 +1,1 @@
+"""How anything is shown: tidy frames, text, HTML, charts."""

@@ -1,0 +1,260 @@
+"""Pictures of results as Altair specs, one spec for notebook and page; colours come from the theme alone.
+
+A picture reads on paper without colour (shapes differ) and its numbers always stand in a table as well.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any, Final, Literal, TypeAlias
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+from cxfusion.errors import NothingToEstimateError
+from cxfusion.results.formats import figure
+from cxfusion.results.labels import (
+    LADDER,
+    display_names,
+    lever_label,
+    metric_label,
+    outcome_label,
+    rung_label,
+    step_in_words,
+)
+from cxfusion.results.themes import THEMES
+
+__all__ = ["MAX_GROUPS", "Theme", "as_svg", "kpis_by_group", "ladder", "scores_by_group"]
+
+Theme: TypeAlias = Literal["light", "dark"]
+Layers: TypeAlias = alt.LayerChart | alt.FacetChart
+MAX_GROUPS: Final = 15
+"""Groups in one picture: the largest ones; the table holds the rest."""
+_SIGNED: Final = "datum.value === 0 ? '0' : format(datum.value, '+.2~f')"
+_NARROW: Final = 480  # pixels; below, legends stand in one column and labels take less room
+_SHAPES: Final = ("circle", "square", "diamond")
+_LETTER: Final = 6.4  # pixels, an ample mean at the size of labels
+_LINE: Final = 16  # pixels
+
+
+def ladder(rungs: pd.DataFrame, levers: pd.DataFrame, *, width: int = 720) -> Layers:
+    """Per lever, the change of the score at each rung, with its interval, on one shared axis.
+
+    Parameters
+    ----------
+    rungs : pandas.DataFrame
+        Columns of ``results.schemas.EVIDENCE``.
+    levers : pandas.DataFrame
+        Columns of ``results.schemas.LEVERS``; gives the levers shown and their order.
+    width : int
+        Whole width in pixels, labels included.
+
+    Raises
+    ------
+    NothingToEstimateError
+        No lever has an estimate on any rung.
+    """
+    frame = _ladder_frame(rungs, levers, _label_width(width))
+    names, rung_names = list(dict.fromkeys(frame["name"])), list(dict.fromkeys(frame["rung_name"]))
+    title: list[str] = textwrap.wrap(
+        f"Change in {outcome_label(str(levers['outcome'].iloc[0]))}, {levers['outcome_unit'].iloc[0]}",
+        int(_plot_width(width) / _LETTER),
+    )
+    legend = alt.Legend(title=None, orient="top", direction="vertical" if width < _NARROW else "horizontal")
+    shapes = alt.Scale(domain=rung_names, range=list(_SHAPES[: len(rung_names)]))
+    base = alt.Chart(frame).encode(
+        y=alt.Y(
+            "name:N", sort=names, title=None, axis=_band_axis(names, _label_width(width)), scale=alt.Scale(padding=0)
+        ),
+        yOffset=alt.YOffset("rung_name:N", sort=rung_names, scale=alt.Scale(paddingOuter=0.9)),
+        color=alt.Color("rung_name:N", sort=rung_names, scale=alt.Scale(domain=rung_names), legend=legend),
+    )
+    x = alt.X("estimate:Q", title=title, axis=alt.Axis(labelExpr=_SIGNED, tickCount=4 if width < _NARROW else 6))
+    zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(style="reference").encode(x=alt.X("zero:Q", title=title))
+    bars = base.mark_rule().encode(x=alt.X("conf_low:Q", title=title), x2="conf_high:Q")
+    points = base.mark_point(filled=True, size=85, opacity=1).encode(
+        x=x, shape=alt.Shape("rung_name:N", sort=rung_names, scale=shapes, legend=legend)
+    )
+    return _sized(alt.layer(zero, bars, points), width, 84 * len(names))
+
+
+def _ladder_frame(rungs: pd.DataFrame, levers: pd.DataFrame, label_width: int) -> pd.DataFrame:
+    """One row per lever and rung that has an estimate, in the order of ``levers`` and of the ladder."""
+    names = {row.lever: _lever_name(row, label_width) for row in levers.itertuples()}
+    shown = rungs[rungs["lever"].isin(list(names)) & rungs["rung"].isin(LADDER) & rungs["estimate"].notna()]
+    if shown.empty:
+        raise NothingToEstimateError("There is no ladder to draw: no lever has an estimate on any rung.")
+    places = {key: i for i, key in enumerate([*names, *LADDER])}
+    shown = shown.sort_values(["rung", "lever"], key=lambda keys: keys.map(places))
+    return pd.DataFrame(
+        {
+            "name": shown["lever"].map(names),
+            "rung_name": shown["rung"].map(rung_label),
+            **{column: shown[column].astype(float) for column in ("estimate", "conf_low", "conf_high")},
+        }
+    )
+
+
+def _lever_name(row: Any, label_width: int) -> str:
+    """Label and step, wrapped to the room there is; the axis splits the lines at the line feeds."""
+    letters = int(label_width / _LETTER)
+    step = step_in_words(row.lever, row.step, row.unit)
+    lines = textwrap.wrap(lever_label(row.lever), letters)[:2] + textwrap.wrap(step, letters)[:3]
+    return "\n".join(lines)
+
+
+def scores_by_group(perception: pd.DataFrame, metric: str, *, width: int = 720) -> Layers:
+    """One score by group with its interval, best first, the overall figure as a line.
+
+    Parameters
+    ----------
+    perception : pandas.DataFrame
+        Columns of ``results.schemas.PERCEPTION``; the largest groups of its first grouping are drawn.
+    metric : str
+        For example ``csat_mean``.
+    width : int
+        Whole width in pixels.
+
+    Raises
+    ------
+    NothingToEstimateError
+        No group has a figure.
+    """
+    rows = perception[(perception["metric"] == metric) & perception["estimate"].notna()]
+    groups = _largest_groups(rows, metric).sort_values("estimate", ascending=False, kind="stable")
+    frame = groups[["estimate", "conf_low", "conf_high"]].astype(float)
+    frame["name"] = display_names(list(groups["group"]), int(_label_width(width) / _LETTER))
+    frame["text"] = _figures(groups)
+    title = metric_label(metric)
+    axis = alt.Axis(format="%" if (groups["unit"] == "share").any() else "~f", tickCount=5)
+    x = alt.X("estimate:Q", title=title, axis=axis, scale=alt.Scale(zero=False, padding=28))
+    y_axis = _label_axis(_label_width(width))
+    base = alt.Chart(frame).encode(y=alt.Y("name:N", sort=list(frame["name"]), title=None, axis=y_axis))
+    overall = rows.loc[rows["grouping"] == "all", ["estimate"]].astype(float)
+    return _sized(
+        alt.layer(
+            alt.Chart(overall).mark_rule(style="reference").encode(x=x),
+            base.mark_rule().encode(x=alt.X("conf_low:Q", title=title), x2="conf_high:Q"),
+            base.mark_point(filled=True, size=75, opacity=1).encode(x=x),
+            base.mark_text(align="left", dx=7).encode(x="conf_high:Q", text="text:N"),
+        ),
+        width,
+        34 * len(frame),
+    )
+
+
+def kpis_by_group(operations: pd.DataFrame, *, width: int = 720) -> alt.ConcatChart:
+    """One small bar chart per metric, groups in the same order (largest first) in each.
+
+    Parameters
+    ----------
+    operations : pandas.DataFrame
+        Columns of ``results.schemas.OPERATIONS``; the largest groups of its first grouping are drawn.
+    width : int
+        Whole width in pixels, about.
+
+    Raises
+    ------
+    NothingToEstimateError
+        No group has a figure.
+    """
+    rows = operations[operations["estimate"].notna()]
+    sizes = _largest_groups(rows, "volume")["group"]
+    names = dict(zip(sizes, display_names(list(sizes), int(_label_width(width) / _LETTER)), strict=True))
+    rows = rows[(rows["grouping"] != "all") & rows["group"].isin(list(names))]
+    metrics = list(dict.fromkeys(rows["metric"]))
+    columns = 1 if width < _NARROW else 3
+    bar_width = (width - _label_width(width) - 24 * columns) // columns
+    panels = [
+        _bars(rows[rows["metric"] == metric], names, bar_width, None if i % columns else _label_width(width))
+        for i, metric in enumerate(metrics)
+    ]
+    return alt.concat(*panels, columns=columns, spacing=24)
+
+
+def _bars(rows: pd.DataFrame, names: dict[Any, str], width: int, label_width: int | None) -> Layers:
+    frame = pd.DataFrame(
+        {
+            "name": [names[group] for group in rows["group"]],
+            "estimate": rows["estimate"].astype(float).to_numpy(),
+            "text": _figures(rows),
+        }
+    )
+    top = max(float(frame["estimate"].max()), 0.0) or 1.0
+    axis = None if label_width is None else _label_axis(label_width)
+    base = alt.Chart(frame).encode(
+        y=alt.Y(
+            "name:N",
+            sort=list(names.values()),
+            title=None,
+            axis=axis,
+            scale=alt.Scale(domain=list(names.values())),
+        ),
+        x=alt.X("estimate:Q", axis=None, scale=alt.Scale(domain=[0, 1.8 * top])),  # room for the figure beside the bar
+    )
+    bars = base.mark_bar(height=11, cornerRadiusEnd=2)
+    title = alt.TitleParams(metric_label(str(rows["metric"].iloc[0])), anchor="start", offset=6)
+    layered = alt.layer(bars, base.mark_text(align="left", dx=5).encode(text="text:N"))
+    return layered.properties(width=width, height=24 * len(names), title=title)
+
+
+def _largest_groups(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Rows of one metric for the largest groups of the first grouping, largest first."""
+    grouped = rows[(rows["grouping"] != "all") & (rows["metric"] == metric)]
+    if grouped.empty:
+        raise NothingToEstimateError(f"There is no picture of {metric} by group: no group has a figure.")
+    first: pd.DataFrame = grouped[grouped["grouping"] == grouped["grouping"].iloc[0]]
+    return first.sort_values("n", ascending=False, kind="stable").head(MAX_GROUPS)
+
+
+def _figures(rows: pd.DataFrame) -> list[str]:
+    return [figure(value, unit) for value, unit in zip(rows["estimate"], rows["unit"], strict=True)]
+
+
+def _label_width(width: int) -> int:
+    """Room for labels at the left, in pixels."""
+    return 126 if width < _NARROW else 216
+
+
+def _plot_width(width: int) -> int:
+    return width - _label_width(width) - 20
+
+
+def _band_axis(names: list[str], label_width: int) -> alt.Axis:
+    """Labels of several lines, between faint lines that part one lever from the next."""
+    lines = max(name.count("\n") + 1 for name in names)
+    return alt.Axis(
+        **_labels_at_left(label_width), labelExpr="split(datum.label, '\\n')", labelLineHeight=_LINE,
+        labelOffset=-_LINE * (lines - 1) / 2, tickBand="extent", grid=True,
+    )  # fmt: skip
+
+
+def _label_axis(label_width: int) -> alt.Axis:
+    return alt.Axis(**_labels_at_left(label_width), grid=False)
+
+
+def _labels_at_left(label_width: int) -> dict[str, Any]:
+    """Labels that begin where the text of the page begins, with a fixed room."""
+    return {
+        "labelAlign": "left", "labelPadding": label_width, "labelLimit": label_width - 8,
+        "minExtent": label_width, "maxExtent": label_width, "ticks": False, "domain": False,
+    }  # fmt: skip
+
+
+def _sized(chart: Layers, width: int, height: int) -> Layers:
+    """A chart whose labels and plot together are ``width`` wide, whatever the labels say."""
+    padding = {"left": 0, "right": 20, "top": 4, "bottom": 4}
+    return chart.properties(width=_plot_width(width), height=height, padding=padding)
+
+
+def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light") -> str:
+    """A chart as SVG text, drawn offline; the same chart gives the same text.
+
+    Parameters
+    ----------
+    chart : altair chart
+    theme : {"light", "dark"}
+        Colours for a light or a dark page; the background is transparent.
+    """
+    return str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False), config=THEMES[theme], allowed_base_urls=[]))

@@ -1,0 +1,170 @@
+"""Numbers as people read them: a true minus sign, thousands set apart, no more digits than are meant.
+
+Every function takes a missing value and answers with a dash; none ever prints NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+
+__all__ = [
+    "DASH",
+    "change",
+    "count",
+    "duration_in_words",
+    "duration_short",
+    "figure",
+    "interval",
+    "number",
+    "percent",
+    "plain",
+]
+
+DASH: Final = "–"
+_MINUS: Final = "−"
+_SHARES: Final = frozenset({"share", "proportion", "rate", "fraction"})
+_COUNTS: Final = frozenset({"count", "contacts", "responses"})
+
+
+def _missing(value: float | None) -> bool:
+    return value is None or bool(pd.isna(value))
+
+
+def _fixed(value: float, digits: int, sign: str = "") -> str:
+    rounded = round(float(value), digits) + 0.0  # + 0.0 turns −0.0 into 0.0
+    return f"{rounded:{sign if rounded else ''},.{digits}f}".replace("-", _MINUS)
+
+
+def number(value: float | None, digits: int | None = None) -> str:
+    """A number with fixed decimals, or with about four significant digits.
+
+    Examples
+    --------
+    >>> number(17182), number(-3.14159), number(0.00042), number(None)
+    ('17,182', '−3.142', '0.00042', '–')
+    """
+    if value is None or _missing(value):
+        return DASH
+    if digits is not None:
+        return _fixed(value, digits)
+    size = abs(float(value))
+    if size >= 1e15 or 0 < size < 1e-3:
+        return f"{value:.2g}".replace("-", _MINUS)
+    return _fixed(value, 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3)
+
+
+def plain(value: float) -> str:
+    """A number as said aloud: two decimals at most, no trailing zeros.
+
+    Examples
+    --------
+    >>> plain(30.0), plain(0.4), plain(22.37)
+    ('30', '0.4', '22.4')
+    """
+    digits = 1 if abs(value) >= 10 else 2
+    text = _fixed(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands set apart."""
+    return number(value, 0)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.963)
+    '96.3 %'
+    """
+    return DASH if value is None or _missing(value) else f"{_fixed(100 * value, digits)} %"
+
+
+def duration_in_words(seconds: float) -> str:
+    """A duration as said aloud: ``600`` is "10 minutes".
+
+    Examples
+    --------
+    >>> duration_in_words(30), duration_in_words(60), duration_in_words(600), duration_in_words(86400)
+    ('30 seconds', '60 seconds', '10 minutes', '24 hours')
+    """
+    size, unit = next(
+        (size, unit)
+        for size, unit, least in ((3600, "hour", 7200), (60, "minute", 120), (1, "second", 0))
+        if seconds >= least
+    )
+    text = plain(seconds / size)
+    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
+
+
+def duration_short(seconds: float | None) -> str:
+    """A measured duration, short: "45 s", "5 min 12 s", "3 h 05 min".
+
+    Examples
+    --------
+    >>> duration_short(45.2), duration_short(312), duration_short(11100)
+    ('45 s', '5 min 12 s', '3 h 05 min')
+    """
+    if seconds is None or _missing(seconds):
+        return DASH
+    whole = round(abs(seconds))
+    sign = _MINUS if seconds < 0 and whole else ""
+    if whole < 60:
+        return f"{sign}{_fixed(abs(seconds), 1 if abs(seconds) < 9.95 else 0)} s"
+    if whole < 3600:
+        return f"{sign}{whole // 60} min {whole % 60:02d} s"
+    minutes = round(abs(seconds) / 60)
+    return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
+
+
+def change(value: float | None, unit: str | None = None) -> str:
+    """A change with its sign: two decimals on a score, one in NPS points.
+
+    Examples
+    --------
+    >>> change(0.0812), change(-1.26, "NPS points"), change(-0.001)
+    ('+0.08', '−1.3', '0.00')
+    """
+    if value is None or _missing(value):
+        return DASH
+    return _fixed(value, _digits(unit), sign="+")
+
+
+def _digits(unit: str | None) -> int:
+    return 1 if unit and "nps" in unit.lower() else 2
+
+
+def figure(value: float | None, unit: str | None) -> str:
+    """A measured figure in its own unit: seconds, a share, a count, or points of a score.
+
+    Examples
+    --------
+    >>> figure(312, "seconds"), figure(0.041, "share"), figure(4.517, "score points")
+    ('5 min 12 s', '4.1 %', '4.52')
+    """
+    if unit == "seconds":
+        return duration_short(value)
+    if unit in _SHARES:
+        return percent(value)
+    if unit in _COUNTS:
+        return count(value)
+    return number(value, _digits(unit))
+
+
+def interval(low: float | None, high: float | None, unit: str | None = None, *, signed: bool = False) -> str:
+    """Both ends of an interval: "4.50 to 4.54", signed for a change.
+
+    Examples
+    --------
+    >>> interval(0.052, 0.11, signed=True), interval(0.61, 0.64, "share")
+    ('+0.05 to +0.11', '61.0 to 64.0 %')
+    """
+    if _missing(low) or _missing(high):
+        return DASH
+    show = change if signed else figure
+    low_text = show(low, unit).removesuffix(" %")  # one sign for both ends
+    return f"{low_text} to {show(high, unit)}"

@@ -1,0 +1,287 @@
+"""Machine names live in frames; the words a person reads are made here, at print time only.
+
+Labels, sentences and number formats; a name that is not in the catalogue is put into words by its form.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pandas as pd
+
+from cxfusion.results.formats import duration_in_words, plain
+
+__all__ = [
+    "LADDER",
+    "column_label",
+    "display_name",
+    "display_names",
+    "grade_label",
+    "lever_label",
+    "metric_label",
+    "outcome_label",
+    "reason_label",
+    "rung_label",
+    "stage_label",
+    "step_in_words",
+    "verdict_label",
+    "words",
+]
+
+LADDER: Final = ("raw", "adjusted", "within")
+"""The rungs every lever climbs, from what a driver chart shows to the fairest comparison the log allows."""
+
+_LEVERS: Final[dict[str, tuple[str, str]]] = {  # label, and the noun of "30 seconds less …"
+    "wait_seconds": ("Waiting time", "waiting"),
+    "rewait_seconds": ("Waiting after a transfer", "waiting after a transfer"),
+    "ivr_seconds": ("Time in the voice menu", "time in the voice menu"),
+    "ring_seconds": ("Ringing time", "ringing"),
+    "talk_seconds": ("Talking time", "talking"),
+    "hold_seconds": ("Time on hold", "time on hold"),
+    "wrap_seconds": ("After-call work", "after-call work"),
+    "n_transfers": ("Transfers", "transfers"),
+    "n_holds": ("Times put on hold", "holds"),
+    "n_agents": ("Agents spoken to", "agents"),
+    "n_prior_contacts": ("Earlier contacts", "earlier contacts"),
+    "is_repeat": ("Repeat contact", "repeat contact"),
+    "is_resolved": ("Resolved", "resolved"),
+}
+_RUNGS: Final = {
+    "raw": "Alone",
+    "adjusted": "Same kind of case",
+    "within": "Same agent, hour and day",
+    "between": "Agents compared with agents",
+    "congestion": "Busy against quiet minutes",
+    "experiment": "Planned or natural trial",
+}
+_VERDICTS: Final = {
+    "moves": "Moves the score",
+    "proxy": "Only a mark of something else",
+    "no_effect": "Too small to matter",
+    "contested": "Contested",
+    "unclear": "Not yet clear",
+    "untestable": "Cannot be tested",
+}
+_GRADES: Final = {
+    "experiment": "Experiment",
+    "quasi-random": "As good as random",
+    "adjusted and control passed": "Adjusted, control passed",
+    "adjusted": "Adjusted",
+    "correlational": "Correlation only",
+}
+_OUTCOMES: Final = {"csat": "satisfaction (CSAT)", "nps": "recommendation (NPS)", "ces": "effort score (CES)"}
+_METRICS: Final = {
+    "volume": "Contacts",
+    "handled": "Handled contacts",
+    "aht_seconds": "Average handle time",
+    "asa_seconds": "Average speed of answer",
+    "abandonment_rate": "Abandoned",
+    "transfer_rate": "Transferred",
+    "hold_seconds": "Average time on hold",
+    "mean_hold_seconds": "Average time on hold",
+    "csat_mean": "Satisfaction (CSAT), average",
+    "csat_top2box": "Satisfied (top two marks)",
+    "nps": "Recommendation (NPS)",
+    "ces_mean": "Effort score (CES), average",
+}
+_STAGES: Final = {
+    "contacts": "Contacts",
+    "responses": "Survey answers",
+    "surveys": "Survey answers",
+    "pairing": "Pairing",
+    "contact_cells": "Single values in the contact log",
+    "response_cells": "Single values in the survey file",
+    "survey_cells": "Single values in the survey file",
+}
+_REASONS: Final = {
+    "paired_contact_id": "Paired: the contact id matches",
+    "paired_window": "Paired: the customer's latest contact before the answer",
+    "no_response": "No survey answer came back for this contact",
+    "no_key": "The answer names neither a contact nor a customer",
+    "no_anchor": "The answer carries no time, so the contact it speaks about cannot be found",
+    "unknown_contact": "The contact named in the answer is not in the log",
+    "unknown_customer": "The customer named in the answer is not in the log",
+    "outside_window": "The customer's contacts lie too long before the answer",
+    "answered_before_contact": "The answer was given before the contact began",
+    "duplicate_response": "A second answer about the same contact",
+    "not_eligible": "The customer's contacts at that time could not be surveyed (abandoned)",
+    "score_missing": "The answer has no score",
+    "score_out_of_scale": "The score lies outside its scale",
+    "contact_id_missing": "The contact has no id",
+    "started_at_missing": "The contact has no readable start time",
+    "duplicate_contact": "The contact id was already seen; the first row stays",
+    "empty_row": "The row is empty",
+    "negative_count": "A count below zero, treated as missing",
+    "negative_duration": "A duration below zero, treated as missing",
+    "not_a_number": "Text where a number should be, treated as missing",
+    "not_finite": "Not a finite number, treated as missing",
+    "not_a_flag": "Neither yes nor no, treated as missing",
+    "unreadable_time": "A time that cannot be read, treated as missing",
+}
+_COLUMNS: Final = {
+    "all": "Everything",
+    "csat": "CSAT",
+    "nps": "NPS",
+    "ces": "CES",
+    "agent_id": "Agent",
+    "customer_id": "Customer",
+    "contact_id": "Contact id",
+    "response_id": "Response id",
+    "interval_start": "Interval",
+}
+_JOINERS: Final = frozenset("\u200c\u200d")  # needed by Indic and Persian script and by emoji
+
+
+def words(name: str) -> str:
+    """A machine name in words: ``first_response_seconds`` is "first response time".
+
+    Examples
+    --------
+    >>> words("first_response_seconds"), words("n_escalations"), words("is_vip")
+    ('first response time', 'escalations', 'vip')
+    """
+    bare = name.removeprefix("n_").removeprefix("is_")
+    text = bare.removesuffix("_seconds").removesuffix("_id").replace("_", " ").strip() or name
+    timed = bare.endswith("_seconds") and not text.endswith("time")
+    return f"{text} time" if timed else text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def display_name(value: Any, limit: int = 60) -> str:
+    r"""A value from the data as one printable line, at most ``limit`` characters long.
+
+    Control and direction-changing characters become "�", so that a hostile name cannot rearrange a page
+    or break an SVG; a null reads "(missing)". Escaping is the printer's work, not done here.
+
+    Examples
+    --------
+    >>> display_name("Retentions\nTeam", limit=12)
+    'Retentions�…'
+    """
+    if bool(pd.isna(value)):
+        return "(missing)"
+    text = "".join(c if c.isprintable() or c in _JOINERS else "�" for c in str(value)).strip()
+    shown = text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    return shown or "(blank)"
+
+
+def display_names(values: list[Any], limit: int = 60) -> list[str]:
+    """Display names that stay different where the values are: shortened twins get a number.
+
+    Examples
+    --------
+    >>> display_names(["Claims abroad", "Claims about"], limit=9)
+    ['Claims a…', 'Claims a… (2)']
+    """
+    names: dict[Any, str] = {}
+    taken: set[str] = set()
+    for value in values:
+        if value not in names:
+            names[value] = _unused(display_name(value, limit), taken)
+            taken.add(names[value])
+    return [names[value] for value in values]
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    number, candidate = 1, name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name} ({number})"
+    return candidate
+
+
+def lever_label(lever: str) -> str:
+    """Name of a lever for people.
+
+    Examples
+    --------
+    >>> lever_label("wait_seconds"), lever_label("response_seconds")
+    ('Waiting time', 'Response time')
+    """
+    known = _LEVERS.get(lever)
+    return known[0] if known else _capital(display_name(words(lever)))
+
+
+def step_in_words(lever: str, step: float | None, unit: str | None = None) -> str:
+    """What one step of a lever means, in words; empty where no step is known.
+
+    Parameters
+    ----------
+    lever : str
+        Canonical column of the lever; its form (``_seconds``, ``n_``, ``is_``) gives the wording.
+    step : float or None
+        Size and direction of the step, in the lever's unit.
+    unit : str, optional
+        Unit of the lever, used where the name's form says none.
+
+    Examples
+    --------
+    >>> step_in_words("wait_seconds", -30), step_in_words("n_transfers", -0.4)
+    ('30 seconds less waiting', '0.4 fewer transfers per contact')
+    """
+    if step is None or bool(pd.isna(step)):
+        return ""
+    size, less = abs(float(step)), float(step) < 0
+    noun = _LEVERS[lever][1] if lever in _LEVERS else display_name(words(lever))
+    if lever.endswith("_seconds") or unit == "seconds":
+        return f"{duration_in_words(size)} {'less' if less else 'more'} {noun}"
+    if lever.startswith("is_"):
+        return f"{plain(100 * size)} in 100 {'fewer' if less else 'more'} contacts marked “{noun}”"
+    if lever.startswith("n_"):
+        one = noun.removesuffix("s") if size == 1 else noun
+        return f"{plain(size)} {'fewer' if less else 'more'} {one} per contact"
+    of_unit = f" {unit}" if unit and unit not in {"units", "count"} else ""
+    return f"{plain(size)}{of_unit} {'less' if less else 'more'} {noun}"
+
+
+def rung_label(rung: str) -> str:
+    """Name of a rung for people: what was compared with what."""
+    return _RUNGS.get(rung) or _capital(words(rung))
+
+
+def verdict_label(verdict: str) -> str:
+    """A verdict in words."""
+    return _VERDICTS.get(verdict) or _capital(words(verdict))
+
+
+def grade_label(grade: str) -> str:
+    """A grade of evidence in words."""
+    return _GRADES.get(grade) or _capital(words(grade))
+
+
+def outcome_label(outcome: str) -> str:
+    """Name of an outcome inside a sentence: ``csat`` is "satisfaction (CSAT)"."""
+    return _OUTCOMES.get(outcome) or words(outcome)
+
+
+def metric_label(metric: str) -> str:
+    """Name of a metric for people, without its unit."""
+    return _METRICS.get(metric) or lever_label(metric)
+
+
+def stage_label(stage: str) -> str:
+    """Name of a stage of the books for people."""
+    return _STAGES.get(stage) or _capital(words(stage))
+
+
+def column_label(column: str) -> str:
+    """Heading for a column of the data, or for several joined by " × "."""
+    parts = [_COLUMNS.get(part) or lever_label(part) for part in column.split(" × ")]
+    return " × ".join(parts)
+
+
+def reason_label(reason: str | None) -> str:
+    """A reason code as a sentence; an unknown code in words; what is a sentence already stays as it is.
+
+    Examples
+    --------
+    >>> reason_label("unknown_contact"), reason_label("late_import")
+    ('The contact named in the answer is not in the log', 'Late import')
+    """
+    if reason is None or bool(pd.isna(reason)):
+        return ""
+    known = _REASONS.get(reason)
+    return known or _capital(display_name(reason if " " in reason else words(reason), limit=400))

@@ -1,0 +1,66 @@
+"""Colours and type of every picture, for a light and for a dark page; contrast of text is AA on both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+__all__ = ["FONT", "THEMES"]
+
+FONT: Final = "Arial, Helvetica, 'Liberation Sans', sans-serif"
+"""One width everywhere: the drawing program must measure the letters the reader's machine will show."""
+
+
+@dataclass(frozen=True)
+class _Palette:
+    ink: str
+    quiet: str
+    line: str
+    accent: str
+    rungs: tuple[str, str, str]  # from the naive comparison to the fairest, ever stronger
+
+
+_LIGHT: Final = _Palette(
+    ink="#18212b", quiet="#56616d", line="#e3e6ea", accent="#0f4c81", rungs=("#87929e", "#4f84b3", "#0f4c81")
+)
+_DARK: Final = _Palette(
+    ink="#eceff3", quiet="#a3adb8", line="#2c343d", accent="#8cc0f0", rungs=("#6b7681", "#6f97bd", "#a9d3fb")
+)
+
+
+def _config(palette: _Palette) -> dict[str, Any]:
+    return {
+        "aria": False,  # the page gives each picture one alternative text and a table
+        "background": None,
+        "font": FONT,
+        "view": {"stroke": None},
+        "range": {"category": list(palette.rungs)},
+        "mark": {"color": palette.accent},
+        "text": {"fontSize": 12.5, "color": palette.ink},
+        "rule": {"color": palette.accent, "strokeWidth": 2.5, "opacity": 0.75},
+        "style": {"reference": {"color": palette.quiet, "strokeWidth": 1.25, "opacity": 1}},
+        "title": {"color": palette.ink, "fontSize": 13, "fontWeight": 600},
+        "legend": {
+            "labelColor": palette.ink,
+            "labelFontSize": 12.5,
+            "symbolSize": 90,
+            "columnPadding": 28,
+            "padding": 0,
+            "offset": 14,
+        },
+        "axis": {
+            "labelColor": palette.ink,
+            "labelFontSize": 12.5,
+            "titleColor": palette.quiet,
+            "titleFontSize": 12.5,
+            "titleFontWeight": 400,
+            "titlePadding": 12,
+            "gridColor": palette.line,
+            "domainColor": palette.line,
+            "tickColor": palette.line,
+        },
+    }
+
+
+THEMES: Final[dict[str, dict[str, Any]]] = {"light": _config(_LIGHT), "dark": _config(_DARK)}
+"""Vega-Lite configuration by theme."""

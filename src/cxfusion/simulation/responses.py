@@ -1,0 +1,69 @@
+"""Who answers the survey, when, and what they say.
+
+Answering hangs on what the log shows and on nothing else: scores are missing at random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from cxfusion.simulation.satisfaction import annoyance, draw_scores, satisfaction
+
+if TYPE_CHECKING:
+    from cxfusion.simulation.centre import Centre
+    from cxfusion.simulation.draw import Arrivals, Day
+
+__all__ = ["Responses", "draw_responses"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+MOST_LIKELY_TO_ANSWER: Final = 0.9
+INVITED_AFTER_SECONDS: Final = (120, 900)
+ANSWER_LAG_SPREAD: Final = 1.2  # of its log
+
+
+@dataclass(frozen=True)
+class Responses:
+    """A day's survey responses, in order of their contacts.
+
+    Attributes
+    ----------
+    contact : array, shape (responses,)
+        Which contact of the day.
+    invited_second, answered_second : array, shape (responses,)
+        Seconds since midnight UTC of the contact's day.
+    csat : array, shape (responses,)
+        1 to 5.
+    nps : array, shape (responses,)
+        Likelihood to recommend, 0 to 10.
+    """
+
+    contact: Ints
+    invited_second: Ints
+    answered_second: Ints
+    csat: Ints
+    nps: Ints
+
+
+def draw_responses(centre: Centre, day: Day, rng: np.random.Generator) -> Responses:
+    """Draw one day's responses; abandoned contacts are not asked."""
+    probability = _response_probability(centre, day.arrivals)[day.answered]
+    responding = np.flatnonzero(rng.random(len(probability)) < probability)
+    contact = day.answered[responding]
+    csat, nps = draw_scores(satisfaction(day.lived.take(responding), centre), centre, rng)
+    invited = day.ended_second[contact] + rng.integers(*INVITED_AFTER_SECONDS, len(contact))
+    lag_hours = centre.answer_lag_hours * rng.lognormal(0.0, ANSWER_LAG_SPREAD, len(contact))
+    return Responses(contact, invited, invited + np.rint(3600 * lag_hours).astype(np.int64), csat, nps)
+
+
+def _response_probability(centre: Centre, arrivals: Arrivals) -> Floats:
+    by_channel = np.array(centre.channel_response_factors)[arrivals.channel]
+    by_reason = np.array([reason.response_factor for reason in centre.reasons])[arrivals.reason]
+    by_wait = np.exp(centre.response_annoyance * annoyance(arrivals.wait_seconds, centre))
+    probability: Floats = centre.response_rate * by_channel * by_reason * by_wait
+    return np.minimum(probability, MOST_LIKELY_TO_ANSWER)

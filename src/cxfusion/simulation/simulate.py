@@ -1,0 +1,265 @@
+"""A simulated centre as files and as relations, drawn day by day: a day bounds the memory, whatever the size.
+
+One random stream per day and fixed ones for staff and calendar: the same seed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cxfusion.errors import OutputDirectoryError, UsageError
+from cxfusion.simulation.centre import Centre
+from cxfusion.simulation.congestion import draw_calendar
+from cxfusion.simulation.draw import Day, draw_day
+from cxfusion.simulation.files import CONTACTS, SURVEYS, ParquetFile, contacts_table, surveys_table
+from cxfusion.simulation.responses import draw_responses
+from cxfusion.simulation.staff import draw_staff
+from cxfusion.simulation.truth import LEVERS, intervene, truth_frame
+from cxfusion.tables.read import read_contacts, read_surveys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cxfusion.engine import Session
+    from cxfusion.tables.relation import Contacts, Surveys
+
+__all__ = ["CentreFiles", "DrawnDay", "SimulatedCentre", "draw_days", "simulate", "write_centre"]
+
+FEWEST_CONTACTS: Final = 1_000  # fewer leave days without contacts, and a truth that hangs on single ones
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedCentre:
+    """A centre's log and surveys, as any centre has them, and the truth, which none has.
+
+    Attributes
+    ----------
+    contacts : Contacts
+    surveys : Surveys
+    truth : pandas.DataFrame
+        ``lever, moment, step, csat_effect, nps_effect, role_in_story, is_identified``; effects are in score
+        points and NPS points per step.
+    centre : Centre
+        What was drawn from.
+    """
+
+    contacts: Contacts
+    surveys: Surveys
+    truth: pd.DataFrame = field(repr=False)
+    centre: Centre = field(repr=False)
+
+
+class CentreFiles(NamedTuple):
+    """Where a simulated centre was written."""
+
+    contacts: Path
+    surveys: Path
+    truth: Path
+
+
+@dataclass(frozen=True)
+class DrawnDay:
+    """A day of a log, its date and its place in the log.
+
+    Attributes
+    ----------
+    date : datetime.date
+    day : Day
+    first_number : int
+        Number of its first contact in the log.
+    n_days : int
+        Days of the whole log.
+    agents : tuple of str
+        Ids of all agents of the centre, by number.
+    rng : numpy.random.Generator
+        The day's own stream, where drawing the contacts left it.
+    """
+
+    date: dt.date
+    day: Day
+    first_number: int
+    n_days: int
+    agents: tuple[str, ...]
+    rng: np.random.Generator
+
+
+def simulate(
+    n_contacts: int = 200_000,
+    seed: int = 7,
+    *,
+    centre: Centre | None = None,
+    out: str | os.PathLike[str] | None = None,
+    session: Session | None = None,
+) -> SimulatedCentre:
+    """Draw a call centre whose truth is known.
+
+    Parameters
+    ----------
+    n_contacts : int, default 200,000
+        At least 1,000.
+    seed : int, default 7
+        The same seed gives the same centre, byte for byte.
+    centre : Centre, optional
+        What it is like.
+    out : path, optional
+        A folder that keeps ``contacts.parquet``, ``surveys.parquet`` and ``truth.csv``.
+    session : Session, optional
+        Where the relations live; the default session otherwise.
+
+    Returns
+    -------
+    SimulatedCentre
+
+    Raises
+    ------
+    UsageError
+        Too few contacts, or a negative seed.
+    OutputDirectoryError
+        The folder cannot be written.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> simulated = cx.simulate(n_contacts=2_000, seed=1)
+    >>> simulated.contacts.count()
+    2000
+    >>> simulated.truth["lever"].tolist()
+    ['wait_seconds', 'ivr_seconds', 'n_transfers', 'hold_seconds', 'talk_seconds']
+    """
+    centre = centre or Centre()
+    with _folder(out) as folder:
+        files = write_centre(folder, n_contacts, seed, centre)
+        return SimulatedCentre(
+            contacts=read_contacts(files.contacts, session=session),
+            surveys=read_surveys(files.surveys, session=session),
+            truth=pd.read_csv(files.truth),
+            centre=centre,
+        )
+
+
+def write_centre(
+    folder: str | os.PathLike[str],
+    n_contacts: int,
+    seed: int,
+    centre: Centre | None = None,
+    *,
+    on_day: Callable[[int, int], None] | None = None,
+) -> CentreFiles:
+    """Draw a call centre into Parquet files, any size, in memory bounded by a day.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist. Files of an earlier centre are replaced once the new ones are complete.
+    n_contacts : int
+        At least 1,000.
+    seed : int
+        The same seed gives the same bytes (with the same versions of NumPy and PyArrow).
+    centre : Centre, optional
+    on_day : callable, optional
+        Called after each day with the days done and the days in all: for progress.
+
+    Returns
+    -------
+    CentreFiles
+        Paths of ``contacts.parquet``, ``surveys.parquet`` and ``truth.csv``.
+
+    Raises
+    ------
+    UsageError
+        Too few contacts, or a negative seed.
+    OutputDirectoryError
+        The folder cannot be written.
+    """
+    days = draw_days(n_contacts, seed, centre)
+    final = CentreFiles(*(Path(folder) / name for name in ("contacts.parquet", "surveys.parquet", "truth.csv")))
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
+            written = CentreFiles(*(Path(partial) / path.name for path in final))
+            _write_days(written, days, centre or Centre(), on_day)
+            for path, target in zip(written, final, strict=True):
+                os.replace(path, target)
+    except OSError as error:
+        raise OutputDirectoryError(
+            f"The simulated centre could not be written to {os.fspath(folder)}: {error.strerror or error}."
+            " Expected a folder that can be written, with room for it; choose another one."
+        ) from error
+    return final
+
+
+def _write_days(
+    files: CentreFiles, days: Iterator[DrawnDay], centre: Centre, on_day: Callable[[int, int], None] | None
+) -> None:
+    sums = np.zeros((len(LEVERS), 4))
+    with ParquetFile(files.contacts, CONTACTS) as contacts, ParquetFile(files.surveys, SURVEYS) as surveys:
+        for done, drawn in enumerate(days, start=1):
+            where = (drawn.date, drawn.first_number)
+            contacts.write(contacts_table(centre, drawn.day, *where, drawn.agents))
+            responses = draw_responses(centre, drawn.day, drawn.rng)
+            surveys.write(surveys_table(drawn.day, responses, *where, surveys.n_rows))
+            sums += intervene(drawn.day.lived, centre)
+            if on_day is not None:
+                on_day(done, drawn.n_days)
+    truth_frame(sums).to_csv(files.truth, index=False, float_format="%.12g")
+
+
+def draw_days(n_contacts: int, seed: int, centre: Centre | None = None) -> Iterator[DrawnDay]:
+    """The days of a log, one after the other; only the one in hand is held.
+
+    Raises
+    ------
+    UsageError
+        Too few contacts, or a negative seed.
+    """
+    if n_contacts < FEWEST_CONTACTS:
+        raise UsageError(f"n_contacts={n_contacts} was asked for; expected at least {FEWEST_CONTACTS:,}. Ask for more.")
+    if seed < 0:
+        raise UsageError(f"seed={seed} was asked for; expected a whole number that is not negative. Choose another.")
+    return _days(n_contacts, np.random.SeedSequence(seed), centre or Centre())
+
+
+def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iterator[DrawnDay]:
+    for_staff, for_calendar, for_moods, for_days = root.spawn(4)
+    n_agents = centre.agents_for(n_contacts)
+    staff = draw_staff(centre, n_agents, _stream(for_staff))
+    agents = tuple(f"agent_{number:05d}" for number in range(n_agents))
+    calendar = draw_calendar(centre, n_contacts, _stream(for_calendar))
+    first_number = 0
+    for index, (volume, seeds) in enumerate(zip(calendar.volumes, for_days.spawn(len(calendar.volumes)), strict=True)):
+        date, rng = centre.first_day + dt.timedelta(days=index), _stream(seeds)
+        day = draw_day(
+            centre,
+            staff,
+            weekday=date.weekday(),
+            n_contacts=int(volume),
+            badness=calendar.badness[index],
+            n_customers=centre.customers_for(n_contacts),
+            mood_key=int(for_moods.generate_state(1, np.uint64)[0]),
+            rng=rng,
+        )
+        yield DrawnDay(date, day, first_number, len(calendar.volumes), agents, rng)
+        first_number += int(volume)
+
+
+def _stream(seeds: np.random.SeedSequence) -> np.random.Generator:
+    return np.random.Generator(np.random.SFC64(seeds))
+
+
+@contextmanager
+def _folder(out: str | os.PathLike[str] | None) -> Iterator[Path]:
+    """The folder that was asked for, or one that lasts until its files have been read."""
+    if out is not None:
+        yield Path(out)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)

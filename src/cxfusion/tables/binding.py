@@ -1,0 +1,311 @@
+"""Where every canonical and own column of a table comes from: the map first, then the headings themselves.
+
+Nothing is chosen between two columns that could both be meant; the error shows the line of the map that decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
+from cxfusion.errors import ConfigError, InputError, MissingColumnError, NoScoreError, nearest_names
+from cxfusion.tables.canonical import SCORE_SCALES, SURVEY_KEYS, Kind, kind_of_name
+from cxfusion.tables.headings import canonical_columns, near_heading, read_heading, resembling, snake_case, usual_names
+from cxfusion.tables.mapping import ColumnMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cxfusion.tables.mapping import Map, Section, TableMap, Unit
+
+__all__ = ["Binding", "Bindings", "bind"]
+
+RESERVED: Final = (SOURCE_FILE, SOURCE_ROW, "score_status")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Where one column comes from.
+
+    Attributes
+    ----------
+    name : str
+        Canonical or own.
+    kind : Kind
+    how : ColumnMap
+        Its source columns spelled as in the source, its unit filled in from the heading.
+    """
+
+    name: str
+    kind: Kind
+    how: ColumnMap
+
+    @property
+    def words(self) -> str:
+        """Where it comes from, in words."""
+        where = self.how.column or f"from {self.how.from_} to {self.how.to}"
+        return f"{where}, in {self.how.unit}" if self.how.unit else where
+
+
+@dataclass(frozen=True)
+class Bindings:
+    """Where all columns of a table come from.
+
+    Attributes
+    ----------
+    columns : tuple of Binding
+        Canonical ones in canonical order, then own ones.
+    attributes : mapping of str to str
+        Name to source column of what is kept as it is.
+    found : tuple of str
+        All columns of the source.
+    notes : tuple of str
+    """
+
+    columns: tuple[Binding, ...]
+    attributes: Mapping[str, str]
+    found: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def of_kind(self, *kinds: Kind) -> tuple[Binding, ...]:
+        """The columns of some kinds."""
+        return tuple(binding for binding in self.columns if binding.kind in kinds)
+
+
+def bind(section: Section, found: Sequence[str], given: Map) -> Bindings:
+    """Bind a table's columns.
+
+    Parameters
+    ----------
+    section : {"contacts", "surveys"}
+    found : sequence of str
+        The source's columns.
+    given : Map
+
+    Raises
+    ------
+    ConfigError
+        Two source columns for one canonical column, or a map entry that does not suit its column's kind.
+    MissingColumnError
+        A required column, or one that the map names, is not there.
+    NoScoreError
+        A survey without any score, all else being there.
+    """
+    found = [name for name in found if name not in (SOURCE_FILE, SOURCE_ROW)]
+    _require_free_names(found)
+    table = given.table(section)
+    known = {column.name: column.kind for column in canonical_columns(section)}
+    mapped, missing = _mapped(table, found, known, set(given.levers))
+    free = [name for name in found if name not in {m.how.column for m in mapped.values()}]
+    matched, collisions = _matched(section, free, set(known) - set(mapped))
+    near = _near(section, free, set(known) - set(mapped) - set(matched), matched)
+    problems = [*_misfits(list(mapped.values()), known), *collisions]
+    if problems:
+        raise ConfigError(f"The columns of the {section} cannot be told apart, or do not suit the map.", problems)
+    by_heading = {**matched, **near}
+    chosen = mapped | {name: _heading_binding(name, known[name], source) for name, source in by_heading.items()}
+    _require(section, found, chosen, missing)
+    order = [*known, *(name for name in mapped if name not in known)]
+    columns = tuple(chosen[name] for name in order if name in chosen)
+    attributes, own = _attributes(table, found, columns, set(given.levers))
+    return Bindings((*columns, *own), attributes, tuple(found), tuple(_notes(section, near, mapped, known)))
+
+
+def _require_free_names(found: Sequence[str]) -> None:
+    """Raise where a file has a column under a name of ours: the engine then numbers its own."""
+    taken = [name for name in (SOURCE_FILE, SOURCE_ROW) if f"{name}_1" in found]
+    if taken:
+        raise InputError(f"The source has a column {' and '.join(taken)}, a name that cxfusion adds itself. Rename it.")
+
+
+def _mapped(
+    table: TableMap, found: Sequence[str], known: Mapping[str, Kind], levers: set[str]
+) -> tuple[dict[str, Binding], list[str]]:
+    mapped: dict[str, Binding] = {}
+    missing: list[str] = []
+    spelled = {name.strip().lower(): name for name in found}
+    for name, how in table.columns.items():
+        actual = {source: source if source in found else spelled.get(source.strip().lower()) for source in how.sources}
+        missing += [
+            f"{name} = {source!r} of the map: no such column{_nearest(source, found)}"
+            for source, there in actual.items()
+            if there is None
+        ]
+        spelled_there = {"column": how.column, "from_": how.from_, "to": how.to}
+        update = {key: actual[source] for key, source in spelled_there.items() if source is not None}
+        if how.column and how.unit is None and known.get(name) == "duration":
+            update["unit"] = _unit(how.column, name)
+        exact = how.model_copy(update=update)
+        mapped[name] = Binding(name, _kind(name, exact, known, levers), exact)
+    return mapped, missing
+
+
+def _kind(name: str, how: ColumnMap, known: Mapping[str, Kind], levers: set[str]) -> Kind:
+    if name in known:
+        return known[name]
+    if how.kind is not None:
+        return how.kind
+    if how.from_ is not None:
+        return "duration"
+    if how.scale is not None:
+        return "score"
+    promised = kind_of_name(name)
+    return "number" if promised == "text" and name in levers else promised
+
+
+def _heading_binding(name: str, kind: Kind, source: str) -> Binding:
+    return Binding(name, kind, ColumnMap(column=source, unit=_unit(source, name) if kind == "duration" else None))
+
+
+def _unit(source: str, name: str) -> Unit | None:
+    """Unit that a heading names; a heading that is the canonical name itself promises seconds, as ever."""
+    return None if source == name else read_heading(source).unit
+
+
+def _matched(section: Section, free: Sequence[str], open_names: set[str]) -> tuple[dict[str, str], list[str]]:
+    matched: dict[str, str] = {}
+    collisions: list[str] = []
+    usual = usual_names(section)
+    headings = {source: read_heading(source) for source in free}
+    for column in canonical_columns(section):
+        if column.name not in open_names:
+            continue
+        own_key = read_heading(column.name).key
+        tiers = (
+            [source for source in free if source == column.name],
+            [source for source in free if headings[source].key == own_key],
+            [
+                s
+                for s in free
+                if (headings[s].stem if column.kind == "duration" else headings[s].key) in usual[column.name]
+            ],
+        )
+        found = next((tier for tier in tiers if tier), [])
+        if len(found) > 1:
+            listed = " and ".join(repr(source) for source in found)
+            collisions.append(
+                f'{listed} could each be {column.name}; decide with the line  {column.name} = "{found[0]}"'
+            )
+        elif found:
+            matched[column.name] = found[0]
+    return matched, collisions
+
+
+def _near(section: Section, free: Sequence[str], open_names: set[str], matched: Mapping[str, str]) -> dict[str, str]:
+    """Columns a letter or two away from one canonical column, and only from one, where no other is as near."""
+    usual = usual_names(section)
+    keys = {name: {read_heading(name).key, *usual[name]} for name in usual}
+    left = {source: read_heading(source) for source in free if source not in matched.values()}
+    pulls = {source: [name for name in keys if near_heading(heading, keys[name])] for source, heading in left.items()}
+    only = {source: names[0] for source, names in pulls.items() if len(names) == 1 and names[0] in open_names}
+    return {name: source for source, name in only.items() if list(only.values()).count(name) == 1}
+
+
+def _misfits(bindings: Sequence[Binding], known: Iterable[str]) -> list[str]:
+    """What in the map does not suit its column; engines do not tell names apart by letter case, so neither may a map."""
+    lower = {name.lower() for name in known}
+    own = [binding.name.lower() for binding in bindings if binding.name not in known]
+    taken = [
+        name for name in own if name in lower or name in RESERVED or name.endswith("_is_day") or own.count(name) > 1
+    ]
+    return [f"{name} is a name that is taken, letter case aside; call the column something else" for name in taken] + [
+        problem for binding in bindings for problem in _misfit(binding)
+    ]
+
+
+def _misfit(binding: Binding) -> list[str]:
+    name, kind, how = binding.name, binding.kind, binding.how
+    is_number = kind in ("duration", "number")
+    wrong = {
+        "kind": how.kind not in (None, kind),
+        "unit": how.unit is not None and not is_number,
+        "scale": how.scale is not None and kind != "score",
+        "higher_is_better": not how.higher_is_better and kind != "score",
+        "format": bool(how.format) and kind != "time" and how.from_ is None,
+        "true": bool(how.true) and kind != "flag",
+        "from": how.from_ is not None and not is_number,
+    }
+    told = [
+        f"{name} is a column of kind {kind!r}; `{key}` does not apply to it" for key, is_so in wrong.items() if is_so
+    ]
+    if kind == "score" and how.scale is None and name not in SCORE_SCALES:
+        line = f'{name} = {{ column = "{how.column}", scale = [1, 5] }}'
+        told.append(f"{name} is a score of no usual scale; give it, as in  {line}")
+    return told
+
+
+def _require(section: Section, found: Sequence[str], chosen: Mapping[str, Binding], missing: Sequence[str]) -> None:
+    """Raise once for all that a table cannot do without: columns the map names, required ones, a key, a score."""
+    problems = [
+        *missing,
+        *(
+            f"{column.name} was not found; {_line(section, column.name, found)}"
+            for column in canonical_columns(section)
+            if column.required and column.name not in chosen
+        ),
+    ]
+    if section == "surveys" and not set(SURVEY_KEYS) & set(chosen):
+        told = f"no key was found: one of {', '.join(SURVEY_KEYS)} says which contact is meant"
+        problems.append(f"{told}; {_line(section, 'contact_id', found)}")
+    is_complete = not problems
+    if section == "surveys" and all(binding.kind != "score" for binding in chosen.values()):
+        scores = ", ".join(SCORE_SCALES)
+        problems.append(f"no score was found: expected one of {scores}; {_line(section, 'csat', found)}")
+    if problems:
+        kind: type[InputError] = NoScoreError if is_complete else MissingColumnError
+        raise kind(f"The {section} lack what they cannot do without. Columns found: {', '.join(found)}.", problems)
+
+
+def _line(section: Section, name: str, found: Sequence[str]) -> str:
+    near = resembling(section, name, found) or ["…"]
+    seen = f"nearest: {', '.join(near)}; " if near != ["…"] else ""
+    return f'{seen}name it in the map, under [{section}.columns], with a line such as  {name} = "{near[0]}"'
+
+
+def _nearest(name: str, found: Sequence[str]) -> str:
+    near = nearest_names(name, found)
+    return f", nearest: {', '.join(near)}" if near else ""
+
+
+def _attributes(
+    table: TableMap, found: Sequence[str], columns: Sequence[Binding], levers: set[str]
+) -> tuple[dict[str, str], tuple[Binding, ...]]:
+    """Unmapped columns under free snake_case names; one that is a lever by name becomes a number of its own."""
+    if table.attributes != "all":
+        unknown = [name for name in table.attributes if name not in found]
+        if unknown:
+            raise MissingColumnError(
+                f"The map's attributes name columns that are not there. Columns found: {', '.join(found)}.",
+                [f"{name!r} was not found{_nearest(name, found)}" for name in unknown],
+            )
+    wanted = found if table.attributes == "all" else table.attributes
+    used = {source for binding in columns for source in binding.how.sources}
+    taken = {*RESERVED, *(binding.name for binding in columns)}
+    names: dict[str, str] = {}
+    for source in wanted:
+        if source in used:
+            continue
+        stem = name = snake_case(source)
+        n = 1
+        while name in taken or name in names:
+            n += 1
+            name = f"{stem}_{n}"
+        names[name] = source
+    own = tuple(
+        Binding(name, _kind(name, ColumnMap(column=source), {}, levers), ColumnMap(column=source))
+        for name, source in names.items()
+        if name in levers
+    )
+    return {name: source for name, source in names.items() if name not in levers}, own
+
+
+def _notes(
+    section: Section, near: Mapping[str, str], mapped: Mapping[str, Binding], known: Mapping[str, Kind]
+) -> list[str]:
+    notes = [f"{source!r} was taken for {name}: the spelling is that near" for name, source in near.items()]
+    for name in mapped:
+        close = nearest_names(name, known, limit=1) if name not in known else []
+        if close and near_heading(read_heading(name), [read_heading(close[0]).stem]):
+            notes.append(f"{name!r} of the map was read as a column of its own; {close[0]} is a {section} column")
+    return notes

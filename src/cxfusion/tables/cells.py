@@ -1,0 +1,330 @@
+"""From a source's cell to a value, or to the reason why there is none.
+
+A missing cell has neither value nor reason; a bad one has a reason. Cells are read in steps, one nested query each, so
+that no engine computes a step twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import ibis
+
+from cxfusion.tables.formats import TimeForm, plausible, read_epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import ibis.expr.datatypes as dt
+    import ibis.expr.types as ir
+
+    from cxfusion.tables.mapping import ColumnMap, Unit
+
+__all__ = [
+    "MISSING",
+    "NumberStyle",
+    "Recipe",
+    "ToUtc",
+    "clean_text",
+    "comma_evidence",
+    "flag_recipe",
+    "is_text",
+    "number_recipe",
+    "part",
+    "stage",
+    "text_recipe",
+    "time_recipe",
+    "until_recipe",
+]
+
+MISSING: Final = ("", "-", "NULL", "Null", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "none")
+"""Cells that mean "missing" where the map does not list its own."""
+TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
+FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
+SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600}
+
+GROUPED: Final = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+DECIMAL_COMMA: Final = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
+SURE_DECIMAL_COMMA: Final = r"^[+-]?((0|\d{1,3}(\.\d{3})+|\d{4,}),\d+|\d+,(\d{1,2}|\d{4,}))$"
+CLOCK: Final = r"^(-?)(?:(\d+) days?,? )?(?:(\d+):)?([0-5]?\d|\d{3,}):([0-5]?\d(?:\.\d+)?)$"
+
+NumberStyle: TypeAlias = Literal["point", "comma", "unclear"]
+"""What a comma means in a column of numbers: thousands, the decimals, or not to be told."""
+Part: TypeAlias = Literal["text", "number", "time", "value", "reason", "original", "is_day"]
+ToUtc: TypeAlias = Callable[["ir.TimestampValue"], "ir.TimestampValue"]
+Step: TypeAlias = Callable[["ir.Table"], dict[str, "ir.Value"]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one column is read.
+
+    Attributes
+    ----------
+    name : str
+        Of the canonical or own column.
+    steps : tuple of callables
+        Table to new columns, named by :func:`part`; each sees those of the steps before. They end in a ``value``
+        and an ``original``, and in what the two flags promise.
+    can_fail : bool
+        There is a ``reason``.
+    has_days : bool
+        There is an ``is_day``.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    can_fail: bool = False
+    has_days: bool = False
+
+
+def part(name: str, which: Part) -> str:
+    """Name of a staged column."""
+    return f"cx:{name}:{which}"
+
+
+def stage(source: ir.Table, recipes: Iterable[Recipe]) -> ir.Table:
+    """The source with all recipes' columns beside its own."""
+    table = source
+    for level in zip_longest(*(recipe.steps for recipe in recipes)):
+        table = table.mutate(**{name: value for step in level if step for name, value in step(table).items()})
+    return table
+
+
+def is_text(kind: dt.DataType) -> bool:
+    """Whether cells of this type are read as text."""
+    return not (kind.is_timestamp() or kind.is_date() or kind.is_numeric() or kind.is_boolean())
+
+
+def clean_text(column: ir.Value, how: ColumnMap) -> ir.StringValue:
+    """Trimmed text of a column; null where it means "missing"."""
+    text = column if column.type().is_string() else column.cast("string")
+    trimmed = text.strip()
+    missing = MISSING if how.null is None else ("", *how.null)
+    return ibis.ifelse(trimmed.isin(missing), ibis.null("string"), trimmed)
+
+
+def comma_evidence(text: ir.StringValue) -> tuple[ir.BooleanValue, ir.BooleanValue]:
+    """Whether a cell shows that commas are its decimals, and whether it shows that points are."""
+    comma = text.re_search(SURE_DECIMAL_COMMA)
+    return comma, text.re_search(r"\.\d") & ~comma
+
+
+def text_recipe(name: str, source: str, how: ColumnMap) -> Recipe:
+    """Text and identifiers; a whole number kept as a float (123.0) is its digits."""
+
+    def value(table: ir.Table) -> dict[str, ir.Value]:
+        return {part(name, "value"): clean_text(_digits(table[source]), how), part(name, "original"): table[source]}
+
+    return Recipe(name, (value,))
+
+
+def flag_recipe(name: str, source: str, how: ColumnMap, kind: dt.DataType) -> Recipe:
+    """True, false, or missing; reason ``not_a_flag``."""
+    yes, no = [word.lower() for word in how.true or TRUE], [word.lower() for word in how.false or FALSE]
+
+    def native(table: ir.Table) -> dict[str, ir.Value]:
+        return {part(name, "value"): table[source], part(name, "original"): table[source]}
+
+    def text(table: ir.Table) -> dict[str, ir.Value]:
+        return {part(name, "text"): clean_text(_digits(table[source]), how).lower()}
+
+    def value(table: ir.Table) -> dict[str, ir.Value]:
+        word = table[part(name, "text")]
+        meant = ibis.cases((word.isin(yes), True), (word.isin(no), False), else_=ibis.null("boolean"))
+        return {part(name, "value"): meant, part(name, "original"): table[source]}
+
+    def reason(table: ir.Table) -> dict[str, ir.Value]:
+        is_bad = table[part(name, "text")].notnull() & table[part(name, "value")].isnull()
+        return {part(name, "reason"): _reason((is_bad, "not_a_flag"))}
+
+    return Recipe(name, (native,)) if kind.is_boolean() else Recipe(name, (text, value, reason), can_fail=True)
+
+
+def number_recipe(
+    name: str,
+    source: str,
+    how: ColumnMap,
+    style: NumberStyle = "point",
+    *,
+    clock: bool = False,
+    negative: str | None = None,
+    scale: tuple[float, float] | None = None,
+) -> Recipe:
+    """Numbers, durations in seconds, and scores; reasons ``not_a_number``, ``not_finite``, and those given.
+
+    Parameters
+    ----------
+    name, source : str
+    how : ColumnMap
+    style : {"point", "comma", "unclear"}
+        What a comma means in this column.
+    clock : bool
+        Whether ``01:02:03`` is a number of seconds here.
+    negative : str, optional
+        Reason of a number below zero.
+    scale : (float, float), optional
+        Outside of it the reason is ``score_out_of_scale``.
+    """
+
+    def text(table: ir.Table) -> dict[str, ir.Value]:
+        needed = is_text(table[source].type())
+        return {part(name, "text"): clean_text(table[source], how)} if needed else {}
+
+    def number(table: ir.Table) -> dict[str, ir.Value]:
+        if part(name, "text") in table.columns:
+            read = _text_number(table[part(name, "text")], how.unit, style, clock)
+        else:
+            read = _native_number(table[source], how.unit)
+        return {part(name, "number"): read, part(name, "original"): table[source]}
+
+    def reason(table: ir.Table) -> dict[str, ir.Value]:
+        read = table[part(name, "number")]
+        problems = [(read.isinf(), "not_finite")]
+        if part(name, "text") in table.columns:
+            problems.append((table[part(name, "text")].notnull() & read.isnull(), "not_a_number"))
+        if negative is not None:
+            problems.append((read < 0, negative))
+        if scale is not None:
+            problems.append((~read.between(*scale), "score_out_of_scale"))
+        return {part(name, "reason"): _reason(*problems)}
+
+    return Recipe(name, (text, number, reason, _value_unless_bad(name, "number")), can_fail=True)
+
+
+def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, to_utc: ToUtc) -> Recipe:
+    """Times as UTC without a zone; reason ``unreadable_time``.
+
+    Parameters
+    ----------
+    name, source : str
+    how : ColumnMap
+    form : TimeForm or None
+        How text is written; None where no form fits any cell, or the column is not text.
+    to_utc : callable
+        From the site's wall clock to UTC.
+    """
+
+    def text(table: ir.Table) -> dict[str, ir.Value]:
+        needed = is_text(table[source].type())
+        return {part(name, "text"): clean_text(table[source], how)} if needed else {}
+
+    def time(table: ir.Table) -> dict[str, ir.Value]:
+        if part(name, "text") in table.columns:
+            read = form.read(table[part(name, "text")]) if form else ibis.null("timestamp")
+        else:
+            read = _native_time(table[source])
+        return {part(name, "time"): read, part(name, "original"): table[source]}
+
+    def value(table: ir.Table) -> dict[str, ir.Value]:
+        read, kind = plausible(table[part(name, "time")]), table[source].type()
+        is_zoned: ir.BooleanValue | bool = kind.is_numeric() or (kind.is_timestamp() and kind.timezone is not None)
+        is_day: ir.BooleanValue = ibis.literal(kind.is_date())
+        if part(name, "text") in table.columns and form:
+            cell = table[part(name, "text")]
+            is_zoned, is_day = form.always_zoned or form.is_zoned(cell), form.is_day(cell)
+        utc = read if is_zoned is True else to_utc(read)
+        if not isinstance(is_zoned, bool):
+            utc = ibis.ifelse(is_zoned, read, utc)
+        return {part(name, "value"): utc, part(name, "is_day"): is_day & read.notnull()}
+
+    def reason(table: ir.Table) -> dict[str, ir.Value]:
+        given = table[part(name, "text") if part(name, "text") in table.columns else source]
+        return {
+            part(name, "reason"): _reason((given.notnull() & table[part(name, "value")].isnull(), "unreadable_time"))
+        }
+
+    return Recipe(name, (text, time, value, reason), can_fail=True, has_days=True)
+
+
+def until_recipe(name: str, start: Recipe, end: Recipe) -> Recipe:
+    """Seconds from one time to another; reasons ``unreadable_time`` and ``negative_duration``."""
+
+    def both(one: Step, other: Step) -> Step:
+        return lambda table: one(table) | other(table)
+
+    def number(table: ir.Table) -> dict[str, ir.Value]:
+        first, last = (table[part(recipe.name, "value")] for recipe in (start, end))
+        cells = [table[part(recipe.name, "original")].cast("string").fill_null("") for recipe in (start, end)]
+        return {
+            part(name, "number"): last.epoch_seconds().cast("float64") - first.epoch_seconds().cast("float64"),
+            part(name, "original"): cells[0] + " → " + cells[1],
+        }
+
+    def reason(table: ir.Table) -> dict[str, ir.Value]:
+        unreadable = [table[part(recipe.name, "reason")].notnull() for recipe in (start, end)]
+        is_negative = table[part(name, "number")] < 0
+        return {
+            part(name, "reason"): _reason(
+                (ibis.or_(*unreadable), "unreadable_time"), (is_negative, "negative_duration")
+            )
+        }
+
+    ends = tuple(both(*pair) for pair in zip(start.steps, end.steps, strict=True))
+    return Recipe(name, (*ends, number, reason, _value_unless_bad(name, "number")), can_fail=True)
+
+
+def _value_unless_bad(name: str, which: Part) -> Step:
+    def value(table: ir.Table) -> dict[str, ir.Value]:
+        read = table[part(name, which)]
+        is_fine = table[part(name, "reason")].isnull()
+        return {part(name, "value"): ibis.ifelse(is_fine, read, ibis.null(read.type()))}
+
+    return value
+
+
+def _reason(*problems: tuple[ir.BooleanValue, str]) -> ir.StringValue:
+    return ibis.cases(*problems, else_=ibis.null("string"))
+
+
+def _digits(column: ir.Value) -> ir.Value:
+    if not column.type().is_floating():
+        return column
+    is_whole = (column == column.floor()) & (column.abs() < 2**53)
+    return ibis.ifelse(is_whole, column.try_cast("int64").cast("string"), column.cast("string"))
+
+
+def _native_number(column: ir.Value, unit: Unit | None) -> ir.FloatingValue:
+    number = (column.cast("int8") if column.type().is_boolean() else column).cast("float64")
+    return (
+        _known(number) * SECONDS.get(unit or "s", 1)
+        if column.type().is_floating()
+        else number * SECONDS.get(unit or "s", 1)
+    )
+
+
+def _text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, clock: bool) -> ir.FloatingValue:
+    if unit == "hh:mm:ss":
+        return _clock_seconds(text)
+    number = _known(_plain_number(text, style)) * SECONDS.get(unit or "s", 1)
+    return number.coalesce(_clock_seconds(text)) if clock and unit is None else number
+
+
+def _known(number: ir.FloatingValue) -> ir.FloatingValue:
+    return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
+
+
+def _plain_number(text: ir.StringValue, style: NumberStyle) -> ir.FloatingValue:
+    if style == "unclear":
+        return ibis.ifelse(text.re_search("[.,]"), ibis.null("string"), text).try_cast("float64")
+    if style == "comma":
+        european = (text.re_search(DECIMAL_COMMA), text.replace(".", "").replace(",", "."))
+        return ibis.cases(european, (text.contains("."), ibis.null("string")), else_=text).try_cast("float64")
+    grouped = ibis.ifelse(text.re_search(GROUPED), text.replace(",", ""), ibis.null("string"))
+    return text.try_cast("float64").coalesce(grouped.try_cast("float64"))
+
+
+def _clock_seconds(text: ir.StringValue) -> ir.FloatingValue:
+    """Seconds of ``12:34``, ``1:02:03.5`` and ``2 days 01:02:03``."""
+    clock = ibis.ifelse(text.re_search(CLOCK), text, ibis.null("string"))
+    days, hours, minutes, seconds = (clock.re_extract(CLOCK, i).try_cast("float64") for i in (2, 3, 4, 5))
+    size = days.fill_null(0) * 86_400 + hours.fill_null(0) * 3600 + minutes * 60 + seconds
+    return ibis.ifelse(clock.startswith("-"), -size, size)
+
+
+def _native_time(column: ir.Value) -> ir.TimestampValue:
+    kind = column.type()
+    return read_epoch(column.cast("float64")) if kind.is_numeric() else column.cast("timestamp")

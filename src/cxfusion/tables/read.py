@@ -1,0 +1,206 @@
+"""Reading: a source becomes canonical contacts or surveys, and whatever could not be used is listed with a reason.
+
+Look at how cells are written, set bad cells and rows aside, keep the rest, and check the books.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
+from cxfusion.errors import InputError
+from cxfusion.tables.aside import sort_rows
+from cxfusion.tables.look import ask
+from cxfusion.tables.reading import Reading, scale_of, start_reading
+from cxfusion.tables.relation import Contacts, Surveys
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.engine import Session
+    from cxfusion.tables.mapping import MapLike
+    from cxfusion.tables.opening import Data
+
+__all__ = ["read_contacts", "read_surveys"]
+
+
+def read_contacts(
+    data: Data, *, map: MapLike | None = None, timezone: str | None = None, session: Session | None = None
+) -> Contacts:
+    """Read a contact log: one row per contact, as the customer lived it.
+
+    Names that are canonical, or the usual headings of call-centre exports, need no map.
+
+    Parameters
+    ----------
+    data : path, glob, folder, pandas.DataFrame, pyarrow.Table or list of dict
+        CSV or Parquet files; a folder stands for the Parquet files in it.
+    map : path, Map or mapping, optional
+        Column map: a TOML file, its content, or just ``{canonical: source column}``.
+    timezone : str, optional
+        IANA name of the zone in which times without an offset are meant; goes before the map's. UTC, with a note,
+        where neither says.
+    session : Session, optional
+        Where the rows live; a default session otherwise.
+
+    Returns
+    -------
+    Contacts
+        Rows with a contact id of their own and a start. All other rows, and cells that could not be read, are in
+        ``set_aside``.
+
+    Raises
+    ------
+    UsageError, ConfigError
+        The call, the map or the time zone cannot be used.
+    UnreadableFileError, EmptyTableError, MissingColumnError
+        The source cannot be used.
+    InputError
+        Times in which day and month cannot be told apart.
+
+    Examples
+    --------
+    >>> log = [{"Call ID": 7, "Start Time": "2026-01-05T09:00:00Z", "Talk Time": "00:03:20"}]
+    >>> read_contacts(log).to_pandas()[["contact_id", "talk_seconds"]].to_dict("records")
+    [{'contact_id': '7', 'talk_seconds': 200.0}]
+    """
+    reading = start_reading("contacts", data, map, timezone, session)
+    values = reading.values()
+    reason = ibis.cases(
+        (values["contact_id"].isnull(), "contact_id_missing"),
+        (values["started_at"].isnull(), "started_at_missing"),
+        else_=ibis.null("string"),
+    )
+    sorted_rows = sort_rows(reading, {**values, **reading.attributes()}, reason, "contact_id")
+    return Contacts(
+        session=reading.session,
+        rows=sorted_rows.kept,
+        n_read=reading.look.n_rows,
+        set_aside=sorted_rows.set_aside,
+        timezone=reading.zone,
+        columns_from=reading.columns_from,
+        notes=reading.notes,
+    )
+
+
+def read_surveys(
+    data: Data, *, map: MapLike | None = None, timezone: str | None = None, session: Session | None = None
+) -> Surveys:
+    """Read a survey file: one row per response.
+
+    Parameters
+    ----------
+    data, map, timezone, session
+        As of :func:`read_contacts`.
+
+    Returns
+    -------
+    Surveys
+        Every response, scored or not; ``score_status`` is null where a score is usable, else ``score_missing`` or
+        ``score_out_of_scale``. A response without an id of its own is known by its row number.
+
+    Raises
+    ------
+    NoScoreError
+        No score column.
+    UsageError, ConfigError, UnreadableFileError, EmptyTableError, MissingColumnError
+        As of :func:`read_contacts`; one of the keys ``contact_id, leg_id, case_id, customer_id`` is required.
+    InputError
+        As of :func:`read_contacts`, or a score that is mostly outside its usual scale.
+
+    Examples
+    --------
+    >>> read_surveys([{"Call ID": 7, "CSAT": 4}, {"Call ID": 8, "CSAT": 9}, {"Call ID": 9, "CSAT": 5}]).to_pandas()[
+    ...     ["response_id", "csat", "score_status"]
+    ... ].to_dict("list")
+    {'response_id': ['1', '2', '3'], 'csat': [4.0, nan, 5.0], 'score_status': [None, 'score_out_of_scale', None]}
+    """
+    reading = start_reading("surveys", data, map, timezone, session)
+    _require_scales(reading)
+    reason = ibis.ifelse(reading.is_blank(), "empty_row", ibis.null("string"))
+    values = {
+        **reading.values(),
+        **{
+            f"{recipe.name}_is_day": reading.get(recipe.name, "is_day") for recipe in reading.recipes if recipe.has_days
+        },
+        "response_id": _response_id(reading),
+        "respondent_role": _role(reading),
+        "score_status": _score_status(reading),
+        **reading.attributes(),
+    }
+    sorted_rows = sort_rows(reading, values, reason, "response_id", better=lambda rows: [rows.score_status.notnull()])
+    return Surveys(
+        session=reading.session,
+        rows=sorted_rows.kept,
+        n_read=reading.look.n_rows,
+        set_aside=sorted_rows.set_aside,
+        timezone=reading.zone,
+        columns_from=reading.columns_from,
+        notes=(*reading.notes, *_survey_notes(reading)),
+        scales={binding.name: scale_of(binding) for binding in reading.bindings.of_kind("score")},
+    )
+
+
+def _response_id(reading: Reading) -> ir.StringValue:
+    """The response's own id, else its row number, with the file where there are several."""
+    row = reading.staged[SOURCE_ROW].cast("string")
+    if reading.look.n_files > 1:
+        row = reading.staged[SOURCE_FILE] + ":" + row
+    return reading.get("response_id").coalesce(ibis.literal("row ") + row) if reading.has("response_id") else row
+
+
+def _role(reading: Reading) -> ir.StringValue:
+    if not reading.has("respondent_role"):
+        return ibis.literal("customer")
+    return reading.get("respondent_role").lower().fill_null("customer")
+
+
+def _score_status(reading: Reading) -> ir.StringValue:
+    """Null where any score is usable."""
+    scores = [binding.name for binding in reading.bindings.of_kind("score")]
+    is_outside = ibis.or_(*((reading.get(name, "reason") == "score_out_of_scale").fill_null(False) for name in scores))
+    return ibis.cases(
+        (ibis.or_(*(reading.get(name).notnull() for name in scores)), ibis.null("string")),
+        (is_outside, "score_out_of_scale"),
+        else_="score_missing",
+    )
+
+
+def _require_scales(reading: Reading) -> None:
+    """Raise where a score of no declared scale is mostly outside the usual one: another scale is meant."""
+    undeclared = [binding for binding in reading.bindings.of_kind("score") if binding.how.scale is None]
+    facts: dict[str, ir.Value] = {}
+    for binding in undeclared:
+        scale, number = scale_of(binding), reading.get(binding.name, "number")
+        facts[binding.name] = ibis.struct(
+            {
+                "n": number.count(),
+                "n_outside": (~number.between(scale.low, scale.high)).sum(),
+                "low": number.min(),
+                "high": number.max(),
+            }
+        )
+    found = ask(reading.session, reading.staged, facts) if facts else {}
+    problems = [
+        f"{binding.how.column!r} runs from {seen['low']:g} to {seen['high']:g}, but {binding.name} is usually on"
+        f" {scale_of(binding).low:g} to {scale_of(binding).high:g}; give its scale with the line"
+        f'  {binding.name} = {{ column = "{binding.how.column}", scale = [{seen["low"]:g}, {seen["high"]:g}] }}'
+        for binding in undeclared
+        if (seen := found[binding.name])["n"] and 2 * seen["n_outside"] > seen["n"]
+    ]
+    if problems:
+        raise InputError("Most scores lie outside the scale they are taken to be on.", problems)
+
+
+def _survey_notes(reading: Reading) -> list[str]:
+    notes = [
+        f"{binding.name}: a high number was taken to mean a better experience;"
+        " say higher_is_better = false in the map if it counts effort"
+        for binding in reading.bindings.of_kind("score")
+        if binding.name == "ces" and "higher_is_better" not in binding.how.model_fields_set
+    ]
+    if not reading.has("response_id"):
+        notes.append("the source has no response id: a response is known by its row number")
+    return notes

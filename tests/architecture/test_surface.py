@@ -1,0 +1,62 @@
+"""The public surface is a tested list, loads lazily, and every name of it is documented."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import cxfusion as cx
+
+PUBLIC = {
+    "__version__", "Centre", "Contacts", "CxfusionError", "DEFAULT_LEVERS", "Diagnosis", "Lever", "LeverEvidence",
+    "LeverSpec", "Measurement", "Pairing", "PairingPlan", "Session", "SimulatedCentre", "Study", "Surveys",
+    "diagnose", "fit_levers", "fuse", "load_map", "measure", "pair", "read_contacts", "read_surveys", "simulate",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these():
+    assert set(cx.__all__) == PUBLIC
+    assert set(dir(cx)) == PUBLIC
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC - {"__version__", "DEFAULT_LEVERS"}))
+def test_every_public_name_is_documented(name):
+    assert len(inspect.getdoc(getattr(cx, name)) or "") > 40
+
+
+def test_a_wrong_name_says_the_nearest():
+    with pytest.raises(AttributeError, match="read_contacts"):
+        _ = cx.read_contact
+
+
+def test_import_loads_no_third_party_module_and_is_quick():
+    program = (
+        "import sys, time; before = set(sys.modules); began = time.perf_counter(); import cxfusion;"
+        " print(time.perf_counter() - began);"
+        " print(*sorted({m.partition('.')[0] for m in set(sys.modules) - before} - sys.stdlib_module_names))"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True).stdout.split(
+            "\n"
+        )
+        for _ in range(3)
+    ]
+    assert {run[1] for run in runs} == {"cxfusion"}
+    assert min(float(run[0]) for run in runs) < 0.1
+
+
+def test_public_errors_pickle_and_keep_their_words():
+    import pickle
+
+    from cxfusion import errors
+
+    for name in errors.__all__:
+        error_type = getattr(errors, name)
+        if isinstance(error_type, type):
+            error = pickle.loads(pickle.dumps(error_type("what happened", ["one", "two"])))
+            assert str(error) == "what happened\n  - one\n  - two"
+            assert isinstance(error, error_type)
+            assert name in (errors.__doc__ or "")

@@ -1,0 +1,47 @@
+"""Every engine that the conformance tests run on; the in-memory double is one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import pyarrow as pa
+import pytest
+
+import cxfusion as cx
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW, FileSource
+from cxfusion.fold import fold_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class MemoryEngine:
+    """The engine contract on Arrow tables in memory; folds in batches of seven rows, so that splits are seen."""
+
+    def read(self, source):
+        if isinstance(source, FileSource):
+            raise NotImplementedError("the in-memory double reads frames only")
+        table = source.table.append_column(SOURCE_FILE, pa.array([source.name] * len(source.table)))
+        return ibis.memtable(table.append_column(SOURCE_ROW, pa.array(range(1, len(table) + 1), pa.int64())))
+
+    def materialize(self, relation):
+        return ibis.memtable(self.collect(relation))
+
+    def collect(self, relation):
+        return relation.to_pyarrow()
+
+    def fold(self, relation, fold):
+        return fold_batches(fold, self.collect(relation).to_batches(max_chunksize=7))
+
+    def supports(self, capability):
+        return capability == "frames"
+
+    def close(self):
+        """Nothing is held."""
+
+
+@pytest.fixture(params=["duckdb", "memory"])
+def session(request) -> Iterator[cx.Session]:
+    with cx.Session(MemoryEngine() if request.param == "memory" else "duckdb") as opened:
+        yield opened

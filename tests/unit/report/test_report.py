@@ -1,0 +1,241 @@
+"""The page: it answers first, fetches nothing, escapes everything, and its tables hold the numbers of the frames."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from base64 import b64decode
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib.resources import files
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+
+from cxfusion.report import render_report
+from cxfusion.report.answer import answer
+from cxfusion.report.tables import MAX_ROWS, audit_tables, operations_tables, perception_tables
+from cxfusion.results.themes import THEMES
+
+VOID = {"meta", "link", "img", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """Elements of a page with their attributes, and its text; fails where tags do not nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += f"{data.strip()} " if data.strip() else ""
+
+    def attributes(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def html(content) -> str:
+    return render_report(content)
+
+
+@pytest.fixture(scope="module")
+def page(html) -> Page:
+    return Page(html)
+
+
+def test_nothing_on_the_page_runs_or_is_fetched(html, page):
+    assert {tag for tag, _ in page.elements}.isdisjoint({"script", "iframe", "object", "embed", "form", "base"})
+    for tag, attrs in page.elements:
+        for name, value in attrs.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in {"src", "href"}:
+                assert value.startswith(("data:", "#")), value
+    assert "url(" not in html
+    assert "@import" not in html
+    policy = next(attrs for attrs in page.attributes("meta") if attrs.get("http-equiv"))
+    assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def test_what_comes_from_the_data_is_text(html, page):
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "{{7*7}}" in page.text
+    assert "<script>alert(1)</script>" in page.text
+    for attrs in page.attributes("img"):
+        assert set(attrs) == {"class", "src", "width", "height", "alt"}
+
+
+def test_pictures_are_whole_svgs_without_anything_that_runs(page):
+    images = page.attributes("img")
+    assert sorted(image["class"] for image in images) == sorted(
+        2 * ["wide light", "wide dark", "narrow light", "narrow dark"]
+    )
+    for image in images:
+        svg = ET.fromstring(b64decode(image["src"].removeprefix("data:image/svg+xml;base64,")))
+        tags = {element.tag.rpartition("}")[2] for element in svg.iter()}
+        assert tags.isdisjoint({"script", "image", "foreignObject", "a", "use", "style"})
+        assert image["alt"]
+
+
+def test_the_page_is_small_and_the_same_on_every_run(html, content):
+    assert len(html.encode()) < 1_000_000
+    assert render_report(content) == html
+
+
+def test_the_answer_comes_first_and_the_sections_in_order(page):
+    headings = ["The answer", "Lever by lever", "How the answers were paired", "What customers say"]
+    headings += ["What happened on the contacts", "How to read this page", "Where the numbers come from"]
+    places = [page.text.index(heading) for heading in headings]
+    assert places == sorted(places)
+    assert page.text.index("waiting time goes with the largest change") < page.text.index("Lever by lever")
+
+
+def test_headings_tables_and_links_can_be_followed_without_seeing(page):
+    assert all(attrs.get("scope") in {"col", "row"} for attrs in page.attributes("th"))
+    assert len(page.attributes("caption")) == len(page.attributes("table"))
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    skip = page.attributes("a")[0]
+    assert skip["class"] == "skip"
+    assert skip["href"].removeprefix("#") in ids
+    assert page.attributes("html")[0]["lang"] == "en"
+
+
+def test_the_answer_is_written_from_the_numbers(content):
+    assert answer(content) == [
+        "Among contacts of the same agent, hour and day, waiting time goes with the largest change in satisfaction"
+        " (CSAT): 30 seconds less waiting, +0.08 score points (95 % interval +0.05 to +0.11).",
+        "Next comes transfers (0.38 fewer transfers per contact: +0.06); 1 of the 3 levers tested cannot be told from"
+        " no change at all.",
+        "It is not yet known whether these are levers or only the mark of hard cases that the log does not record;"
+        " look there first, and change nothing on this page alone.",
+    ]
+
+
+def test_the_answer_names_the_comparison_it_rests_on(content):
+    adjusted = replace(content, levers=content.levers.assign(rung="adjusted"))
+    assert answer(adjusted)[0].startswith("Among cases of the same kind, waiting time")
+
+
+def test_the_answer_does_not_claim_what_the_intervals_do_not_show(content):
+    wide = replace(content, levers=content.levers.assign(conf_low=-1.0, conf_high=1.0))
+    assert answer(wide) == [
+        "None of the 3 levers tested can be told from no change in satisfaction (CSAT); the largest estimate is that"
+        " of waiting time: 30 seconds less waiting, +0.08 score points (95 % interval −1.00 to +1.00)."
+    ]
+    none = replace(content, levers=content.levers.assign(estimate=float("nan")))
+    assert answer(none) == ["None of the 4 levers could be tested; the table below says why for each."]
+
+
+def test_the_books_show_their_sums(content):
+    by_caption = {table.caption: table for table in audit_tables(content.audit)}
+    assert list(by_caption) == [
+        "Survey answers: where each of the 16,953 rows read ended",
+        "Contacts: where each of the 200,000 rows read ended",
+    ]
+    for table in by_caption.values():
+        parts = sum(int(row[1].text.replace(",", "")) for row in table.rows)
+        assert parts == int(table.total[1].text.replace(",", ""))
+    assert "16,547 of 16,953 survey answers (97.6 %)" in render_report(content)
+
+
+def test_scores_stand_with_their_intervals_and_few_answers_are_marked(content):
+    (table,) = perception_tables(content.perception)
+    by_name = {row[0].text: row for row in table.rows}
+    assert table.rows[0][0].text == "Everyone"
+    assert [cell.text for cell in by_name["Everyone"][1:]] == ["16,547", "4.20", "78.0 %", "31.0"]
+    assert by_name["Everyone"][2].detail == "4.18 to 4.22"
+    assert by_name["Tiny"][1].detail == "few"
+    assert [cell.text for cell in by_name["Nano"][1:]] == ["3", "–", "–", "–"]
+
+
+def test_kpis_stand_by_group_and_say_what_is_missing(content):
+    (table,) = operations_tables(content.operations)
+    assert table.heads == ("Queue", "Contacts", "Average handle time", "Abandoned", "Average time on hold")
+    assert [cell.text for cell in table.rows[0]] == ["All contacts", "200,000", "8 min 32 s", "4.1 %", "–"]
+    assert [round(row[1].bar, 2) for row in table.rows[1:]] == [1.0, 0.75, 0.5, 0.25]
+    assert set(table.notes) == {
+        "Average handle time. Without wrap: the log has none.",
+        "Average time on hold. The log has no hold_seconds.",
+    }
+
+
+def test_a_long_list_of_groups_is_cut_and_says_so():
+    rows = pd.DataFrame({
+        "grouping": "agent_id", "group": [f"a{i}" for i in range(200)], "metric": "volume", "estimate": 10.0,
+        "unit": "contacts", "n": range(200), "status": "ok", "reason": None,
+    })  # fmt: skip
+    (table,) = operations_tables(rows)
+    assert len(table.rows) == MAX_ROWS + 1
+    assert table.rows[0][0].text == "a199"
+    assert table.notes == (f"The {MAX_ROWS} largest groups are shown; 159 more are in operations.parquet.",)
+
+
+def test_a_study_with_hardly_anything_still_makes_a_page(content):
+    bare = replace(
+        content, levers=content.levers.iloc[:0], rungs=content.rungs.iloc[:0], audit=content.audit.iloc[:0],
+        cells=content.cells.iloc[:0], perception=content.perception.iloc[:0],
+        operations=content.operations.iloc[:0], notes=(), manifest={},
+    )  # fmt: skip
+    page = Page(render_report(bare))
+    assert "holds no column that could be judged as a lever" in page.text
+    assert page.attributes("img") == []
+    assert "nan" not in page.text.lower().split()
+
+
+@pytest.mark.parametrize("verdict", ["moves", "proxy", "no_effect", "contested", "unclear", "untestable"])
+def test_a_verdict_is_a_word_and_a_colour(content, verdict):
+    html = render_report(replace(content, levers=content.levers.assign(verdict=verdict)))
+    assert f'<span class="verdict {verdict}">' in html
+    words = {"moves": "Moves the score", "proxy": "Only a mark of something else", "no_effect": "Too small to matter"}
+    words |= {"contested": "Contested", "unclear": "Not yet clear", "untestable": "Cannot be tested"}
+    assert words[verdict] in Page(html).text
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours, as WCAG 2.2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_stands_out_from_its_ground_in_both_themes():
+    css = files("cxfusion.report").joinpath("page.css").read_text(encoding="utf-8")
+    themes = [dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\}", css, re.S)]
+    assert len(themes) == 2
+    for colours in themes:
+        for text in ("ink", "quiet", "accent"):
+            assert contrast(colours[text], colours["paper"]) >= 4.5
+        for mood in ("good", "warn", "calm"):
+            assert contrast(colours[mood], colours[f"{mood}-wash"]) >= 4.5
+
+
+def test_marks_stand_out_from_the_page_in_both_themes():
+    for theme, paper in (("light", "#ffffff"), ("dark", "#12171d")):
+        config = THEMES[theme]
+        assert all(contrast(colour, paper) >= 3 for colour in config["range"]["category"])
+        assert contrast(config["axis"]["titleColor"], paper) >= 4.5

@@ -1,0 +1,193 @@
+"""The ladder on small logs whose answer is known, and on logs that have none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cxfusion as cx
+from cxfusion.errors import NothingToEstimateError, TooFewResponsesError, UnknownNameError
+from cxfusion.evidence.design import learn_basis
+from cxfusion.evidence.sample import LeverFacts
+
+N = 4_000
+
+
+def log(seed: int = 0, n: int = N, n_agents: int = 40) -> pd.DataFrame:
+    """A log of one queue; CSAT falls by waiting and by the agent's own habit of letting people wait."""
+    rng = np.random.default_rng(seed)
+    agent = rng.integers(0, n_agents, n)
+    style = np.linspace(-1, 1, n_agents)[agent]
+    wait = rng.gamma(2.0, 30.0, n) * np.exp(0.5 * style)
+    latent = 2.0 - 0.012 * wait - 1.5 * style + rng.normal(0, 1.2, n)
+    return pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 30 * 86_400, n), "s"),
+            "agent_id": [f"agent {i}" for i in agent],
+            "queue": "sales",
+            "reason": rng.choice(["bill", "fault"], n),
+            "wait_seconds": wait.round(),
+            "csat": np.digitize(latent, [-1.0, 0.0, 0.7, 1.4]) + 1,
+        }
+    )
+
+
+def pairing_of(frame: pd.DataFrame) -> cx.Pairing:
+    contacts = cx.read_contacts(frame.drop(columns=["csat"]))
+    return cx.pair(contacts, cx.read_surveys(frame[["contact_id", "csat"]]))
+
+
+def rung(evidence: cx.LeverEvidence, lever: str, name: str) -> pd.Series:
+    rungs = evidence.rungs
+    return rungs[(rungs["lever"] == lever) & (rungs["rung"] == name)].iloc[0]
+
+
+def test_within_undoes_what_agents_bring_along():
+    # by hand: scaling the wait by (1 + t) in the world above, agents' style held as it is
+    frame = log(n=40_000)
+    evidence = cx.fit_levers(pairing_of(frame), "csat")
+    rng = np.random.default_rng(99)
+    style = np.linspace(-1, 1, 40)[frame["agent_id"].str.removeprefix("agent ").astype(int)]
+    noise = rng.normal(0, 1.2, (40, len(frame)))
+
+    def mean_score(scale: float) -> float:
+        latent = 2.0 - 0.012 * frame["wait_seconds"].to_numpy() * scale - 1.5 * style + noise
+        return float(np.digitize(latent, [-1.0, 0.0, 0.7, 1.4]).mean())
+
+    t = 0.05
+    truth = (mean_score(1 - t) - mean_score(1 + t)) / (2 * t) * 30 / frame["wait_seconds"].mean()
+    within, raw = rung(evidence, "wait_seconds", "within"), rung(evidence, "wait_seconds", "raw")
+    assert abs(within["estimate"] - truth) < 3 * within["std_error"]
+    assert raw["estimate"] > truth + 3 * raw["std_error"]  # what a driver chart would have said
+
+
+def test_the_rungs_have_one_row_per_lever_and_rung(pairing):
+    evidence = cx.fit_levers(pairing, "csat")
+    assert evidence.rungs.groupby("lever", sort=False)["rung"].apply(list).to_dict() == {
+        lever: ["raw", "adjusted", "within"]
+        for lever in ("wait_seconds", "hold_seconds", "talk_seconds", "n_transfers", "wrap_seconds")
+    }
+    assert (evidence.rungs["status"] == "ok").all()
+    assert evidence.table["lever"].tolist() == ["wait_seconds", "hold_seconds", "talk_seconds", "n_transfers"]
+    assert (evidence.table["verdict"] == "unclear").all()  # no negative control yet: never `moves`
+    assert evidence.table["because"].str.contains("negative control").all()
+
+
+def test_step_of_a_count_is_capped_at_its_mean(pairing):
+    transfers = rung(cx.fit_levers(pairing, "csat"), "n_transfers", "within")
+    frame = pairing.contacts.to_pandas()
+    paired = frame[frame["contact_id"].isin(pairing.to_pandas()["contact_id"]) & ~frame["is_abandoned"]]
+    assert transfers["step"] == pytest.approx(-paired["n_transfers"].mean(), rel=1e-9)
+
+
+def test_nps_effects_are_in_points(pairing):
+    evidence = cx.fit_levers(pairing, "nps")
+    assert set(evidence.table["outcome_unit"]) == {"NPS points"}
+    assert 1 < rung(evidence, "wait_seconds", "within")["estimate"] < 8  # truth of the centre is about 3.8
+
+
+def test_results_outlive_their_session_and_do_not_change():
+    import pickle
+
+    with cx.Session() as session:
+        frame = log()
+        contacts = cx.read_contacts(frame.drop(columns=["csat"]), session=session)
+        evidence = cx.fit_levers(cx.pair(contacts, cx.read_surveys(frame[["contact_id", "csat"]], session=session)))
+    before = evidence.table
+    taken = evidence.table
+    taken["estimate"] = 0.0
+    pd.testing.assert_frame_equal(evidence.table, before)
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(evidence)).table, before)
+
+
+def test_same_rows_in_any_order_give_the_same_numbers():
+    frame = log()
+    one = cx.fit_levers(pairing_of(frame)).rungs
+    other = cx.fit_levers(pairing_of(frame.sample(frac=1, random_state=1))).rungs
+    assert one["estimate"].to_numpy(float) == pytest.approx(other["estimate"].to_numpy(float), rel=1e-9)
+
+
+def test_constant_lever_is_untestable_and_disturbs_nothing():
+    frame = log()
+    frame["hold_seconds"] = 20.0
+    evidence = cx.fit_levers(pairing_of(frame))
+    hold = evidence.table.set_index("lever").loc["hold_seconds"]
+    assert hold["verdict"] == "untestable"
+    assert "the same for every paired contact" in hold["because"]
+    assert pd.isna(hold["estimate"])
+    alone = cx.fit_levers(pairing_of(log()))
+    assert rung(evidence, "wait_seconds", "within")["estimate"] == rung(alone, "wait_seconds", "within")["estimate"]
+
+
+def test_lever_that_is_mostly_missing_is_untestable():
+    frame = log()
+    frame["hold_seconds"] = np.where(np.arange(N) % 2, np.nan, np.arange(N) % 97)
+    hold = cx.fit_levers(pairing_of(frame)).table.set_index("lever").loc["hold_seconds"]
+    assert hold["verdict"] == "untestable"
+    assert "missing in 50.0%" in hold["because"]
+
+
+def test_two_levers_that_are_one_are_told():
+    frame = log()
+    frame["hold_seconds"] = frame["wait_seconds"] % 50
+    frame["talk_seconds"] = frame["hold_seconds"] * 2
+    rungs = cx.fit_levers(pairing_of(frame)).rungs
+    adjusted = rungs[rungs["lever"].isin(["hold_seconds", "talk_seconds"]) & (rungs["rung"] != "raw")]
+    assert (adjusted["status"] == "not_applicable").all()
+    assert adjusted["reason"].str.contains("told apart").all()
+    assert adjusted["estimate"].isna().all()
+    assert rung(cx.fit_levers(pairing_of(frame)), "wait_seconds", "within")["status"] == "ok"
+
+
+def test_lever_without_variation_within_agents_is_not_applicable_there():
+    frame = log()
+    frame["hold_seconds"] = frame["agent_id"].str.removeprefix("agent ").astype(float)
+    evidence = cx.fit_levers(pairing_of(frame))
+    assert rung(evidence, "hold_seconds", "adjusted")["status"] == "ok"
+    within = rung(evidence, "hold_seconds", "within")
+    assert within["reason"] == "it does not vary within the same agent, hour and day"
+    assert evidence.table.set_index("lever").loc["hold_seconds", "verdict"] == "untestable"
+
+
+def test_one_agent_leaves_nothing_to_estimate():
+    with pytest.raises(NothingToEstimateError, match="only 1 agent"):
+        cx.fit_levers(pairing_of(log(n_agents=1)))
+
+
+def test_few_responses_are_refused_with_the_count():
+    with pytest.raises(TooFewResponsesError, match="49 responses"):
+        cx.fit_levers(pairing_of(log(n=49)))
+
+
+def test_equal_answers_are_refused():
+    with pytest.raises(NothingToEstimateError, match="one answer"):
+        cx.fit_levers(pairing_of(log().assign(csat=5)))
+
+
+def test_a_log_without_levers_lists_those_it_could_have():
+    frame = log().drop(columns=["wait_seconds"])
+    with pytest.raises(UnknownNameError, match="wait_seconds, hold_seconds"):
+        cx.fit_levers(pairing_of(frame))
+
+
+def test_own_lever_that_is_no_column_names_the_nearest():
+    levers = [cx.Lever("waiting_seconds", "before", -30)]
+    with pytest.raises(UnknownNameError, match="wait_seconds"):
+        cx.fit_levers(pairing_of(log()), levers=levers)
+
+
+def test_log_without_agents_and_queues_says_so():
+    frame = log().drop(columns=["agent_id", "queue"])
+    evidence = cx.fit_levers(pairing_of(frame))
+    assert any("no agent_id" in note for note in evidence.notes)
+    assert any("no queue" in note for note in evidence.notes)
+    assert rung(evidence, "wait_seconds", "within")["n_clusters"] == N
+
+
+def test_spline_with_coinciding_knots_becomes_a_line():
+    lever = cx.Lever("hold_seconds", "during", -30)
+    basis = learn_basis(lever, LeverFacts(100, 3, 4.0, 30.0, (30.0, 30.0, 30.0)))
+    assert basis.width == 1
+    assert basis.rows(np.array([0.0, 30.0])).slope[:, 0] == pytest.approx(1 / basis.scale[0])

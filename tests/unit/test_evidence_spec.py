@@ -1,0 +1,62 @@
+"""What may be asked of the evidence; no data needed."""
+
+from __future__ import annotations
+
+import pytest
+
+from cxfusion.errors import BadControlError, ConfigError, UnknownNameError
+from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
+from cxfusion.evidence.spec import OUTCOMES, LeverSpec
+from cxfusion.tables.relation import Scale
+
+
+def test_catalogue_is_that_of_the_methods():
+    by_name = {lever.name: (lever.moment, lever.role, lever.step) for lever in DEFAULT_LEVERS}
+    assert by_name == {
+        "wait_seconds": ("before", "lever", -30),
+        "hold_seconds": ("during", "lever", -30),
+        "talk_seconds": ("during", "lever", -60),
+        "n_transfers": ("during", "lever", -1),
+        "wrap_seconds": ("after", "placebo", -30),
+    }
+
+
+def test_all_problems_of_a_lever_are_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        Lever("wait_seconds", "sometimes", 0, role="boss", shape="wavy", smallest_effect=-1)  # type: ignore[arg-type]
+    assert len(caught.value.problems) == 5
+    assert "before, during, after" in str(caught.value)
+
+
+def test_a_control_that_comes_after_a_lever_is_refused():
+    with pytest.raises(BadControlError, match="talk_seconds happens during the contact"):
+        LeverSpec(case_mix=("reason", "talk_seconds"))
+
+
+def test_handle_time_beside_its_parts_is_refused():
+    with pytest.raises(BadControlError, match="sum of its parts"):
+        LeverSpec(levers=(*DEFAULT_LEVERS, Lever("handle_seconds", "during", -60)))
+    LeverSpec(levers=(Lever("handle_seconds", "during", -60),))  # alone it may be asked about
+
+
+def test_unknown_outcome_names_those_there_are():
+    with pytest.raises(UnknownNameError, match="csat, nps, ces"):
+        LeverSpec(outcome="happiness")
+
+
+def test_a_lever_given_twice_is_refused():
+    with pytest.raises(ConfigError, match="wait_seconds"):
+        LeverSpec(levers=(DEFAULT_LEVERS[0], DEFAULT_LEVERS[0]))
+
+
+def test_smallest_effect_stretches_with_the_scale():
+    csat, nps = OUTCOMES["csat"], OUTCOMES["nps"]
+    assert csat.smallest_effect_on(Scale(1, 5)) == pytest.approx(0.05)
+    assert csat.smallest_effect_on(Scale(1, 10)) == pytest.approx(0.05 * 9 / 4)
+    assert nps.smallest_effect_on(Scale(0, 10)) == 1.0
+
+
+def test_lever_of_a_map_takes_what_is_left_out_from_its_name():
+    assert lever_from("response_seconds", "before", -600.0, shape="log1p", smallest_effect=None).shape == "log1p"
+    assert lever_from("is_callback", "before", None).step == -1.0
+    assert lever_from("is_callback", "before", None).unit == "share"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from cxfusion.errors import ConfigError
+from cxfusion.pairing import PairingPlan
+
+
+@pytest.mark.parametrize(
+    ("within", "length"),
+    [
+        ("72h", timedelta(hours=72)),
+        ("3d", timedelta(hours=72)),
+        ("90m", timedelta(minutes=90)),
+        ("30min", timedelta(minutes=30)),
+        ("45s", timedelta(seconds=45)),
+        (" 1.5 h ", timedelta(minutes=90)),
+        (timedelta(days=2), timedelta(days=2)),
+    ],
+)
+def test_a_window_is_a_number_with_its_unit(within, length):
+    assert PairingPlan(within=within).window == length
+
+
+@pytest.mark.parametrize(
+    "within",
+    [
+        "",
+        "72",
+        "h",
+        "3 weeks",
+        "-3h",
+        "0h",
+        "1e3h",
+        "99999d",
+        "9" * 400 + "d",
+        timedelta(0),
+        timedelta(days=-1),
+        72,
+        None,
+    ],
+)
+def test_a_window_that_is_none_is_refused_with_the_forms_accepted(within):
+    with pytest.raises(ConfigError, match="'72h', '3d', '90m', '30min'"):
+        PairingPlan(within=within)
+
+
+def test_every_problem_of_a_plan_is_told_at_once():
+    with pytest.raises(ConfigError) as caught:
+        PairingPlan(by="phone", within="soon", eligible="nobody")
+    assert [problem.split("=")[0] for problem in caught.value.problems] == ["by", "eligible", "within"]
+    assert "'contact_id', 'customer_id'" in caught.value.problems[0]
+
+
+def test_keys_are_tried_in_order_unless_one_is_named():
+    assert PairingPlan().keys == ("contact_id", "customer_id")
+    assert PairingPlan(by="customer_id").keys == ("customer_id",)
