@@ -1,12 +1,12 @@
-"""Intervals of the site's clock, counted in UTC: rows fall into slots, as any engine can do.
+"""Intervals of the site's clock: rows fall into numbered slots of UTC, a division that any engine can do.
 
-Only these few slots, never the rows, are then moved to local time.
+Only these few slots, never the rows, are moved to local time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Final, Literal, cast
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TimeForm", "candidates", "plausible", "read_epoch"]
 
-FIRST_YEAR, LAST_YEAR = 1971, 2199  # earlier and later are fill-in values (1900-01-01, 9999-12-31) or misread
+# Earlier and later times are fill-in values (1900-01-01, 9999-12-31) or misread.
+FIRST, LAST = datetime(1971, 1, 1), datetime(2199, 12, 31)
 
 NUMERIC_DATES: Final = tuple(
     separator.join(parts)
@@ -165,8 +167,8 @@ def read_epoch(number: ir.NumericValue) -> ir.TimestampValue:
 
 
 def plausible(time: ir.TimestampValue) -> ir.TimestampValue:
-    """The same times; null where the year can only be a fill-in value."""
-    return ibis.ifelse(time.year().between(FIRST_YEAR, LAST_YEAR), time, ibis.null("timestamp"))
+    """The same times; null where they can only be fill-in values."""
+    return ibis.ifelse(time.between(ibis.literal(FIRST), ibis.literal(LAST)), time, ibis.null("timestamp"))
 
 
 def _read_iso(text: ir.StringValue) -> ir.TimestampValue:

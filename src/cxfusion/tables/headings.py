@@ -23,6 +23,7 @@ __all__ = [
     "letters_apart",
     "near_heading",
     "read_heading",
+    "resembling",
     "snake_case",
     "usual_names",
 ]

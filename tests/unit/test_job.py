@@ -1,0 +1,243 @@
+"""The job from files to a directory: what it writes, what it leaves alone, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from cxfusion.results import schemas
+
+FILES = {
+    "pairs.parquet", "pairing_audit.csv", "set_aside.parquet", "operations.parquet", "perception.parquet",
+    "evidence.parquet", "levers.parquet", "report.html", "manifest.json",
+}  # fmt: skip
+
+
+def frames(n: int = 800, n_agents: int = 20, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two ordinary exports with ordinary headings."""
+    rng = np.random.default_rng(seed)
+    wait = rng.gamma(2.0, 40.0, n).round()
+    started = pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 14 * 86_400, n), "s")
+    calls = pd.DataFrame(
+        {
+            "Call ID": [f"c{i}" for i in range(n)],
+            "Start Time": started.strftime("%Y-%m-%d %H:%M:%S"),
+            "Agent Name": [f"agent {i}" for i in rng.integers(0, n_agents, n)],
+            "Skill": rng.choice(["sales", "service"], n),
+            "Queue Wait Time": wait,
+            "Talk Time": rng.gamma(3.0, 80.0, n).round(),
+            "Customer ID": [f"k{i}" for i in rng.integers(0, n, n)],
+        }
+    )
+    answers = pd.DataFrame(
+        {
+            "Call ID": calls["Call ID"],
+            "Response Date": (started + pd.Timedelta("1h")).strftime("%Y-%m-%d %H:%M:%S"),
+            "CSAT Score": np.digitize(1.5 - wait / 100 + rng.normal(0, 1, n), [-0.5, 0.2, 0.8, 1.4]) + 1,
+        }
+    )
+    return calls, answers
+
+
+def write(folder: Path, calls: pd.DataFrame, answers: pd.DataFrame) -> tuple[str, str]:
+    calls.to_csv(folder / "calls.csv", index=False)
+    answers.to_csv(folder / "answers.csv", index=False)
+    return str(folder / "calls.csv"), str(folder / "answers.csv")
+
+
+def cxfusion(*words: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
+    command = [sys.executable, "-m", "cxfusion", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("done")
+    result = cxfusion("fuse", *write(folder, *frames()), "--out", folder / "out")
+    assert result.returncode == 0, result.stderr
+    assert "Waiting time" in result.stdout
+    assert "Traceback" not in result.stderr
+    return folder / "out"
+
+
+def test_ordinary_headings_need_no_map_and_every_file_is_there(done):
+    assert {path.name for path in done.iterdir()} == FILES
+    manifest = json.loads((done / "manifest.json").read_text())
+    assert manifest["counts"] == {
+        "contacts_read": 800, "responses_read": 800, "pairs": 800, "responses_in_models": 800,
+    }  # fmt: skip
+    assert set(manifest["files"]) == FILES
+    assert manifest["product"] == "cxfusion"
+
+
+@pytest.mark.parametrize("name", ["pairs", "set_aside", "operations", "perception", "evidence", "levers"])
+def test_files_have_the_declared_columns_and_types(done, name):
+    declared = getattr(schemas, name.upper())
+    schema = pq.read_schema(done / f"{name}.parquet")
+    assert schema.equals(declared)
+    assert schema.metadata[b"cxfusion.schema_version"] == b"1"
+
+
+def test_the_audit_adds_up_to_the_rows_read(done):
+    audit = pd.read_csv(done / "pairing_audit.csv")
+    assert audit.groupby("stage")["n"].sum().to_dict() == {"contacts": 800, "responses": 800}
+
+
+def test_a_rerun_writes_the_same_bytes(done, tmp_path):
+    again = tmp_path / "out"
+    assert cxfusion("fuse", *write(tmp_path, *frames()), "--out", again, "--threads", 1).returncode == 0
+    for name in FILES - {"manifest.json", "report.html", "set_aside.parquet"}:  # these name the input's folder
+        assert (again / name).read_bytes() == (done / name).read_bytes(), name
+
+
+def test_check_prints_the_books_and_writes_nothing(tmp_path):
+    calls, answers = frames(200)
+    answers.loc[0, "Call ID"] = "elsewhere"
+    result = cxfusion("check", *write(tmp_path, calls, answers), "--json")
+    audit = {(row["stage"], row["reason"]): row["n"] for row in json.loads(result.stdout)["audit"]}
+    assert audit[("responses", "unknown_contact")] == 1
+    assert audit[("responses", "paired_contact_id")] == 199
+    assert {path.name for path in tmp_path.iterdir()} == {"calls.csv", "answers.csv"}
+
+
+def with_columns(frame: pd.DataFrame, **columns: object) -> pd.DataFrame:
+    return frame.assign(**{name.replace("_", " "): value for name, value in columns.items()})
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "told"),
+    [
+        ("empty file", 3, "empty"),
+        ("header only", 3, "no rows"),
+        ("no contact id", 3, "contact_id"),
+        ("no score column", 3, "score"),
+        ("all scores missing", 4, "score_missing"),
+        ("no key in common", 4, "unknown_contact"),
+        ("few responses", 4, "at least 50"),
+        ("one agent", 4, "only 1 agent"),
+        ("missing file", 3, "nowhere.csv"),
+    ],
+)
+def test_bad_input_has_its_exit_code_and_words(tmp_path, case, code, told):
+    calls, answers = frames(40 if case == "few responses" else 200, n_agents=1 if case == "one agent" else 20)
+    if case == "header only":
+        calls = calls.head(0)
+    elif case == "no contact id":
+        calls = calls.drop(columns=["Call ID"]).rename(columns={"Agent Name": "Somebody"})
+    elif case == "no score column":
+        answers = answers.drop(columns=["CSAT Score"])
+    elif case == "all scores missing":
+        answers["CSAT Score"] = None
+    elif case == "no key in common":
+        answers["Call ID"] = "x" + answers["Call ID"]
+    contacts, surveys = write(tmp_path, calls, answers)
+    if case == "empty file":
+        Path(contacts).write_text("")
+    elif case == "missing file":
+        contacts = str(tmp_path / "nowhere.csv")
+    out = tmp_path / "out"
+    result = cxfusion("fuse", contacts, surveys, "--out", out)
+    assert result.returncode == code, result.stderr
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not out.exists()
+    error = json.loads((tmp_path / "out.rejected" / "manifest.json").read_text())["error"]
+    assert error["message"] in result.stderr
+
+
+def test_text_and_scores_out_of_scale_become_cells_with_reasons(tmp_path):
+    calls, answers = frames(300)
+    calls["Queue Wait Time"] = calls["Queue Wait Time"].astype(object)
+    calls.loc[0, "Queue Wait Time"] = "long"
+    calls.loc[1, "Queue Wait Time"] = -5
+    calls = pd.concat([calls, calls.iloc[[7]]])
+    answers.loc[2, "CSAT Score"] = 9
+    assert cxfusion("fuse", *write(tmp_path, calls, answers), "--out", tmp_path / "out").returncode == 0
+    aside = pq.read_table(tmp_path / "out" / "set_aside.parquet").to_pandas()
+    found = {(row.reason, row.column, row.original) for row in aside.itertuples()}
+    assert ("not_a_number", "wait_seconds", "long") in found
+    assert ("negative_duration", "wait_seconds", "-5.0") in found or ("negative_duration", "wait_seconds", "-5") in found
+    assert ("score_out_of_scale", "csat", "9") in found
+    assert any(row.reason == "duplicate_contact" and row.original == "c7" for row in aside.itertuples())
+    audit = pd.read_csv(tmp_path / "out" / "pairing_audit.csv").set_index(["stage", "reason"])["n"]
+    assert audit["contacts"].sum() == 301
+    assert audit["responses"].sum() == 300
+
+
+def test_what_cannot_be_used_leaves_the_last_good_directory(tmp_path):
+    contacts, surveys = write(tmp_path, *frames())
+    out = tmp_path / "out"
+    assert cxfusion("fuse", contacts, surveys, "--out", out).returncode == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    Path(surveys).write_text("Call ID,CSAT Score\n")
+    assert cxfusion("fuse", contacts, surveys, "--out", out).returncode == 3
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+@pytest.mark.parametrize("case", ["holds something else", "is a file", "unknown option value", "bad window", "bad map"])
+def test_bad_usage_is_exit_code_2_and_touches_nothing(tmp_path, case):
+    words = ["fuse", *write(tmp_path, *frames(100)), "--out", tmp_path / "out"]
+    if case == "holds something else":
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "thesis.txt").write_text("mine")
+    elif case == "is a file":
+        (tmp_path / "out").write_text("mine")
+    elif case == "unknown option value":
+        words += ["--outcome", "joy"]
+    elif case == "bad window":
+        words += ["--within", "soon"]
+    else:
+        (tmp_path / "map.toml").write_text('[contacts]\ntimezone = "Asia/Kolkatta"\n[contacts.colums]\na = 1\n')
+        words += ["--map", tmp_path / "map.toml"]
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    result = cxfusion(*words)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    if case == "bad map":
+        assert "Asia/Kolkata" in result.stderr
+        assert "colums" in result.stderr
+
+
+def test_the_real_centre_through_its_shipped_map(ecommerce, tmp_path):
+    words = ["fuse", ecommerce / "contacts.csv", ecommerce / "surveys.csv", "--out", tmp_path / "out"]
+    shipped = Path(__file__).parents[2] / "examples" / "maps" / "ecommerce_support.toml"
+    result = cxfusion(*words, "--map", shipped)
+    assert result.returncode == 0, result.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["counts"] == {
+        "contacts_read": 17_182, "responses_read": 17_182, "pairs": 17_182, "responses_in_models": 16_547,
+    }  # fmt: skip
+    assert {"stage": "contacts", "column": "response_seconds", "reason": "negative_duration", "n": 635} in [
+        {**cell, "stage": cell["stage"].replace("contact_cells", "contacts")} for cell in manifest["cells"]
+    ]
+    rungs = pq.read_table(tmp_path / "out" / "evidence.parquet").to_pandas().set_index("rung")["estimate"]
+    assert rungs["raw"] > rungs["within"] > 0  # a slower answer sours; part of it is the agents
+
+
+def test_mean_csat_by_response_time_comes_out_of_the_shipped_map(ecommerce):
+    import cxfusion as cx
+
+    shipped = Path(__file__).parents[2] / "examples" / "maps" / "ecommerce_support.toml"
+    contacts = cx.read_contacts(ecommerce / "contacts.csv", map=shipped)
+    pairing = cx.pair(contacts, cx.read_surveys(ecommerce / "surveys.csv", map=shipped))
+    paired = pairing.to_pandas().merge(contacts.to_pandas()[["contact_id", "response_seconds"]], on="contact_id")
+    assert paired.loc[paired["response_seconds"] <= 120, "csat"].mean() == pytest.approx(4.52, abs=0.005)
+    assert paired.loc[paired["response_seconds"] > 86_400, "csat"].mean() == pytest.approx(3.31, abs=0.005)
+
+
+def test_demo_and_version(tmp_path):
+    result = cxfusion("demo", "--out", tmp_path / "demo", "--contacts", 6000, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["counts"]["contacts_read"] == 6000
+    assert {path.name for path in (tmp_path / "demo").iterdir()} == FILES
+    assert cxfusion("version").stdout.strip() == "0.1.0"
