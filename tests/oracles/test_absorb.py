@@ -63,6 +63,7 @@ def test_residual_share_is_what_the_groups_leave(array_sample):
     total = x - np.average(x, weights=weight)
     expected = (weight @ residual**2) / (weight @ total**2)
     assert found.residual_share[0] == pytest.approx(expected, rel=1e-9)
+    assert found.residual[0, 0] == pytest.approx(weight @ residual**2, rel=1e-9)
 
 
 def test_a_column_that_the_groups_determine_has_no_residual(array_sample):

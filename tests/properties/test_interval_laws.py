@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cxfusion.estimators.intervals import (
@@ -54,6 +54,7 @@ def test_units_of_weights_and_origin_of_answers_do_not_matter(rows, factor, shif
 
 @settings(deadline=None, max_examples=150)
 @given(rows=ANSWERS)
+@example(rows=[(1, 1.0, 0), (1, 1.0, 0), (1, 1.0, 0), (1, 1.0, 1), (1, 1.0, 2)])  # three voices, all promoters
 def test_an_interval_holds_its_estimate_and_stays_on_the_scale(rows):
     x, w, c = (np.array(column) for column in zip(*rows, strict=True))
     mean = mean_of(x, w, c)

@@ -222,3 +222,16 @@ def test_a_measurement_outlives_its_session():
     assert copy.summary() == measured.summary()
     assert "not yet corrected for who did not" in copy.summary()
     assert copy.to_arrow().num_rows == 2
+
+
+def test_a_customer_in_two_groups_is_one_customer_of_the_whole(session):
+    customers = [f"k{i // 2}" for i in range(80)]
+    scores = ([5, 4, 4, 3, 1] * 16)[:80]
+    pairs = pairs_of(session, scores, customers=customers, queue=["a", "b"] * 40)
+    measured = measure(pairs, "csat", by="queue")
+    assert list(measured.table["n_clusters"].unique()) == [40]
+    assert only(measured.overall, "csat_mean").n_clusters == 40
+    # hand: deviations of each customer's two answers added, squared, times 40/39, over 80²
+    sums = (np.array(scores) - np.mean(scores)).reshape(40, 2).sum(axis=1)
+    expected = np.sqrt(40 / 39 * (sums**2).sum()) / 80
+    assert only(measured.overall, "csat_mean").std_error == pytest.approx(expected)

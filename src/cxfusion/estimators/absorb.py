@@ -68,12 +68,24 @@ class Projection:
     ----------
     coefficients : array, shape (width + d + 1, m)
         Of the group columns, the dense columns and the constant.
-    residual_share : array, shape (m,)
-        Share of each column's variance that is left within the groups: 0 where the groups determine the column.
+    residual : array, shape (m, m)
+        Weighted cross-products of the columns' residuals.
+    total : array, shape (m,)
+        Weighted sums of squares of the columns about their means.
+    weight : float
+        Sum of the weights.
     """
 
     coefficients: NDArray[np.float64]
-    residual_share: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    total: NDArray[np.float64]
+    weight: float
+
+    @property
+    def residual_share(self) -> NDArray[np.float64]:
+        """Share of each column's variance that is left within the groups, shape (m,); 0 where they determine it."""
+        left = np.divide(np.diag(self.residual), self.total, out=np.zeros_like(self.total), where=self.total > 0)
+        return np.clip(left, 0.0, 1.0)
 
     def predict(self, groups: Indicators, dense: NDArray[np.float64]) -> NDArray[np.float64]:
         """Projected columns of some rows, shape (n, m)."""
@@ -113,11 +125,9 @@ def project_on_groups(sweep: Sweep, make_rows: AbsorbMaker) -> Projection:
     coefficients = np.zeros((n_unknowns, n_targets))
     for j in range(n_targets):
         coefficients[:, j] = _solve(sums.regressors, sums.with_targets[:, j], preconditioner)
-    explained = (coefficients * sums.with_targets).sum(axis=0)
     mean = sums.with_targets[-1] / sums.weight
-    total = sums.squares - sums.weight * mean**2
-    left = np.divide(sums.squares - explained, total, out=np.zeros_like(total), where=total > 0)
-    return Projection(coefficients, np.clip(left, 0.0, 1.0))
+    total = np.diag(sums.targets) - sums.weight * mean**2
+    return Projection(coefficients, sums.targets - coefficients.T @ sums.with_targets, total, sums.weight)
 
 
 def _solve(matrix: sparse.csr_array, right: NDArray[np.float64], preconditioner: LinearOperator) -> NDArray[np.float64]:
@@ -137,7 +147,7 @@ def _solve(matrix: sparse.csr_array, right: NDArray[np.float64], preconditioner:
 class _CrossProducts:
     regressors: sparse.csr_array
     with_targets: NDArray[np.float64]
-    squares: NDArray[np.float64]
+    targets: NDArray[np.float64]
     weight: float
 
 
@@ -158,7 +168,7 @@ class _CrossProductFold:
         part = _CrossProducts(
             regressors=sparse.csr_array(regressors.T @ scaled),
             with_targets=regressors.T @ weighted,
-            squares=(rows.targets * weighted).sum(axis=0),
+            targets=rows.targets.T @ weighted,
             weight=float(rows.weight.sum()),
         )
         return self.merge(state, part)
@@ -169,7 +179,7 @@ class _CrossProductFold:
         return _CrossProducts(
             left.regressors + right.regressors,
             left.with_targets + right.with_targets,
-            left.squares + right.squares,
+            left.targets + right.targets,
             left.weight + right.weight,
         )
 

@@ -5,7 +5,7 @@ Two folds at the optimum: the effects with their gradients, then each cluster's 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["Effects", "LeverMaker", "LeverRows", "LeverTerm", "estimate_effects"]
+__all__ = ["Effects", "LeverMaker", "LeverRows", "LeverTerm", "combined", "estimate_effects"]
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,43 @@ class Effects:
         reach = student_t.isf((1 - conf_level) / 2, self.n_clusters - 1) * self.std_error
         return self.estimate - reach, self.estimate + reach
 
+    def only(self, j: int) -> Effects:
+        """The effect of the j-th lever alone."""
+        at = slice(j, j + 1)
+        return replace(
+            self,
+            step=self.step[at],
+            estimate=self.estimate[at],
+            std_error=self.std_error[at],
+            p_value=self.p_value[at],
+            local_estimate=self.local_estimate[at],
+            remove_all=self.remove_all[at],
+            influence=self.influence[:, at],
+        )
+
+
+def combined(parts: Sequence[tuple[float, Effects]]) -> Effects:
+    """Weighted sum of effects of the same levers on the same clusters, with its joint standard error.
+
+    Parameters
+    ----------
+    parts : sequence of (weight, Effects)
+        From fits on the same rows; step and counts are those of the first.
+    """
+    _, first = parts[0]
+    influence = np.add.reduce([weight * part.influence for weight, part in parts])
+    estimate = np.add.reduce([weight * part.estimate for weight, part in parts])
+    std_error = _std_error(influence)
+    return replace(
+        first,
+        estimate=estimate,
+        std_error=std_error,
+        p_value=_p_value(estimate, std_error, first.n_clusters),
+        local_estimate=np.add.reduce([weight * part.local_estimate for weight, part in parts]),
+        remove_all=np.add.reduce([weight * part.remove_all for weight, part in parts]),
+        influence=influence,
+    )
+
 
 def estimate_effects(
     sweep: Sweep,
@@ -148,13 +185,13 @@ def estimate_effects(
     per_unit = averages.gain / averages.level
     directions = fit.inverse.matrix @ (averages.gradient / averages.level[:, None]).T
     influence = sweep(_InfluenceFold(question, directions, averages, n_clusters)) * step
-    std_error = np.sqrt((influence**2).sum(axis=0) * _small_sample_factor(n_clusters))
+    std_error = _std_error(influence)
     estimate = step * per_unit
     return Effects(
         step=step,
         estimate=estimate,
         std_error=std_error,
-        p_value=2 * student_t.sf(np.abs(estimate) / std_error, n_clusters - 1),
+        p_value=_p_value(estimate, std_error, n_clusters),
         local_estimate=step * averages.slope / averages.weight,
         remove_all=averages.removal / averages.weight,
         influence=influence,
@@ -163,8 +200,14 @@ def estimate_effects(
     )
 
 
-def _small_sample_factor(n_clusters: int) -> float:
-    return 1.0 if n_clusters < CR2_BELOW else n_clusters / (n_clusters - 1)
+def _std_error(influence: NDArray[np.float64]) -> NDArray[np.float64]:
+    n_clusters = len(influence)
+    factor = 1.0 if n_clusters < CR2_BELOW else n_clusters / (n_clusters - 1)  # CR2 has corrected already
+    return np.sqrt((influence**2).sum(axis=0) * factor)
+
+
+def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
+    return 2 * student_t.sf(np.abs(estimate) / std_error, n_clusters - 1)
 
 
 @dataclass(frozen=True)

@@ -193,7 +193,7 @@ def mean_interval(mean: Mean, low: float, high: float, conf_level: float = 0.95)
     centre = (n * mean.estimate + MEAN_PSEUDO_ANSWERS * (low + high)) / total
     squares = n * (mean.variance + mean.estimate**2) + MEAN_PSEUDO_ANSWERS * (low**2 + high**2)
     half = _quantile(mean, conf_level) * np.sqrt((squares / total - centre**2) / total)
-    return Interval(np.maximum(centre - half, low), np.minimum(centre + half, high))
+    return _around(mean.estimate, centre, half, low, high)
 
 
 def share_interval(mean: Mean, conf_level: float = 0.95) -> Interval:
@@ -258,7 +258,13 @@ def net_interval(mean: Mean, conf_level: float = 0.95) -> Interval:
     negative = (n * (any_share - mean.estimate) / 2 + NET_PSEUDO_ANSWERS) / total
     half = z * np.sqrt(net_variance(positive, negative) / total)
     centre = positive - negative
-    return Interval(np.maximum(centre - half, -1.0), np.minimum(centre + half, 1.0))
+    return _around(mean.estimate, centre, half, -1.0, 1.0)
+
+
+def _around(estimate: FloatArray, centre: FloatArray, half: FloatArray, low: float, high: float) -> Interval:
+    """The interval about a shifted centre, on the scale, and never so shifted that it misses the estimate."""
+    reach = np.maximum(half, np.abs(estimate - centre))
+    return Interval(np.maximum(centre - reach, low), np.minimum(centre + reach, high))
 
 
 def _quantile(mean: Mean, conf_level: float) -> FloatArray:

@@ -1,8 +1,11 @@
-"""The rungs: each lever alone, among its like, and within the same agent, hour and day; all on the same estimand."""
+"""The ladder: each lever alone, among its like, within the same agent, hour and day, and corrected for difficulty.
+
+All rungs of one moment stand on the same rows and the same estimand, so that what moves between them is the design.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -11,23 +14,25 @@ import numpy as np
 from cxfusion.errors import EstimationError
 from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
-from cxfusion.estimators.effects import Effects, estimate_effects
+from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.evidence.catalogue import MOMENTS, Lever
-from cxfusion.evidence.design import Design, learn_basis
+from cxfusion.evidence.design import Basis, Design, learn_basis
+from cxfusion.evidence.difficulty import WITNESS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import ibis.expr.types as ir
 
-    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
+    from cxfusion.evidence.difficulty import Witness
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
 
-__all__ = ["RUNGS", "RungEstimate", "climb", "untestable_because"]
+__all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift", "climb", "untestable_because"]
 
-RUNGS: Final = ("raw", "adjusted", "within")
+RUNGS: Final = ("raw", "adjusted", "within", "corrected")
 NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
+WITNESS_BASIS: Final = Lever(WITNESS, "after", -30, role="placebo", shape="log1p")
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,47 @@ class RungEstimate:
     n_clusters: int = 0
 
 
+@dataclass(frozen=True)
+class Shift:
+    """What correcting for hidden difficulty takes from the within estimate of a lever.
+
+    Attributes
+    ----------
+    estimate, std_error : float
+        Within less corrected, in points of the outcome per step.
+    """
+
+    estimate: float
+    std_error: float
+
+
+@dataclass
+class Ladder:
+    """All rungs of all levers, and how far the negative control moved each.
+
+    Attributes
+    ----------
+    rungs : list of RungEstimate
+    shifts : dict of str to Shift
+        By lever; levers that could not be corrected are not in it.
+    """
+
+    rungs: list[RungEstimate] = field(default_factory=list)
+    shifts: dict[str, Shift] = field(default_factory=dict)
+
+    def of(self, lever: Lever) -> dict[str, RungEstimate]:
+        """The rungs of one lever, by name."""
+        return {found.rung: found for found in self.rungs if found.lever is lever}
+
+
 def untestable_because(lever: Lever, sample: Sample, spec: LeverSpec) -> str | None:
     """Why nothing can be said about a lever in this sample; None where something can."""
     facts = sample.facts[lever.name]
     share = 1 - facts.n_known / sample.n
-    if sample.n_clusters < spec.min_clusters:
+    if sample.coding.n_clusters < spec.min_clusters:
         return (
-            f"the responses come from {_few(sample.n_clusters, spec.cluster)}; at least {spec.min_clusters} are needed"
-            " to know how sure an estimate is"
+            f"the responses come from {_few(sample.coding.n_clusters, spec.cluster)}; at least {spec.min_clusters}"
+            " are needed to know how sure an estimate is"
         )
     if share > spec.max_missing_share:
         return f"it is missing in {share:.1%} of the paired contacts; at most {spec.max_missing_share:.0%} may be"
@@ -84,7 +122,7 @@ def _few(n: int, column: str) -> str:
     return f"only {n} {noun}" + ("s" if n != 1 else "")
 
 
-def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever]) -> Iterator[RungEstimate]:
+def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Witness | None) -> Ladder:
     """Every lever on every rung, moment by moment.
 
     Parameters
@@ -93,105 +131,142 @@ def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever]) -> Iterator[
     spec : LeverSpec
     levers : sequence of Lever
         Those that can be tested, and the givens they are held against.
-
-    Yields
-    ------
-    RungEstimate
+    witness : Witness or None
+        The negative control, where the sample can use one.
     """
+    ladder = Ladder()
     for i, moment in enumerate(MOMENTS):
         asked = [lever for lever in levers if lever.moment == moment and lever.role != "given"]
         beside = [lever for lever in levers if lever.moment in MOMENTS[: i + 1] and lever not in asked]
         beside = [lever for lever in beside if lever.role != "placebo"]
         if asked:
-            yield from _climb_moment(sample, spec, asked, beside)
-
-
-def _climb_moment(sample: Sample, spec: LeverSpec, asked: list[Lever], beside: list[Lever]) -> Iterator[RungEstimate]:
-    """All rungs of the levers of one moment, on the same rows."""
-    together = [*beside, *asked]
-    bases = tuple(learn_basis(lever, sample.facts[lever.name]) for lever in together)
-    rows = sample.rows.filter(*(sample.rows[lever.name].notnull() for lever in together))
-    model = _Model(sample, rows, spec.conf_level)
-    controls, groups = tuple(sample.controls.items()), tuple(sample.groups.items())
-    for basis in bases[len(beside) :]:
-        yield from model.estimate(Design((basis,)), "raw", [basis.lever])
-    adjusted = Design(bases, controls)
-    yield from model.estimate(adjusted, "adjusted", asked)
-    yield from model.within(Design(bases, controls, groups), asked)
+            is_heard = witness is not None and moment != "after"
+            _Moment(sample, spec, asked, beside, witness if is_heard else None).climb(ladder)
+    return ladder
 
 
 @dataclass(frozen=True)
-class _Model:
-    """Fits designs on some rows of a sample."""
+class _Fitted:
+    """Effects of the levers that one design identifies, and the reasons for the others."""
+
+    effects: Effects | None
+    levers: list[Lever]
+    reasons: Mapping[str, str]
+
+    def of(self, lever: Lever) -> Effects | None:
+        """The effect of one lever, if it has one."""
+        if self.effects is None or lever not in self.levers:
+            return None
+        return self.effects.only(self.levers.index(lever))
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """The levers of one moment, held against what came before and stands beside them."""
 
     sample: Sample
-    rows: ir.Table
-    conf_level: float
+    spec: LeverSpec
+    asked: list[Lever]
+    beside: list[Lever]
+    witness: Witness | None
 
-    def within(self, design: Design, asked: list[Lever]) -> Iterator[RungEstimate]:
-        """The design with projection columns; levers that do not vary within the groups are not applicable."""
-        sweep = partial(self.sample.session.fold, self.rows)
+    def climb(self, ladder: Ladder) -> None:
+        """All rungs of this moment's levers."""
+        bases = [self._basis(lever) for lever in (*self.beside, *self.asked)]
+        coding = self.sample.coding
+        controls, groups = tuple(coding.controls.items()), tuple(coding.groups.items())
+        for basis in bases[len(self.beside) :]:
+            ladder.rungs += self._rungs(self._fit(Design((basis,)), [basis.lever]), "raw", [basis.lever])
+        ladder.rungs += self._rungs(self._fit(Design(tuple(bases), controls), self.asked), "adjusted", self.asked)
+        within = self._fit_within(Design(tuple(bases), controls, groups))
+        ladder.rungs += self._rungs(within, "within", self.asked)
+        if self.witness is not None:
+            self._correct(ladder, within, Design((*bases, self._basis(WITNESS_BASIS)), controls, groups))
+
+    def _basis(self, lever: Lever) -> Basis:
+        return learn_basis(lever, self.sample.facts[lever.name])
+
+    @property
+    def _rows(self) -> ir.Table:
+        rows = self.sample.rows
+        needed = {lever.name for lever in (*self.beside, *self.asked)} | ({WITNESS} if self.witness else set())
+        return rows.filter(*(rows[name].notnull() for name in sorted(needed)))
+
+    def _fit_within(self, design: Design) -> _Fitted:
+        """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
         try:
-            projection = project_on_groups(sweep, design.make_absorbed)
+            projection = project_on_groups(partial(self.sample.session.fold, self._rows), design.make_absorbed)
         except EstimationError as error:
-            yield from (_not_applicable(lever, "within", error.message) for lever in asked)
-            return
-        varying = [
-            lever for lever in asked if projection.residual_share[design.columns(lever.name)].max() > NO_VARIATION_BELOW
-        ]
+            return _Fitted(None, [], {lever.name: error.message for lever in self.asked})
+        left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
+        varying = [lever for lever in self.asked if left[lever.name] > NO_VARIATION_BELOW]
+        fitted = self._fit(design.projected(projection), varying)
         reason = "it does not vary within the same agent, hour and day"
-        yield from (_not_applicable(lever, "within", reason) for lever in asked if lever not in varying)
-        yield from self.estimate(design.projected(projection), "within", varying)
+        still = {lever.name: reason for lever in self.asked if lever not in varying}
+        return _Fitted(fitted.effects, fitted.levers, {**fitted.reasons, **still})
 
-    def estimate(self, design: Design, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
+    def _fit(self, design: Design, asked: list[Lever]) -> _Fitted:
         """One fit, and the effects of the levers that it identifies."""
-        sweep = partial(self.sample.session.fold, self.rows)
+        sweep = partial(self.sample.session.fold, self._rows)
         try:
             fit = fit_cumulative_logit(sweep, design.make_rows, len(self.sample.values))
         except EstimationError as error:
-            yield from (_not_applicable(lever, rung, error.message) for lever in asked)
-            return
+            return _Fitted(None, [], {lever.name: error.message for lever in asked})
         identified = [lever for lever in asked if fit.is_identified[design.columns(lever.name)].all()]
         reason = "it cannot be told apart from the other columns of the model"
-        yield from (_not_applicable(lever, rung, reason) for lever in asked if lever not in identified)
-        if identified:
-            effects = self._effects(design, fit, [lever.name for lever in identified])
-            yield from _rows_of(effects, identified, rung, self.conf_level)
+        reasons = {lever.name: reason for lever in asked if lever not in identified}
+        if not identified:
+            return _Fitted(None, [], reasons)
+        names = [lever.name for lever in identified]
+        make_levers = partial(design.make_levers, levers=names)
+        terms, clusters = design.terms(names), self.sample.coding.n_clusters
+        effects = estimate_effects(sweep, design.make_rows, make_levers, terms, fit, self.sample.values, clusters)
+        return _Fitted(effects, identified, reasons)
 
-    def _effects(self, design: Design, fit: CumulativeLogitFit, names: list[str]) -> Effects:
-        return estimate_effects(
-            partial(self.sample.session.fold, self.rows),
-            design.make_rows,
-            partial(design.make_levers, levers=names),
-            design.terms(names),
-            fit,
-            self.sample.values,
-            self.sample.n_clusters,
-        )
+    def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
+        for lever in asked:
+            effects = fitted.of(lever)
+            if effects is None:
+                yield RungEstimate(lever, rung, fitted.reasons[lever.name], lever.step)
+            else:
+                yield _rung(effects, lever, rung, self.spec.conf_level)
+
+    def _correct(self, ladder: Ladder, within: _Fitted, design: Design) -> None:
+        """Corrected = within − κ·(within − within with the witness added), with the joint variance."""
+        beside = self._fit_within(design)
+        kappa = self.witness.kappa([lever.name for lever in (*self.beside, *self.asked)]) if self.witness else None
+        for lever in self.asked:
+            here, there = within.of(lever), beside.of(lever)
+            if kappa is None or here is None or there is None:
+                reason = within.reasons.get(lever.name) or beside.reasons.get(lever.name)
+                reason = reason or "after-call work says no more than the levers themselves"
+                ladder.rungs.append(RungEstimate(lever, "corrected", reason, lever.step))
+                continue
+            shift = combined([(kappa, here), (-kappa, there)])
+            ladder.shifts[lever.name] = Shift(float(shift.estimate[0]), float(shift.std_error[0]))
+            corrected = combined([(1 - kappa, here), (kappa, there)])
+            ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
 
 
-def _not_applicable(lever: Lever, rung: str, reason: str) -> RungEstimate:
-    return RungEstimate(lever, rung, reason, lever.step)
-
-
-def _rows_of(effects: Effects, levers: list[Lever], rung: str, conf_level: float) -> Iterator[RungEstimate]:
+def _rung(effects: Effects, lever: Lever, rung: str, conf_level: float) -> RungEstimate:
+    """The rung of the one lever that the effects are of."""
     low, high = effects.interval(conf_level)
-    for j, lever in enumerate(levers):
-        found = RungEstimate(
-            lever=lever,
-            rung=rung,
-            reason=None,
-            step=float(effects.step[j]),
-            estimate=float(effects.estimate[j]),
-            std_error=float(effects.std_error[j]),
-            conf_low=float(low[j]),
-            conf_high=float(high[j]),
-            p_value=float(effects.p_value[j]),
-            local_estimate=float(effects.local_estimate[j]),
-            remove_all=float(effects.remove_all[j]),
-            n=effects.n,
-            n_clusters=effects.n_clusters,
-        )
-        numbers = (found.step, found.estimate, found.conf_low, found.conf_high, found.p_value, found.remove_all)
-        is_finite = all(number is not None and np.isfinite(number) for number in numbers)
-        yield found if is_finite else _not_applicable(lever, rung, "the model gives no finite estimate for it")
+    found = RungEstimate(
+        lever=lever,
+        rung=rung,
+        reason=None,
+        step=float(effects.step[0]),
+        estimate=float(effects.estimate[0]),
+        std_error=float(effects.std_error[0]),
+        conf_low=float(low[0]),
+        conf_high=float(high[0]),
+        p_value=float(effects.p_value[0]),
+        local_estimate=float(effects.local_estimate[0]),
+        remove_all=float(effects.remove_all[0]),
+        n=effects.n,
+        n_clusters=effects.n_clusters,
+    )
+    numbers = (found.step, found.estimate, found.conf_low, found.conf_high, found.p_value, found.remove_all)
+    if all(number is not None and np.isfinite(number) for number in numbers):
+        return found
+    return RungEstimate(lever, rung, "the model gives no finite estimate for it", lever.step)

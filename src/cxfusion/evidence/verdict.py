@@ -1,21 +1,100 @@
-"""One verdict per lever, with the sentence that says why.
-
-Without the negative control no lever can be told from hidden case difficulty, so a testable lever is `unclear`.
-"""
+"""One verdict per lever, by the first rule that fits, with a grade and the sentence that says why (METHODS §4)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from math import ceil
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from scipy.stats import false_discovery_control, norm
+
+from cxfusion.results.formats import change, count, interval
 from cxfusion.results.labels import lever_label, step_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.rungs import RungEstimate, Shift
 
-    from cxfusion.evidence.rungs import RungEstimate
+__all__ = ["Control", "Finding", "Verdict", "control_of", "judge"]
 
-__all__ = ["Verdict", "judge"]
+Control: TypeAlias = Literal["passed", "failed", "silent", "unusable", "none"]
+GRADES: Final = ("correlational", "adjusted", "adjusted and control passed")
+POWER: Final = 0.8
+BLOCKS: Final = {
+    "adjusted": "the kind of case and the hour",
+    "within": "the agent, the hour and the day",
+    "corrected": "how hard the case was",
+}
+"""What each rung holds equal that the one before it did not."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """All that a verdict needs to know of one lever.
+
+    Attributes
+    ----------
+    lever : Lever
+    rungs : dict of str to RungEstimate
+    shift : Shift or None
+        What the negative control took away.
+    control : {"passed", "failed", "silent", "unusable", "none"}
+    control_reason : str or None
+        Why the control is unusable or missing.
+    is_tied : bool
+        Whether the lever goes with after-call work at all.
+    by_triads : bool
+        Whether the reliability of the control was learned from triads.
+    smallest_effect : float
+        δ for the step used.
+    unit : str
+        Of the outcome.
+    score_sd : float
+        Standard deviation of one answer.
+    """
+
+    lever: Lever
+    rungs: dict[str, RungEstimate]
+    shift: Shift | None
+    control: Control
+    control_reason: str | None
+    is_tied: bool
+    by_triads: bool
+    smallest_effect: float
+    unit: str
+    score_sd: float
+
+    @property
+    def within(self) -> RungEstimate:
+        """The within rung."""
+        return self.rungs["within"]
+
+    @property
+    def centres(self) -> list[RungEstimate]:
+        """The within estimate and, where there is one, the corrected one."""
+        corrected = self.rungs.get("corrected")
+        return [self.within] if corrected is None or corrected.reason is not None else [self.within, corrected]
+
+    @property
+    def hull(self) -> tuple[float, float]:
+        """From the lowest to the highest end of both 95 % intervals."""
+        lows = [one.conf_low for one in self.centres if one.conf_low is not None]
+        highs = [one.conf_high for one in self.centres if one.conf_high is not None]
+        return min(lows), max(highs)
+
+    @property
+    def p_value(self) -> float:
+        """The larger p at the two centres; 1 where their signs differ."""
+        estimates = [one.estimate or 0.0 for one in self.centres]
+        if min(estimates) < 0 < max(estimates):
+            return 1.0
+        return max(one.p_value if one.p_value is not None else 1.0 for one in self.centres)
+
+    @property
+    def best(self) -> RungEstimate:
+        """The corrected estimate where there is one, else the within one."""
+        return self.centres[-1]
 
 
 @dataclass(frozen=True)
@@ -24,11 +103,11 @@ class Verdict:
 
     Attributes
     ----------
-    verdict : {"unclear", "untestable"}
+    verdict : {"moves", "proxy", "no_effect", "contested", "unclear", "untestable"}
     grade : str or None
         Strength of the design behind it.
     because : str
-        One plain sentence, made from the numbers.
+        One or two plain sentences, made from the numbers.
     """
 
     verdict: str
@@ -36,27 +115,168 @@ class Verdict:
     because: str
 
 
-def judge(rungs: Mapping[str, RungEstimate], unit: str, untestable: str | None) -> Verdict:
-    """The verdict on one lever.
+def control_of(shift: Shift | None, smallest_effect: float, is_usable: bool, has_witness: bool) -> Control:
+    """How the negative control came out for one lever."""
+    if not has_witness:
+        return "none"
+    if not is_usable or shift is None:
+        return "unusable"
+    reach = norm.isf(0.025) * shift.std_error
+    if abs(shift.estimate) + reach < smallest_effect / 2:
+        return "passed"
+    return "failed" if abs(shift.estimate) > reach else "silent"
+
+
+def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verdict]:
+    """Verdicts on all testable levers of one outcome.
 
     Parameters
     ----------
-    rungs : mapping of str to RungEstimate
-        The lever's rungs by name; may be empty where it is untestable.
-    unit : str
-        Of the outcome.
-    untestable : str or None
-        Why nothing can be said.
+    findings : sequence of Finding
+        Levers with a within estimate.
+    false_discovery_rate : float
+        Of the levers called ``moves``, Benjamini–Hochberg.
     """
-    if untestable is not None:
-        return Verdict("untestable", None, f"It could not be tested: {untestable}.")
-    within = rungs["within"]
-    if within.reason is not None:
-        return Verdict("untestable", None, f"It could not be compared within agents, hours and days: {within.reason}.")
-    label = within.lever.label or lever_label(within.lever.name)
-    because = (
-        f"{label}: {step_in_words(within.lever.name, within.step)} goes with {within.estimate:+.3g} {unit}"
-        f" ({within.conf_low:+.3g} to {within.conf_high:+.3g}) within the same agent, hour and day, but the negative"
-        " control, which tells a lever from the mark of a hard case, has not been run."
+    if not findings:
+        return []
+    adjusted = false_discovery_control([finding.p_value for finding in findings], method="bh")
+    return [_verdict(finding, float(p), false_discovery_rate) for finding, p in zip(findings, adjusted, strict=True)]
+
+
+def _verdict(finding: Finding, p_adjusted: float, false_discovery_rate: float) -> Verdict:
+    word = _rule(finding, finding.hull, p_adjusted, false_discovery_rate)
+    if word in ("moves", "proxy", "no_effect") and _is_defenceless(finding):
+        return Verdict("contested", _grade(finding), _because_defenceless(finding))
+    if word is None:
+        within = (finding.within.conf_low or 0.0, finding.within.conf_high or 0.0)
+        alone = _rule(finding, within, finding.within.p_value or 0.0, false_discovery_rate)
+        word = "unclear" if alone is None else "contested"
+    return Verdict(word, _grade(finding), BECAUSE[word](finding))
+
+
+def _rule(
+    finding: Finding, hull: tuple[float, float], p_value: float, false_discovery_rate: float
+) -> str | None:
+    """The definite verdict that an interval and a p-value allow, if any."""
+    low, high = hull
+    raw, delta = finding.rungs["raw"], finding.smallest_effect
+    if -delta < low and high < delta:
+        is_tempting = raw.estimate is not None and abs(raw.estimate) >= delta and not _covers_zero(raw)
+        return "proxy" if is_tempting else "no_effect"
+    return "moves" if p_value <= false_discovery_rate else None
+
+
+def _covers_zero(rung: RungEstimate) -> bool:
+    return (rung.conf_low or 0.0) <= 0 <= (rung.conf_high or 0.0)
+
+
+def _is_defenceless(finding: Finding) -> bool:
+    """No control, and something that hidden difficulty may well have caused."""
+    if finding.control == "none":
+        return finding.lever.moment != "before"  # how hard a case is shows once it is being handled
+    return finding.control == "unusable" and finding.is_tied
+
+
+def _grade(finding: Finding) -> str:
+    place = 2 if finding.control == "passed" else 1
+    if finding.control in ("none", "unusable") or not finding.by_triads:
+        place -= 1
+    return GRADES[place]
+
+
+def _step(finding: Finding) -> str:
+    step = step_in_words(finding.lever.name, finding.within.step)
+    return f"{step[:1].upper()}{step[1:]}"
+
+
+def _size(rung: RungEstimate, unit: str) -> str:
+    return f"{change(rung.estimate, unit)} {unit}"
+
+
+def _hull(finding: Finding) -> str:
+    return interval(*finding.hull, finding.unit, signed=True)
+
+
+def _held(finding: Finding) -> str:
+    corrected = ", and corrected for how hard the case was" if len(finding.centres) > 1 else ""
+    return f"within the same agent, hour and day{corrected}"
+
+
+def _because_moves(finding: Finding) -> str:
+    return f"{_step(finding)}: {_size(finding.best, finding.unit)} ({_hull(finding)}), {_held(finding)}."
+
+
+def _because_proxy(finding: Finding) -> str:
+    raw = _size(finding.rungs["raw"], finding.unit)
+    return (
+        f"{_step(finding)} goes with {raw} when taken alone, but that is mostly {BLOCKS[_explaining(finding)]}: {_held(finding)},"
+        f" {_hull(finding)} is left, too little to matter."
     )
-    return Verdict("unclear", "correlational", because)
+
+
+def _explaining(finding: Finding) -> str:
+    """The rung that took most of the raw effect away."""
+    raw = finding.rungs["raw"].estimate or 0.0
+    sign = 1 if raw > 0 else -1
+    before, taken = raw, {}
+    for rung in BLOCKS:
+        here = finding.rungs.get(rung)
+        if here is not None and here.estimate is not None:
+            taken[rung] = sign * (before - here.estimate)
+            before = here.estimate
+    return max(taken, key=lambda rung: taken[rung])
+
+
+def _because_no_effect(finding: Finding) -> str:
+    return f"{_step(finding)} changes the score by {_hull(finding)} {finding.unit}, too little to matter, {_held(finding)}."
+
+
+def _because_contested(finding: Finding) -> str:
+    return (
+        f"{_step(finding)} looks like {_size(finding.within, finding.unit)} within the same agent, hour and day, but"
+        f" corrected for how hard the case was it is {_size(finding.best, finding.unit)}: anything from {_hull(finding)} is"
+        f" possible. {_pilot(finding)}"
+    )
+
+
+def _because_defenceless(finding: Finding) -> str:
+    return (
+        f"{_step(finding)} looks like {_size(finding.within, finding.unit)} within the same agent, hour and day, but"
+        f" nothing tells it from the mark of a hard case: {finding.control_reason}. {_pilot(finding)}"
+    )
+
+
+def _because_unclear(finding: Finding) -> str:
+    return f"{_step(finding)}: anything from {_hull(finding)} {finding.unit} is possible. {_more_responses(finding)}"
+
+
+def _pilot(finding: Finding) -> str:
+    """Answered surveys per arm that a pilot needs to find the within effect, two-sided 5 %, power 80 %."""
+    effect = max(abs(finding.within.estimate or 0.0), finding.smallest_effect)
+    n = 2 * (float(norm.isf(0.025) + norm.ppf(POWER)) * finding.score_sd / effect) ** 2
+    return f"A pilot with about {count(_round_up(n))} answered surveys in each arm would settle it."
+
+
+def _more_responses(finding: Finding) -> str:
+    """Responses that would make the verdict definite at the size it now seems to have, by the root-n law."""
+    effect = max(abs(finding.best.estimate or 0.0), finding.smallest_effect)
+    needed = float(norm.isf(0.005) + norm.ppf(POWER)) * max(one.std_error or 0.0 for one in finding.centres) / effect
+    more = finding.within.n * (needed**2 - 1)
+    if more <= 0:
+        return "It lies at the edge; a few more weeks of answers would tell."
+    return f"About {count(_round_up(more))} more answers would tell."
+
+
+def _round_up(n: float) -> int:
+    """Two leading digits, upwards: a planning figure, not a count."""
+    digits = max(len(str(ceil(n))) - 2, 0)
+    return ceil(n / 10**digits) * 10**digits
+
+
+BECAUSE: Final = {
+    "moves": _because_moves,
+    "proxy": _because_proxy,
+    "no_effect": _because_no_effect,
+    "contested": _because_contested,
+    "unclear": _because_unclear,
+}

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cxfusion.errors import NoScoreError, UnknownNameError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
-from cxfusion.perception.answers import CUSTOMER, answers_of, sums_by_group
+from cxfusion.perception.answers import answers_of, count_others, sums_of
 from cxfusion.perception.scores import SCORES, Reading, readings_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import figure as in_words
@@ -26,7 +26,6 @@ from cxfusion.results.schemas import PERCEPTION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import ibis.expr.types as ir
     from numpy.typing import NDArray
 
     from cxfusion.pairing import Pairing
@@ -132,12 +131,8 @@ def measure(pairing: Pairing, score: str, by: str | Sequence[str] | None = None)
     grouping = grouping_by(by, pairing.contacts.columns, _TAKEN)
     scale = _scale_of(pairing, score)
     readings = readings_of(score, scale)
-    answers = answers_of(pairing, score, grouping.columns)
-    customers = answers.filter(answers["role"] == CUSTOMER)
-    n_answers = pairing.session.collect(answers.aggregate(n=answers.count()))["n"][0].as_py()
-    overall = _figures(pairing, customers, readings, Grouping((), ()))
-    groups = _figures(pairing, customers, readings, grouping) if grouping.names else overall.iloc[:0]
-    n_others = n_answers - int(overall["n"].iloc[0])
+    overall, groups = _figures(pairing, score, readings, grouping)
+    n_others = count_others(pairing, score)
     return Measurement(score, scale, overall, groups, grouping, _notes(n_others))
 
 
@@ -155,17 +150,25 @@ def _scale_of(pairing: Pairing, score: str) -> Scale:
     return scales[score]
 
 
-def _figures(pairing: Pairing, answers: ir.Table, readings: Sequence[Reading], grouping: Grouping) -> pd.DataFrame:
-    """One row per group and figure: the grouping columns, then those of a measurement."""
+def _figures(
+    pairing: Pairing, score: str, readings: Sequence[Reading], grouping: Grouping
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The figures of the whole, and those by group with the grouping columns before them."""
     keys = [f"key_{i}" for i in range(len(grouping.names))]
-    by_group = sums_by_group(answers, [reading.value for reading in readings], keys)
-    sums = pairing.session.collect(by_group).to_pandas()
-    sums = sums.sort_values(keys, ignore_index=True) if keys else sums
-    parts = [sums[keys].join(_rows_of(reading, _clustered(sums, i))) for i, reading in enumerate(readings)]
-    stacked = pd.concat(parts, ignore_index=True)
-    group_by_group = np.arange(len(stacked)).reshape(len(readings), -1).T.ravel()
+    answers = answers_of(pairing, score, grouping.columns)
+    sums = pairing.session.collect(sums_of(answers, [reading.value for reading in readings], keys)).to_pandas()
+    is_whole = sums["is_whole"].to_numpy(dtype=bool)
+    groups = sums[~is_whole].sort_values(keys, ignore_index=True) if keys else sums[~is_whole]
     renamed = dict(zip(keys, grouping.names, strict=True))
-    return stacked.iloc[group_by_group].reset_index(drop=True).rename(columns=renamed)
+    return _long(sums[is_whole], [], readings), _long(groups, keys, readings).rename(columns=renamed)
+
+
+def _long(sums: pd.DataFrame, keys: list[str], readings: Sequence[Reading]) -> pd.DataFrame:
+    """One row per group and figure, group by group."""
+    parts = [_rows_of(reading, _clustered(sums, i)) for i, reading in enumerate(readings)]
+    stacked = pd.concat([sums[keys].reset_index(drop=True).join(part) for part in parts], ignore_index=True)
+    group_by_group = np.arange(len(stacked)).reshape(len(readings), -1).T.ravel()
+    return stacked.iloc[group_by_group].reset_index(drop=True)
 
 
 def _clustered(sums: pd.DataFrame, i: int) -> ClusteredSums:

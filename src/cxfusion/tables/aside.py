@@ -15,7 +15,7 @@ from cxfusion.errors import BooksError
 from cxfusion.tables.look import ask, compute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -38,7 +38,7 @@ class SortedRows:
 def sort_rows(
     reading: Reading,
     values: dict[str, ir.Value],
-    reason: ir.StringValue,
+    unusable: Mapping[str, ir.BooleanValue],
     key: str,
     better: Callable[[ir.Table], Sequence[ir.Value]] = lambda _: (),
 ) -> SortedRows:
@@ -49,8 +49,8 @@ def sort_rows(
     reading : Reading
     values : dict of str to ibis value
         Columns of the kept rows.
-    reason : ibis string
-        Why a row cannot stay; null where it can.
+    unusable : mapping of str to ibis boolean
+        Reason to whether it keeps a row from staying; the first that applies is told.
     key : str
         Column whose values are unique among the kept rows.
     better : callable, optional
@@ -62,8 +62,9 @@ def sort_rows(
         Rows kept and rows set aside do not add up to the rows read.
     """
     session, source = reading.session, reading.staged
-    kept = compute(session, source.filter(reason.isnull()).select(**values, **{name: source[name] for name in PLACE}))
-    bad = _bad_cells_and_rows(reading, reason, values[key])
+    usable = source.filter(~is_bad for is_bad in unusable.values())
+    kept = compute(session, usable.select(**values, **{name: source[name] for name in PLACE}))
+    bad = _bad_cells_and_rows(reading, unusable, values[key])
     copies = compute(session, _second_copies(kept, key, better))
     if ask(session, copies, {"n": copies.count()})["n"]:
         kept = compute(session, kept.anti_join(copies, list(PLACE)))
@@ -73,16 +74,17 @@ def sort_rows(
     return SortedRows(kept, set_aside)
 
 
-def _bad_cells_and_rows(reading: Reading, reason: ir.StringValue, key: ir.StringValue) -> ir.Table:
+def _bad_cells_and_rows(reading: Reading, unusable: Mapping[str, ir.BooleanValue], key: ir.StringValue) -> ir.Table:
     """All of them from one pass over the source, of which only rows with something bad are held."""
     names = [recipe.name for recipe in reading.recipes if recipe.can_fail]
-    told: dict[str, ir.Value] = {"row_reason": reason, "row_original": key}
+    row_reason = ibis.cases(*((is_bad, reason) for reason, is_bad in unusable.items()), else_=ibis.null("string"))
+    told: dict[str, ir.Value] = {"row_reason": row_reason, "row_original": key}
     for i, name in enumerate(names):
         told |= {
             f"reason_{i}": reading.get(name, "reason"),
             f"original_{i}": reading.get(name, "original").cast("string"),
         }
-    any_bad = ibis.or_(reason.notnull(), *(reading.get(name, "reason").notnull() for name in names))
+    any_bad = ibis.or_(*unusable.values(), *(reading.get(name, "reason").notnull() for name in names))
     few = compute(reading.session, reading.staged.filter(any_bad).select(*PLACE, **told))
     lists = [_listed(reading, few, None, few["row_reason"], few["row_original"])]
     lists += [_listed(reading, few, name, few[f"reason_{i}"], few[f"original_{i}"]) for i, name in enumerate(names)]

@@ -203,7 +203,7 @@ def _near(section: Section, free: Sequence[str], open_names: set[str], matched: 
 
 
 def _misfits(bindings: Sequence[Binding], known: Iterable[str]) -> list[str]:
-    """What in the map does not suit its column; engines do not tell names apart by letter case, so neither may a map."""
+    """What in the map does not suit its column; engines do not tell names apart by letter case, nor may a map."""
     lower = {name.lower() for name in known}
     own = [binding.name.lower() for binding in bindings if binding.name not in known]
     taken = [

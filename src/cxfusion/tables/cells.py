@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import ibis
 
-from cxfusion.tables.formats import TimeForm, plausible, read_epoch
+from cxfusion.tables.formats import TimeForm, instant, plausible, read_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -285,24 +285,25 @@ def _reason(*problems: tuple[ir.BooleanValue, str]) -> ir.StringValue:
 def _digits(column: ir.Value) -> ir.Value:
     if not column.type().is_floating():
         return column
-    is_whole = (column == column.floor()) & (column.abs() < 2**53)
-    return ibis.ifelse(is_whole, column.try_cast("int64").cast("string"), column.cast("string"))
+    whole = column.try_cast("int64")
+    return ibis.ifelse(whole.cast("float64") == column, whole.cast("string"), column.cast("string"))
 
 
 def _native_number(column: ir.Value, unit: Unit | None) -> ir.FloatingValue:
-    number = (column.cast("int8") if column.type().is_boolean() else column).cast("float64")
-    return (
-        _known(number) * SECONDS.get(unit or "s", 1)
-        if column.type().is_floating()
-        else number * SECONDS.get(unit or "s", 1)
-    )
+    kind = column.type()
+    number = (column.cast("int8") if kind.is_boolean() else column).cast("float64")
+    return _in_seconds(_known(number) if kind.is_floating() else number, unit)
 
 
 def _text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, clock: bool) -> ir.FloatingValue:
     if unit == "hh:mm:ss":
         return _clock_seconds(text)
-    number = _known(_plain_number(text, style)) * SECONDS.get(unit or "s", 1)
+    number = _in_seconds(_known(_plain_number(text, style)), unit)
     return number.coalesce(_clock_seconds(text)) if clock and unit is None else number
+
+
+def _in_seconds(number: ir.FloatingValue, unit: Unit | None) -> ir.FloatingValue:
+    return number if unit in (None, "s") else number * SECONDS[unit]
 
 
 def _known(number: ir.FloatingValue) -> ir.FloatingValue:
@@ -329,4 +330,6 @@ def _clock_seconds(text: ir.StringValue) -> ir.FloatingValue:
 
 def _native_time(column: ir.Value) -> ir.TimestampValue:
     kind = column.type()
-    return read_epoch(column.cast("float64")) if kind.is_numeric() else column.cast("timestamp")
+    if kind.is_numeric():
+        return read_epoch(column.cast("float64"))
+    return instant(column) if kind.is_timestamp() and kind.timezone else column.cast("timestamp")

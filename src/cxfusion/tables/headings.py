@@ -211,7 +211,7 @@ def read_heading(text: str) -> Heading:
 def near_heading(heading: Heading, names: Iterable[str]) -> bool:
     """Whether a heading is one letter (two in long ones) away from one of these keys, first letters alike."""
     return any(
-        name[0] == heading.stem[:1] and letters_apart(heading.stem, name) <= (2 if len(name) >= 10 else 1)
+        name[0] == heading.stem[:1] and letters_apart(heading.stem, name) <= (2 if len(name) >= 12 else 1)
         for name in names
         if len(name) >= 7
     )

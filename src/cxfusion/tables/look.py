@@ -76,11 +76,14 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
     numbers = {b.how.column: b.how for b in bindings.of_kind("number", "count", "duration", "score") if b.how.column}
     commas = {source: how for source, how in numbers.items() if is_text(rows[source].type())}
     naive = [key[0] for key in times if _is_naive(rows[key[0]].type())]
-    table = rows.mutate(
+    table = rows.select(
+        SOURCE_FILE,
         **{f"comma_{i}": clean_text(rows[source], how) for i, (source, how) in enumerate(commas.items())},
         **{f"time_{i}": clean_text(rows[key[0]], how) for i, (key, how) in enumerate(texts.items())},
         **{f"year_{i}": plausible(rows[source].cast("timestamp")).year() for i, source in enumerate(naive)},
     )
+    if texts:  # several passes are to come: parse the file once for all of them
+        table = compute(session, table)
     facts: dict[str, ir.Value] = {"n_rows": table.count(), "n_files": table[SOURCE_FILE].nunique()}
     for i in range(len(commas)):
         comma, point = comma_evidence(table[f"comma_{i}"])

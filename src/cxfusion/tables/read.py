@@ -68,17 +68,16 @@ def read_contacts(
     """
     reading = start_reading("contacts", data, map, timezone, session)
     values = reading.values()
-    reason = ibis.cases(
-        (values["contact_id"].isnull(), "contact_id_missing"),
-        (values["started_at"].isnull(), "started_at_missing"),
-        else_=ibis.null("string"),
-    )
-    sorted_rows = sort_rows(reading, {**values, **reading.attributes()}, reason, "contact_id")
+    unusable = {
+        "contact_id_missing": values["contact_id"].isnull(),
+        "started_at_missing": values["started_at"].isnull(),
+    }
+    rows = sort_rows(reading, {**values, **reading.attributes()}, unusable, "contact_id")
     return Contacts(
         session=reading.session,
-        rows=sorted_rows.kept,
+        rows=rows.kept,
         n_read=reading.look.n_rows,
-        set_aside=sorted_rows.set_aside,
+        set_aside=rows.set_aside,
         timezone=reading.zone,
         columns_from=reading.columns_from,
         notes=reading.notes,
@@ -112,14 +111,12 @@ def read_surveys(
 
     Examples
     --------
-    >>> read_surveys([{"Call ID": 7, "CSAT": 4}, {"Call ID": 8, "CSAT": 9}, {"Call ID": 9, "CSAT": 5}]).to_pandas()[
-    ...     ["response_id", "csat", "score_status"]
-    ... ].to_dict("list")
-    {'response_id': ['1', '2', '3'], 'csat': [4.0, nan, 5.0], 'score_status': [None, 'score_out_of_scale', None]}
+    >>> answers = [{"Call ID": 7, "CSAT": 4}, {"Call ID": 8, "CSAT": 9}, {"Call ID": 9, "CSAT": 5}]
+    >>> read_surveys(answers).to_arrow().select(["response_id", "csat", "score_status"]).to_pylist()[1]
+    {'response_id': '2', 'csat': None, 'score_status': 'score_out_of_scale'}
     """
     reading = start_reading("surveys", data, map, timezone, session)
     _require_scales(reading)
-    reason = ibis.ifelse(reading.is_blank(), "empty_row", ibis.null("string"))
     values = {
         **reading.values(),
         **{
@@ -130,12 +127,13 @@ def read_surveys(
         "score_status": _score_status(reading),
         **reading.attributes(),
     }
-    sorted_rows = sort_rows(reading, values, reason, "response_id", better=lambda rows: [rows.score_status.notnull()])
+    unusable = {"empty_row": reading.is_blank()}
+    rows = sort_rows(reading, values, unusable, "response_id", better=lambda rows: [rows["score_status"].notnull()])
     return Surveys(
         session=reading.session,
-        rows=sorted_rows.kept,
+        rows=rows.kept,
         n_read=reading.look.n_rows,
-        set_aside=sorted_rows.set_aside,
+        set_aside=rows.set_aside,
         timezone=reading.zone,
         columns_from=reading.columns_from,
         notes=(*reading.notes, *_survey_notes(reading)),

@@ -1,0 +1,119 @@
+"""Parts of the reference that are made from the code when the site is built, so that they cannot go stale.
+
+MkDocs calls ``on_page_markdown`` and ``on_post_page`` (``hooks`` in mkdocs.yml); a comment in a page names the part.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from cxfusion import errors
+from cxfusion.cli import app
+from cxfusion.operations.metrics import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["PARTS", "on_page_markdown", "on_post_page"]
+
+FETCHED: Final = re.compile(r"""<(?:link|script|img|iframe|source)\b[^>]*?\b(?:href|src)=["']?(?:https?:)?//[^>]*>""")
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """The page with every part in its place."""
+    for name, make in PARTS.items():
+        if f"<!-- {name} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {name} -->", make())
+    return markdown
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Refuse a page that would fetch anything from elsewhere: the site works without a network."""
+    fetched = FETCHED.findall(output)
+    if fetched:
+        raise RuntimeError(f"A page of the site fetches from elsewhere: {fetched[0]}")
+    return output
+
+
+def commands() -> str:
+    """Every command: what it does, how it is called, its arguments and options."""
+    group = typer.main.get_command(app)
+    return "\n\n".join(_command(name, command) for name, command in group.commands.items())  # type: ignore[attr-defined]
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    needed = [f"{option.opts[0]} {_value(option)}" for option in options if option.required]
+    usage = " ".join(["cxfusion", name, *(_argument_name(argument) for argument in arguments), *needed, "[OPTIONS]"])
+    parts = [f"## {name}", inspect.cleandoc(command.help or ""), f"```text\n{usage}\n```"]
+    if arguments:
+        rows = ((f"`{_argument_name(argument)}`", argument.help or "") for argument in arguments)
+        parts.append(_table(("Argument", "Meaning"), rows))
+    if options:
+        rows = ((_option_name(option), option.help or "", _default(option)) for option in options)
+        parts.append(_table(("Option", "Meaning", "Default"), rows))
+    return "\n\n".join(parts)
+
+
+def _argument_name(argument: Any) -> str:
+    return str(argument.metavar or argument.name).upper()
+
+
+def _option_name(option: Any) -> str:
+    spelled = ", ".join(f"`{spelling}`" for spelling in (*option.opts, *option.secondary_opts))
+    return spelled if option.is_flag else f"{spelled} `{_value(option)}`"
+
+
+def _value(option: Any) -> str:
+    choices = getattr(option.type, "choices", None)
+    if choices:
+        return " | ".join(map(str, choices))
+    return str(option.metavar or option.type.name).upper()
+
+
+def _default(option: Any) -> str:
+    if option.required:
+        return "needed"
+    is_silent = option.default is None or option.is_flag or not isinstance(option.default, str | int | float)
+    return "" if is_silent and not hasattr(option.default, "parts") else f"`{option.default}`"
+
+
+def error_tree() -> str:
+    """The tree of errors, as errors.py draws it."""
+    drawing = re.search(r"::\n\n(.*?)\n\n\S", inspect.getdoc(errors) or "", re.DOTALL)
+    return f"```text\n{inspect.cleandoc(drawing[1]) if drawing else ''}\n```"
+
+
+def error_list() -> str:
+    """Every error with its meaning and its exit code."""
+    found = [getattr(errors, name) for name in errors.__all__]
+    kinds = [kind for kind in found if isinstance(kind, type)]
+    rows = ((f"`{kind.__name__}`", (inspect.getdoc(kind) or "").partition("\n")[0], str(kind.exit_code)) for kind in kinds)
+    return _table(("Error", "When", "Exit code"), rows)
+
+
+def metrics() -> str:
+    """Every operational metric: numerator, denominator, unit, source."""
+    return "\n\n".join(f"## {metric.name}\n\n{_plain(metric.definition)}" for metric in METRICS)
+
+
+def _plain(docstring: str) -> str:
+    return re.sub(r":\w+:`([^`]+)`", r"`\1`", inspect.cleandoc(docstring))
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+
+
+PARTS: Final[dict[str, Callable[[], str]]] = {
+    "commands": commands,
+    "error tree": error_tree,
+    "error list": error_list,
+    "metrics": metrics,
+}
