@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.errors import NoScoreError, NothingPairedError, UnknownNameError
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
+from cxfusion.manifest import study_manifest
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.measure import Measurement, measure
 from cxfusion.results.base import Result
+from cxfusion.results.grouping import EVERYTHING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["OnStage", "Study", "fuse", "stage_clock", "study_of"]
+__all__ = ["OnStage", "Study", "first_score", "fuse", "stage_clock", "study_of"]
 
 OnStage: TypeAlias = Callable[[str, int | None], None]
-"""Told the name of each stage as it begins, and how many rows it starts from, where that is known."""
+"""Told the name of each stage as it begins, with the rows it works on; told again once these are known, if later."""
 
 GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
@@ -43,6 +43,8 @@ class Study(Result):
     ----------
     evidence : LeverEvidence
     diagnosis : Diagnosis
+    by_interval : Diagnosis, optional
+        The same by an interval of the site's clock, where one was asked for.
     measurements : mapping of str to Measurement
         By score.
     audit, cells : pandas.DataFrame
@@ -54,6 +56,7 @@ class Study(Result):
 
     evidence: LeverEvidence
     diagnosis: Diagnosis
+    by_interval: Diagnosis | None
     measurements: Mapping[str, Measurement]
     audit: pd.DataFrame
     cells: pd.DataFrame
@@ -77,6 +80,16 @@ class Study(Result):
         import pandas as pd
 
         return pd.concat([found.as_rows() for found in self.measurements.values()], ignore_index=True)
+
+    def operations_rows(self) -> pd.DataFrame:
+        """The diagnosis, and that by interval, in the columns of ``operations.parquet``."""
+        import pandas as pd
+
+        rows = self.diagnosis.as_rows()
+        if self.by_interval is None:
+            return rows
+        fine = self.by_interval.as_rows()
+        return pd.concat([rows, fine[fine["grouping"] != EVERYTHING]], ignore_index=True)
 
     def report(self, path: str | Path, *, title: str = "What moves our customers", subtitle: str = "") -> Path:
         """Write the study as one self-contained HTML page.
@@ -117,6 +130,7 @@ def fuse(
     spec: LeverSpec | None = None,
     outcome: str | None = None,
     by: str | Sequence[str] | None = None,
+    interval: str | None = None,
     on_stage: OnStage | None = None,
 ) -> Study:
     """Do the whole job on two tables.
@@ -131,6 +145,8 @@ def fuse(
         The score to be moved; by default the first of these that the surveys have.
     by : str or list of str, optional
         Grouping of both halves; by default queue, channel or reason, whichever the log has first.
+    interval : {"15min", "30min", "1h", "1d"}, optional
+        The operations figures also by this interval of the site's clock.
     on_stage : callable, optional
         Told each stage as it begins.
 
@@ -156,7 +172,7 @@ def fuse(
     clock: dict[str, float] = {}
     with stage_clock(clock, on_stage, "pair", surveys.n_read):
         pairing = pair(contacts, surveys, plan)
-    return study_of(pairing, spec=spec, outcome=outcome, by=by, on_stage=on_stage, clock=clock)
+    return study_of(pairing, spec=spec, outcome=outcome, by=by, interval=interval, on_stage=on_stage, clock=clock)
 
 
 def study_of(
@@ -165,6 +181,7 @@ def study_of(
     spec: LeverSpec | None = None,
     outcome: str | None = None,
     by: str | Sequence[str] | None = None,
+    interval: str | None = None,
     on_stage: OnStage | None = None,
     clock: dict[str, float] | None = None,
 ) -> Study:
@@ -176,10 +193,12 @@ def study_of(
             " tables share; where the responses ended:",
             [f"{row.reason}: {row.n:,}" for row in pairing.audit.itertuples() if row.stage == "responses"],
         )
-    spec = replace(spec or LeverSpec(), outcome=_outcome(pairing, outcome or (spec.outcome if spec else None)))
+    wanted = outcome or (spec.outcome if spec else first_score(pairing.surveys))
+    spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
     grouping = _grouping(pairing, by)
     with stage_clock(clock, on_stage, "diagnose", pairing.contacts.n_read):
         diagnosis = diagnose(pairing.contacts, by=grouping)
+        by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
     with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
         measurements = {score: measure(pairing, score, by=grouping) for score in pairing.surveys.scales}
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
@@ -188,61 +207,54 @@ def study_of(
     return Study(
         evidence=evidence,
         diagnosis=diagnosis,
+        by_interval=by_interval,
         measurements=measurements,
         audit=pairing.audit,
         cells=pairing.cells,
         notes=tuple(dict.fromkeys(notes)),
-        manifest=manifest_of(pairing, clock, evidence=evidence),
+        manifest=study_manifest(pairing, clock, evidence),
     )
 
 
 @contextmanager
-def stage_clock(clock: dict[str, float], on_stage: OnStage | None, name: str, n: int | None = None) -> Iterator[None]:
-    """Announce a stage and note how long it took."""
-    if on_stage is not None:
-        on_stage(name, n)
+def stage_clock(
+    clock: dict[str, float], on_stage: OnStage | None, name: str, n: int | None = None
+) -> Iterator[Callable[[int], None]]:
+    """Announce a stage and note how long it took; what it yields is told the rows once they are known."""
+
+    def tell(n: int | None) -> None:
+        if on_stage is not None:
+            on_stage(name, n)
+
+    tell(n)
     began = time.perf_counter()
-    yield
+    yield tell
     clock[name] = round(time.perf_counter() - began, 3)
 
 
-def manifest_of(pairing: Pairing, clock: Mapping[str, float], *, evidence: LeverEvidence | None) -> dict[str, Any]:
-    """What a reader needs to repeat a run and to trust it."""
-    contacts, surveys = pairing.contacts, pairing.surveys
-    counts = {"contacts_read": contacts.n_read, "responses_read": surveys.n_read, "pairs": pairing.n_pairs}
-    plan: dict[str, Any] = {"pairing": str(pairing.plan), "contacts_timezone": contacts.timezone}
-    plan |= {"surveys_timezone": surveys.timezone}
-    plan |= {"contacts_columns": dict(contacts.columns_from), "surveys_columns": dict(surveys.columns_from)}
-    if evidence is not None:
-        counts["responses_in_models"] = int(evidence.rungs["n"].max())
-        plan |= {"outcome": evidence.spec.outcome, "levers": [lever.name for lever in evidence.spec.levers]}
-    return {
-        "product": "cxfusion",
-        "manifest_version": 1,
-        "counts": counts,
-        "audit": pairing.audit.to_dict(orient="records"),
-        "cells": pairing.cells.to_dict(orient="records"),
-        "plan": plan,
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-        "seconds": dict(clock),
-    }
+def first_score(surveys: Surveys) -> str:
+    """The first score that the surveys have, in the order CSAT, NPS, CES.
 
-
-PACKAGES: Final = ("cxfusion", "duckdb", "ibis-framework", "numpy", "pandas", "pyarrow", "scipy")
-
-
-def _outcome(pairing: Pairing, outcome: str | None) -> str:
-    """The score asked for, else the first that the surveys have."""
-    present = [name for name in OUTCOMES if name in pairing.surveys.scales]
+    Raises
+    ------
+    NoScoreError
+        They have none of these.
+    """
+    present = [name for name in OUTCOMES if name in surveys.scales]
     if not present:
         raise NoScoreError(f"The surveys have no score. Expected at least one of: {', '.join(OUTCOMES)}.")
-    wanted = outcome or present[0]
-    if wanted not in present:
+    return present[0]
+
+
+def _present(surveys: Surveys, outcome: str) -> str:
+    """The score that was asked for, if the surveys have it."""
+    if outcome not in surveys.scales:
+        there = ", ".join(name for name in OUTCOMES if name in surveys.scales)
         raise UnknownNameError(
-            f"The surveys have no {wanted!r} score. They have: {', '.join(present)}; ask for one of these, or map a"
-            f" column to {wanted}."
+            f"The surveys have no {outcome!r} score. They have: {there}; ask for one of these, or map a column to"
+            f" {outcome}."
         )
-    return wanted
+    return outcome
 
 
 def _grouping(pairing: Pairing, by: str | Sequence[str] | None) -> str | Sequence[str] | None:

@@ -27,34 +27,38 @@ SURVEY_TYPES = {
 ASIDE_TYPES = {"stage": TEXT, "column": TEXT, "reason": TEXT, "original": TEXT}
 ZERO, HOUR, DAY = datetime(2026, 3, 1), timedelta(hours=1), timedelta(days=1)
 
-HOURS = st.integers(0, 96)  # four days on a grid of hours: ties and touching ends are common
-CUSTOMERS = st.sampled_from([None, "shared", "shared", "ann", "bob"])
-CONTACTS = st.lists(
+HOURS = st.integers(0, 60)  # two and a half days on a grid of hours: ties, overlaps and touching ends are common
+CUSTOMERS = ["shared", "shared", "ann", "bob"]
+
+
+def few_or_many(row):
+    return st.lists(row, max_size=2) | st.lists(row, min_size=25, max_size=40)
+
+
+CONTACTS = few_or_many(
     st.fixed_dictionaries(
         {
-            "customer_id": CUSTOMERS,
+            "customer_id": st.sampled_from([None, *CUSTOMERS]),
             "started": HOURS,
             "lasted": st.sampled_from([None, -1, 0, 1, 5, 30]),
             "wait_seconds": st.sampled_from([None, 3600.0]),
             "talk_seconds": st.sampled_from([None, 7200.0]),
             "is_abandoned": st.sampled_from([None, False, False, True]),
         }
-    ),
-    max_size=16,
+    )
 )
-ANSWERS = st.lists(
+ANSWERS = few_or_many(
     st.fixed_dictionaries(
         {
             "contact": st.sampled_from([None, None, None, 0, 1, 2, 99]),
-            "customer_id": st.sampled_from([None, "shared", "shared", "ann", "bob", "unknown"]),
-            "invited": st.none() | HOURS,
-            "answered": st.none() | HOURS,
+            "customer_id": st.sampled_from([None, *CUSTOMERS, "unknown"]),
+            "invited": st.sampled_from([None, *range(72)]),
+            "answered": st.sampled_from([None, *range(72)]),
             "is_day": st.booleans(),
-            "score_status": st.sampled_from([None, None, None, "score_missing", "score_out_of_scale"]),
+            "score_status": st.sampled_from([*[None] * 8, "score_missing", "score_out_of_scale"]),
             "respondent_role": st.sampled_from(["customer", "companion"]),
         }
-    ),
-    max_size=16,
+    )
 )
 PLANS = st.builds(
     PairingPlan,
@@ -206,7 +210,7 @@ def require_balance(session, paired, contacts, answers, pairs):
     assert session.collect(paired.set_aside).num_rows == len(answers) - len(pairs)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(contacts=CONTACTS, answers=ANSWERS, plan=PLANS, seed=st.integers(0, 2**16))
 def test_pairing_is_the_naive_pairing_in_any_order_of_rows_and_loses_none(session, contacts, answers, plan, seed):
     contacts, answers = list(contacts_from(contacts)), list(answers_from(answers))

@@ -48,6 +48,9 @@ LOG = [
     contact("dan-1", "dan", "06T08:00", "06T08:30"),
     contact("dan-2", "dan", "06T08:10", "06T08:30"),
     contact("dan-3", "dan", "06T08:10", "06T08:30"),
+    contact("eve-1", "eve", "06T08:00", "06T12:00"),
+    contact("eve-2", "eve", "06T09:00", "06T09:30"),
+    contact("fay-1", "fay", "06T20:00", "07T00:00"),
     contact("nobody", None, "06T08:00", "06T08:30"),
 ]
 
@@ -110,10 +113,13 @@ CASES = {
     "not yet ended": (answer(customer_id="bob", invited="05T12:02:59"), "outside_window", None),
     "before the customer's first": (answer(customer_id="bob", invited="05T11:59"), "answered_before_contact", None),
     "ties by start, then by id": (answer(customer_id="dan", invited="06T09:00"), "paired_window", "dan-3"),
+    "the latest end, not the latest start": (answer(customer_id="eve", invited="06T13:00"), "paired_window", "eve-1"),
     "the day of the contact": (answer(customer_id="ann", invited="03", day=True), "paired_window", "ann-2"),
     "three days later": (answer(customer_id="ann", invited="06", day=True), "paired_window", "ann-2"),
     "four days later": (answer(customer_id="ann", invited="07", day=True), "outside_window", None),
     "the day before the first": (answer(customer_id="ann", invited="01", day=True), "answered_before_contact", None),
+    "the day in which it had not ended": (answer(customer_id="fay", invited="06", day=True), "outside_window", None),
+    "the midnight at which it ended": (answer(customer_id="fay", invited="07T00:00"), "paired_window", "fay-1"),
     "abandoned only": (answer(customer_id="cat", invited="05T09:00"), "not_eligible", None),
     "abandoned long ago": (answer(customer_id="cat", invited="15T09:00"), "outside_window", None),
     "nobody knows the customer": (answer(customer_id="zoe", invited="05T09:00"), "unknown_customer", None),
@@ -264,7 +270,7 @@ def test_the_books_count_rows_and_cells_apart(session):
     assert [tuple(row) for row in paired.audit.itertuples(index=False)] == [
         ("contacts", "paired_contact_id", 1),
         ("contacts", "paired_window", 1),
-        ("contacts", "no_response", 6),
+        ("contacts", "no_response", len(LOG) - 2),
         ("contacts", "duplicate_contact", 1),
         ("responses", "paired_contact_id", 1),
         ("responses", "paired_window", 1),
@@ -283,9 +289,9 @@ def test_the_books_count_rows_and_cells_apart(session):
 
 
 def test_books_that_do_not_balance_are_our_fault_and_say_so(session):
-    with pytest.raises(BooksError, match="Of 9 contacts read, 8 ended in a reason") as caught:
-        pair(log(session, n_read=9), answers(session, [answer(contact_id="ann-1")]))
-    assert caught.value.problems == ("paired_contact_id: 1", "no_response: 7")
+    with pytest.raises(BooksError, match="Of 12 contacts read, 11 ended in a reason") as caught:
+        pair(log(session, n_read=12), answers(session, [answer(contact_id="ann-1")]))
+    assert caught.value.problems == ("paired_contact_id: 1", "no_response: 10")
 
 
 def test_nothing_paired_still_tells_why(session):
@@ -298,7 +304,7 @@ def test_nothing_paired_still_tells_why(session):
         "  no_key                               1",
         "  unknown_contact                      1",
         "contacts:",
-        "  no_response                          8",
+        "  no_response                         11",
     ]
 
 

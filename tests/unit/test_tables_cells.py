@@ -37,11 +37,13 @@ def column(session, name, cells, how=None, *, native=False):
 
 
 def test_durations(session):
-    cells = ["12", " 12.5 ", "01:02:03", "2:05", "1:30.5", "100:00:00", "1 days 00:00:10", "1,234", "1e3", "-5", "-00:00:05",
+    cells = ["12", " 12.5 ", "01:02:03", "2:05", "1:30.5", "100:00:00", "1 days 00:00:10", "1,234", "1e3", "-5",
+             "-00:00:05",
              "five", "12:75", "inf", "", "NA", " - ", None]  # fmt: skip
     values, reasons = column(session, "talk_seconds", cells)
     assert values == [12, 12.5, 3723, 125, 90.5, 360_000, 86_410, 1234, 1000, *[None] * 9]
-    assert reasons == [*[None] * 9, "negative_duration", "negative_duration", "not_a_number", "not_a_number", "not_finite",
+    assert reasons == [*[None] * 9, "negative_duration", "negative_duration", "not_a_number", "not_a_number",
+                       "not_finite",
                        None, None, None, None]  # fmt: skip
 
 

@@ -162,7 +162,8 @@ def test_map_entries_that_do_not_suit_their_column_are_told_together():
     with pytest.raises(ConfigError) as caught:
         bind("contacts", ["contact_id", "q"], given)
     told = "\n".join(caught.value.problems)
-    for expected in ("`unit` does not apply", "`scale` does not apply", "`from` does not apply", "score_status is a name",
+    for expected in ("`unit` does not apply", "`scale` does not apply", "`from` does not apply",
+                     "score_status is a name",
                      "queue is a name that is taken", "mood is a score of no usual scale"):  # fmt: skip
         assert expected in told
 

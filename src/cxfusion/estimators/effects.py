@@ -207,7 +207,7 @@ def _std_error(influence: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
-    return 2 * student_t.sf(np.abs(estimate) / std_error, n_clusters - 1)
+    return np.asarray(2 * student_t.sf(np.abs(estimate) / std_error, n_clusters - 1))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from cxfusion.errors import ConfigError
 
-__all__ = ["DEFAULT_LEVERS", "MOMENTS", "Lever", "Moment", "Role", "Shape", "lever_from"]
+__all__ = ["DEFAULT_LEVERS", "MOMENTS", "WITNESS_LEVER", "Lever", "Moment", "Role", "Shape", "lever_from"]
 
 Role: TypeAlias = Literal["lever", "influenceable", "given", "placebo"]
 Moment: TypeAlias = Literal["before", "during", "after"]
@@ -85,6 +85,10 @@ DEFAULT_LEVERS: Final[tuple[Lever, ...]] = (
     Lever("wrap_seconds", "after", -30, role="placebo"),
 )
 """The levers of any call centre, used where the log has them."""
+
+
+WITNESS_LEVER: Final = Lever("wrap_seconds", "after", -30, role="placebo", shape="log1p")
+"""The negative control, in the shape in which it stands as a witness of hidden difficulty."""
 
 
 def lever_from(name: str, moment: Moment, step: float | None, **words: object) -> Lever:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
 
-__all__ = ["WITNESS", "Witness", "hear_witness"]
+__all__ = ["WITNESS", "Witness", "hear_witness", "no_witness"]
 
 WITNESS: Final = "wrap_seconds"
 INDICATORS: Final = ("talk_seconds", "hold_seconds", "n_transfers")
@@ -114,7 +114,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     """
     contacts = pairing.contacts
     if not contacts.has(WITNESS):
-        return _no_witness("the log has no after-call work")
+        return no_witness("the log has no after-call work")
     others = [name for name in INDICATORS if contacts.has(name)]
     numbers = dict.fromkeys([WITNESS, *others, *(basis.lever.name for basis in bases)])
     rows = answered_contacts(contacts, spec, numbers)
@@ -155,7 +155,7 @@ def _by_triads(projection: Projection, design: Design, n_others: int) -> Witness
     """Reliability from every pair of other indicators."""
     residual, varies = projection.residual, projection.residual_share > 0
     if not varies[: n_others + 1].all():
-        return _no_witness("after-call work, talk, hold or transfers do not vary within the same agent, hour and day")
+        return no_witness("after-call work, talk, hold or transfers do not vary within the same agent, hour and day")
     triads = tuple(
         float(residual[0, a] * residual[0, b] / (residual[a, b] * residual[0, 0]))
         for a, b in combinations(range(1, n_others + 1), 2)
@@ -172,7 +172,7 @@ def _by_triads(projection: Projection, design: Design, n_others: int) -> Witness
 def _by_case_mix(given: Projection, without: Projection, design: Design, n_others: int) -> Witness:
     """Reliability as the share of after-call work, within the groups, that the recorded case mix explains."""
     if given.residual[0, 0] <= 0:
-        return _no_witness("after-call work does not vary within the same agent, hour and day")
+        return no_witness("after-call work does not vary within the same agent, hour and day")
     reliability = float(1 - given.residual[0, 0] / without.residual[0, 0])
     return _witness("case mix", reliability, (), None, given, design, n_others)
 
@@ -199,5 +199,6 @@ def _witness(
     )
 
 
-def _no_witness(reason: str) -> Witness:
+def no_witness(reason: str) -> Witness:
+    """A log without a negative control, and why."""
     return Witness("none", None, (), 0, reason, np.zeros((1, 1)), {})

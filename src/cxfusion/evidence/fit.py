@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.evidence.rungs import RUNGS, RungEstimate, climb, untestable_because
+from cxfusion.evidence.design import learn_basis
+from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
+from cxfusion.evidence.rungs import RUNGS, Ladder, RungEstimate, climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import LeverSpec, usable_levers
-from cxfusion.evidence.verdict import judge
+from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
 from cxfusion.results.schemas import EVIDENCE, LEVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import altair as alt
     import pyarrow as pa
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.sample import Sample
     from cxfusion.pairing.result import Pairing
+    from cxfusion.tables.relation import Scale
 
 __all__ = ["LeverEvidence", "fit_levers"]
 
@@ -128,7 +131,7 @@ def fit_levers(
     >>> centre = cx.simulate(n_contacts=20_000, seed=7)
     >>> evidence = cx.fit_levers(cx.pair(centre.contacts, centre.surveys), outcome="csat")
     >>> sorted(evidence.rungs["rung"].unique())
-    ['adjusted', 'raw', 'within']
+    ['adjusted', 'corrected', 'raw', 'within']
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
@@ -136,27 +139,84 @@ def fit_levers(
     sample = draw_sample(pairing, spec, present)
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
     tested = [lever for lever in present if untestable.get(lever.name) is None]
-    estimates = list(climb(sample, spec, tested))
-    if not any(estimate.reason is None for estimate in estimates):
+    witness = _witness(pairing, spec, sample, tested)
+    ladder = climb(sample, spec, tested, witness if witness.reason is None else None)
+    if all(found.reason is not None for found in ladder.rungs):
         raise NothingToEstimateError(
             "No lever could be estimated on any rung. The reasons:",
             [f"{name}: {reason}" for name, reason in untestable.items() if reason]
-            + [f"{estimate.lever.name}, {estimate.rung}: {estimate.reason}" for estimate in estimates],
+            + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
         )
-    scale = pairing.surveys.scales.get(spec.outcome)
-    direction = () if scale is None or scale.higher_is_better else (
-        f"A higher {spec.outcome} score means a worse experience: a negative effect is good.",
-    )  # fmt: skip
+    scale = pairing.surveys.scales[spec.outcome]
+    asked = [lever for lever in present if lever.role in ("lever", "influenceable")]
+    findings = {lever.name: _finding(lever, sample, ladder, witness, scale) for lever in asked}
+    verdicts = _verdicts(asked, findings, untestable, ladder, spec)
     return LeverEvidence(
         spec=spec,
-        levers=_lever_frame(sample, present, estimates, untestable),
-        rungs=_rung_frame(sample, estimates),
-        notes=(*sample.notes, *direction),
+        levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness),
+        rungs=_rung_frame(sample, ladder),
+        notes=(*sample.notes, *_notes(spec, scale, witness)),
         n=sample.n,
     )
 
 
-def _rung_frame(sample: Sample, estimates: list[RungEstimate]) -> pd.DataFrame:
+def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence[Lever]) -> Witness:
+    """The negative control, if enough of the sample has it."""
+    facts = sample.facts.get(WITNESS)
+    if facts is not None and 1 - facts.n_known / sample.n > spec.max_missing_share:
+        return no_witness("after-call work is missing in too many of the paired contacts")
+    bases = [learn_basis(lever, sample.facts[lever.name]) for lever in tested if lever.moment != "after"]
+    return hear_witness(pairing, spec, bases) if bases else no_witness("there is no lever to correct")
+
+
+def _finding(lever: Lever, sample: Sample, ladder: Ladder, witness: Witness, scale: Scale) -> Finding | None:
+    """What the verdict needs; None where the lever has no within estimate."""
+    rungs = ladder.of(lever)
+    if "within" not in rungs or rungs["within"].reason is not None:
+        return None
+    smallest = lever.smallest_effect or sample.outcome.smallest_effect_on(scale)
+    shift = ladder.shifts.get(lever.name)
+    is_usable = witness.reason is None
+    corrected = rungs.get("corrected")
+    return Finding(
+        lever=lever,
+        rungs=rungs,
+        shift=shift,
+        control=control_of(shift, smallest, is_usable, witness.source != "none"),
+        control_reason=witness.reason or (corrected.reason if corrected is not None else None),
+        is_tied=lever.name in witness.columns and witness.is_tied_to(lever.name),
+        by_triads=witness.source == "triads",
+        smallest_effect=smallest,
+        unit=sample.outcome.unit,
+        score_sd=sample.score_sd,
+    )
+
+
+def _verdicts(
+    asked: Sequence[Lever],
+    findings: Mapping[str, Finding | None],
+    untestable: Mapping[str, str | None],
+    ladder: Ladder,
+    spec: LeverSpec,
+) -> dict[str, Verdict]:
+    testable = [finding for finding in findings.values() if finding is not None]
+    judged = judge(testable, spec.false_discovery_rate)
+    verdicts = {finding.lever.name: verdict for finding, verdict in zip(testable, judged, strict=True)}
+    for lever in asked:
+        if lever.name not in verdicts:
+            reason = untestable[lever.name] or ladder.of(lever)["within"].reason
+            verdicts[lever.name] = Verdict("untestable", None, f"It could not be tested: {reason}.")
+    return verdicts
+
+
+def _notes(spec: LeverSpec, scale: Scale, witness: Witness) -> Iterator[str]:
+    if not scale.higher_is_better:
+        yield f"A higher {spec.outcome} score means a worse experience: a negative effect is good."
+    if witness.reason is not None:
+        yield f"There is no negative control: {witness.reason}."
+
+
+def _rung_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
     rows = [
         {
             "outcome": sample.outcome.name, "lever": found.lever.name, "rung": found.rung, "unit": found.lever.unit,
@@ -165,35 +225,40 @@ def _rung_frame(sample: Sample, estimates: list[RungEstimate]) -> pd.DataFrame:
             "n": found.n, "n_clusters": found.n_clusters,
             "status": "ok" if found.reason is None else "not_applicable", "reason": found.reason,
         }
-        for found in sorted(estimates, key=lambda one: RUNGS.index(one.rung))
+        for found in sorted(ladder.rungs, key=lambda one: RUNGS.index(one.rung))
     ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=EVIDENCE.names)
-    order = {name: place for place, name in enumerate(dict.fromkeys(found.lever.name for found in estimates))}
+    order = {name: place for place, name in enumerate(dict.fromkeys(found.lever.name for found in ladder.rungs))}
     return frame.sort_values("lever", key=lambda name: name.map(order), kind="stable", ignore_index=True)
 
 
 def _lever_frame(
-    sample: Sample, levers: Iterable[Lever], estimates: list[RungEstimate], untestable: dict[str, str | None]
+    sample: Sample,
+    asked: Sequence[Lever],
+    ladder: Ladder,
+    verdicts: Mapping[str, Verdict],
+    findings: Mapping[str, Finding | None],
+    witness: Witness,
 ) -> pd.DataFrame:
     rows = []
-    for lever in levers:
-        if lever.role not in ("lever", "influenceable"):
-            continue
-        rungs = {found.rung: found for found in estimates if found.lever is lever}
-        rows.append(_lever_row(sample, lever, rungs, untestable[lever.name]))
+    for lever in asked:
+        rungs = ladder.of(lever)
+        none = RungEstimate(lever, "within", "untestable", lever.step)
+        within, verdict, finding = rungs.get("within", none), verdicts[lever.name], findings[lever.name]
+        low, high = (None, None) if finding is None else finding.hull
+        rows.append(
+            {
+                "outcome": sample.outcome.name, "lever": lever.name, "outcome_unit": sample.outcome.unit,
+                "unit": lever.unit, "step": within.step, "estimate": within.estimate, "std_error": within.std_error,
+                "conf_low": low, "conf_high": high, "verdict": verdict.verdict, "grade": verdict.grade,
+                "because": verdict.because, "rung": "within",
+                "raw_estimate": rungs.get("raw", none).estimate,
+                "adjusted_estimate": rungs.get("adjusted", none).estimate,
+                "within_estimate": within.estimate,
+                "corrected_estimate": rungs.get("corrected", none).estimate,
+                "local_estimate": within.local_estimate, "remove_all": within.remove_all,
+                "control": None if finding is None else finding.control,
+                "reliability": witness.reliability, "n": within.n,
+            }
+        )  # fmt: skip
     return pd.DataFrame(rows, columns=LEVERS.names)
-
-
-def _lever_row(sample: Sample, lever: Lever, rungs: dict[str, RungEstimate], untestable: str | None) -> dict[str, Any]:
-    verdict = judge(rungs, sample.outcome.unit, untestable)
-    none = RungEstimate(lever, "within", untestable, lever.step)
-    within = rungs.get("within", none)
-    return {
-        "outcome": sample.outcome.name, "lever": lever.name, "outcome_unit": sample.outcome.unit, "unit": lever.unit,
-        "step": within.step, "estimate": within.estimate, "std_error": within.std_error,
-        "conf_low": within.conf_low, "conf_high": within.conf_high,
-        "verdict": verdict.verdict, "grade": verdict.grade, "because": verdict.because, "rung": "within",
-        "raw_estimate": rungs.get("raw", none).estimate, "adjusted_estimate": rungs.get("adjusted", none).estimate,
-        "within_estimate": within.estimate, "local_estimate": within.local_estimate,
-        "remove_all": within.remove_all, "n": within.n,
-    }  # fmt: skip

@@ -15,7 +15,7 @@ from cxfusion.errors import EstimationError
 from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
-from cxfusion.evidence.catalogue import MOMENTS, Lever
+from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.difficulty import WITNESS
 
@@ -32,7 +32,6 @@ __all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift", "climb", "untestable_beca
 
 RUNGS: Final = ("raw", "adjusted", "within", "corrected")
 NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
-WITNESS_BASIS: Final = Lever(WITNESS, "after", -30, role="placebo", shape="log1p")
 
 
 @dataclass(frozen=True)
@@ -181,7 +180,7 @@ class _Moment:
         within = self._fit_within(Design(tuple(bases), controls, groups))
         ladder.rungs += self._rungs(within, "within", self.asked)
         if self.witness is not None:
-            self._correct(ladder, within, Design((*bases, self._basis(WITNESS_BASIS)), controls, groups))
+            self._correct(ladder, within, Design((*bases, self._basis(WITNESS_LEVER)), controls, groups))
 
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
+from cxfusion.evidence.catalogue import WITNESS_LEVER
 from cxfusion.evidence.coding import Coding, answered_contacts, with_codes
 from cxfusion.evidence.spec import OUTCOMES
 
@@ -67,6 +68,8 @@ class Sample:
     outcome : Outcome
     values : tuple of float
         What each category counts in the mean.
+    score_sd : float
+        Standard deviation of what an answer counts.
     n : int
     coding : Coding
     facts : mapping of str to LeverFacts
@@ -77,6 +80,7 @@ class Sample:
     rows: ir.Table = field(repr=False)
     outcome: Outcome
     values: tuple[float, ...]
+    score_sd: float
     n: int
     coding: Coding
     facts: Mapping[str, LeverFacts]
@@ -94,6 +98,8 @@ def draw_sample(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...]) ->
         Everyone gave the same score, or the score is no rating scale.
     """
     session, outcome, contacts = pairing.session, OUTCOMES[spec.outcome], pairing.contacts
+    extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
+    levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
     names = [lever.name for lever in levers]
     joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names), "contact_id")
     answered = session.materialize(joined.mutate(weight=ibis.literal(1.0)))
@@ -107,7 +113,7 @@ def draw_sample(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...]) ->
     coded, coding = with_codes(session, answered, contacts, spec, {"y": categories.frame})
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups])
     rows = session.materialize(coded.order_by("response_file", "response_row").select(*columns))
-    return Sample(session, rows, outcome, categories.values, n, coding, facts, _notes(pairing, spec))
+    return Sample(session, rows, outcome, categories.values, categories.sd, n, coding, facts, _notes(pairing, spec))
 
 
 def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:
@@ -143,6 +149,7 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
 class _Categories:
     frame: pd.DataFrame  # score, code
     values: tuple[float, ...]
+    sd: float
 
 
 def _categories(session: Session, rows: ir.Table, outcome: Outcome) -> _Categories:
@@ -161,7 +168,9 @@ def _categories(session: Session, rows: ir.Table, outcome: Outcome) -> _Categori
             f"The {outcome.name} scores hold {what}; expected a rating scale with 2 to {MAX_CATEGORIES} marks in use."
             " Without differences between answers nothing can be said to move them."
         )
-    return _Categories(pd.DataFrame({"score": scores, "code": code.astype("int64")}), tuple(values.tolist()))
+    n = found.sort_values("score")["n"].to_numpy(float)
+    sd = float(np.sqrt(np.average((value - np.average(value, weights=n)) ** 2, weights=n)))
+    return _Categories(pd.DataFrame({"score": scores, "code": code.astype("int64")}), tuple(values.tolist()), sd)
 
 
 def _notes(pairing: Pairing, spec: LeverSpec) -> tuple[str, ...]:

@@ -79,6 +79,8 @@ class LeverSpec:
         Rarer levels of a control are pooled.
     max_missing_share : float
         A lever missing in more of the pairs is untestable and leaves the other models.
+    false_discovery_rate : float
+        Of the levers called ``moves`` (Benjamini–Hochberg).
 
     Raises
     ------
@@ -99,6 +101,7 @@ class LeverSpec:
     min_clusters: int = 10
     min_level_responses: int = 30
     max_missing_share: float = 0.2
+    false_discovery_rate: float = 0.01
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:

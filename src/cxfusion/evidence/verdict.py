@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from scipy.stats import false_discovery_control, norm
 
 from cxfusion.results.formats import change, count, interval
-from cxfusion.results.labels import lever_label, step_in_words
+from cxfusion.results.labels import step_in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.rungs import RungEstimate, Shift
 
@@ -154,9 +155,7 @@ def _verdict(finding: Finding, p_adjusted: float, false_discovery_rate: float) -
     return Verdict(word, _grade(finding), BECAUSE[word](finding))
 
 
-def _rule(
-    finding: Finding, hull: tuple[float, float], p_value: float, false_discovery_rate: float
-) -> str | None:
+def _rule(finding: Finding, hull: tuple[float, float], p_value: float, false_discovery_rate: float) -> str | None:
     """The definite verdict that an interval and a p-value allow, if any."""
     low, high = hull
     raw, delta = finding.rungs["raw"], finding.smallest_effect
@@ -207,9 +206,9 @@ def _because_moves(finding: Finding) -> str:
 
 
 def _because_proxy(finding: Finding) -> str:
-    raw = _size(finding.rungs["raw"], finding.unit)
+    raw, explained = _size(finding.rungs["raw"], finding.unit), BLOCKS[_explaining(finding)]
     return (
-        f"{_step(finding)} goes with {raw} when taken alone, but that is mostly {BLOCKS[_explaining(finding)]}: {_held(finding)},"
+        f"{_step(finding)} goes with {raw} when taken alone, but that is mostly {explained}: {_held(finding)},"
         f" {_hull(finding)} is left, too little to matter."
     )
 
@@ -228,14 +227,16 @@ def _explaining(finding: Finding) -> str:
 
 
 def _because_no_effect(finding: Finding) -> str:
-    return f"{_step(finding)} changes the score by {_hull(finding)} {finding.unit}, too little to matter, {_held(finding)}."
+    return (
+        f"{_step(finding)} changes the score by {_hull(finding)} {finding.unit} {_held(finding)}: too little to matter."
+    )
 
 
 def _because_contested(finding: Finding) -> str:
     return (
         f"{_step(finding)} looks like {_size(finding.within, finding.unit)} within the same agent, hour and day, but"
-        f" corrected for how hard the case was it is {_size(finding.best, finding.unit)}: anything from {_hull(finding)} is"
-        f" possible. {_pilot(finding)}"
+        f" corrected for how hard the case was it is {_size(finding.best, finding.unit)}: anything from {_hull(finding)}"
+        f" is possible. {_pilot(finding)}"
     )
 
 
@@ -269,8 +270,8 @@ def _more_responses(finding: Finding) -> str:
 
 def _round_up(n: float) -> int:
     """Two leading digits, upwards: a planning figure, not a count."""
-    digits = max(len(str(ceil(n))) - 2, 0)
-    return ceil(n / 10**digits) * 10**digits
+    unit = int(10 ** max(len(str(ceil(n))) - 2, 0))
+    return ceil(n / unit) * unit
 
 
 BECAUSE: Final = {

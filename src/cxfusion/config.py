@@ -1,0 +1,343 @@
+"""STUDY.toml as one frozen model: a map with its paths, how to pair, what to study, and where to run.
+
+The options of the command line become the same model, so that a job has one description either way.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from cxfusion.engine import FileSource, Session
+from cxfusion.errors import ConfigError, CxfusionError, EmptyTableError, nearest_names
+from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
+from cxfusion.evidence.spec import LeverSpec
+from cxfusion.operations.slots import require_interval
+from cxfusion.pairing.plan import Eligible, Key, PairingPlan
+from cxfusion.tables.mapping import LeverMap, Map, Section, TableMap
+from cxfusion.tables.opening import open_source
+from cxfusion.tables.sources import require_source
+from cxfusion.validation import validated
+
+__all__ = [
+    "EngineSection",
+    "PairingSection",
+    "StudyConfig",
+    "StudyMap",
+    "StudySection",
+    "StudyTable",
+    "load_study",
+    "study_of_options",
+]
+
+SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
+
+
+def _local_time(value: Any) -> Any:
+    """A date or time of the site's clock; a date stands for its first moment."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        moment = None
+    if isinstance(moment, date) and not isinstance(moment, datetime):
+        moment = datetime.combine(moment, time())
+    if not isinstance(moment, datetime) or moment.tzinfo is not None:
+        raise ValueError(
+            f"{value!s} is no date or time of the site's clock; expected one such as 2026-03-01 or 2026-03-01T08:30,"
+            " without an offset"
+        )
+    return moment
+
+
+def _interval(name: str) -> str:
+    require_interval(name)
+    return name
+
+
+def _source(name: str) -> str:
+    return require_source(name).name
+
+
+def _levers(levers: dict[str, LeverMap]) -> dict[str, LeverMap]:
+    """The same levers, if each of them can be one."""
+    problems = []
+    for name, words in levers.items():
+        try:
+            _lever(name, words)
+        except ConfigError as error:
+            problems += [f"{name}: {problem}" for problem in error.problems]
+    if problems:
+        raise ConfigError("Some levers cannot be used.", problems)
+    return levers
+
+
+def _lever(name: str, words: LeverMap) -> Lever:
+    return lever_from(name, words.moment, words.step, **words.model_dump(exclude={"moment", "step"}))
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+LocalTime: TypeAlias = Annotated[datetime, BeforeValidator(_local_time)]
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StudyTable(TableMap):
+    """``[contacts]`` or ``[surveys]``: a table of a map, and the kind of source it comes from.
+
+    Attributes
+    ----------
+    source : str
+        As ``cxfusion sources`` lists them.
+    """
+
+    source: Annotated[str, AfterValidator(_source)] = "generic"
+
+
+class StudyMap(Map):
+    """A map as files hold it.
+
+    Attributes
+    ----------
+    contacts, surveys : StudyTable, optional
+    levers : mapping of str to LeverMap
+    """
+
+    contacts: StudyTable | None = None
+    surveys: StudyTable | None = None
+    levers: Annotated[dict[str, LeverMap], AfterValidator(_levers)] = Field(default_factory=dict)
+
+
+class PairingSection(_Section):
+    """``[pairing]``: the words of :class:`PairingPlan`.
+
+    Attributes
+    ----------
+    by : {"contact_id", "customer_id"}, optional
+    within : str
+    one_per_contact : bool
+    eligible : {"answered", "all"}
+    """
+
+    by: Key | None = None
+    within: str = "72h"
+    one_per_contact: bool = True
+    eligible: Eligible = "answered"
+
+    @model_validator(mode="after")
+    def _is_a_plan(self) -> PairingSection:
+        self.plan()
+        return self
+
+    def plan(self) -> PairingPlan:
+        """How responses find their contacts."""
+        return PairingPlan(self.by, self.within, self.one_per_contact, self.eligible)
+
+
+class StudySection(_Section):
+    """``[study]``: what is asked.
+
+    Attributes
+    ----------
+    outcome : {"csat", "nps", "ces"}, optional
+        The score to be moved; by default the first there is.
+    by : tuple of str, optional
+        Columns of the contact log by which both halves are grouped.
+    interval : {"15min", "30min", "1h", "1d"}, optional
+        The operations figures also by this interval of the site's clock.
+    since, until : datetime, optional
+        Contacts that started from ``since`` on and before ``until``, on the site's clock.
+    title, subtitle : str, optional
+        Of the page.
+    case_mix : tuple of str, optional
+        Columns that say what kind of case it was.
+    """
+
+    outcome: Literal["csat", "nps", "ces"] | None = None
+    by: Names | None = None
+    interval: Annotated[str, AfterValidator(_interval)] | None = None
+    since: LocalTime | None = None
+    until: LocalTime | None = None
+    title: str | None = None
+    subtitle: str | None = None
+    case_mix: Names | None = None
+
+    def headings(self) -> dict[str, str]:
+        """Title and subtitle of the page, as far as they are given."""
+        given = {"title": self.title, "subtitle": self.subtitle}
+        return {name: text for name, text in given.items() if text is not None}
+
+    @model_validator(mode="after")
+    def _is_a_period(self) -> StudySection:
+        if self.since and self.until and self.since >= self.until:
+            raise ValueError(
+                f"since = {self.since.isoformat()} is not before until = {self.until.isoformat()}, so that no contact"
+                " could lie between them"
+            )
+        return self
+
+
+class EngineSection(_Section):
+    """``[engine]``: where the work runs.
+
+    Attributes
+    ----------
+    threads : int, optional
+        All cores by default.
+    memory_limit : str, optional
+        Such as ``"4GB"``.
+    temp_dir : str, optional
+        Where work that does not fit is spilled.
+    """
+
+    threads: int | None = Field(default=None, ge=1)
+    memory_limit: str | None = None
+    temp_dir: str | None = None
+
+    def session(self) -> Session:
+        """A session of its own."""
+        return Session(memory_limit=self.memory_limit, threads=self.threads, temp_dir=self.temp_dir)
+
+
+class StudyConfig(StudyMap):
+    """A whole job: what ``cxfusion run`` reads, and what the options of the other commands become.
+
+    Attributes
+    ----------
+    contacts, surveys : StudyTable, optional
+    levers : mapping of str to LeverMap
+    pairing : PairingSection
+    study : StudySection
+    engine : EngineSection
+    """
+
+    pairing: PairingSection = PairingSection()
+    study: StudySection = StudySection()
+    engine: EngineSection = EngineSection()
+
+    @model_validator(mode="after")
+    def _is_a_spec(self) -> StudyConfig:
+        self.spec()
+        return self
+
+    def path(self, section: Section) -> str:
+        """Where a table is.
+
+        Raises
+        ------
+        ConfigError
+            The study does not say.
+        """
+        path = self.table(section).path
+        if path is None:
+            raise ConfigError(f"The study does not say where the {section} are. Expected a path in [{section}].")
+        return path
+
+    def spec(self) -> LeverSpec:
+        """The catalogue's levers, with those of the study in their place or beside them."""
+        own = {name: _lever(name, words) for name, words in self.levers.items()}
+        kept = [own.pop(lever.name, lever) for lever in DEFAULT_LEVERS]
+        case_mix = {} if self.study.case_mix is None else {"case_mix": self.study.case_mix}
+        return LeverSpec(levers=(*kept, *own.values()), **case_mix)
+
+    def words(self) -> dict[str, Any]:
+        """What was said, in plain values: for a manifest."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def load_study(path: str | Path) -> StudyConfig:
+    """The study of a STUDY.toml; its relative paths start where the file is.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or not TOML, or cannot be used; ``problems`` lists everything wrong with it, tables that
+        cannot be read included.
+    """
+    what = f"The study {path}"
+    content = {key: _copy(value) for key, value in _toml(path, what).items()}
+    problems = []
+    for section in SECTIONS:
+        table = content.setdefault(section, {})
+        if isinstance(table, dict):
+            problems += _place_table(section, table, Path(path).parent)
+    engine = content.get("engine")
+    if isinstance(engine, dict) and isinstance(engine.get("temp_dir"), str):
+        engine["temp_dir"] = str(Path(path).parent / engine["temp_dir"])
+    return validated(StudyConfig, content, what, problems)
+
+
+def study_of_options(map_file: str | Path | None, **sections: Mapping[str, Any]) -> StudyConfig:
+    """The study that the options of a command line describe.
+
+    Parameters
+    ----------
+    map_file : path, optional
+        A map; what an option says goes before it.
+    **sections
+        Of :class:`StudyConfig`, by name; an option that was not given is None.
+
+    Raises
+    ------
+    ConfigError
+        The map cannot be used, or an option.
+    """
+    content = {} if map_file is None else _toml(map_file, f"The map {map_file}")
+    if map_file is not None:
+        validated(StudyMap, content, f"The map {map_file}")
+    for name, options in sections.items():
+        given = {key: value for key, value in options.items() if value is not None}
+        content = {**content, name: {**content.get(name, {}), **given}}
+    return validated(StudyConfig, content, "The command line")
+
+
+def _toml(path: str | Path, what: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{what} could not be read: {error.strerror or error}. Expected a TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} is not TOML: {error}. Mend that line.") from error
+
+
+def _copy(value: Any) -> Any:
+    return dict(value) if isinstance(value, dict) else value
+
+
+def _place_table(section: Section, table: dict[str, Any], folder: Path) -> list[str]:
+    """Let a table's path start at the study's folder; what keeps the table there from being read."""
+    given = table.get("path")
+    if given is None:
+        return [f'{section}.path is missing; say where the {section} are: path = "{section}.csv"']
+    if not isinstance(given, str):
+        return []
+    table["path"] = str(folder / given)
+    try:
+        source = open_source(table["path"])
+    except EmptyTableError:
+        return []  # it can be read; that there is nothing in it is a matter of the data
+    except CxfusionError as error:
+        near = _nearest_files(table["path"])
+        return [f"{section}.path = {given!r}: {f'no such file; nearest: {near}' if near else error.message}"]
+    paths = source.paths if isinstance(source, FileSource) else ()
+    barred = [path for path in paths if not os.access(path, os.R_OK)]
+    return [f"{section}.path = {given!r}: no permission to read {', '.join(barred)}"] if barred else []
+
+
+def _nearest_files(path: str) -> str:
+    """Files that a misspelt path may have meant; none where it is a pattern or is there."""
+    if os.path.exists(path) or glob.has_magic(path) or not Path(path).parent.is_dir():
+        return ""
+    return ", ".join(nearest_names(Path(path).name, [entry.name for entry in Path(path).parent.iterdir()]))

@@ -1,0 +1,94 @@
+"""What an output directory holds: the files of a study, of a diagnosis, and of a job that came to nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cxfusion.delivery import MANIFEST
+from cxfusion.manifest import bare_manifest, log_manifest, study_manifest
+from cxfusion.plain_json import to_json
+from cxfusion.results.schemas import EVIDENCE, LEVERS, OPERATIONS, PAIRS, PERCEPTION, SET_ASIDE, as_arrow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import ibis.expr.types as ir
+    import pandas as pd
+    import pyarrow as pa
+
+    from cxfusion.config import StudyConfig
+    from cxfusion.engine import Session
+    from cxfusion.errors import CxfusionError
+    from cxfusion.operations.diagnose import Diagnosis
+    from cxfusion.pairing.audit import Books
+    from cxfusion.pairing.result import Pairing
+    from cxfusion.study import Study
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["write_diagnosis", "write_manifest", "write_rejection", "write_study"]
+
+
+def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Study, *, with_report: bool) -> None:
+    """Every file of DESIGN's list that a study has."""
+    _write_books(folder, pairing)
+    tables: dict[str, tuple[pd.DataFrame | pa.Table, pa.Schema]] = {
+        "pairs": (pairing.session.collect(pairing.pairs), PAIRS),
+        "operations": (study.operations_rows(), OPERATIONS),
+        "perception": (study.perception_rows(), PERCEPTION),
+        "evidence": (study.evidence.rungs, EVIDENCE),
+        "levers": (study.evidence.levers, LEVERS),
+    }
+    for name, (table, schema) in tables.items():
+        _write_parquet(folder / f"{name}.parquet", table, schema)
+    if with_report:
+        study.report(folder / "report.html", **config.study.headings())
+    write_manifest(folder, {**study.manifest, **_asked(config)})
+
+
+def write_diagnosis(
+    folder: Path, config: StudyConfig, contacts: Contacts, books: Books, diagnosis: Diagnosis, clock: Mapping[str, float]
+) -> None:
+    """The operations half alone."""
+    _write_parquet(folder / "operations.parquet", diagnosis.as_rows(), OPERATIONS)
+    _write_set_aside(folder, contacts.session, contacts.set_aside)
+    books.audit.to_csv(folder / "contacts_audit.csv", index=False)
+    write_manifest(folder, {**log_manifest(contacts, books, clock), **_asked(config)})
+
+
+def write_rejection(
+    folder: Path, config: StudyConfig, pairing: Pairing | None, error: CxfusionError, clock: Mapping[str, float]
+) -> None:
+    """What one needs to learn why a job came to nothing."""
+    if pairing is not None:
+        _write_books(folder, pairing)
+    manifest = bare_manifest() if pairing is None else study_manifest(pairing, clock, None)
+    told = {"type": type(error).__name__, "message": error.message, "problems": list(error.problems)}
+    write_manifest(folder, {**manifest, **_asked(config), "error": told})
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """The manifest, last: it lists the files that are ours, so that a replacement wipes nothing else."""
+    files = sorted([*(path.name for path in folder.iterdir()), MANIFEST])
+    (folder / MANIFEST).write_text(to_json({**manifest, "files": files}) + "\n", encoding="utf-8")
+
+
+def _asked(config: StudyConfig) -> dict[str, Any]:
+    tables = {"contacts": config.contacts, "surveys": config.surveys}
+    return {"inputs": {name: table.path for name, table in tables.items() if table}, "config": config.words()}
+
+
+def _write_books(folder: Path, pairing: Pairing) -> None:
+    pairing.audit.to_csv(folder / "pairing_audit.csv", index=False)
+    _write_set_aside(folder, pairing.session, pairing.set_aside)
+
+
+def _write_set_aside(folder: Path, session: Session, set_aside: ir.Table) -> None:
+    ordered = set_aside.order_by("stage", "source_file", "source_row", "column")
+    _write_parquet(folder / "set_aside.parquet", session.collect(ordered), SET_ASIDE)
+
+
+def _write_parquet(path: Path, table: pd.DataFrame | pa.Table, schema: pa.Schema) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(as_arrow(table, schema), path, compression="zstd")

@@ -1,0 +1,83 @@
+"""Progress on standard error: a spinner on a terminal and a line for each stage that is done; plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+__all__ = ["StageLines", "line_of"]
+
+
+class StageLines:
+    """Told each stage as it begins (an ``OnStage``), says what each one took.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._name: str | None = None
+        self._n: int | None = None
+        self._began = 0.0
+        self._spinner: Any = None
+
+    def __call__(self, name: str, n: int | None = None) -> None:
+        """Begin a stage, or say how many rows the present one has."""
+        if name != self._name:
+            self._end_stage()
+            self._name, self._began = name, time.perf_counter()
+        self._n = n
+        if self._spinner is not None:
+            self._spinner.update(_in_progress(name, n))
+
+    def __enter__(self) -> Self:
+        if not self._quiet and sys.stderr.isatty():
+            from rich.console import Console
+
+            self._spinner = Console(stderr=True).status("")
+            self._spinner.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._end_stage()
+        if self._spinner is not None:
+            self._spinner.stop()
+
+    def _end_stage(self) -> None:
+        if self._name is None or self._quiet:
+            return
+        line = line_of(self._name, self._n, time.perf_counter() - self._began)
+        if self._spinner is not None:
+            self._spinner.console.print(line, highlight=False, markup=False, style="dim")
+        else:
+            with contextlib.suppress(BrokenPipeError):  # nobody listens; the work goes on
+                print(line, file=sys.stderr, flush=True)
+
+
+def line_of(name: str, n: int | None, seconds: float) -> str:
+    """A stage that is done, with its rows and rate where rows are known.
+
+    Examples
+    --------
+    >>> line_of("pair", 1_900_000, 0.8)
+    'pair              1,900,000 rows     0.8 s    2,375,000 rows/s'
+    """
+    rows = "" if n is None else f"{n:,} rows"
+    rate = "" if not n else f"{n / max(seconds, 0.001):>12,.0f} rows/s"
+    return f"{name:<14}{rows:>18}{seconds:>8.1f} s {rate}".rstrip()
+
+
+def _in_progress(name: str, n: int | None) -> str:
+    return name if n is None else f"{name} ({n:,} rows)"

@@ -1,0 +1,176 @@
+"""A first map for a file: what its headings and cells say by themselves, and what only its owner can decide."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, get_args
+
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
+from cxfusion.errors import CxfusionError
+from cxfusion.tables.binding import _matched, _near
+from cxfusion.tables.canonical import SCORE_SCALES
+from cxfusion.tables.headings import canonical_columns
+from cxfusion.tables.mapping import Map, Section
+from cxfusion.tables.opening import open_source
+from cxfusion.tables.read import read_surveys
+from cxfusion.tables.reading import start_reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from cxfusion.engine import Session
+    from cxfusion.tables.binding import Binding
+    from cxfusion.tables.reading import Reading
+
+__all__ = ["MapProposal", "propose_map"]
+
+SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
+
+
+@dataclass(frozen=True)
+class MapProposal:
+    """A map to be checked by whoever knows the file.
+
+    Attributes
+    ----------
+    toml : str
+        The map, with what is doubtful or missing as comments; :func:`load_map` accepts it as it is.
+    to_decide : tuple of str
+        What keeps the file from being read with this map.
+    """
+
+    toml: str
+    to_decide: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Recognised:
+    """What headings say: canonical name to source column, those a few letters away apart."""
+
+    section: Section
+    exact: dict[str, str]
+    near: dict[str, str]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        both = {**self.exact, **self.near}
+        return {column.name: both[column.name] for column in canonical_columns(self.section) if column.name in both}
+
+
+def propose_map(path: str, session: Session, section: Section | None = None) -> MapProposal:
+    """Propose a map for a file.
+
+    Parameters
+    ----------
+    path : str
+        As of :func:`read_contacts`.
+    session : Session
+    section : {"contacts", "surveys"}, optional
+        What the file holds; by default what its headings say, which may be both.
+
+    Raises
+    ------
+    InputError, UsageError
+        The file cannot be opened as a table.
+    """
+    rows = session.read(open_source(path))
+    found = [name for name in rows.columns if name not in (SOURCE_FILE, SOURCE_ROW)]
+    recognised = [_recognise(name, found) for name in SECTIONS]
+    parts = [_propose(path, session, one) for one in recognised if one.section in _sections(section, recognised)]
+    head = [f"# Proposed for {_quoted(path)} from its headings and cells. Check every line before you use it."]
+    text = "\n".join([*head, *(line for part in parts for line in ("", *part.toml.splitlines()))])
+    return MapProposal(text + "\n", tuple(told for part in parts for told in part.to_decide))
+
+
+def _recognise(section: Section, found: Sequence[str]) -> _Recognised:
+    names = {column.name for column in canonical_columns(section)}
+    exact, _ = _matched(section, found, names)  # what collides is left open, and told when the map is tried
+    return _Recognised(section, exact, _near(section, found, names - set(exact), exact))
+
+
+def _sections(asked: Section | None, recognised: Sequence[_Recognised]) -> tuple[Section, ...]:
+    """A file with durations is a log, one with a score a survey; one with both is both."""
+    if asked is not None:
+        return (asked,)
+    contacts, surveys = recognised
+    has_score = not set(SCORE_SCALES).isdisjoint(surveys.columns)
+    has_durations = any(name.endswith("_seconds") for name in contacts.columns)
+    if not has_score:
+        return ("contacts",)
+    return ("contacts", "surveys") if has_durations else ("surveys",)
+
+
+def _propose(path: str, session: Session, recognised: _Recognised) -> MapProposal:
+    section = recognised.section
+    plain = {name: f"{name} = {_quoted(source)}" for name, source in recognised.columns.items()}
+    try:
+        given = _as_map(section, plain.values())
+        if section == "surveys":
+            read_surveys(path, map=given, session=session)
+        reading = start_reading(section, path, given, None, session)
+    except CxfusionError as error:
+        told = error.problems or (error.message,)
+        return MapProposal(_text(path, recognised, plain, (), told), told)
+    lines = {binding.name: _line(binding, reading) for binding in reading.bindings.columns if binding.name in plain}
+    return MapProposal(_text(path, recognised, lines, _remarks(recognised, reading), ()), ())
+
+
+def _as_map(section: Section, lines: Iterable[str]) -> Map:
+    return Map.model_validate(tomllib.loads("\n".join([f"[{section}.columns]", *lines])))
+
+
+def _line(binding: Binding, reading: Reading) -> str:
+    """A column with the unit and the way of writing times that were found."""
+    source = binding.how.column or ""
+    form = reading.look.forms.get((source, ()))
+    details = {"unit": binding.how.unit, "format": list(form.patterns) if form else None}
+    told = [f"{key} = {json.dumps(value)}" for key, value in details.items() if value]
+    if not told:
+        return f"{binding.name} = {_quoted(source)}"
+    return f"{binding.name} = {{ {', '.join([f'column = {_quoted(source)}', *told])} }}"
+
+
+def _text(
+    path: str, recognised: _Recognised, lines: dict[str, str], remarks: Sequence[str], to_decide: Sequence[str]
+) -> str:
+    section = recognised.section
+    absent = [column.name for column in canonical_columns(section) if column.name not in lines]
+    told = [_comment("To decide:", problem) for problem in to_decide]
+    doubtful = [
+        _comment("Doubtful:", f"{_quoted(source)} was taken for {name}, because the spelling is that near")
+        for name, source in recognised.near.items()
+    ]
+    return "\n".join(
+        [
+            f"[{section}]",
+            f"path = {_quoted(path)}",
+            *remarks[:1],
+            *told,
+            "",
+            f"[{section}.columns]",
+            *lines.values(),
+            *doubtful,
+            _comment("Not found:", ", ".join(absent)),
+            *remarks[1:],
+        ]
+    )
+
+
+def _remarks(recognised: _Recognised, reading: Reading) -> list[str]:
+    naive = reading.look.years is not None
+    zone = '# timezone = "Europe/Berlin"   # times have no offset and are read as UTC: name the zone they are meant in'
+    kept = [f"{_quoted(source)} as {name}" for name, source in reading.bindings.attributes.items()]
+    first = zone if naive else "# timezone: every time has its offset; name the site's zone to count in local hours"
+    return [first, _comment("Kept as they are:", ", ".join(kept))] if kept else [first]
+
+
+def _comment(label: str, text: str) -> str:
+    """One line of comment; whatever a comment must not hold becomes a blank."""
+    return "# " + " ".join("".join(letter if letter.isprintable() else " " for letter in f"{label} {text}").split())
+
+
+def _quoted(text: str) -> str:
+    """A TOML string."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

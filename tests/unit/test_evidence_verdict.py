@@ -1,0 +1,164 @@
+"""Each verdict by its rule and in its words, from rungs made by hand; the negative control on worlds with one factor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+import cxfusion as cx
+from cxfusion.evidence.catalogue import DEFAULT_LEVERS
+from cxfusion.evidence.rungs import RungEstimate, Shift
+from cxfusion.evidence.verdict import Finding, control_of, judge
+
+WAIT, HOLD = DEFAULT_LEVERS[0], DEFAULT_LEVERS[1]
+
+
+def rung(name, estimate, se, lever=HOLD):
+    low, high = estimate - 1.96 * se, estimate + 1.96 * se
+    p = float(2 * norm.sf(abs(estimate) / se))
+    return RungEstimate(lever, name, None, -30.0, estimate, se, low, high, p, estimate, estimate, 5000, 100)
+
+
+def finding(raw, within, corrected=None, *, lever=HOLD, **changes):
+    rungs = {"raw": rung("raw", *raw), "adjusted": rung("adjusted", *raw), "within": rung("within", *within)}
+    if corrected is not None:
+        rungs["corrected"] = rung("corrected", *corrected)
+    shift = None if corrected is None else Shift(within[0] - corrected[0], 0.004)
+    control = control_of(shift, 0.05, corrected is not None, has_witness=True)
+    given = {
+        "lever": lever, "rungs": rungs, "shift": shift, "control": control, "control_reason": None, "is_tied": True,
+        "by_triads": True, "smallest_effect": 0.05, "unit": "CSAT points", "score_sd": 1.2,
+    }  # fmt: skip
+    return Finding(**{**given, **changes})
+
+
+def verdict(one, *others):
+    return judge([one, *others], 0.01)[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "word", "grade", "told"),
+    [
+        (finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011)), "moves", "adjusted and control passed", "+0.10 CSAT points"),
+        (finding((0.12, 0.01), (0.10, 0.01), (0.07, 0.012)), "moves", "adjusted", "+0.07 CSAT points"),
+        (finding((-0.12, 0.01), (-0.10, 0.01), (-0.099, 0.011)), "moves", "adjusted and control passed", "−0.10 CSAT points"),
+        (finding((0.12, 0.01), (0.03, 0.005), (0.002, 0.006)), "proxy", "adjusted", "mostly the agent, the hour and the day"),
+        (finding((0.06, 0.01), (0.04, 0.004), (-0.02, 0.006)), "proxy", "adjusted", "mostly how hard the case was"),
+        (finding((0.02, 0.01), (0.01, 0.01), (0.008, 0.01)), "no_effect", "adjusted and control passed", "too little to matter"),
+        (finding((0.12, 0.01), (0.09, 0.01), (0.01, 0.02)), "contested", "adjusted", "A pilot with about 2,800 answered"),
+        (finding((0.12, 0.05), (0.05, 0.05), (0.04, 0.06)), "unclear", "adjusted and control passed", "more answers would tell"),
+    ],
+)  # fmt: skip
+def test_rules_in_order(one, word, grade, told):
+    found = verdict(one)
+    assert (found.verdict, found.grade) == (word, grade)
+    assert told in found.because
+
+
+def test_pilot_size_has_the_power_it_promises():
+    # two arms of that many answers, an effect as large as the within estimate: found in about 80 % of pilots
+    told = verdict(finding((0.12, 0.01), (0.09, 0.01), (0.01, 0.02))).because
+    n = int(told.split("about ")[1].split(" answered")[0].replace(",", ""))
+    rng = np.random.default_rng(0)
+    arms = rng.normal(0, 1.2 / np.sqrt(n), (2, 20_000)) + np.array([[0.09], [0.0]])
+    z = (arms[0] - arms[1]) / (1.2 * np.sqrt(2 / n))
+    assert (np.abs(z) > 1.96).mean() == pytest.approx(0.80, abs=0.02)
+
+
+def test_signs_that_differ_never_move():
+    assert verdict(finding((0.3, 0.01), (0.2, 0.01), (-0.2, 0.01))).verdict == "contested"
+
+
+def test_many_levers_raise_the_bar():
+    edge = finding((0.2, 0.05), (0.13, 0.05), (0.13, 0.05))  # p = .0093: enough alone, not among twenty nulls
+    assert verdict(edge).verdict == "moves"
+    nulls = [finding((0.0, 0.05), (0.01, 0.05), (0.01, 0.05)) for _ in range(20)]
+    assert verdict(edge, *nulls).verdict != "moves"
+
+
+def test_a_lever_tied_to_a_useless_control_is_contested():
+    one = finding((0.2, 0.01), (0.15, 0.01), control="unusable", control_reason="the marks disagree")
+    assert verdict(one).verdict == "contested"
+    assert "the marks disagree" in verdict(one).because
+    untied = finding((0.2, 0.01), (0.15, 0.01), control="unusable", control_reason="the marks disagree", is_tied=False)
+    assert (verdict(untied).verdict, verdict(untied).grade) == ("moves", "correlational")
+
+
+def test_without_after_call_work_only_what_came_before_can_move():
+    during = finding((0.2, 0.01), (0.15, 0.01), control="none", control_reason="the log has no after-call work")
+    assert verdict(during).verdict == "contested"
+    before = finding((0.2, 0.01), (0.15, 0.01), lever=WAIT, control="none", control_reason="…")
+    assert (verdict(before).verdict, verdict(before).grade) == ("moves", "correlational")
+
+
+@pytest.mark.parametrize(
+    ("shift", "state"),
+    [(Shift(0.002, 0.005), "passed"), (Shift(0.05, 0.01), "failed"), (Shift(0.03, 0.02), "silent")],
+)
+def test_control_states(shift, state):
+    assert control_of(shift, 0.05, True, True) == state
+    assert control_of(shift, 0.05, False, True) == "unusable"
+    assert control_of(None, 0.05, False, False) == "none"
+
+
+def one_factor_centre(seed=0, n=30_000, wrap_loading=1.0, marks=True):
+    """Hidden difficulty lengthens hold, talk and wrap and sours the customer; nothing else has an effect."""
+    rng = np.random.default_rng(seed)
+    hard = rng.normal(size=n)
+    agent = rng.integers(0, 60, n)
+    log = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02") + pd.to_timedelta(rng.integers(0, 28 * 86_400, n), "s"),
+            "agent_id": [f"a{i}" for i in agent],
+            "queue": "q",
+            "wait_seconds": rng.exponential(60, n),
+            "wrap_seconds": np.expm1(3.5 + 0.4 * wrap_loading * hard + rng.normal(0, 0.4, n) + 0.1 * (agent % 7)),
+            "hold_seconds": np.expm1(3.0 + 0.5 * hard + rng.normal(0, 0.5, n)),
+        }
+    )
+    if marks:
+        log["talk_seconds"] = np.expm1(5.0 + 0.3 * hard + rng.normal(0, 0.3, n))
+    answers = log[["contact_id"]].assign(csat=np.digitize(1.0 - 0.6 * hard + rng.normal(0, 1, n), [-1, 0, 0.7, 1.5]) + 1)
+    durations = [name for name in log if name.endswith("_seconds")]
+    log[durations] = log[durations].clip(lower=0.0)
+    return cx.pair(cx.read_contacts(log), cx.read_surveys(answers))
+
+
+def test_reliability_by_triads_is_that_of_the_world():
+    evidence = cx.fit_levers(one_factor_centre(wrap_loading=1.0))
+    assert evidence.table["reliability"].iloc[0] == pytest.approx(0.5, abs=0.03)  # 0.4² / (0.4² + 0.4²)
+    less = cx.fit_levers(one_factor_centre(seed=1, wrap_loading=0.7))
+    assert less.table["reliability"].iloc[0] == pytest.approx(0.28 / 0.4 * 0.28 / 0.4 / (0.49 + 1), abs=0.03)
+
+
+def test_a_proxy_is_corrected_to_nothing_and_a_real_null_is_left_alone():
+    evidence = cx.fit_levers(one_factor_centre(), levers=[lever for lever in DEFAULT_LEVERS if lever.name != "talk_seconds"])
+    table = evidence.table.set_index("lever")
+    hold, wait = table.loc["hold_seconds"], table.loc["wait_seconds"]
+    assert hold["within_estimate"] > 0.1
+    assert abs(hold["corrected_estimate"]) < 0.04
+    assert hold["verdict"] in ("proxy", "contested")
+    assert wait["verdict"] == "no_effect"
+    assert wait["corrected_estimate"] == pytest.approx(wait["within_estimate"], abs=0.01)
+
+
+def test_a_blind_witness_contests_what_is_tied_to_it():
+    table = cx.fit_levers(one_factor_centre(wrap_loading=0.02, seed=3)).table.set_index("lever")
+    assert table.loc["hold_seconds", "verdict"] in ("contested", "unclear")
+    assert table.loc["talk_seconds", "verdict"] in ("contested", "unclear")
+
+
+def test_a_simulated_centre_gives_its_truth_back():
+    centre = cx.simulate(n_contacts=120_000, seed=11)
+    evidence = cx.fit_levers(cx.pair(centre.contacts, centre.surveys), "csat")
+    truth = centre.truth.set_index("lever")["csat_effect"]
+    table = evidence.table.set_index("lever")
+    assert table.loc["wait_seconds", "verdict"] == "moves"
+    assert table.loc["n_transfers", "verdict"] == "moves"
+    assert table.loc["hold_seconds", "verdict"] in ("proxy", "contested")
+    assert table.loc["talk_seconds", "verdict"] in ("proxy", "contested")
+    for lever, row in table.iterrows():
+        assert row["conf_low"] <= truth[lever] <= row["conf_high"], lever
