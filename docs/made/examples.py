@@ -1,7 +1,7 @@
 """The examples of the documentation: run page by page, and what they print written beneath them.
 
-A ``text`` block right after a ``python`` block is what the latter prints. ``python docs/made/examples.py`` brings all of
-them up to date; the tests check that they are.
+A ``text`` block right after a ``python`` block is what the latter prints; a block with a title is a file that stands
+where the page's examples run. ``python docs/made/examples.py`` brings all output up to date; the tests check that it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ __all__ = ["PAGES", "Block", "blocks", "run_page"]
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
-FENCED: Final = re.compile(r"^```(?P<language>[\w-]+)[^\n]*\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED: Final = re.compile(
+    r"""^```(?P<language>[\w-]+)(?: title="(?P<title>[^"\n]+)")?\n(?P<text>.*?)^```$""", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Block:
     Attributes
     ----------
     language, text : str
+    title : str or None
+        Name of the file that it is.
     start, end : int
         Where its text begins and ends in the page.
     follows : bool
@@ -39,6 +43,7 @@ class Block:
 
     language: str
     text: str
+    title: str | None
     start: int
     end: int
     follows: bool
@@ -51,7 +56,8 @@ def blocks(page: str) -> list[Block]:
     for match in FENCED.finditer(page):
         follows = last is not None and not page[last : match.start()].strip()
         start, end = match.span("text")
-        found.append(Block(match["language"], match["text"], start, end, follows, page.count("\n", 0, start) + 1))
+        line = page.count("\n", 0, start) + 1
+        found.append(Block(match["language"], match["text"], match["title"], start, end, follows, line))
         last = match.end()
     return found
 
@@ -62,6 +68,8 @@ def run_page(path: Path, folder: Path) -> str:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     pieces, done, printed = [], 0, None
     for block in blocks(page):
+        if block.title:
+            (folder / block.title).write_text(block.text, encoding="utf-8")
         if block.language == "python":
             printed = _printed_by(block, path, namespace, folder)
         elif block.language == "text" and block.follows and printed is not None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
 import typer
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PARTS", "on_page_markdown", "on_post_page"]
 
+KINDS: Final = {int: "NUMBER", Path: "DIR"}
 FETCHED: Final = re.compile(r"""<(?:link|script|img|iframe|source)\b[^>]*?\b(?:href|src)=["']?(?:https?:)?//[^>]*>""")
 
 
@@ -49,10 +51,10 @@ def _command(name: str, command: Any) -> str:
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
     options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
     needed = [f"{option.opts[0]} {_value(option)}" for option in options if option.required]
-    usage = " ".join(["cxfusion", name, *(_argument_name(argument) for argument in arguments), *needed, "[OPTIONS]"])
+    usage = " ".join(["cxfusion", name, *(argument_name(argument) for argument in arguments), *needed, "[OPTIONS]"])
     parts = [f"## {name}", inspect.cleandoc(command.help or ""), f"```text\n{usage}\n```"]
     if arguments:
-        rows = ((f"`{_argument_name(argument)}`", argument.help or "") for argument in arguments)
+        rows = ((f"`{argument_name(argument)}`", argument.help or "") for argument in arguments)
         parts.append(_table(("Argument", "Meaning"), rows))
     if options:
         rows = ((_option_name(option), option.help or "", _default(option)) for option in options)
@@ -60,7 +62,7 @@ def _command(name: str, command: Any) -> str:
     return "\n\n".join(parts)
 
 
-def _argument_name(argument: Any) -> str:
+def argument_name(argument: Any) -> str:
     return str(argument.metavar or argument.name).upper()
 
 
@@ -70,17 +72,17 @@ def _option_name(option: Any) -> str:
 
 
 def _value(option: Any) -> str:
-    choices = getattr(option.type, "choices", None)
-    if choices:
-        return " | ".join(map(str, choices))
-    return str(option.metavar or option.type.name).upper()
+    """What follows an option: its choices, else a word for its kind."""
+    kind = option.type_descriptor.annotation
+    if get_origin(kind) is Literal:
+        return " | ".join(get_args(kind))
+    return str(option.metavar or KINDS.get(kind, "TEXT"))
 
 
 def _default(option: Any) -> str:
     if option.required:
         return "needed"
-    is_silent = option.default is None or option.is_flag or not isinstance(option.default, str | int | float)
-    return "" if is_silent and not hasattr(option.default, "parts") else f"`{option.default}`"
+    return "" if option.default in (None, False, (), []) else f"`{option.default}`"
 
 
 def error_tree() -> str:
@@ -93,7 +95,9 @@ def error_list() -> str:
     """Every error with its meaning and its exit code."""
     found = [getattr(errors, name) for name in errors.__all__]
     kinds = [kind for kind in found if isinstance(kind, type)]
-    rows = ((f"`{kind.__name__}`", (inspect.getdoc(kind) or "").partition("\n")[0], str(kind.exit_code)) for kind in kinds)
+    rows = (
+        (f"`{kind.__name__}`", (inspect.getdoc(kind) or "").partition("\n")[0], str(kind.exit_code)) for kind in kinds
+    )
     return _table(("Error", "When", "Exit code"), rows)
 
 
@@ -108,7 +112,9 @@ def _plain(docstring: str) -> str:
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in line) + " |" for line in lines
+    )
 
 
 PARTS: Final[dict[str, Callable[[], str]]] = {

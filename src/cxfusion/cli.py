@@ -13,6 +13,8 @@ from typer.core import TyperCommand
 from cxfusion import __version__
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cxfusion.config import StudyConfig
     from cxfusion.study import Study
 
@@ -44,12 +46,9 @@ class Command(TyperCommand):
             return super().invoke(ctx)
         except CxfusionError as error:
             code, told = error.exit_code, str(error)
-        except BrokenPipeError:
-            _listen_no_more()
-            raise typer.Exit(0) from None
         except KeyboardInterrupt:
             code, told = 130, "Interrupted."
-        except (typer.Exit, typer.Abort):
+        except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001  the last resort
             code, told = 1, _fault(error)
@@ -59,3 +58,318 @@ class Command(TyperCommand):
             typer.echo(traceback.format_exc(), err=True)
         typer.secho(told, err=True, fg="red" if sys.stderr.isatty() else None)
         raise typer.Exit(code) from None
+
+
+ContactLog = Annotated[
+    str, typer.Argument(metavar="CONTACTS", help="The contact log: a CSV or Parquet file, a glob, or a folder.")
+]
+SurveyFile = Annotated[
+    str, typer.Argument(metavar="SURVEYS", help="The survey answers: a CSV or Parquet file, a glob, or a folder.")
+]
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: tables, pairing, question, engine.")]
+AnyFile = Annotated[str, typer.Argument(metavar="FILE", help="The table to look at: a CSV or Parquet file or a glob.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Directory to write; replaced as a whole or not at all.")
+]
+PairBy = Annotated[
+    Literal["contact_id", "customer_id"] | None,
+    typer.Option(help="Key to pair by; by default the contact id where an answer has one, else the customer."),
+]
+Within = Annotated[str, typer.Option(help="Pairing by customer: how long before the answer a contact may lie.")]
+Outcome = Annotated[
+    Literal["csat", "nps", "ces"] | None, typer.Option(help="The score to be moved; by default the first there is.")
+]
+MapFile = Annotated[
+    Path | None, typer.Option("--map", metavar="FILE.toml", help="What the columns mean; `cxfusion map` proposes one.")
+]
+ContactsSource = Annotated[
+    str | None, typer.Option(metavar="SOURCE", help="Where the contact log comes from, as `cxfusion sources` lists.")
+]
+SurveysSource = Annotated[
+    str | None, typer.Option(metavar="SOURCE", help="Where the answers come from, as `cxfusion sources` lists.")
+]
+Timezone = Annotated[
+    str | None,
+    typer.Option(metavar="ZONE", help="Zone of times without an offset, such as Europe/Berlin; by default the map's."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Only contacts that started from this date or time on, on the site's clock."),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(metavar="DATE", help="Only contacts that started before this date or time, on the site's clock."),
+]
+By = Annotated[
+    list[str] | None,
+    typer.Option("--by", metavar="COLUMN", help="Group by this column; repeat it, or separate several by commas."),
+]
+Interval = Annotated[str | None, typer.Option(help="Count by this interval of the site's clock: 15min, 30min, 1h, 1d.")]
+Kind = Annotated[
+    Literal["contacts", "surveys"] | None,
+    typer.Option(help="What the file holds; by default what its headings say, which may be both."),
+]
+NContacts = Annotated[int, typer.Option("--contacts", metavar="N", help="How many contacts to draw, at least 1,000.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same centre.")]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Leave out report.html.")]
+Threads = Annotated[int | None, typer.Option(help="Cores to use; by default all.")]
+Memory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Memory limit, such as 4GB; what does not fit is spilled to disk.")
+]
+OneCore = Annotated[int | None, typer.Option("--threads", help="Accepted as everywhere; this command uses one core.")]
+LittleMemory = Annotated[
+    str | None,
+    typer.Option("--memory", metavar="SIZE", help="Accepted as everywhere; this command needs little memory."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress on standard error.")]
+Debug = Annotated[  # read by Command
+    bool, typer.Option("--debug", help=f"Print the traceback of an error; {DEBUG_VARIABLE}=1 does the same.")
+]
+
+
+@app.command(cls=Command)
+def demo(
+    out: Out = Path("demo"), n_contacts: NContacts = 200_000, seed: Seed = 7,
+    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Draw a simulated centre whose truth is known, and do the whole job on it."""
+    import tempfile
+
+    from cxfusion.config import study_of_options
+    from cxfusion.delivery import require_ours
+    from cxfusion.job import run
+    from cxfusion.progress import StageLines
+    from cxfusion.simulation.simulate import write_centre
+
+    require_ours(out)
+    with tempfile.TemporaryDirectory() as folder, StageLines(quiet=quiet) as on_stage:
+        on_stage("simulate", n_contacts)
+        files = write_centre(folder, n_contacts, seed)
+        config = study_of_options(
+            None,
+            contacts={"path": str(files.contacts)},
+            surveys={"path": str(files.surveys)},
+            engine={"threads": threads, "memory_limit": memory},
+        )
+        study = run(config, out, on_stage=on_stage)
+    _tell_study(study, out, with_report=True, as_json=as_json)
+
+
+@app.command(cls=Command)
+def fuse(
+    contacts: ContactLog, surveys: SurveyFile, out: Out, pair_by: PairBy = None, within: Within = "72h",
+    outcome: Outcome = None, map_file: MapFile = None, contacts_source: ContactsSource = None,
+    surveys_source: SurveysSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
+    no_report: NoReport = False, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    quiet: Quiet = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Pair, diagnose, measure, find the levers, and write tables and a report."""
+    from cxfusion.config import study_of_options
+
+    config = study_of_options(
+        map_file,
+        contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
+        surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
+        pairing={"by": pair_by, "within": within},
+        study={"outcome": outcome, "since": since, "until": until},
+        engine={"threads": threads, "memory_limit": memory},
+    )
+    _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
+
+
+@app.command(cls=Command, name="run")
+def run_study(
+    study_file: StudyFile, out: Out, no_report: NoReport = False,
+    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Do the job of `fuse` as a STUDY.toml describes it: for jobs that run every night."""
+    from cxfusion.config import load_study
+
+    config = load_study(study_file, engine={"threads": threads, "memory_limit": memory})
+    _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
+
+
+@app.command(cls=Command)
+def check(
+    contacts: ContactLog, surveys: SurveyFile, pair_by: PairBy = None, within: Within = "72h",
+    map_file: MapFile = None, contacts_source: ContactsSource = None, surveys_source: SurveysSource = None,
+    timezone: Timezone = None, since: Since = None, until: Until = None,
+    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Read, check and pair only: where every row ended. Writes nothing."""
+    from cxfusion.config import study_of_options
+    from cxfusion.job import check as check_only
+    from cxfusion.progress import StageLines
+    from cxfusion.study import require_pairs
+
+    config = study_of_options(
+        map_file,
+        contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
+        surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
+        pairing={"by": pair_by, "within": within},
+        study={"since": since, "until": until},
+        engine={"threads": threads, "memory_limit": memory},
+    )
+    with StageLines(quiet=quiet) as on_stage:
+        pairing = check_only(config, on_stage)
+    if as_json:
+        _print_json({"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")})
+    else:
+        typer.echo(pairing.summary())
+        _tell_cells(pairing.cells)
+    require_pairs(pairing)
+
+
+@app.command(cls=Command)
+def diagnose(
+    contacts: ContactLog, out: Out, by: By = None, interval: Interval = None, map_file: MapFile = None,
+    contacts_source: ContactsSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
+    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """The operations half alone: volume, AHT, ASA, abandonment and the like of a contact log."""
+    from cxfusion.config import study_of_options
+    from cxfusion.job import diagnose_log
+    from cxfusion.progress import StageLines
+
+    columns = [name.strip() for given in by or () for name in given.split(",") if name.strip()]
+    config = study_of_options(
+        map_file,
+        contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
+        study={"by": columns or None, "interval": interval, "since": since, "until": until},
+        engine={"threads": threads, "memory_limit": memory},
+    )
+    with StageLines(quiet=quiet) as on_stage:
+        diagnosis, books = diagnose_log(config, out, on_stage)
+    if as_json:
+        overall = diagnosis.overall.to_dict("records")
+        _print_json({"out": str(out), "audit": books.audit.to_dict("records"), "overall": overall})
+        return
+    typer.echo(diagnosis.summary())
+    typer.echo("contacts:")
+    for row in books.audit[books.audit["stage"] == "contacts"].itertuples():
+        typer.echo(f"  {row.reason:<24}{row.n:>14,}")
+    _tell_cells(books.cells)
+    typer.echo(f"\nWritten to {out}")
+
+
+@app.command(cls=Command, name="map")
+def propose(
+    file: AnyFile, kind: Kind = None,
+    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, debug: Debug = False,
+) -> None:  # fmt: skip
+    """Propose a map for a file: what was recognised, what is doubtful, what is missing."""
+    from cxfusion.engine import Session
+    from cxfusion.proposal import propose_map
+
+    with Session(threads=threads, memory_limit=memory) as session:
+        proposal = propose_map(file, session, kind)
+    if as_json:
+        _print_json({"map": proposal.toml, "to_decide": proposal.to_decide})
+    else:
+        typer.echo(proposal.toml, nl=False)
+
+
+@app.command(cls=Command)
+def simulate(
+    out: Out, n_contacts: NContacts = 200_000, seed: Seed = 7,
+    threads: OneCore = None, memory: LittleMemory = None, as_json: AsJson = False, quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Draw a simulated centre: contacts.parquet, surveys.parquet, and truth.csv, which no real centre has."""
+    from cxfusion.delivery import deliver
+    from cxfusion.manifest import bare_manifest
+    from cxfusion.outputs import write_manifest
+    from cxfusion.progress import StageLines
+    from cxfusion.simulation.simulate import write_centre
+
+    def write(folder: Path) -> None:
+        write_centre(folder, n_contacts, seed)
+        write_manifest(folder, {**bare_manifest(), "simulated": {"n_contacts": n_contacts, "seed": seed}})
+
+    with StageLines(quiet=quiet) as on_stage:
+        on_stage("simulate", n_contacts)
+        deliver(out, write)
+    files = {name: str(out / name) for name in ("contacts.parquet", "surveys.parquet", "truth.csv")}
+    if as_json:
+        _print_json({"out": str(out), "files": files})
+    else:
+        typer.echo("\n".join(["Written:", *(f"  {path}" for path in files.values())]))
+
+
+@app.command(cls=Command)
+def sources(
+    threads: OneCore = None, memory: LittleMemory = None, as_json: AsJson = False, debug: Debug = False
+) -> None:  # fmt: skip
+    """List the kinds of source and the formats that can be read."""
+    from cxfusion.tables.opening import ACCEPTED, FORMATS
+    from cxfusion.tables.sources import SOURCES
+
+    if as_json:
+        _print_json({"sources": [vars(source) for source in SOURCES], "file_endings": list(FORMATS)})
+        return
+    for source in SOURCES:
+        typer.echo(f"{source.name:<14}{' and '.join(source.reads)}\n{'':<14}{source.description}")
+    typer.echo(f"\nFiles that end in {', '.join(FORMATS)}.\nIn Python: {ACCEPTED}.")
+
+
+@app.command(cls=Command)
+def version(
+    threads: OneCore = None, memory: LittleMemory = None, as_json: AsJson = False, debug: Debug = False
+) -> None:  # fmt: skip
+    """Print the version."""
+    if as_json:
+        _print_json({"version": __version__})
+    else:
+        typer.echo(__version__)
+
+
+def _run(config: StudyConfig, out: Path, *, with_report: bool, as_json: bool, quiet: bool) -> None:
+    from cxfusion.job import run
+    from cxfusion.progress import StageLines
+
+    with StageLines(quiet=quiet) as on_stage:
+        study = run(config, out, with_report=with_report, on_stage=on_stage)
+    _tell_study(study, out, with_report=with_report, as_json=as_json)
+
+
+def _tell_study(study: Study, out: Path, *, with_report: bool, as_json: bool) -> None:
+    if as_json:
+        _print_json({"out": str(out), "counts": study.manifest["counts"], "levers": study.table.to_dict("records")})
+        return
+    typer.echo(study.summary())
+    typer.echo(f"\nWritten to {out}" + (f"; open {out / 'report.html'}" if with_report else ""))
+
+
+def _tell_cells(cells: pd.DataFrame) -> None:
+    for row in cells.itertuples():
+        typer.echo(f"  {row.n:,} cells of {row.column} were made missing: {row.reason}")
+
+
+def _print_json(answer: Any) -> None:
+    from cxfusion.plain_json import to_json
+
+    typer.echo(to_json(answer))
+
+
+def _fault(error: Exception) -> str:
+    first = next(iter(str(error).splitlines()), "")
+    told = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return (
+        f"cxfusion failed ({told}). This is a fault of cxfusion, not of your data:"
+        " please report it with what the same command prints with --debug."
+    )
+
+
+def main() -> None:
+    """Run the command line; the process ends with the exit codes of the documentation."""
+    try:
+        app()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # whoever read the answer has had enough: no error
+            raise SystemExit(0) from None
+        raise

@@ -8,10 +8,10 @@ from __future__ import annotations
 import glob
 import os
 import tomllib
-from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -25,6 +25,9 @@ from cxfusion.tables.mapping import LeverMap, Map, Section, TableMap
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sources import require_source
 from cxfusion.validation import validated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "EngineSection",
@@ -249,16 +252,22 @@ class StudyConfig(StudyMap):
         """The catalogue's levers, with those of the study in their place or beside them."""
         own = {name: _lever(name, words) for name, words in self.levers.items()}
         kept = [own.pop(lever.name, lever) for lever in DEFAULT_LEVERS]
-        case_mix = {} if self.study.case_mix is None else {"case_mix": self.study.case_mix}
-        return LeverSpec(levers=(*kept, *own.values()), **case_mix)
+        spec = LeverSpec(levers=(*kept, *own.values()))
+        return spec if self.study.case_mix is None else replace(spec, case_mix=self.study.case_mix)
 
     def words(self) -> dict[str, Any]:
         """What was said, in plain values: for a manifest."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def load_study(path: str | Path) -> StudyConfig:
+def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
     """The study of a STUDY.toml; its relative paths start where the file is.
+
+    Parameters
+    ----------
+    path : path
+    **options
+        As of :func:`study_of_options`: they go before what the file says.
 
     Raises
     ------
@@ -276,7 +285,7 @@ def load_study(path: str | Path) -> StudyConfig:
     engine = content.get("engine")
     if isinstance(engine, dict) and isinstance(engine.get("temp_dir"), str):
         engine["temp_dir"] = str(Path(path).parent / engine["temp_dir"])
-    return validated(StudyConfig, content, what, problems)
+    return validated(StudyConfig, _with_options(content, options), what, problems)
 
 
 def study_of_options(map_file: str | Path | None, **sections: Mapping[str, Any]) -> StudyConfig:
@@ -297,10 +306,16 @@ def study_of_options(map_file: str | Path | None, **sections: Mapping[str, Any])
     content = {} if map_file is None else _toml(map_file, f"The map {map_file}")
     if map_file is not None:
         validated(StudyMap, content, f"The map {map_file}")
+    return validated(StudyConfig, _with_options(content, sections), "The command line")
+
+
+def _with_options(content: dict[str, Any], sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content, and the options that were given in the place of what it says."""
     for name, options in sections.items():
         given = {key: value for key, value in options.items() if value is not None}
-        content = {**content, name: {**content.get(name, {}), **given}}
-    return validated(StudyConfig, content, "The command line")
+        if given and isinstance(content.get(name, {}), dict):
+            content = {**content, name: {**content.get(name, {}), **given}}
+    return content
 
 
 def _toml(path: str | Path, what: str) -> dict[str, Any]:

@@ -36,9 +36,7 @@ __all__ = ["check", "diagnose_log", "run"]
 EXPLAINED_EXIT_CODES = (3, 4)
 
 
-def run(
-    config: StudyConfig, out: str | Path, *, with_report: bool = True, on_stage: OnStage | None = None
-) -> Study:
+def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_stage: OnStage | None = None) -> Study:
     """Read, fuse, and replace ``out`` with the new output as a whole.
 
     Parameters
@@ -86,9 +84,7 @@ def check(config: StudyConfig, on_stage: OnStage | None = None) -> Pairing:
         return _read_and_pair(config, session, {}, on_stage)
 
 
-def diagnose_log(
-    config: StudyConfig, out: str | Path, on_stage: OnStage | None = None
-) -> tuple[Diagnosis, Books]:
+def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None = None) -> tuple[Diagnosis, Books]:
     """The operations half alone: read the contacts, diagnose them, and replace ``out`` as a whole.
 
     Returns
@@ -132,9 +128,7 @@ def _explained(
         raise
 
 
-def _read_and_pair(
-    config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None
-) -> Pairing:
+def _read_and_pair(config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None) -> Pairing:
     contacts = _read_contacts(config, session, clock, on_stage)
     with stage_clock(clock, on_stage, "read surveys") as tell:
         surveys = read_surveys(config.path("surveys"), map=config, session=session)

@@ -47,7 +47,12 @@ def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Stud
 
 
 def write_diagnosis(
-    folder: Path, config: StudyConfig, contacts: Contacts, books: Books, diagnosis: Diagnosis, clock: Mapping[str, float]
+    folder: Path,
+    config: StudyConfig,
+    contacts: Contacts,
+    books: Books,
+    diagnosis: Diagnosis,
+    clock: Mapping[str, float],
 ) -> None:
     """The operations half alone."""
     _write_parquet(folder / "operations.parquet", diagnosis.as_rows(), OPERATIONS)

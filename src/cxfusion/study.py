@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["OnStage", "Study", "first_score", "fuse", "stage_clock", "study_of"]
+__all__ = ["OnStage", "Study", "first_score", "fuse", "require_pairs", "stage_clock", "study_of"]
 
 OnStage: TypeAlias = Callable[[str, int | None], None]
 """Told the name of each stage as it begins, with the rows it works on; told again once these are known, if later."""
@@ -187,12 +187,7 @@ def study_of(
 ) -> Study:
     """The study of a pairing that is already made; parameters as of :func:`fuse`."""
     clock = {} if clock is None else clock
-    if pairing.n_pairs == 0:
-        raise NothingPairedError(
-            "No response could be paired with a contact, so nothing can be said about levers. Expected a key that both"
-            " tables share; where the responses ended:",
-            [f"{row.reason}: {row.n:,}" for row in pairing.audit.itertuples() if row.stage == "responses"],
-        )
+    require_pairs(pairing)
     wanted = outcome or (spec.outcome if spec else first_score(pairing.surveys))
     spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
     grouping = _grouping(pairing, by)
@@ -230,6 +225,22 @@ def stage_clock(
     began = time.perf_counter()
     yield tell
     clock[name] = round(time.perf_counter() - began, 3)
+
+
+def require_pairs(pairing: Pairing) -> None:
+    """Raise where nothing was paired.
+
+    Raises
+    ------
+    NothingPairedError
+        The message counts where the responses ended.
+    """
+    if pairing.n_pairs == 0:
+        raise NothingPairedError(
+            "No response could be paired with a contact, so nothing can be said about levers. Expected a key that both"
+            " tables share; where the responses ended:",
+            [f"{row.reason}: {row.n:,}" for row in pairing.audit.itertuples() if row.stage == "responses"],
+        )
 
 
 def first_score(surveys: Surveys) -> str:

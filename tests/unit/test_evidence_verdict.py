@@ -121,7 +121,9 @@ def one_factor_centre(seed=0, n=30_000, wrap_loading=1.0, marks=True):
     )
     if marks:
         log["talk_seconds"] = np.expm1(5.0 + 0.3 * hard + rng.normal(0, 0.3, n))
-    answers = log[["contact_id"]].assign(csat=np.digitize(1.0 - 0.6 * hard + rng.normal(0, 1, n), [-1, 0, 0.7, 1.5]) + 1)
+    answers = log[["contact_id"]].assign(
+        csat=np.digitize(1.0 - 0.6 * hard + rng.normal(0, 1, n), [-1, 0, 0.7, 1.5]) + 1
+    )
     durations = [name for name in log if name.endswith("_seconds")]
     log[durations] = log[durations].clip(lower=0.0)
     return cx.pair(cx.read_contacts(log), cx.read_surveys(answers))
@@ -135,7 +137,9 @@ def test_reliability_by_triads_is_that_of_the_world():
 
 
 def test_a_proxy_is_corrected_to_nothing_and_a_real_null_is_left_alone():
-    evidence = cx.fit_levers(one_factor_centre(), levers=[lever for lever in DEFAULT_LEVERS if lever.name != "talk_seconds"])
+    evidence = cx.fit_levers(
+        one_factor_centre(), levers=[lever for lever in DEFAULT_LEVERS if lever.name != "talk_seconds"]
+    )
     table = evidence.table.set_index("lever")
     hold, wait = table.loc["hold_seconds"], table.loc["wait_seconds"]
     assert hold["within_estimate"] > 0.1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, cg
+from scipy.sparse.linalg import minres
 
 from cxfusion.errors import ConvergenceError
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AbsorbRows", "Projection", "project_on_groups"]
 
-TOLERANCE = 1e-13
-ACCEPTED = 1e-9  # relative residual that rounding may leave where groups are nearly disconnected
+TOLERANCE = 1e-11
+PASSES = 2  # the second solves for what rounding left of the first
+ACCEPTED = 1e-10  # relative residual
 MAX_ROUNDS = 10_000
 
 
@@ -97,9 +98,9 @@ class Projection:
 def project_on_groups(sweep: Sweep, make_rows: AbsorbMaker) -> Projection:
     """Project columns on all groups, dense columns and a constant, jointly.
 
-    One fold gathers the sparse cross-products of the indicators; conjugate gradients then solve the normal
-    equations without touching the rows again. The equations are singular but consistent, so the projection is
-    unique even though the coefficients are not.
+    One fold gathers the sparse cross-products of the indicators; minimal residuals then solve the normal equations
+    without touching the rows again. The equations are singular but consistent, so the projection is unique even
+    though the coefficients are not; conjugate gradients would fall apart there once they are below rounding.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def project_on_groups(sweep: Sweep, make_rows: AbsorbMaker) -> Projection:
     Raises
     ------
     ConvergenceError
-        Conjugate gradients did not settle.
+        The equations could not be solved.
 
     References
     ----------
@@ -118,24 +119,23 @@ def project_on_groups(sweep: Sweep, make_rows: AbsorbMaker) -> Projection:
     regression, and difference-in-differences estimators", for projections instead of means.
     """
     sums = sweep(_CrossProductFold(make_rows))
-    n_unknowns, n_targets = sums.with_targets.shape
     diagonal = sums.regressors.diagonal()
-    inverse_diagonal = np.divide(1.0, diagonal, out=np.zeros_like(diagonal), where=diagonal > 0)
-    preconditioner = LinearOperator((n_unknowns, n_unknowns), matvec=lambda v: inverse_diagonal * v)
-    coefficients = np.zeros((n_unknowns, n_targets))
-    for j in range(n_targets):
-        coefficients[:, j] = _solve(sums.regressors, sums.with_targets[:, j], preconditioner)
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    scaled = sparse.csr_array(sparse.diags_array(scale) @ sums.regressors @ sparse.diags_array(scale))
+    coefficients = np.column_stack([scale * _solve(scaled, scale * right) for right in sums.with_targets.T])
     mean = sums.with_targets[-1] / sums.weight
     total = np.diag(sums.targets) - sums.weight * mean**2
     return Projection(coefficients, sums.targets - coefficients.T @ sums.with_targets, total, sums.weight)
 
 
-def _solve(matrix: sparse.csr_array, right: NDArray[np.float64], preconditioner: LinearOperator) -> NDArray[np.float64]:
-    size = np.linalg.norm(right)
-    if size == 0:
-        return np.zeros_like(right)
-    solution, _ = cg(matrix, right, rtol=TOLERANCE, atol=0.0, maxiter=MAX_ROUNDS, M=preconditioner)
-    if np.linalg.norm(matrix @ solution - right) > ACCEPTED * size:
+def _solve(matrix: sparse.csr_array, right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A solution of singular equations that are consistent up to rounding."""
+    solution, left = np.zeros_like(right), right
+    for _ in range(PASSES):
+        more, _ = minres(matrix, left, rtol=TOLERANCE, maxiter=MAX_ROUNDS)
+        solution = solution + more
+        left = right - matrix @ solution
+    if np.linalg.norm(left) > ACCEPTED * np.linalg.norm(right):
         raise ConvergenceError(
             f"The projection on agents, hours and days did not settle in {MAX_ROUNDS:,} rounds. Expected groups that"
             " overlap; absorb fewer groupings, or coarser ones."

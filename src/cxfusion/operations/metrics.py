@@ -1,66 +1,27 @@
-"""The operational metrics, one object each: what is summed or averaged, over which contacts, by whose rule.
+"""The operational metrics, one object each: what is totalled, averaged or ranked, over which contacts, by whose rule.
 
-Each is the total or the mean of one value per contact. Where that is unknown (missing, never zero) the
-contact stays out of the metric, and the count beside the figure says so.
+Service levels are written in the field's letters: AN answered, AB abandoned, a answered and b abandoned within the
+target, c abandoned within the cut for short abandons.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import ibis
+
+from cxfusion.operations.figures import Doubt, Figure, Formula, Log, NotApplicable
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cxfusion.tables.relation import Contacts
+__all__ = ["METRICS", "QUANTILES", "Metric"]
 
-__all__ = ["METRICS", "PARTIAL", "Figure", "Log", "Metric", "NotApplicable", "is_handled"]
+Statistic: TypeAlias = Literal["total", "mean", "median", "p90"]
 
-PARTIAL: Final = ("is_abandoned", "talk_seconds", "hold_seconds", "wrap_seconds")
-"""Columns without which a metric is taken of what is left; one without a single value is as good as absent."""
-
-
-@dataclass(frozen=True)
-class Log:
-    """A contact log and which columns it has.
-
-    Attributes
-    ----------
-    contacts : Contacts
-    filled : frozenset of str
-        Its columns, but those of :data:`PARTIAL` only where they hold at least one value.
-    """
-
-    contacts: Contacts
-    filled: frozenset[str]
-
-    def value(self, name: str) -> ir.Value:
-        """A column, or a typed null."""
-        return self.contacts.value(name)
-
-    @property
-    def every_contact(self) -> ir.BooleanColumn:
-        """True throughout: there is no contact without a start."""
-        return self.contacts.rows["started_at"].notnull()
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One value per contact, null where unknown, and what a reader of the metric should be told."""
-
-    value: ir.Value
-    caveat: str | None = None
-
-
-@dataclass(frozen=True)
-class NotApplicable:
-    """The log cannot answer, and why."""
-
-    reason: str
-
-
-Formula: TypeAlias = Callable[[Log], Figure | NotApplicable]
+QUANTILES: Final[dict[str, float]] = {"median": 0.5, "p90": 0.9}
+"""Statistics that need the values themselves: sums by group do not give them."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +32,10 @@ class Metric:
     ----------
     name : str
     unit : {"contacts", "seconds", "share"}
-    statistic : {"total", "mean"}
-        What is taken of the values.
-    among : {"contacts", "handled contacts"}
-        Over which contacts.
+    statistic : {"total", "mean", "median", "p90"}
+        What is taken of the values. Quantiles are interpolated between neighbouring values (Hyndman & Fan's type 7).
+    among : str
+        Over which contacts, in words.
     value : callable
         From a :class:`Log` to a :class:`Figure` or :class:`NotApplicable`. Its docstring states numerator,
         denominator, unit and source.
@@ -82,8 +43,8 @@ class Metric:
 
     name: str
     unit: Literal["contacts", "seconds", "share"]
-    statistic: Literal["total", "mean"]
-    among: Literal["contacts", "handled contacts"]
+    statistic: Statistic
+    among: str
     value: Formula
 
     @property
@@ -91,106 +52,288 @@ class Metric:
         """Numerator, denominator, unit and source in words."""
         return (self.value.__doc__ or "").strip()
 
-
-def is_handled(log: Log) -> ir.BooleanValue:
-    """Whether a contact reached an agent: it was not abandoned, or somebody talked before it was.
-
-    Where a contact's own ``is_abandoned`` is missing, talk alone tells (the agent's id where the log has no
-    talk); a log without ``is_abandoned`` holds handled contacts only.
-    """
-    if "is_abandoned" not in log.filled:
-        return log.every_contact
-    if "talk_seconds" in log.filled:
-        reached = log.value("talk_seconds") > 0
-    else:
-        reached = log.value("is_abandoned").isnull() & log.value("agent_id").notnull()
-    return (~log.value("is_abandoned") | reached).fill_null(False)
+    @property
+    def is_quantile(self) -> bool:
+        """Whether it needs the values themselves."""
+        return self.statistic in QUANTILES
 
 
 def volume(log: Log) -> Figure:
     """Contacts offered.
 
-    Numerator: all contacts of the log, abandoned ones included. Denominator: none. Unit: contacts.
-    Source: "offered" in Genesys Cloud, Amazon Connect and Cisco reports.
+    Numerator: all contacts of the log, abandoned ones included. Denominator: none. Unit: contacts. Source: "offered"
+    in Genesys Cloud, Amazon Connect and Cisco reports.
     """
-    return Figure(log.every_contact)
+    return Figure(log.every_contact, log.every_contact)
 
 
 def handled(log: Log) -> Figure:
     """Contacts that reached an agent.
 
-    Numerator: contacts that were not abandoned, or were talked to before (:func:`is_handled`). Denominator:
-    none. Unit: contacts. Source: "handled" in Genesys Cloud, Amazon Connect and Cisco reports.
+    Numerator: contacts that were not abandoned, or were talked to before. Where a contact's mark is missing, talk
+    tells (the agent's id where the log has no talk). Denominator: none. Unit: contacts. Source: "handled" in Genesys
+    Cloud, Amazon Connect and Cisco reports.
     """
-    is_marked = "is_abandoned" in log.filled
-    return Figure(is_handled(log), None if is_marked else "all contacts: the log does not say who abandoned")
+    return Figure(log.handled, log.every_contact, _unless_marked(log))
 
 
 def aht_seconds(log: Log) -> Figure | NotApplicable:
     """Average handle time (AHT).
 
-    Numerator: talk + hold + wrap seconds. Denominator: handled contacts for which each of these parts that
-    the log has at all is known. Unit: seconds per contact. Source: the definition that Genesys Cloud, Amazon
-    Connect and Cisco share, per contact instead of per leg.
+    Numerator: talk + hold + wrap seconds. Denominator: handled contacts for which each of these parts that the log
+    has at all is known. Unit: seconds per contact. Source: the definition that Genesys Cloud, Amazon Connect and Cisco
+    share, per contact instead of per leg.
     """
     if "talk_seconds" not in log.filled:
         return NotApplicable("the log has no talk time")
     parts = [name for name in ("talk_seconds", "hold_seconds", "wrap_seconds") if name in log.filled]
     absent = [name for name in ("hold", "wrap") if f"{name}_seconds" not in log.filled]
     total = sum((log.value(name) for name in parts[1:]), start=log.value(parts[0]))
-    return Figure(total, f"without {' and '.join(absent)}: the log has none" if absent else None)
+    return _of_handled(log, total, f"without {' and '.join(absent)}: the log has none" if absent else None)
 
 
 def asa_seconds(log: Log) -> Figure | NotApplicable:
     """Average speed of answer (ASA).
 
-    Numerator: seconds in the first queue and ringing, of handled contacts. Denominator: handled contacts
-    whose wait is known; abandoned contacts are left out of both. Unit: seconds per contact. Source: Genesys
-    Cloud (tAnswered), Cisco, Amazon Connect.
+    Numerator: seconds in the first queue and ringing, of handled contacts. Denominator: handled contacts whose wait is
+    known; abandoned contacts are left out of both. Unit: seconds per contact. Source: Genesys Cloud (tAnswered), Cisco,
+    Amazon Connect.
     """
-    return _column(log, "wait_seconds", "waiting time")
+    return _mean_of_handled(log, "wait_seconds")
+
+
+def service_level(log: Log) -> Figure | NotApplicable:
+    """Service level, abandons within the target left out.
+
+    Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts but
+    those that abandoned within the target (AN + AB − b). Unit: share. Source: ICMI; "ignore abandons" in Cisco.
+    """
+    left_out = log.gone & (log.value("wait_seconds") <= log.limits.target_seconds).fill_null(False)
+    return _service_level(log, abandoned=left_out.ifelse(None, False), left_out=left_out)
+
+
+def service_level_of_offered(log: Log) -> Figure | NotApplicable:
+    """Service level over all contacts: whoever abandons was not served.
+
+    Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts
+    (AN + AB). Unit: share. Source: ICMI; "abandons negative" in Cisco.
+    """
+    return _service_level(log, abandoned=ibis.literal(False), needs_wait_of_abandoned=False)
+
+
+def service_level_of_answered(log: Log) -> Figure | NotApplicable:
+    """Service level over handled contacts: abandoned ones do not count at all.
+
+    Numerator: handled contacts that waited at most the target (a). Denominator: handled contacts whose wait is known
+    (AN). Unit: share. Source: ICMI.
+    """
+    if "wait_seconds" not in log.filled:
+        return NotApplicable(_LACKS["wait_seconds"])
+    in_time = log.value("wait_seconds") <= log.limits.target_seconds
+    caveats = (f"within {log.limits.target_seconds:g} s", _unless_marked(log))
+    return _of_handled(log, in_time, "; ".join(caveat for caveat in caveats if caveat))
+
+
+def service_level_crediting_abandons(log: Log) -> Figure | NotApplicable:
+    """Service level, abandons within the target counted as served in time.
+
+    Numerator: handled and abandoned contacts that waited at most the target (a + b). Denominator: handled and
+    abandoned contacts (AN + AB). Unit: share. Source: ICMI; "abandons positive" in Cisco, Amazon Connect.
+    """
+    return _service_level(log, abandoned=log.value("wait_seconds") <= log.limits.target_seconds)
+
+
+def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
+    """Service level, short abandons counted as served in time.
+
+    Numerator: handled contacts that waited at most the target, and abandoned ones that waited at most the cut for
+    short abandons (a + c). Denominator: handled and abandoned contacts (AN + AB). Unit: share. Source: ICMI.
+    """
+    return _service_level(
+        log,
+        abandoned=log.value("wait_seconds") <= log.limits.short_abandon_seconds,
+        and_told=f"abandons within {log.limits.short_abandon_seconds:g} s count as met",
+    )
 
 
 def abandonment_rate(log: Log) -> Figure | NotApplicable:
     """Abandonment rate, short abandons included.
 
-    Numerator: contacts marked abandoned. Denominator: contacts offered for which that is known. Unit: share.
-    Source: Genesys Cloud (abandoned / offered).
+    Numerator: contacts marked abandoned. Denominator: contacts offered for which that is known. Unit: share. Source:
+    Genesys Cloud (abandoned / offered).
     """
-    return _column(log, "is_abandoned", "mark of abandoned contacts")
+    if "is_abandoned" not in log.filled:
+        return NotApplicable(_LACKS["is_abandoned"])
+    return Figure(log.value("is_abandoned"), log.every_contact)
+
+
+def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
+    """Abandonment rate, short abandons left out.
+
+    Numerator: contacts marked abandoned but those that waited at most the cut for short abandons (c). Denominator:
+    contacts offered for which the mark is known, without c. Unit: share. Source: Google CCAI.
+    """
+    if lacks := _lacks_for_abandons(log):
+        return NotApplicable(lacks)
+    cut = log.limits.short_abandon_seconds
+    short = log.gone & (log.value("wait_seconds") <= cut).fill_null(False)
+    return Figure(
+        value=short.ifelse(None, log.value("is_abandoned")),
+        among=~short,
+        caveat=f"abandons within {cut:g} s left out",
+        doubt=_doubt(log, "count as not short"),
+    )
 
 
 def transfer_rate(log: Log) -> Figure | NotApplicable:
     """Transfer rate.
 
-    Numerator: handled contacts with at least one transfer. Denominator: handled contacts whose transfers are
-    known. Unit: share. Source: Genesys Cloud, over contacts that reached an agent.
+    Numerator: handled contacts with at least one transfer. Denominator: handled contacts whose transfers are known.
+    Unit: share. Source: Genesys Cloud, over contacts that reached an agent.
     """
-    figure = _column(log, "n_transfers", "count of transfers")
-    return Figure(figure.value >= 1) if isinstance(figure, Figure) else figure
+    if "n_transfers" not in log.filled:
+        return NotApplicable(_LACKS["n_transfers"])
+    return _of_handled(log, log.value("n_transfers") >= 1)
+
+
+def wait_seconds(log: Log) -> Figure | NotApplicable:
+    """Average wait of all contacts, whether answered or abandoned.
+
+    Numerator: seconds in the first queue and ringing, until the answer or until the customer gave up. Denominator:
+    contacts offered whose wait is known. Unit: seconds per contact. Source: ASA as Erlang calculators count it, all
+    waits over all calls.
+    """
+    if "wait_seconds" not in log.filled:
+        return NotApplicable(_LACKS["wait_seconds"])
+    return Figure(log.value("wait_seconds"), log.every_contact)
+
+
+def talk_seconds(log: Log) -> Figure | NotApplicable:
+    """Average talking time.
+
+    Numerator: seconds talked, without hold. Denominator: handled contacts whose talk is known. Unit: seconds per
+    contact. Source: Genesys Cloud (tTalk), per contact instead of per leg.
+    """
+    return _mean_of_handled(log, "talk_seconds")
 
 
 def hold_seconds(log: Log) -> Figure | NotApplicable:
     """Average time on hold.
 
     Numerator: seconds on hold. Denominator: handled contacts whose hold is known, those never put on hold (0)
-    included. Unit: seconds per contact. Source: Amazon Connect (customer hold time), over all handled
-    contacts.
+    included. Unit: seconds per contact. Source: Amazon Connect (customer hold time), over all handled contacts.
     """
-    return _column(log, "hold_seconds", "hold time")
+    return _mean_of_handled(log, "hold_seconds")
 
 
-def _column(log: Log, name: str, meaning: str) -> Figure | NotApplicable:
-    return Figure(log.value(name)) if name in log.filled else NotApplicable(f"the log has no {meaning}")
+def wrap_seconds(log: Log) -> Figure | NotApplicable:
+    """Average after-call work.
 
+    Numerator: seconds of work after the customer left. Denominator: handled contacts whose wrap is known. Unit:
+    seconds per contact. Source: Amazon Connect (after contact work time), Genesys Cloud (tAcw).
+    """
+    return _mean_of_handled(log, "wrap_seconds")
+
+
+def wait_quantile(log: Log) -> Figure | NotApplicable:
+    """Wait that half (median), or nine in ten (90th percentile), of all contacts did not exceed.
+
+    Numerator: none; the quantile of the seconds in the first queue and ringing, until the answer or until the customer
+    gave up. Denominator: contacts offered whose wait is known. Unit: seconds. Source: Hyndman & Fan (1996), type 7.
+    """
+    return wait_seconds(log)
+
+
+def handle_quantile(log: Log) -> Figure | NotApplicable:
+    """Handle time that half (median), or nine in ten (90th percentile), of handled contacts did not exceed.
+
+    Numerator: none; the quantile of talk + hold + wrap seconds. Denominator: handled contacts for which each of these
+    parts that the log has at all is known. Unit: seconds. Source: Hyndman & Fan (1996), type 7.
+    """
+    return aht_seconds(log)
+
+
+_LACKS: Final = {
+    "wait_seconds": "the log has no waiting time",
+    "talk_seconds": "the log has no talk time",
+    "hold_seconds": "the log has no hold time",
+    "wrap_seconds": "the log has no after-call work",
+    "n_transfers": "the log has no count of transfers",
+    "is_abandoned": "the log has no mark of abandoned contacts",
+}
+
+
+def _unless_marked(log: Log) -> str | None:
+    return None if "is_abandoned" in log.filled else "all contacts: the log does not say who abandoned"
+
+
+def _mean_of_handled(log: Log, name: str) -> Figure | NotApplicable:
+    return _of_handled(log, log.value(name)) if name in log.filled else NotApplicable(_LACKS[name])
+
+
+def _of_handled(log: Log, value: ir.Value, caveat: str | None = None) -> Figure:
+    return Figure(log.handled.ifelse(value, None), log.handled, caveat)
+
+
+def _service_level(
+    log: Log,
+    abandoned: ir.BooleanValue,
+    *,
+    left_out: ir.BooleanValue | None = None,
+    needs_wait_of_abandoned: bool = True,
+    and_told: str = "",
+) -> Figure | NotApplicable:
+    """Share of contacts served in time; ``abandoned`` says how one that was not answered counts, null as not met."""
+    lacks = _lacks_for_abandons(log) if needs_wait_of_abandoned else _lacks(log, "wait_seconds", "is_abandoned")
+    if lacks:
+        return NotApplicable(lacks)
+    target = log.limits.target_seconds
+    of_abandoned = abandoned if left_out is not None else abandoned.fill_null(False)
+    offered = log.handled | log.gone
+    return Figure(
+        value=ibis.cases((log.handled, log.value("wait_seconds") <= target), (log.gone, of_abandoned)),
+        among=offered if left_out is None else offered & ~left_out,
+        caveat="; ".join(part for part in (f"within {target:g} s", and_told) if part),
+        doubt=_doubt(log, "count as not met") if needs_wait_of_abandoned else None,
+    )
+
+
+def _lacks_for_abandons(log: Log) -> str | None:
+    if lacks := _lacks(log, "wait_seconds", "is_abandoned"):
+        return lacks
+    return None if log.has_wait_of_abandoned else "the log has no waiting time of abandoned contacts"
+
+
+def _lacks(log: Log, *names: str) -> str | None:
+    return next((_LACKS[name] for name in names if name not in log.filled), None)
+
+
+def _doubt(log: Log, how: str) -> Doubt:
+    return Doubt(log.gone & log.value("wait_seconds").isnull(), f"abandoned contacts without a waiting time {how}")
+
+
+_OFFERED, _HANDLED, _EITHER = "contacts", "handled contacts", "handled or abandoned contacts"
 
 METRICS: Final[tuple[Metric, ...]] = (
-    Metric("volume", "contacts", "total", "contacts", volume),
-    Metric("handled", "contacts", "total", "contacts", handled),
-    Metric("aht_seconds", "seconds", "mean", "handled contacts", aht_seconds),
-    Metric("asa_seconds", "seconds", "mean", "handled contacts", asa_seconds),
-    Metric("abandonment_rate", "share", "mean", "contacts", abandonment_rate),
-    Metric("transfer_rate", "share", "mean", "handled contacts", transfer_rate),
-    Metric("hold_seconds", "seconds", "mean", "handled contacts", hold_seconds),
+    Metric("volume", "contacts", "total", _OFFERED, volume),
+    Metric("handled", "contacts", "total", _OFFERED, handled),
+    Metric("aht_seconds", "seconds", "mean", _HANDLED, aht_seconds),
+    Metric("asa_seconds", "seconds", "mean", _HANDLED, asa_seconds),
+    Metric("service_level", "share", "mean", _EITHER, service_level),
+    Metric("service_level_of_offered", "share", "mean", _EITHER, service_level_of_offered),
+    Metric("service_level_of_answered", "share", "mean", _HANDLED, service_level_of_answered),
+    Metric("service_level_crediting_abandons", "share", "mean", _EITHER, service_level_crediting_abandons),
+    Metric("service_level_crediting_short_abandons", "share", "mean", _EITHER, service_level_crediting_short_abandons),
+    Metric("abandonment_rate", "share", "mean", _OFFERED, abandonment_rate),
+    Metric("abandonment_rate_without_short", "share", "mean", _OFFERED, abandonment_rate_without_short),
+    Metric("transfer_rate", "share", "mean", _HANDLED, transfer_rate),
+    Metric("wait_seconds", "seconds", "mean", _OFFERED, wait_seconds),
+    Metric("talk_seconds", "seconds", "mean", _HANDLED, talk_seconds),
+    Metric("hold_seconds", "seconds", "mean", _HANDLED, hold_seconds),
+    Metric("wrap_seconds", "seconds", "mean", _HANDLED, wrap_seconds),
+    Metric("wait_median_seconds", "seconds", "median", _OFFERED, wait_quantile),
+    Metric("wait_p90_seconds", "seconds", "p90", _OFFERED, wait_quantile),
+    Metric("handle_median_seconds", "seconds", "median", _HANDLED, handle_quantile),
+    Metric("handle_p90_seconds", "seconds", "p90", _HANDLED, handle_quantile),
 )
-"""In the order in which they are shown."""
+"""In the order in which they are shown; quantiles only where they are asked for."""

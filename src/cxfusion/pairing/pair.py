@@ -167,6 +167,4 @@ def _set_aside(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Table
         original="response_id",
     )
     parts = (contacts.set_aside, surveys.set_aside, responses)
-    return ibis.union(
-        *(part.select(**{name: part[name].cast(kind) for name, kind in SET_ASIDE.items()}) for part in parts)
-    )
+    return ibis.union(*(part.select(*SET_ASIDE).cast(SET_ASIDE) for part in parts))

@@ -1,33 +1,41 @@
-"""The answer in up to three sentences, written from the numbers alone; it never says more than they do."""
+"""The answer in three sentences, written from the verdicts alone; it never says more than they do."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
+
 from cxfusion.report.tables import records
 from cxfusion.results.formats import change, interval
-from cxfusion.results.labels import lever_label, outcome_label, step_in_words
+from cxfusion.results.labels import VERDICTS, lever_label, outcome_label, step_in_words
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from cxfusion.report.content import ReportContent
 
-__all__ = ["answer"]
+__all__ = ["answer", "best_estimate", "by_verdict"]
 
-_AMONG: Final = {
-    "raw": "Taken alone",
-    "adjusted": "Among cases of the same kind",
-    "within": "Among contacts of the same agent, hour and day",
-}
-_NOT_YET_KNOWN: Final = (
-    "It is not yet known whether {they} or only the mark of hard cases that the log does not record;"
-    " look there first, and change nothing on this page alone."
-)
+_NAMED: Final = 4
+"""Levers named in one sentence; the table below holds them all."""
+
+
+def by_verdict(levers: pd.DataFrame) -> pd.DataFrame:
+    """Levers in the order of their verdicts, the largest first within each."""
+    place = {verdict: i for i, verdict in enumerate(VERDICTS)}
+    size = levers["corrected_estimate"].fillna(levers["estimate"]).astype(float).abs()
+    keys = levers.assign(_place=levers["verdict"].map(place), _size=-size)
+    return keys.sort_values(["_place", "_size"], kind="stable", ignore_index=True).drop(columns=["_place", "_size"])
+
+
+def best_estimate(lever: dict[str, Any]) -> float | None:
+    """The corrected estimate of a lever where there is one, else the one within agents, hours and days."""
+    corrected: float | None = lever["corrected_estimate"]
+    estimate: float | None = lever["estimate"]
+    return estimate if corrected is None or pd.isna(corrected) else corrected
 
 
 def answer(content: ReportContent) -> list[str]:
-    """Up to three sentences: the largest lever, the next ones, and what is not known.
+    """Up to three sentences: what moves the score, what is only a mark, what is open.
 
     Parameters
     ----------
@@ -38,57 +46,53 @@ def answer(content: ReportContent) -> list[str]:
     list of str
         Plain text; lever names come from the data and are not escaped here.
     """
-    tested = content.levers[content.levers["estimate"].notna()]
     if content.levers.empty:
         return ["The contact log holds no column that could be judged as a lever."]
-    if tested.empty:
-        return [f"None of the {len(content.levers)} levers could be tested; the table below says why for each."]
-    by_size = tested.sort_values("estimate", key=abs, ascending=False, kind="stable")
-    clear = by_size[(by_size["conf_low"] > 0) | (by_size["conf_high"] < 0)]
-    if clear.empty:
-        return [_nothing_clear(by_size, content)]
-    sentences = [_largest(records(clear)[0], content), _others(clear, by_size)]
-    is_open = (clear["verdict"] == "unclear").any()
-    if is_open:
-        they = "it is a lever" if len(clear) == 1 else "these are levers"
-        sentences.append(_NOT_YET_KNOWN.format(they=they))
+    levers = records(by_verdict(content.levers))
+    by_word = {word: [lever for lever in levers if lever["verdict"] == word] for word in VERDICTS}
+    if len(by_word["untestable"]) == len(levers):
+        return [f"None of the {len(levers)} levers could be tested; the table below says why for each."]
+    sentences = [
+        _movers(by_word["moves"], content),
+        _set_apart(by_word["proxy"], by_word["no_effect"]),
+        _open(by_word["contested"], by_word["unclear"]),
+    ]
     return [sentence for sentence in sentences if sentence]
+
+
+def _movers(levers: list[dict[str, Any]], content: ReportContent) -> str:
+    outcome = outcome_label(content.outcome)
+    if not levers:
+        return f"No lever can yet be said to move {outcome}."
+    return f"What moves {outcome}: {_and([_effect(lever) for lever in levers[:_NAMED]])}."
 
 
 def _effect(lever: dict[str, Any]) -> str:
     unit = lever["outcome_unit"]
     ends = interval(lever["conf_low"], lever["conf_high"], unit, signed=True)
-    return f"{change(lever['estimate'], unit)} {unit} (95 % interval {ends})"
+    step = step_in_words(lever["lever"], lever["step"], lever["unit"])
+    return f"{_name(lever)} ({step}: {change(best_estimate(lever), unit)} {unit}, {ends})"
 
 
-def _step(lever: dict[str, Any]) -> str:
-    return step_in_words(lever["lever"], lever["step"], lever["unit"])
+def _set_apart(proxies: list[dict[str, Any]], null: list[dict[str, Any]]) -> str:
+    """What need not be worked on, however tempting it looked."""
+    return _listed([("Only a mark of something else", proxies), ("Too small to matter", null)])
 
 
-def _largest(lever: dict[str, Any], content: ReportContent) -> str:
-    among = _AMONG.get(lever["rung"], "In the fairest comparison the log allows")
-    name, outcome = lever_label(lever["lever"]).lower(), outcome_label(content.outcome)
-    return f"{among}, {name} goes with the largest change in {outcome}: {_step(lever)}, {_effect(lever)}."
+def _open(contested: list[dict[str, Any]], unclear: list[dict[str, Any]]) -> str:
+    """What is not known, and where to read what would settle it."""
+    why = [("Contested, for the fair comparisons disagree", contested), ("Not yet clear, for want of answers", unclear)]
+    said = _listed(why)
+    return f"{said} The table says what would settle it." if said else ""
 
 
-def _others(clear: pd.DataFrame, by_size: pd.DataFrame) -> str:
-    """What follows the largest, and how many levers cannot be told from nothing."""
-    rest = clear.iloc[1:3]
-    named = " and ".join(
-        f"{lever_label(row['lever']).lower()} ({_step(row)}: {change(row['estimate'], row['outcome_unit'])})"
-        for row in records(rest)
-    )
-    hidden = len(by_size) - len(clear)
-    zero = f"{hidden} of the {len(by_size)} levers tested cannot be told from no change at all" if hidden else ""
-    if named:
-        return f"Next {'comes' if len(rest) == 1 else 'come'} {named}{'; ' + zero if zero else ''}."
-    return f"{zero[:1].upper()}{zero[1:]}." if zero else ""
+def _listed(kinds: list[tuple[str, list[dict[str, Any]]]]) -> str:
+    return " ".join(f"{kind}: {_and([_name(lever) for lever in levers[:_NAMED]])}." for kind, levers in kinds if levers)
 
 
-def _nothing_clear(by_size: pd.DataFrame, content: ReportContent) -> str:
-    lever, outcome = records(by_size)[0], outcome_label(content.outcome)
-    name = lever_label(lever["lever"]).lower()
-    return (
-        f"None of the {len(by_size)} levers tested can be told from no change in {outcome};"
-        f" the largest estimate is that of {name}: {_step(lever)}, {_effect(lever)}."
-    )
+def _name(lever: dict[str, Any]) -> str:
+    return lever_label(lever["lever"]).lower()
+
+
+def _and(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -94,7 +94,7 @@ def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame) -> str:
         ]
         if parts:
             spoken.append(f"{lever_label(lever)}, {step_in_words(lever, step, unit)}: {', '.join(parts)}.")
-    return " ".join(["Change of the score for each lever, in three comparisons, with 95 % intervals.", *spoken])
+    return " ".join(["Change of the score for each lever, in ever fairer comparisons, with 95 % intervals.", *spoken])
 
 
 def _scores_in_words(perception: pd.DataFrame, metric: str) -> str:

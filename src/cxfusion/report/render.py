@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from cxfusion.report.answer import answer
+from cxfusion.report.answer import answer, best_estimate, by_verdict
 from cxfusion.report.figures import SCORE_OF_OUTCOME, ladder_figure, scores_figure
 from cxfusion.report.tables import (
     audit_tables,
@@ -24,6 +24,7 @@ from cxfusion.report.tables import (
 from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
 from cxfusion.results.labels import (
     LADDER,
+    VERDICTS,
     display_name,
     grade_label,
     lever_label,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from cxfusion.report.content import ReportContent
 
 __all__ = ["render_report"]
-
-_VERDICTS = frozenset({"moves", "proxy", "no_effect", "contested", "unclear", "untestable"})
 
 
 def render_report(content: ReportContent) -> str:
@@ -74,7 +73,7 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "answer": answer(content),
         "facts": _facts(content),
         "ladder": ladder_figure(content),
-        "levers": [_lever(row) for row in records(content.levers)],
+        "levers": [_lever(row) for row in records(by_verdict(content.levers))],
         "rungs": rungs_table(content.rungs),
         "paired": _paired(content.audit),
         "audit": audit_tables(content.audit),
@@ -131,11 +130,11 @@ def _lever(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": lever_label(row["lever"]),
         "step": step_in_words(row["lever"], row["step"], row["unit"]),
-        "estimate": change(row["estimate"], unit),
+        "estimate": change(best_estimate(row), unit),
         "interval": interval(row["conf_low"], row["conf_high"], unit, signed=True),
         "rungs": [(rung, text) for rung, text in rungs if text != DASH],
         "verdict": verdict_label(verdict),
-        "verdict_class": verdict if verdict in _VERDICTS else "unclear",
+        "verdict_class": verdict if verdict in VERDICTS else "unclear",
         "grade": grade_label(row["grade"]) if isinstance(row["grade"], str) else "",
         "because": reason_label(row["because"]),
     }

@@ -33,7 +33,7 @@ MAX_GROUPS: Final = 15
 """Groups in one picture: the largest ones; the table holds the rest."""
 _SIGNED: Final = "datum.value === 0 ? '0' : format(datum.value, '+.2~f')"
 _NARROW: Final = 480  # pixels; below, legends stand in one column and labels take less room
-_SHAPES: Final = ("circle", "square", "diamond")
+_SHAPES: Final = ("circle", "square", "triangle-up", "diamond")
 _LETTER: Final = 6.4  # pixels, an ample mean at the size of labels
 _LINE: Final = 16  # pixels
 

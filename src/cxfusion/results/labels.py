@@ -13,6 +13,7 @@ from cxfusion.results.formats import duration_in_words, plain
 
 __all__ = [
     "LADDER",
+    "VERDICTS",
     "column_label",
     "display_name",
     "display_names",
@@ -28,7 +29,7 @@ __all__ = [
     "words",
 ]
 
-LADDER: Final = ("raw", "adjusted", "within")
+LADDER: Final = ("raw", "adjusted", "within", "corrected")
 """The rungs every lever climbs, from what a driver chart shows to the fairest comparison the log allows."""
 
 _LEVERS: Final[dict[str, tuple[str, str]]] = {  # label, and the noun of "30 seconds less …"
@@ -50,18 +51,20 @@ _RUNGS: Final = {
     "raw": "Alone",
     "adjusted": "Same kind of case",
     "within": "Same agent, hour and day",
+    "corrected": "Corrected for hard cases",
     "between": "Agents compared with agents",
     "congestion": "Busy against quiet minutes",
     "experiment": "Planned or natural trial",
 }
-_VERDICTS: Final = {
+VERDICTS: Final = {
     "moves": "Moves the score",
-    "proxy": "Only a mark of something else",
-    "no_effect": "Too small to matter",
     "contested": "Contested",
     "unclear": "Not yet clear",
+    "proxy": "Only a mark of something else",
+    "no_effect": "Too small to matter",
     "untestable": "Cannot be tested",
 }
+"""In the order in which a reader wants them: what can be done first, what need not be looked at again last."""
 _GRADES: Final = {
     "experiment": "Experiment",
     "quasi-random": "As good as random",
@@ -244,7 +247,7 @@ def rung_label(rung: str) -> str:
 
 def verdict_label(verdict: str) -> str:
     """A verdict in words."""
-    return _VERDICTS.get(verdict) or _capital(words(verdict))
+    return VERDICTS.get(verdict) or _capital(words(verdict))
 
 
 def grade_label(grade: str) -> str:

@@ -17,14 +17,14 @@ class _Palette:
     quiet: str
     line: str
     accent: str
-    rungs: tuple[str, str, str]  # from the naive comparison to the fairest, ever stronger
+    rungs: tuple[str, str, str, str]  # from the naive comparison to the fairest, ever stronger
 
 
 _LIGHT: Final = _Palette(
-    ink="#18212b", quiet="#56616d", line="#e3e6ea", accent="#0f4c81", rungs=("#87929e", "#4f84b3", "#0f4c81")
+    ink="#18212b", quiet="#56616d", line="#e3e6ea", accent="#0f4c81", rungs=("#87929e", "#5592c4", "#3a78ad", "#0b3d69")
 )
 _DARK: Final = _Palette(
-    ink="#eceff3", quiet="#a3adb8", line="#2c343d", accent="#8cc0f0", rungs=("#6b7681", "#6f97bd", "#a9d3fb")
+    ink="#eceff3", quiet="#a3adb8", line="#2c343d", accent="#8cc0f0", rungs=("#6b7681", "#5f87ad", "#86b4de", "#c3e1ff")
 )
 
 

@@ -7,14 +7,17 @@ import pandas as pd
 import pytest
 
 from cxfusion.report import ReportContent
+from cxfusion.results.schemas import LEVERS
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>]]>&{{7*7}}"
 LONG = "Retentions and win-back, second line, evenings and week-ends, outsourced partner " * 4
 QUEUES = ("Billing", "Technical support", HOSTILE, LONG)
-_ESTIMATES = {  # lever: unit, step, raw, adjusted, within, standard error
-    "wait_seconds": ("seconds", -30.0, 0.141, 0.096, 0.082, 0.014),
-    "n_transfers": ("count", -0.38, 0.173, 0.088, 0.061, 0.018),
-    "hold_seconds": ("seconds", -30.0, 0.119, 0.048, 0.021, 0.013),
+RUNGS = ("raw", "adjusted", "within", "corrected")
+VERDICTS = {"wait_seconds": "moves", "n_transfers": "contested", "hold_seconds": "proxy"}
+_ESTIMATES = {  # lever: unit, step, raw, adjusted, within, corrected, standard error
+    "wait_seconds": ("seconds", -30.0, 0.141, 0.096, 0.082, 0.079, 0.014),
+    "n_transfers": ("count", -0.38, 0.173, 0.088, 0.061, 0.022, 0.018),
+    "hold_seconds": ("seconds", -30.0, 0.119, 0.048, 0.021, 0.004, 0.013),
 }
 
 
@@ -23,16 +26,17 @@ def levers() -> pd.DataFrame:
         {
             "outcome": "csat", "lever": lever, "outcome_unit": "score points", "unit": unit, "step": step,
             "estimate": within, "std_error": se, "conf_low": within - 1.96 * se, "conf_high": within + 1.96 * se,
-            "verdict": "unclear", "grade": "correlational", "because": f"Because of {HOSTILE}", "rung": "within",
-            "raw_estimate": raw, "adjusted_estimate": adjusted, "within_estimate": within, "n": 16547,
+            "verdict": VERDICTS[lever], "grade": "adjusted", "because": f"Because of {HOSTILE}", "rung": "within",
+            "raw_estimate": raw, "adjusted_estimate": adjusted, "within_estimate": within,
+            "corrected_estimate": corrected, "n": 16547,
         }
-        for lever, (unit, step, raw, adjusted, within, se) in _ESTIMATES.items()
+        for lever, (unit, step, raw, adjusted, within, corrected, se) in _ESTIMATES.items()
     ]  # fmt: skip
     untestable = {
         "outcome": "csat", "lever": f"mood {HOSTILE}", "outcome_unit": "score points", "unit": "units",
         "verdict": "untestable", "because": "missing in 41 % of the pairs",
     }  # fmt: skip
-    return pd.DataFrame([*rows, untestable])
+    return pd.DataFrame([*rows, untestable], columns=LEVERS.names)
 
 
 def rungs() -> pd.DataFrame:
@@ -43,7 +47,7 @@ def rungs() -> pd.DataFrame:
             "n": 16547, "n_clusters": 240, "status": "ok", "reason": None,
         }
         for lever, (unit, step, *estimates, se) in _ESTIMATES.items()
-        for rung, estimate in zip(("raw", "adjusted", "within"), estimates, strict=True)
+        for rung, estimate in zip(RUNGS, estimates, strict=True)
     ]  # fmt: skip
     missing = {
         **rows[0], "lever": f"mood {HOSTILE}", "estimate": np.nan, "conf_low": np.nan, "conf_high": np.nan,

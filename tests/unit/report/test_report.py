@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from cxfusion.report import render_report
-from cxfusion.report.answer import answer
+from cxfusion.report.answer import answer, by_verdict
 from cxfusion.report.tables import MAX_ROWS, audit_tables, operations_tables, perception_tables
 from cxfusion.results.themes import THEMES
 
@@ -102,7 +102,7 @@ def test_the_answer_comes_first_and_the_sections_in_order(page):
     headings += ["What happened on the contacts", "How to read this page", "Where the numbers come from"]
     places = [page.text.index(heading) for heading in headings]
     assert places == sorted(places)
-    assert page.text.index("waiting time goes with the largest change") < page.text.index("Lever by lever")
+    assert page.text.index("What moves satisfaction") < page.text.index("Lever by lever")
 
 
 def test_headings_tables_and_links_can_be_followed_without_seeing(page):
@@ -120,30 +120,41 @@ def test_headings_tables_and_links_can_be_followed_without_seeing(page):
     assert page.attributes("html")[0]["lang"] == "en"
 
 
-def test_the_answer_is_written_from_the_numbers(content):
+def test_the_answer_is_written_from_the_verdicts(content):
     assert answer(content) == [
-        "Among contacts of the same agent, hour and day, waiting time goes with the largest change in satisfaction"
-        " (CSAT): 30 seconds less waiting, +0.08 score points (95 % interval +0.05 to +0.11).",
-        "Next comes transfers (0.38 fewer transfers per contact: +0.06); 1 of the 3 levers tested cannot be told from"
-        " no change at all.",
-        "It is not yet known whether these are levers or only the mark of hard cases that the log does not record;"
-        " look there first, and change nothing on this page alone.",
+        "What moves satisfaction (CSAT): waiting time (30 seconds less waiting: +0.08 score points, +0.05 to +0.11).",
+        "Only a mark of something else: time on hold.",
+        "Contested, for the fair comparisons disagree: transfers. The table says what would settle it.",
     ]
 
 
-def test_the_answer_names_the_comparison_it_rests_on(content):
-    adjusted = replace(content, levers=content.levers.assign(rung="adjusted"))
-    assert answer(adjusted)[0].startswith("Among cases of the same kind, waiting time")
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [
+        ("moves", 1),
+        ("proxy", 2),
+        ("no_effect", 2),
+        ("contested", 2),
+        ("unclear", 2),
+    ],
+)
+def test_the_answer_says_no_more_than_the_verdicts(content, verdict, expected):
+    told = answer(replace(content, levers=content.levers.assign(verdict=verdict)))
+    assert len(told) == expected
+    assert told[0].startswith("What moves" if verdict == "moves" else "No lever can yet be said to move")
 
 
-def test_the_answer_does_not_claim_what_the_intervals_do_not_show(content):
-    wide = replace(content, levers=content.levers.assign(conf_low=-1.0, conf_high=1.0))
-    assert answer(wide) == [
-        "None of the 3 levers tested can be told from no change in satisfaction (CSAT); the largest estimate is that"
-        " of waiting time: 30 seconds less waiting, +0.08 score points (95 % interval −1.00 to +1.00)."
-    ]
-    none = replace(content, levers=content.levers.assign(estimate=float("nan")))
+def test_no_lever_or_none_that_could_be_tested(content):
+    none = replace(content, levers=content.levers.assign(verdict="untestable"))
     assert answer(none) == ["None of the 4 levers could be tested; the table below says why for each."]
+    assert answer(replace(content, levers=content.levers.head(0))) == [
+        "The contact log holds no column that could be judged as a lever."
+    ]
+
+
+def test_levers_stand_in_the_order_of_their_verdicts(content):
+    order = by_verdict(content.levers)["verdict"].tolist()
+    assert order == ["moves", "contested", "proxy", "untestable"]
 
 
 def test_the_books_show_their_sums(content):

@@ -1,0 +1,137 @@
+"""What a metric is made of: a log with the limits asked for, and one value per contact, or why there is none.
+
+Where a value is unknown (missing, never zero) the contact stays out of the metric, and the count beside the figure
+says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from cxfusion.errors import UsageError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["PARTIAL", "Doubt", "Figure", "Formula", "Limits", "Log", "NotApplicable"]
+
+PARTIAL: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds", "n_transfers", "is_abandoned")
+"""Columns that metrics are made from; one without a single value is as good as absent."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long is too long, and how soon too soon.
+
+    Attributes
+    ----------
+    target_seconds : float
+        Service level is counted within it.
+    short_abandon_seconds : float
+        Who abandoned within it hardly wanted to wait at all.
+
+    Raises
+    ------
+    UsageError
+        A limit that is no number of seconds, or below zero.
+    """
+
+    target_seconds: float = 20
+    short_abandon_seconds: float = 5
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise UsageError(f"{name}={value!r} was asked for; expected a number of seconds, 0 or more, such as 20.")
+
+
+@dataclass(frozen=True)
+class Log:
+    """A contact log, which columns it has, and the limits asked for.
+
+    Attributes
+    ----------
+    contacts : Contacts
+    filled : frozenset of str
+        Its columns, but those of :data:`PARTIAL` only where they hold at least one value.
+    limits : Limits
+    has_wait_of_abandoned : bool
+        Whether the wait of any :attr:`gone` contact is known; True where there is none.
+    """
+
+    contacts: Contacts
+    filled: frozenset[str]
+    limits: Limits = Limits()  # noqa: RUF009 (frozen)
+    has_wait_of_abandoned: bool = True
+
+    def value(self, name: str) -> ir.Value:
+        """A column, or a typed null."""
+        return self.contacts.value(name)
+
+    @property
+    def every_contact(self) -> ir.BooleanColumn:
+        """True throughout: there is no contact without a start."""
+        return self.contacts.rows["started_at"].notnull()
+
+    @property
+    def handled(self) -> ir.BooleanValue:
+        """Whether a contact reached an agent: it was not abandoned, or somebody talked before it was.
+
+        Where a contact's own ``is_abandoned`` is missing, talk alone tells (the agent's id where the log has no
+        talk); a log without ``is_abandoned`` holds handled contacts only.
+        """
+        if "is_abandoned" not in self.filled:
+            return self.every_contact
+        if "talk_seconds" in self.filled:
+            reached = self.value("talk_seconds") > 0
+        else:
+            reached = self.value("is_abandoned").isnull() & self.value("agent_id").notnull()
+        return (~self.value("is_abandoned") | reached).fill_null(False)
+
+    @property
+    def gone(self) -> ir.BooleanValue:
+        """Whether a contact is marked abandoned and never reached an agent."""
+        return self.value("is_abandoned").fill_null(False) & ~(self.value("talk_seconds") > 0).fill_null(False)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Contacts that count in a figure although something about them is unknown, and how they count, in words."""
+
+    about: ir.BooleanValue
+    words: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One value per contact, and what a reader of the metric should be told.
+
+    Attributes
+    ----------
+    value : ibis.Value
+        Number or flag; null where unknown, and outside of ``among``.
+    among : ibis.BooleanValue
+        The contacts whose values count, known or not.
+    caveat : str, optional
+        Holds for every group.
+    doubt : Doubt, optional
+    """
+
+    value: ir.Value
+    among: ir.BooleanValue
+    caveat: str | None = None
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """The log cannot answer, and why."""
+
+    reason: str
+
+
+Formula: TypeAlias = Callable[[Log], Figure | NotApplicable]
