@@ -1,7 +1,7 @@
 """The examples of the documentation: run page by page, and what they print written beneath them.
 
-A ``text`` block right after a ``python`` block is what the latter prints; a block with a title is a file that stands
-where the page's examples run. ``python docs/made/examples.py`` brings all output up to date; the tests check that it is.
+A ``text`` block right after a ``python`` block is what the latter prints; a block with a title is a file that lies
+where the page's examples run. ``python docs/made/examples.py`` brings all output up to date, and the tests check it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _printed_by(block: Block, path: Path, namespace: dict[str, Any], folder: Pat
     code = compile("\n" * (block.line - 1) + block.text, str(path), "exec")  # errors name the page's own line
     out = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(out):
-        exec(code, namespace)
+        exec(code, namespace)  # noqa: S102  the project's own pages
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 

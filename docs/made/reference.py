@@ -54,16 +54,17 @@ def _command(name: str, command: Any) -> str:
     usage = " ".join(["cxfusion", name, *(argument_name(argument) for argument in arguments), *needed, "[OPTIONS]"])
     parts = [f"## {name}", inspect.cleandoc(command.help or ""), f"```text\n{usage}\n```"]
     if arguments:
-        rows = ((f"`{argument_name(argument)}`", argument.help or "") for argument in arguments)
-        parts.append(_table(("Argument", "Meaning"), rows))
+        named = [(f"`{argument_name(argument)}`", argument.help or "") for argument in arguments]
+        parts.append(_table(("Argument", "Meaning"), named))
     if options:
-        rows = ((_option_name(option), option.help or "", _default(option)) for option in options)
-        parts.append(_table(("Option", "Meaning", "Default"), rows))
+        told = [(_option_name(option), option.help or "", _default(option)) for option in options]
+        parts.append(_table(("Option", "Meaning", "Default"), told))
     return "\n\n".join(parts)
 
 
 def argument_name(argument: Any) -> str:
-    return str(argument.metavar or argument.name).upper()
+    """What stands for an argument in a call."""
+    return str(argument.metavar or argument.name.upper())
 
 
 def _option_name(option: Any) -> str:
@@ -93,11 +94,10 @@ def error_tree() -> str:
 
 def error_list() -> str:
     """Every error with its meaning and its exit code."""
-    found = [getattr(errors, name) for name in errors.__all__]
-    kinds = [kind for kind in found if isinstance(kind, type)]
-    rows = (
+    kinds: list[Any] = [kind for name in errors.__all__ if isinstance(kind := getattr(errors, name), type)]
+    rows = [
         (f"`{kind.__name__}`", (inspect.getdoc(kind) or "").partition("\n")[0], str(kind.exit_code)) for kind in kinds
-    )
+    ]
     return _table(("Error", "When", "Exit code"), rows)
 
 

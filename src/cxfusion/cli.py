@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -40,24 +41,38 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
-        from cxfusion.errors import CxfusionError
-
         try:
             return super().invoke(ctx)
-        except CxfusionError as error:
-            code, told = error.exit_code, str(error)
-        except KeyboardInterrupt:
-            code, told = 130, "Interrupted."
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # noqa: BLE001  the last resort
-            code, told = 1, _fault(error)
-        if ctx.params.get("debug") or os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
-            import traceback
-
-            typer.echo(traceback.format_exc(), err=True)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last resort
+            if ctx.params.get("debug") or os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
+                typer.echo("".join(traceback.format_exception(error)), err=True)
+            code, told = _ending(error)
         typer.secho(told, err=True, fg="red" if sys.stderr.isatty() else None)
-        raise typer.Exit(code) from None
+        raise typer.Exit(code)
+
+
+def _ending(error: BaseException) -> tuple[int, str]:
+    """Exit code and last words of a command that did not get through."""
+    from cxfusion.errors import CxfusionError
+
+    if _was_interrupted(error):
+        return 130, "Interrupted."
+    if isinstance(error, CxfusionError):
+        return error.exit_code, str(error)
+    told = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+    return 1, (
+        f"cxfusion failed ({told}). This is a fault of cxfusion, not of your data:"
+        " please report it with what the same command prints with --debug."
+    )
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is at the bottom of an error: an engine at work may raise one of its own on top."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 ContactLog = Annotated[
@@ -354,15 +369,6 @@ def _print_json(answer: Any) -> None:
     from cxfusion.plain_json import to_json
 
     typer.echo(to_json(answer))
-
-
-def _fault(error: Exception) -> str:
-    first = next(iter(str(error).splitlines()), "")
-    told = f"{type(error).__name__}: {first}" if first else type(error).__name__
-    return (
-        f"cxfusion failed ({told}). This is a fault of cxfusion, not of your data:"
-        " please report it with what the same command prints with --debug."
-    )
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -35,7 +35,7 @@ GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Study(Result):
     """Everything one run found. Holds numbers, plan and names only; pickles, and outlives its session.
 
@@ -61,7 +61,7 @@ class Study(Result):
     audit: pd.DataFrame
     cells: pd.DataFrame
     notes: tuple[str, ...]
-    manifest: Mapping[str, Any] = field(repr=False)
+    manifest: Mapping[str, Any]
 
     @property
     def _frame(self) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxfusion.engine import FrameSource, Session
-from cxfusion.operations.slots import INTERVALS, Slots
+from cxfusion.operations.slots import Slots
+from cxfusion.results.grouping import INTERVALS
 
 ZONES = ["UTC", "Europe/Paris", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"]
 INSTANTS = st.datetimes(datetime(2019, 12, 31), datetime(2021, 1, 1))

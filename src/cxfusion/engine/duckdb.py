@@ -79,14 +79,19 @@ class DuckDBEngine:
 
     def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
         """Answer of a fold over the rows, in bounded memory and in the relation's order."""
-        # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
+        if isinstance(relation.op(), ibis.expr.operations.DatabaseTable):
+            return self._fold_table(relation.get_name(), fold)
         view = _new_name("fold")
         self._backend.create_view(view, relation)
         try:
-            with self._backend.con.execute(f"FROM {view}").to_arrow_reader(BATCH_ROWS) as batches:
-                return fold_batches(fold, batches)
+            return self._fold_table(view, fold)
         finally:
             self._backend.drop_view(view)
+
+    def _fold_table(self, name: str, fold: Fold[State, Answer]) -> Answer:
+        # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
+        with self._backend.con.execute(f"FROM {name}").to_arrow_reader(BATCH_ROWS) as batches:
+            return fold_batches(fold, batches)
 
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import expit
 
 from cxfusion.errors import ConvergenceError, SeparationError
-from cxfusion.estimators.solving import Inverse, invert_information
+from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -120,8 +120,7 @@ def fit_cumulative_logit(sweep: Sweep, make_rows: RowMaker, n_categories: int) -
     surface = sweep(_LikelihoodFold(make_rows, parameters, n_categories))
     first_information = np.diag(surface.information)
     for n_steps in range(1, MAX_STEPS + 1):  # noqa: B007  (reported with the fit)
-        inverse = invert_information(surface.information)
-        direction = inverse.root @ (inverse.root.T @ surface.gradient)
+        direction = solve_information(surface.information, surface.gradient)
         if surface.gradient @ direction < CONVERGED_AT:
             break
         parameters, surface = _step(sweep, make_rows, parameters, direction, surface, n_categories)
@@ -131,6 +130,7 @@ def fit_cumulative_logit(sweep: Sweep, make_rows: RowMaker, n_categories: int) -
             " maximum; look for a lever or control that predicts the answers perfectly, or for very large values."
         )
     parameters = parameters + direction  # the decrement is already negligible: no need to look again
+    inverse = invert_information(surface.information)
     is_separated = _separated(surface.information, first_information, inverse)[n_categories - 1 :]
     _refuse_separated(is_separated, totals.n_dense)
     return CumulativeLogitFit(

@@ -203,7 +203,7 @@ def estimate_effects(
 def _std_error(influence: NDArray[np.float64]) -> NDArray[np.float64]:
     n_clusters = len(influence)
     factor = 1.0 if n_clusters < CR2_BELOW else n_clusters / (n_clusters - 1)  # CR2 has corrected already
-    return np.sqrt((influence**2).sum(axis=0) * factor)
+    return np.asarray(np.sqrt((influence**2).sum(axis=0) * factor))
 
 
 def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
@@ -222,7 +222,7 @@ class _Question:
 
     def tails(self, eta: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(Y ≤ k), shape (n, cuts)."""
-        return expit(self.fit.cuts - eta[:, None])
+        return np.asarray(expit(self.fit.cuts - eta[:, None]))
 
     def gain(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected score at tails ``after`` less that at ``before``."""

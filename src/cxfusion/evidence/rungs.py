@@ -22,11 +22,10 @@ from cxfusion.evidence.difficulty import WITNESS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import ibis.expr.types as ir
-
     from cxfusion.evidence.difficulty import Witness
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
+    from cxfusion.fold import Sweep
 
 __all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift", "climb", "untestable_because"]
 
@@ -139,8 +138,11 @@ def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Wit
         beside = [lever for lever in levers if lever.moment in MOMENTS[: i + 1] and lever not in asked]
         beside = [lever for lever in beside if lever.role != "placebo"]
         if asked:
-            is_heard = witness is not None and moment != "after"
-            _Moment(sample, spec, asked, beside, witness if is_heard else None).climb(ladder)
+            heard = witness if moment != "after" else None
+            needed = {lever.name for lever in (*beside, *asked)} | ({WITNESS} if heard is not None else set())
+            rows = sample.rows.filter(*(sample.rows[name].notnull() for name in sorted(needed)))
+            sweep = partial(sample.session.fold, sample.session.materialize(rows))
+            _Moment(sample, sweep, spec, asked, beside, heard).climb(ladder)
     return ladder
 
 
@@ -164,6 +166,7 @@ class _Moment:
     """The levers of one moment, held against what came before and stands beside them."""
 
     sample: Sample
+    sweep: Sweep
     spec: LeverSpec
     asked: list[Lever]
     beside: list[Lever]
@@ -185,16 +188,10 @@ class _Moment:
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])
 
-    @property
-    def _rows(self) -> ir.Table:
-        rows = self.sample.rows
-        needed = {lever.name for lever in (*self.beside, *self.asked)} | ({WITNESS} if self.witness else set())
-        return rows.filter(*(rows[name].notnull() for name in sorted(needed)))
-
     def _fit_within(self, design: Design) -> _Fitted:
         """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
         try:
-            projection = project_on_groups(partial(self.sample.session.fold, self._rows), design.make_absorbed)
+            projection = project_on_groups(self.sweep, design.make_absorbed)
         except EstimationError as error:
             return _Fitted(None, [], {lever.name: error.message for lever in self.asked})
         left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
@@ -206,9 +203,8 @@ class _Moment:
 
     def _fit(self, design: Design, asked: list[Lever]) -> _Fitted:
         """One fit, and the effects of the levers that it identifies."""
-        sweep = partial(self.sample.session.fold, self._rows)
         try:
-            fit = fit_cumulative_logit(sweep, design.make_rows, len(self.sample.values))
+            fit = fit_cumulative_logit(self.sweep, design.make_rows, len(self.sample.values))
         except EstimationError as error:
             return _Fitted(None, [], {lever.name: error.message for lever in asked})
         identified = [lever for lever in asked if fit.is_identified[design.columns(lever.name)].all()]
@@ -219,7 +215,7 @@ class _Moment:
         names = [lever.name for lever in identified]
         make_levers = partial(design.make_levers, levers=names)
         terms, clusters = design.terms(names), self.sample.coding.n_clusters
-        effects = estimate_effects(sweep, design.make_rows, make_levers, terms, fit, self.sample.values, clusters)
+        effects = estimate_effects(self.sweep, design.make_rows, make_levers, terms, fit, self.sample.values, clusters)
         return _Fitted(effects, identified, reasons)
 
     def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:

@@ -233,10 +233,10 @@ def _because_no_effect(finding: Finding) -> str:
 
 
 def _because_contested(finding: Finding) -> str:
+    looks, corrected = _size(finding.within, finding.unit), _size(finding.best, finding.unit)
     return (
-        f"{_step(finding)} looks like {_size(finding.within, finding.unit)} within the same agent, hour and day, but"
-        f" corrected for how hard the case was it is {_size(finding.best, finding.unit)}: anything from {_hull(finding)}"
-        f" is possible. {_pilot(finding)}"
+        f"{_step(finding)} looks like {looks} within the same agent, hour and day, but corrected for how hard the case"
+        f" was it is {corrected}: anything from {_hull(finding)} is possible. {_pilot(finding)}"
     )
 
 

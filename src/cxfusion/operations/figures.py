@@ -40,8 +40,8 @@ class Limits:
         A limit that is no number of seconds, or below zero.
     """
 
-    target_seconds: float = 20
-    short_abandon_seconds: float = 5
+    target_seconds: float
+    short_abandon_seconds: float
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -65,8 +65,8 @@ class Log:
 
     contacts: Contacts
     filled: frozenset[str]
-    limits: Limits = Limits()  # noqa: RUF009 (frozen)
-    has_wait_of_abandoned: bool = True
+    limits: Limits
+    has_wait_of_abandoned: bool
 
     def value(self, name: str) -> ir.Value:
         """A column, or a typed null."""

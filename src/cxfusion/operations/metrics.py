@@ -108,8 +108,7 @@ def service_level(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts but
     those that abandoned within the target (AN + AB − b). Unit: share. Source: ICMI; "ignore abandons" in Cisco.
     """
-    left_out = log.gone & (log.value("wait_seconds") <= log.limits.target_seconds).fill_null(False)
-    return _service_level(log, abandoned=left_out.ifelse(None, False), left_out=left_out)
+    return _service_level(log, left_out=_waited_at_most(log, log.limits.target_seconds))
 
 
 def service_level_of_offered(log: Log) -> Figure | NotApplicable:
@@ -118,7 +117,7 @@ def service_level_of_offered(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts
     (AN + AB). Unit: share. Source: ICMI; "abandons negative" in Cisco.
     """
-    return _service_level(log, abandoned=ibis.literal(False), needs_wait_of_abandoned=False)
+    return _service_level(log)
 
 
 def service_level_of_answered(log: Log) -> Figure | NotApplicable:
@@ -140,7 +139,7 @@ def service_level_crediting_abandons(log: Log) -> Figure | NotApplicable:
     Numerator: handled and abandoned contacts that waited at most the target (a + b). Denominator: handled and
     abandoned contacts (AN + AB). Unit: share. Source: ICMI; "abandons positive" in Cisco, Amazon Connect.
     """
-    return _service_level(log, abandoned=log.value("wait_seconds") <= log.limits.target_seconds)
+    return _service_level(log, credited=_waited_at_most(log, log.limits.target_seconds))
 
 
 def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
@@ -149,10 +148,9 @@ def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target, and abandoned ones that waited at most the cut for
     short abandons (a + c). Denominator: handled and abandoned contacts (AN + AB). Unit: share. Source: ICMI.
     """
+    cut = log.limits.short_abandon_seconds
     return _service_level(
-        log,
-        abandoned=log.value("wait_seconds") <= log.limits.short_abandon_seconds,
-        and_told=f"abandons within {log.limits.short_abandon_seconds:g} s count as met",
+        log, credited=_waited_at_most(log, cut), and_told=f"abandons within {cut:g} s count as met"
     )
 
 
@@ -176,7 +174,7 @@ def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
     if lacks := _lacks_for_abandons(log):
         return NotApplicable(lacks)
     cut = log.limits.short_abandon_seconds
-    short = log.gone & (log.value("wait_seconds") <= cut).fill_null(False)
+    short = log.gone & _waited_at_most(log, cut)
     return Figure(
         value=short.ifelse(None, log.value("is_abandoned")),
         among=~short,
@@ -277,25 +275,29 @@ def _of_handled(log: Log, value: ir.Value, caveat: str | None = None) -> Figure:
 
 def _service_level(
     log: Log,
-    abandoned: ir.BooleanValue,
     *,
+    credited: ir.BooleanValue | None = None,
     left_out: ir.BooleanValue | None = None,
-    needs_wait_of_abandoned: bool = True,
     and_told: str = "",
 ) -> Figure | NotApplicable:
-    """Share of contacts served in time; ``abandoned`` says how one that was not answered counts, null as not met."""
-    lacks = _lacks_for_abandons(log) if needs_wait_of_abandoned else _lacks(log, "wait_seconds", "is_abandoned")
-    if lacks:
+    """Share of contacts answered in time; of those that were not answered some are credited, or left out."""
+    asks_wait_of_abandoned = credited is not None or left_out is not None
+    if lacks := (_lacks_for_abandons(log) if asks_wait_of_abandoned else _lacks(log, "wait_seconds", "is_abandoned")):
         return NotApplicable(lacks)
     target = log.limits.target_seconds
-    of_abandoned = abandoned if left_out is not None else abandoned.fill_null(False)
-    offered = log.handled | log.gone
+    gone = log.gone if left_out is None else log.gone & ~left_out
+    of_gone = ibis.literal(False) if credited is None else credited
     return Figure(
-        value=ibis.cases((log.handled, log.value("wait_seconds") <= target), (log.gone, of_abandoned)),
-        among=offered if left_out is None else offered & ~left_out,
+        value=ibis.cases((log.handled, log.value("wait_seconds") <= target), (gone, of_gone)),
+        among=log.handled | gone,
         caveat="; ".join(part for part in (f"within {target:g} s", and_told) if part),
-        doubt=_doubt(log, "count as not met") if needs_wait_of_abandoned else None,
+        doubt=_doubt(log, "count as not met") if asks_wait_of_abandoned else None,
     )
+
+
+def _waited_at_most(log: Log, seconds: float) -> ir.BooleanValue:
+    """Whether a contact is known to have waited no longer."""
+    return (log.value("wait_seconds") <= seconds).fill_null(False)
 
 
 def _lacks_for_abandons(log: Log) -> str | None:

@@ -7,41 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from cxfusion.errors import UnknownNameError
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import ibis.expr.types as ir
 
-__all__ = ["INTERVALS", "Slots", "require_interval"]
-
-INTERVALS: Final[Mapping[str, timedelta]] = {
-    "15min": timedelta(minutes=15),
-    "30min": timedelta(minutes=30),
-    "1h": timedelta(hours=1),
-    "1d": timedelta(days=1),
-}
-"""Intervals that can be asked for."""
-
-
-def require_interval(name: str) -> timedelta:
-    """Length of a named interval.
-
-    Raises
-    ------
-    UnknownNameError
-        There is no such interval.
-    """
-    if name not in INTERVALS:
-        raise UnknownNameError(f"There is no interval {name!r}. Expected one of: {', '.join(INTERVALS)}.")
-    return INTERVALS[name]
-
+__all__ = ["Slots"]
 
 @dataclass(frozen=True)
 class Slots:

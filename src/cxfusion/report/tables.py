@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxfusion.results.formats import DASH, change, count, figure, interval, percent
 from cxfusion.results.labels import (
+    HEADLINES,
     column_label,
     display_names,
     lever_label,
@@ -127,7 +128,8 @@ def perception_tables(perception: pd.DataFrame) -> list[Table]:
 
 
 def operations_tables(operations: pd.DataFrame) -> list[Table]:
-    """KPIs with bars that compare the groups, one table per grouping, the whole log first."""
+    """Headline KPIs with bars that compare the groups, one table per grouping, the whole log first."""
+    operations = operations[operations["metric"].isin(HEADLINES)]
     tops = operations[operations["grouping"] != "all"].groupby("metric")["estimate"].max().to_dict()
 
     def cell(row: dict[str, Any]) -> Cell:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cxfusion.errors import UnknownNameError, nearest_names
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["Result"]
+__all__ = ["Result", "require_metric"]
 
 
 class Result:
     """Mix-in of results; a result is frozen, holds numbers only, and outlives its session.
 
-    A subclass gives ``_frame`` (its numbers, one tidy frame) and ``_lines`` (its summary, line by line).
+    A subclass gives ``_frame`` (its numbers, one tidy frame) and ``_lines`` (its summary, line by line; the first line
+    says on its own what the result is). As a dataclass it takes ``repr=False``, so that it is shown by that line.
     """
 
     @property
@@ -42,7 +47,24 @@ class Result:
     def __str__(self) -> str:
         return self.summary()
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._lines()[0]})"
+
     def _repr_html_(self) -> str:
         from cxfusion.results.html import frame_as_html
 
         return frame_as_html(self._frame, caption=self._lines()[0])
+
+
+def require_metric(metric: str, known: Sequence[str]) -> str:
+    """The name of a metric, if the table has it.
+
+    Raises
+    ------
+    UnknownNameError
+        It has no such metric; the nearest that it has are named.
+    """
+    if metric not in known:
+        near = ", ".join(nearest_names(metric, known) or known)
+        raise UnknownNameError(f"The table has no metric {metric!r}. Expected one of: {near}.")
+    return metric

@@ -6,7 +6,7 @@ A picture reads on paper without colour (shapes differ) and its numbers always s
 from __future__ import annotations
 
 import textwrap
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import altair as alt
 import pandas as pd
@@ -15,6 +15,7 @@ import vl_convert
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.results.formats import figure
 from cxfusion.results.labels import (
+    HEADLINES,
     LADDER,
     display_names,
     lever_label,
@@ -24,6 +25,9 @@ from cxfusion.results.labels import (
     step_in_words,
 )
 from cxfusion.results.themes import THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["MAX_GROUPS", "Theme", "as_svg", "kpis_by_group", "ladder", "scores_by_group"]
 
@@ -144,13 +148,17 @@ def scores_by_group(perception: pd.DataFrame, metric: str, *, width: int = 720) 
     )
 
 
-def kpis_by_group(operations: pd.DataFrame, *, width: int = 720) -> alt.ConcatChart:
+def kpis_by_group(
+    operations: pd.DataFrame, *, metrics: Sequence[str] = HEADLINES, width: int = 720
+) -> alt.ConcatChart:
     """One small bar chart per metric, groups in the same order (largest first) in each.
 
     Parameters
     ----------
     operations : pandas.DataFrame
         Columns of ``results.schemas.OPERATIONS``; the largest groups of its first grouping are drawn.
+    metrics : sequence of str
+        Those of them that have a figure are drawn.
     width : int
         Whole width in pixels, about.
 
@@ -162,13 +170,15 @@ def kpis_by_group(operations: pd.DataFrame, *, width: int = 720) -> alt.ConcatCh
     rows = operations[operations["estimate"].notna()]
     sizes = _largest_groups(rows, "volume")["group"]
     names = dict(zip(sizes, display_names(list(sizes), int(_label_width(width) / _LETTER)), strict=True))
-    rows = rows[(rows["grouping"] != "all") & rows["group"].isin(list(names))]
-    metrics = list(dict.fromkeys(rows["metric"]))
-    columns = 1 if width < _NARROW else 3
+    rows = rows[(rows["grouping"] != "all") & rows["group"].isin(list(names)) & rows["metric"].isin(metrics)]
+    drawn = list(dict.fromkeys(rows["metric"]))
+    if not drawn:
+        raise NothingToEstimateError(f"There is no picture of {', '.join(metrics)} by group: no group has a figure.")
+    columns = min(len(drawn), 1 if width < _NARROW else 3)
     bar_width = (width - _label_width(width) - 24 * columns) // columns
     panels = [
         _bars(rows[rows["metric"] == metric], names, bar_width, None if i % columns else _label_width(width))
-        for i, metric in enumerate(metrics)
+        for i, metric in enumerate(drawn)
     ]
     return alt.concat(*panels, columns=columns, spacing=24)
 

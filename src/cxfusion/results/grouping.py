@@ -1,8 +1,12 @@
-"""By which columns a result is grouped: their names in its frames, and its rows as a file shows them."""
+"""By which columns and intervals a result is grouped: their names in its frames, and its rows as a file shows them.
+
+An interval is a piece of the site's clock; its start is shown as that clock showed it, without a zone.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -10,14 +14,23 @@ import pandas as pd
 from cxfusion.errors import UnknownNameError, nearest_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
 
-__all__ = ["EVERYTHING", "Grouping", "grouping_by"]
+__all__ = ["EVERYTHING", "INTERVALS", "START", "Grouping", "grouping_by", "local_starts"]
 
 EVERYTHING: Final = "all"
 """Grouping and group of the rows that speak of the whole."""
+START: Final = "interval_start"
+"""Column of a result's frames that holds the start of the interval."""
+INTERVALS: Final[Mapping[str, timedelta]] = {
+    "15min": timedelta(minutes=15),
+    "30min": timedelta(minutes=30),
+    "1h": timedelta(hours=1),
+    "1d": timedelta(days=1),
+}
+"""Intervals that can be asked for."""
 _JOINER: Final = " × "
 
 
@@ -31,11 +44,18 @@ class Grouping:
         Their names in the contact log.
     names : tuple of str
         Their names in the result's frames: the same, but ``contact_reason`` where the log's ``reason`` would
-        stand beside the frame's own ``reason``.
+        stand beside the frame's own ``reason``; at last ``interval_start`` where an interval was asked for.
+    interval : timedelta or None
     """
 
     columns: tuple[str, ...]
     names: tuple[str, ...]
+    interval: timedelta | None = None
+
+    @property
+    def title(self) -> str:
+        """What the groups are, as files name it: ``queue × interval_start``."""
+        return _JOINER.join([*self.columns, *([START] if self.interval else [])])
 
     def as_rows(self, overall: pd.DataFrame, groups: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
         """The whole and its groups in one frame with the columns of ``schema``.
@@ -54,17 +74,21 @@ class Grouping:
             return whole[schema.names]
         parts = [[_text(value) for value in groups[name]] for name in self.names]
         joined = [_JOINER.join(values) for values in zip(*parts, strict=True)]
-        named = groups.drop(columns=list(self.names)).assign(grouping=_JOINER.join(self.columns), group=joined)
+        named = groups.drop(columns=list(self.names)).assign(grouping=self.title, group=joined)
         return pd.concat([whole, named], ignore_index=True)[schema.names] if joined else whole[schema.names]
 
 
-def grouping_by(by: str | Sequence[str] | None, known: Collection[str], taken: Collection[str]) -> Grouping:
+def grouping_by(
+    by: str | Sequence[str] | None, interval: str | None, known: Collection[str], taken: Collection[str]
+) -> Grouping:
     """The grouping that was asked for.
 
     Parameters
     ----------
     by : str, sequence of str or None
-        Columns of the contact log; None for the whole only.
+        Columns of the contact log.
+    interval : {"15min", "30min", "1h", "1d"} or None
+        Neither this nor ``by``: the whole only.
     known : collection of str
         The columns there are.
     taken : collection of str
@@ -73,7 +97,8 @@ def grouping_by(by: str | Sequence[str] | None, known: Collection[str], taken: C
     Raises
     ------
     UnknownNameError
-        A column that the log does not have; all of them are listed, with the nearest that it has.
+        A column that the log does not have (all of them are listed, with the nearest that it has), or no such
+        interval.
     """
     columns = tuple(dict.fromkeys([by] if isinstance(by, str) else by or ()))
     unknown = [name for name in columns if name not in known]
@@ -83,7 +108,23 @@ def grouping_by(by: str | Sequence[str] | None, known: Collection[str], taken: C
             f" Expected columns of the log: {', '.join(known)}.",
             [f"{name!r}: nearest are {', '.join(nearest_names(name, known)) or 'none'}" for name in unknown],
         )
-    return Grouping(columns, tuple(f"contact_{name}" if name in taken else name for name in columns))
+    names = tuple(f"contact_{name}" if name in taken or name == START else name for name in columns)
+    if interval is None:
+        return Grouping(columns, names)
+    if interval not in INTERVALS:
+        raise UnknownNameError(f"There is no interval {interval!r}. Expected one of: {', '.join(INTERVALS)}.")
+    return Grouping(columns, (*names, START), INTERVALS[interval])
+
+
+def local_starts(numbers: pd.Series[int], interval: timedelta) -> pd.Series[pd.Timestamp]:
+    """Starts of intervals that are counted from 1970 on a local clock.
+
+    Examples
+    --------
+    >>> local_starts(pd.Series([490905]), INTERVALS["1h"]).to_list()
+    [Timestamp('2026-01-01 09:00:00')]
+    """
+    return pd.to_datetime(numbers * int(interval.total_seconds()), unit="s")
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from cxfusion.results.formats import duration_in_words, plain
 
 __all__ = [
+    "HEADLINES",
     "LADDER",
     "VERDICTS",
     "column_label",
@@ -31,6 +32,11 @@ __all__ = [
 
 LADDER: Final = ("raw", "adjusted", "within", "corrected")
 """The rungs every lever climbs, from what a driver chart shows to the fairest comparison the log allows."""
+HEADLINES: Final = (
+    "volume", "handled", "aht_seconds", "asa_seconds", "service_level", "abandonment_rate", "transfer_rate",
+    "hold_seconds", "wait_median_seconds", "wait_p90_seconds", "handle_median_seconds", "handle_p90_seconds",
+)  # fmt: skip
+"""Operational metrics that a page, a picture or a summary shows, where there are figures; tables and files hold all."""
 
 _LEVERS: Final[dict[str, tuple[str, str]]] = {  # label, and the noun of "30 seconds less …"
     "wait_seconds": ("Waiting time", "waiting"),
@@ -78,10 +84,23 @@ _METRICS: Final = {
     "handled": "Handled contacts",
     "aht_seconds": "Average handle time",
     "asa_seconds": "Average speed of answer",
+    "service_level": "Service level",
+    "service_level_of_offered": "Service level, of all offered",
+    "service_level_of_answered": "Service level, of answered",
+    "service_level_crediting_abandons": "Service level, quick abandons count as met",
+    "service_level_crediting_short_abandons": "Service level, short abandons count as met",
     "abandonment_rate": "Abandoned",
+    "abandonment_rate_without_short": "Abandoned, without short abandons",
     "transfer_rate": "Transferred",
+    "wait_seconds": "Average waiting time",
+    "talk_seconds": "Average talking time",
     "hold_seconds": "Average time on hold",
-    "mean_hold_seconds": "Average time on hold",
+    "wrap_seconds": "Average after-call work",
+    "wait_median_seconds": "Waiting time, median",
+    "wait_p90_seconds": "Waiting time, 90th percentile",
+    "handle_median_seconds": "Handle time, median",
+    "handle_p90_seconds": "Handle time, 90th percentile",
+    "response_rate": "Response rate",
     "csat_mean": "Satisfaction (CSAT), average",
     "csat_top2box": "Satisfied (top two marks)",
     "nps": "Recommendation (NPS)",

@@ -1,0 +1,152 @@
+"""From values per contact to numbers per group: sums in one pass over the log, quantiles in another.
+
+Sums over slots of time add up to sums over intervals and over the whole; quantiles do not, so they are asked for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import pandas as pd
+
+from cxfusion.operations.figures import PARTIAL, Figure, Limits, Log, NotApplicable
+from cxfusion.operations.metrics import QUANTILES
+from cxfusion.operations.slots import Slots
+from cxfusion.results.grouping import START, local_starts
+from cxfusion.tables.times import to_local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import ibis.expr.types as ir
+
+    from cxfusion.operations.metrics import Metric
+    from cxfusion.results.grouping import Grouping
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["Numbers", "look_at", "numbers_of"]
+
+Figures: TypeAlias = "Mapping[Metric, Figure | NotApplicable]"
+
+_ROLES: Final = ("total", "n", "among", "doubt")
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """What was counted and summed, one row per group.
+
+    Attributes
+    ----------
+    groups : pandas.DataFrame
+        ``key_0, key_1, …`` for the columns of the log, ``interval_start``, then numbers; no column of the log can have
+        such a name by chance. One row, and numbers only, where there is no grouping.
+    whole : pandas.DataFrame
+        One row: the numbers of the whole log.
+    places : mapping
+        Metric and role (``total``, ``n``, ``among``, ``doubt``, ``quantile``) to the column that holds it.
+    """
+
+    groups: pd.DataFrame
+    whole: pd.DataFrame
+    places: Mapping[tuple[Metric, str], str]
+
+
+def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
+    """Which columns hold anything, and the years that the log spans."""
+    rows, started_at = contacts.rows, contacts.rows["started_at"]
+    blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True)
+    known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
+    gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
+    years = {"first": started_at.min().year(), "last": started_at.max().year()}
+    seen = contacts.session.collect(rows.aggregate(_named(known | gone | years))).to_pylist()[0]
+    filled = frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name])
+    has_wait = bool(seen["n_gone_with_wait"]) or not seen["n_gone"]
+    return Log(contacts, filled, limits, has_wait), (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
+
+
+def numbers_of(log: Log, figures: Figures, grouping: Grouping, years: tuple[int, int]) -> Numbers:
+    """Everything that the figures are made from, by group and for the whole."""
+    sums, places = _distinct_sums(figures)
+    groups = _sums_by_group(log, sums, grouping, years)
+    whole = groups[list(sums)].sum().to_frame().T
+    quantiles = _quantiles(figures)
+    if quantiles:
+        whole = whole.assign(**_aggregate(log, quantiles, {}).iloc[0])
+        keys = [name for name in groups.columns if name not in sums]
+        groups = groups.merge(_quantiles_by_group(log, quantiles, grouping, years), on=keys) if keys else whole
+    return Numbers(groups, whole, places | {(metric, "quantile"): metric.name for metric in figures})
+
+
+def _distinct_sums(figures: Figures) -> tuple[dict[str, ir.Scalar], dict[tuple[Metric, str], str]]:
+    """Each sum once, however many metrics are made from it, and where each metric finds its own."""
+    sums: dict[str, ir.Scalar] = {}
+    places: dict[tuple[Metric, str], str] = {}
+    by_meaning: dict[Any, str] = {}
+    for metric, figure in figures.items():
+        for role, scalar in _sums_for(metric, figure):
+            name = by_meaning.setdefault(scalar.op(), f"sum_{len(by_meaning)}")
+            sums[name] = scalar
+            places[metric, role] = name
+    return sums, places
+
+
+def _sums_for(metric: Metric, figure: Figure | NotApplicable) -> Iterable[tuple[str, ir.Scalar]]:
+    if isinstance(figure, NotApplicable):
+        return
+    yield "among", figure.among.sum()
+    if metric.statistic != "total":
+        yield "n", figure.value.count()
+    if not metric.is_quantile:
+        yield "total", figure.value.sum()
+    if figure.doubt:
+        yield "doubt", figure.doubt.about.sum()
+
+
+def _quantiles(figures: Figures) -> dict[str, ir.Scalar]:
+    return {
+        metric.name: figure.value.quantile(QUANTILES[metric.statistic])
+        for metric, figure in figures.items()
+        if metric.is_quantile and isinstance(figure, Figure)
+    }
+
+
+def _sums_by_group(log: Log, sums: Mapping[str, ir.Scalar], grouping: Grouping, years: tuple[int, int]) -> pd.DataFrame:
+    keys = _keys(log, grouping)
+    if grouping.interval is None:
+        return _aggregate(log, sums, keys)
+    slots = Slots(log.contacts.timezone, grouping.interval, years)
+    found = _aggregate(log, sums, keys | {"slot": slots.number(log.value("started_at"))})
+    found[START] = slots.starts(found.pop("slot"))
+    return found.groupby([*keys, START], dropna=False, as_index=False).sum()
+
+
+def _quantiles_by_group(
+    log: Log, quantiles: Mapping[str, ir.Scalar], grouping: Grouping, years: tuple[int, int]
+) -> pd.DataFrame:
+    keys = _keys(log, grouping)
+    if grouping.interval is None:
+        return _aggregate(log, quantiles, keys)
+    local = to_local(log.value("started_at"), log.contacts.timezone, years)
+    found = _aggregate(log, quantiles, keys | {"number": local.epoch_seconds() // int(grouping.interval.total_seconds())})
+    found[START] = local_starts(found.pop("number"), grouping.interval)
+    return found
+
+
+def _keys(log: Log, grouping: Grouping) -> dict[str, ir.Value]:
+    return {f"key_{i}": log.contacts.rows[column] for i, column in enumerate(grouping.columns)}
+
+
+def _aggregate(log: Log, values: Mapping[str, ir.Scalar], keys: Mapping[str, ir.Value]) -> pd.DataFrame:
+    rows = log.contacts.rows
+    found = log.contacts.session.collect(rows.aggregate(_named(values), by=_named(keys))).to_pandas()
+    is_sum = [name for name in values if name.startswith("sum_")]
+    found[list(values)] = found[list(values)].astype(float)
+    found[is_sum] = found[is_sum].fillna(0.0)  # SQL's sum of nothing is null
+    return found
+
+
+def _named(values: Mapping[str, ir.Value]) -> list[ir.Value]:
+    return [value.name(name) for name, value in values.items()]
+
+

@@ -1,0 +1,130 @@
+"""From numbers per group to the tidy frame: one row per group and metric, each with what to know about it.
+
+Drawn column by column, not row by row: a year of hours in a dozen queues is a million rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from cxfusion.operations.figures import NotApplicable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from cxfusion.operations.figures import Figure
+    from cxfusion.operations.metrics import Metric
+    from cxfusion.operations.tallies import Numbers
+
+__all__ = ["tidy"]
+
+_NOTHING: Final = -1  # code of a missing text
+
+
+def tidy(
+    rows: pd.DataFrame, numbers: Numbers, figures: Mapping[Metric, Figure | NotApplicable], names: Sequence[str]
+) -> pd.DataFrame:
+    """One row per group and metric, group by group.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The groups or the whole of ``numbers``.
+    numbers : Numbers
+    figures : mapping of Metric to Figure or NotApplicable
+    names : sequence of str
+        What the first columns of ``rows``, the keys, are called in the frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The keys, then ``metric, estimate, unit, n, status, reason``.
+    """
+    parts = [_Column(rows, numbers, metric, figure) for metric, figure in figures.items()]
+    metrics = list(figures)
+    keys = rows[rows.columns[: len(names)]].set_axis(list(names), axis=1)
+    estimate = np.stack([part.estimate for part in parts], axis=1).ravel()
+    which = np.tile(np.arange(len(metrics)), len(rows))
+    said = _Texts()
+    reasons = np.stack([part.reasons(said) for part in parts], axis=1).ravel()
+    own = pd.DataFrame(
+        {
+            "metric": _taken([metric.name for metric in metrics], which),
+            "estimate": estimate,
+            "unit": _taken([metric.unit for metric in metrics], which),
+            "n": np.stack([part.n for part in parts], axis=1).ravel().astype(np.int64),
+            "status": _taken(["ok", "not_applicable"], np.isnan(estimate).astype(np.intp)),
+            "reason": _taken(said.texts, reasons),
+        }
+    )
+    groups = keys.take(np.repeat(np.arange(len(rows)), len(metrics))).reset_index(drop=True)
+    return pd.concat([groups, own], axis=1)
+
+
+class _Texts:
+    """Texts by code, each once."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, int] = {}
+
+    @property
+    def texts(self) -> list[str]:
+        return list(self._codes)
+
+    def code(self, text: str) -> int:
+        return self._codes.setdefault(text, len(self._codes)) if text else _NOTHING
+
+
+class _Column:
+    """One metric in every group."""
+
+    def __init__(self, rows: pd.DataFrame, numbers: Numbers, metric: Metric, figure: Figure | NotApplicable) -> None:
+        self._metric, self._figure = metric, figure
+        nothing = np.zeros(len(rows))
+
+        def number(role: str) -> NDArray[np.float64]:
+            place = numbers.places.get((metric, role))
+            return nothing if place is None else rows[place].to_numpy(dtype=float)
+
+        self._among, self._doubt = number("among"), number("doubt")
+        if isinstance(figure, NotApplicable):
+            self.n, self.estimate = nothing, np.full(len(rows), np.nan)
+        elif metric.statistic == "total":
+            self.n = self.estimate = self._among = number("total")
+        else:
+            self.n = number("n")
+            total = number("quantile") if metric.is_quantile else number("total")
+            per = 1.0 if metric.is_quantile else self.n
+            self.estimate = np.divide(total, per, out=np.full(len(rows), np.nan), where=self.n > 0)
+
+    def reasons(self, said: _Texts) -> NDArray[np.intp]:
+        """Code of what each group's figure must say about itself."""
+        if isinstance(self._figure, NotApplicable):
+            return np.full(len(self.n), said.code(self._figure.reason))
+        codes = np.full(len(self.n), said.code(self._figure.caveat or ""))
+        if self._metric.statistic != "total":
+            for i in np.flatnonzero((self.n == 0) | (self.n < self._among) | (self._doubt > 0)):
+                codes[i] = said.code("; ".join(self._remarks(self._figure, self.n[i], self._among[i], self._doubt[i])))
+        return codes
+
+    def _remarks(self, figure: Figure, n: float, among: float, doubt: float) -> Iterator[str]:
+        """Why there is no figure, or what a reader of it should know."""
+        if n == 0:
+            yield f"known for none of {among:,.0f} {self._metric.among}" if among else f"no {self._metric.among}"
+            return
+        if figure.caveat:
+            yield figure.caveat
+        if n < among:
+            yield f"known for {n:,.0f} of {among:,.0f} {self._metric.among}"
+        if figure.doubt and doubt:
+            yield f"{doubt:,.0f} {figure.doubt.words}"
+
+
+def _taken(texts: Sequence[str], codes: NDArray[np.intp]) -> pd.Series[str]:
+    """A column of texts by their codes; null where the code is of nothing."""
+    return pd.Series(pd.array([*texts, None], dtype="str").take(codes))  # −1 is the last: null

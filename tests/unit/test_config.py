@@ -1,0 +1,207 @@
+"""STUDY.toml: what it says becomes one frozen model, and everything wrong with it is told at once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cxfusion.config import load_study, study_of_options
+from cxfusion.errors import ConfigError
+
+GOOD = """
+[contacts]
+path = "logs/*.csv"
+source = "generic"
+timezone = "Asia/Kolkata"
+[contacts.columns]
+contact_id = "Call ID"
+response_seconds = { from = "Asked", to = "Answered" }
+
+[surveys]
+path = "answers.csv"
+[surveys.columns]
+csat = { column = "Stars", scale = [1, 10] }
+
+[levers.response_seconds]
+moment = "before"
+step = -600
+shape = "log1p"
+
+[levers.hold_seconds]
+step = -10
+
+[pairing]
+by = "customer_id"
+within = "3d"
+one_per_contact = false
+eligible = "all"
+
+[study]
+outcome = "nps"
+by = ["queue", "channel"]
+interval = "30min"
+since = 2026-03-01
+until = 2026-04-01T08:30:00
+title = "March"
+case_mix = ["reason"]
+
+[engine]
+threads = 2
+memory_limit = "2GB"
+temp_dir = "spill"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "march.csv").write_text("Call ID,Asked,Answered\n1,2,3\n")
+    (tmp_path / "answers.csv").write_text("Call ID,Stars\n1,5\n")
+    return tmp_path
+
+
+def study(folder: Path, text: str) -> Path:
+    (folder / "study.toml").write_text(text)
+    return folder / "study.toml"
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load_study(study(folder, text))
+    assert raised.value.exit_code == 2
+    return list(raised.value.problems)
+
+
+def test_all_it_says_is_in_the_model(folder):
+    config = load_study(study(folder, GOOD))
+    assert config.path("contacts") == str(folder / "logs" / "*.csv")
+    assert config.path("surveys") == str(folder / "answers.csv")
+    assert config.table("contacts").timezone == "Asia/Kolkata"
+    plan = config.pairing.plan()
+    assert (plan.by, plan.window, plan.one_per_contact, plan.eligible) == ("customer_id", timedelta(3), False, "all")
+    levers = {lever.name: lever for lever in config.spec().levers}
+    assert (levers["response_seconds"].moment, levers["response_seconds"].step) == ("before", -600)
+    assert levers["hold_seconds"].step == -10  # in the place of the catalogue's
+    assert levers["talk_seconds"].step == -60  # the catalogue's
+    assert config.spec().case_mix == ("reason",)
+    asked = config.study
+    assert (asked.outcome, asked.by, asked.interval) == ("nps", ("queue", "channel"), "30min")
+    assert (asked.since, asked.until) == (datetime(2026, 3, 1), datetime(2026, 4, 1, 8, 30))
+    assert asked.headings() == {"title": "March"}
+    assert (config.engine.threads, config.engine.memory_limit) == (2, "2GB")
+    assert config.engine.temp_dir == str(folder / "spill")
+    with pytest.raises(ValueError, match="frozen"):
+        config.study = asked
+
+
+def test_the_shortest_study_has_the_defaults(folder):
+    config = load_study(study(folder, '[contacts]\npath = "logs/march.csv"\n[surveys]\npath = "answers.csv"\n'))
+    assert str(config.pairing.plan()) == str(study_of_options(None).pairing.plan())
+    assert config.pairing.plan().window == timedelta(hours=72)
+    assert config.study.headings() == {}
+
+
+def test_every_problem_is_told_at_once_each_with_its_place_and_nearest_name(folder):
+    text = """
+    [contcts]
+    [contacts]
+    path = "logs/marsh.csv"
+    timezone = "Asia/Kolkatta"
+    source = "genric"
+    colums = {}
+    [contacts.columns]
+    talk_seconds = { column = "Talk", units = "min" }
+    [surveys]
+    [levers.wait_seconds]
+    role = "levr"
+    moment = "befor"
+    shape = "spine"
+    [pairing]
+    by = "customer"
+    withn = "3d"
+    one_per_contact = "sometimes"
+    [study]
+    outcome = "cast"
+    interval = "2h"
+    since = "yesterday"
+    [engine]
+    threads = 0
+    """
+    told = problems(folder, text)
+    for words in [
+        "contcts is not known; nearest: contacts",
+        "contacts.path = 'logs/marsh.csv': no such file; nearest: march.csv",
+        "Asia/Kolkata",
+        "contacts.source: There is no source 'genric'. Expected one such as: generic.",
+        "contacts.colums is not known; nearest: columns",
+        "contacts.columns.talk_seconds.units is not known; nearest: unit",
+        "surveys.path is missing",
+        "levers.wait_seconds.role = 'levr' is not one of the choices; nearest: lever",
+        "levers.wait_seconds.moment = 'befor' is not one of the choices; nearest: before",
+        "levers.wait_seconds.shape = 'spine' is not one of the choices; nearest: spline",
+        "pairing.by = 'customer' is not one of the choices; nearest: customer_id",
+        "pairing.withn is not known; nearest: within",
+        "pairing.one_per_contact = 'sometimes': input should be a valid boolean",
+        "study.outcome = 'cast' is not one of the choices; nearest: csat",
+        "study.interval: There is no interval '2h'. Expected one of: 15min",
+        "study.since: yesterday is no date",
+        "engine.threads = 0: input should be greater than or equal to 1",
+    ]:
+        assert sum(words in problem for problem in told) == 1, (words, told)
+    assert len(told) == 17
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ('[pairing]\nwithin = "soon"', "pairing: within='soon'; expected a number with its unit"),
+        ("[study]\nsince = 2026-03-02\nuntil = 2026-03-02", "is not before until"),
+        ("[study]\nsince = 2026-03-02T08:00:00Z", "without an offset"),
+        ("[study]\nsince = 7", "no date or time"),
+        ("[study]\nby = 7", "study.by = 7"),
+        ("[levers.wait_seconds]\nstep = 0", "levers: wait_seconds: step is 0"),
+        ('[study]\ncase_mix = ["wrap_seconds"]', "wrap_seconds happens after the contact"),
+        ("engine = 3", "engine = 3: expected a table, written as [engine]"),
+    ],
+)
+def test_what_no_single_key_is_to_blame_for_is_told_too(folder, section, words):
+    tables = '[contacts]\npath = "logs/march.csv"\n[surveys]\npath = "answers.csv"\n'
+    told = problems(folder, f"{section}\n{tables}" if section.startswith("engine") else f"{tables}{section}\n")
+    assert len(told) == 1
+    assert words in told[0]
+
+
+def test_an_empty_table_is_a_matter_of_the_data_not_of_the_study(folder):
+    (folder / "answers.csv").write_text("")
+    load_study(study(folder, '[contacts]\npath = "logs/march.csv"\n[surveys]\npath = "answers.csv"\n'))
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "could not be read"), ("[contacts\n", "is not TOML")])
+def test_a_study_that_is_no_toml_file(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "study.toml").write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        load_study(tmp_path / "study.toml")
+
+
+def test_options_go_before_the_map(folder):
+    (folder / "map.toml").write_text('[contacts]\ntimezone = "UTC"\npath = "elsewhere.csv"\ndatetime_format = "%d/%m/%Y"')
+    config = study_of_options(
+        folder / "map.toml",
+        contacts={"path": "here.csv", "timezone": "Europe/Berlin", "source": None},
+        pairing={"by": None, "within": "1d"},
+    )
+    assert config.path("contacts") == "here.csv"
+    assert config.table("contacts").timezone == "Europe/Berlin"
+    assert config.table("contacts").datetime_format == ("%d/%m/%Y",)
+    assert config.pairing.plan().window == timedelta(days=1)
+    assert config.words()["contacts"]["timezone"] == "Europe/Berlin"
+
+
+def test_a_map_is_no_whole_study(folder):
+    (folder / "map.toml").write_text('[pairing]\nwithin = "1d"\n')
+    with pytest.raises(ConfigError) as raised:
+        study_of_options(folder / "map.toml")
+    assert raised.value.problems == ("pairing is not known; expected one of: contacts, surveys, levers",)
