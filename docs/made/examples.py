@@ -18,7 +18,7 @@ from typing import Any, Final
 __all__ = ["PAGES", "Block", "blocks", "run_page"]
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES: Final = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 FENCED: Final = re.compile(
     r"""^```(?P<language>[\w-]+)(?: title="(?P<title>[^"\n]+)")?\n(?P<text>.*?)^```$""", re.MULTILINE | re.DOTALL
 )

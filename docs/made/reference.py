@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "on_page_markdown", "on_post_page"]
 
 KINDS: Final = {int: "NUMBER", Path: "DIR"}
+ROLE: Final = re.compile(r":\w+:(?=<code>)")
 FETCHED: Final = re.compile(r"""<(?:link|script|img|iframe|source)\b[^>]*?\b(?:href|src)=["']?(?:https?:)?//[^>]*>""")
 
 
@@ -34,11 +35,11 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def on_post_page(output: str, **_: Any) -> str:
-    """Refuse a page that would fetch anything from elsewhere: the site works without a network."""
+    """The page without the roles of docstrings; one that would fetch anything from elsewhere is refused."""
     fetched = FETCHED.findall(output)
-    if fetched:
+    if fetched:  # the site works without a network
         raise RuntimeError(f"A page of the site fetches from elsewhere: {fetched[0]}")
-    return output
+    return ROLE.sub("", output)
 
 
 def commands() -> str:
@@ -76,7 +77,7 @@ def _value(option: Any) -> str:
     """What follows an option: its choices, else a word for its kind."""
     kind = option.type_descriptor.annotation
     if get_origin(kind) is Literal:
-        return " | ".join(get_args(kind))
+        return " / ".join(get_args(kind))
     return str(option.metavar or KINDS.get(kind, "TEXT"))
 
 
@@ -102,8 +103,11 @@ def error_list() -> str:
 
 
 def metrics() -> str:
-    """Every operational metric: numerator, denominator, unit, source."""
-    return "\n\n".join(f"## {metric.name}\n\n{_plain(metric.definition)}" for metric in METRICS)
+    """Every operational metric: what is taken of which contacts, numerator, denominator, unit, source."""
+    return "\n\n".join(
+        f"## {metric.name}\n\n*{metric.statistic.capitalize()} over {metric.among}.* {_plain(metric.definition)}"
+        for metric in METRICS
+    )
 
 
 def _plain(docstring: str) -> str:

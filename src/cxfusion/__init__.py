@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing as Pairing
     from cxfusion.perception.measure import Measurement as Measurement
     from cxfusion.perception.measure import measure as measure
+    from cxfusion.perception.weights import ResponseWeights as ResponseWeights
+    from cxfusion.perception.weights import weigh as weigh
     from cxfusion.simulation.centre import Centre as Centre
     from cxfusion.simulation.simulate import SimulatedCentre as SimulatedCentre
     from cxfusion.simulation.simulate import simulate as simulate
@@ -48,6 +50,7 @@ _PLACES = {
     "Measurement": "perception.measure",
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
+    "ResponseWeights": "perception.weights",
     "Session": "engine.session",
     "SimulatedCentre": "simulation.simulate",
     "Study": "study",
@@ -61,6 +64,7 @@ _PLACES = {
     "read_contacts": "tables.read",
     "read_surveys": "tables.read",
     "simulate": "simulation.simulate",
+    "weigh": "perception.weights",
 }
 
 __all__ = ["__version__", *_PLACES]  # noqa: PLE0604 (names only, checked by a test)

@@ -6,12 +6,42 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand
 
 from cxfusion import __version__
+from cxfusion.cli_options import (
+    DEBUG_VARIABLE,
+    AnyFile,
+    AsJson,
+    By,
+    ContactLog,
+    ContactsSource,
+    Debug,
+    Interval,
+    Kind,
+    LittleMemory,
+    MapFile,
+    Memory,
+    NContacts,
+    NoReport,
+    OneCore,
+    Out,
+    Outcome,
+    PairBy,
+    Quiet,
+    Seed,
+    Since,
+    StudyFile,
+    SurveyFile,
+    SurveysSource,
+    Threads,
+    Timezone,
+    Until,
+    Within,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +51,6 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-DEBUG_VARIABLE = "CXFUSION_DEBUG"
 
 app = typer.Typer(
     name="cxfusion",
@@ -73,74 +102,6 @@ def _was_interrupted(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
-
-
-ContactLog = Annotated[
-    str, typer.Argument(metavar="CONTACTS", help="The contact log: a CSV or Parquet file, a glob, or a folder.")
-]
-SurveyFile = Annotated[
-    str, typer.Argument(metavar="SURVEYS", help="The survey answers: a CSV or Parquet file, a glob, or a folder.")
-]
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: tables, pairing, question, engine.")]
-AnyFile = Annotated[str, typer.Argument(metavar="FILE", help="The table to look at: a CSV or Parquet file or a glob.")]
-Out = Annotated[
-    Path, typer.Option("--out", metavar="DIR", help="Directory to write; replaced as a whole or not at all.")
-]
-PairBy = Annotated[
-    Literal["contact_id", "customer_id"] | None,
-    typer.Option(help="Key to pair by; by default the contact id where an answer has one, else the customer."),
-]
-Within = Annotated[str, typer.Option(help="Pairing by customer: how long before the answer a contact may lie.")]
-Outcome = Annotated[
-    Literal["csat", "nps", "ces"] | None, typer.Option(help="The score to be moved; by default the first there is.")
-]
-MapFile = Annotated[
-    Path | None, typer.Option("--map", metavar="FILE.toml", help="What the columns mean; `cxfusion map` proposes one.")
-]
-ContactsSource = Annotated[
-    str | None, typer.Option(metavar="SOURCE", help="Where the contact log comes from, as `cxfusion sources` lists.")
-]
-SurveysSource = Annotated[
-    str | None, typer.Option(metavar="SOURCE", help="Where the answers come from, as `cxfusion sources` lists.")
-]
-Timezone = Annotated[
-    str | None,
-    typer.Option(metavar="ZONE", help="Zone of times without an offset, such as Europe/Berlin; by default the map's."),
-]
-Since = Annotated[
-    str | None,
-    typer.Option(metavar="DATE", help="Only contacts that started from this date or time on, on the site's clock."),
-]
-Until = Annotated[
-    str | None,
-    typer.Option(metavar="DATE", help="Only contacts that started before this date or time, on the site's clock."),
-]
-By = Annotated[
-    list[str] | None,
-    typer.Option("--by", metavar="COLUMN", help="Group by this column; repeat it, or separate several by commas."),
-]
-Interval = Annotated[str | None, typer.Option(help="Count by this interval of the site's clock: 15min, 30min, 1h, 1d.")]
-Kind = Annotated[
-    Literal["contacts", "surveys"] | None,
-    typer.Option(help="What the file holds; by default what its headings say, which may be both."),
-]
-NContacts = Annotated[int, typer.Option("--contacts", metavar="N", help="How many contacts to draw, at least 1,000.")]
-Seed = Annotated[int, typer.Option(help="The same seed gives the same centre.")]
-NoReport = Annotated[bool, typer.Option("--no-report", help="Leave out report.html.")]
-Threads = Annotated[int | None, typer.Option(help="Cores to use; by default all.")]
-Memory = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Memory limit, such as 4GB; what does not fit is spilled to disk.")
-]
-OneCore = Annotated[int | None, typer.Option("--threads", help="Accepted as everywhere; this command uses one core.")]
-LittleMemory = Annotated[
-    str | None,
-    typer.Option("--memory", metavar="SIZE", help="Accepted as everywhere; this command needs little memory."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Print no progress on standard error.")]
-Debug = Annotated[  # read by Command
-    bool, typer.Option("--debug", help=f"Print the traceback of an error; {DEBUG_VARIABLE}=1 does the same.")
-]
 
 
 @app.command(cls=Command)
@@ -374,7 +335,7 @@ def _print_json(answer: Any) -> None:
 def main() -> None:
     """Run the command line; the process ends with the exit codes of the documentation."""
     try:
-        app()
+        app(prog_name="cxfusion")
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # whoever read the answer has had enough: no error
             raise SystemExit(0) from None

@@ -19,8 +19,8 @@ from cxfusion.engine import FileSource, Session
 from cxfusion.errors import ConfigError, CxfusionError, EmptyTableError, nearest_names
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
 from cxfusion.evidence.spec import LeverSpec
-from cxfusion.operations.slots import require_interval
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
+from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.mapping import LeverMap, Map, Section, TableMap
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sources import require_source
@@ -60,7 +60,8 @@ def _local_time(value: Any) -> Any:
 
 
 def _interval(name: str) -> str:
-    require_interval(name)
+    if name not in INTERVALS:
+        raise ValueError(f"There is no interval {name!r}. Expected one of: {', '.join(INTERVALS)}.")
     return name
 
 

@@ -166,7 +166,7 @@ def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     Examples
     --------
     >>> nearest_names("Wait_secs", ["wait_seconds", "talk_seconds", "queue"])
-    ['wait_seconds', 'talk_seconds']
+    ['wait_seconds']
     """
     by_lower = {candidate.lower(): candidate for candidate in known}
     return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=limit)]

@@ -47,9 +47,10 @@ class MapProposal:
 
 @dataclass(frozen=True)
 class _Recognised:
-    """What headings say: canonical name to source column, those a few letters away apart."""
+    """What the headings found say: canonical name to source column, those a few letters away apart."""
 
     section: Section
+    found: tuple[str, ...]
     exact: dict[str, str]
     near: dict[str, str]
 
@@ -87,7 +88,7 @@ def propose_map(path: str, session: Session, section: Section | None = None) -> 
 def _recognise(section: Section, found: Sequence[str]) -> _Recognised:
     names = {column.name for column in canonical_columns(section)}
     exact, _ = _matched(section, found, names)  # what collides is left open, and told when the map is tried
-    return _Recognised(section, exact, _near(section, found, names - set(exact), exact))
+    return _Recognised(section, tuple(found), exact, _near(section, found, names - set(exact), exact))
 
 
 def _sections(asked: Section | None, recognised: Sequence[_Recognised]) -> tuple[Section, ...]:
@@ -112,9 +113,16 @@ def _propose(path: str, session: Session, recognised: _Recognised) -> MapProposa
         reading = start_reading(section, path, given, None, session)
     except CxfusionError as error:
         told = error.problems or (error.message,)
-        return MapProposal(_text(path, recognised, plain, (), told), told)
+        left = ", ".join(_quoted(name) for name in recognised.found if name not in recognised.columns.values())
+        return MapProposal(_text(path, recognised, plain, told, [("Not recognised:", left)]), told)
     lines = {binding.name: _line(binding, reading) for binding in reading.bindings.columns if binding.name in plain}
-    return MapProposal(_text(path, recognised, lines, _remarks(recognised, reading), ()), ())
+    kept = ", ".join(f"{_quoted(source)} as {name}" for name, source in reading.bindings.attributes.items())
+    remarks = [("Kept as they are:", kept)]
+    if reading.look.years is not None:
+        remarks.append(
+            ("Times have no offset and are read as UTC, unless", f'[{section}] says, say, timezone = "Europe/Berlin"')
+        )
+    return MapProposal(_text(path, recognised, lines, (), remarks), ())
 
 
 def _as_map(section: Section, lines: Iterable[str]) -> Map:
@@ -133,37 +141,21 @@ def _line(binding: Binding, reading: Reading) -> str:
 
 
 def _text(
-    path: str, recognised: _Recognised, lines: dict[str, str], remarks: Sequence[str], to_decide: Sequence[str]
+    path: str,
+    recognised: _Recognised,
+    lines: dict[str, str],
+    to_decide: Sequence[str],
+    remarks: Sequence[tuple[str, str]],
 ) -> str:
     section = recognised.section
-    absent = [column.name for column in canonical_columns(section) if column.name not in lines]
-    told = [_comment("To decide:", problem) for problem in to_decide]
+    absent = ", ".join(column.name for column in canonical_columns(section) if column.name not in lines)
     doubtful = [
-        _comment("Doubtful:", f"{_quoted(source)} was taken for {name}, because the spelling is that near")
+        ("Doubtful:", f"{_quoted(source)} was taken for {name}, because the spelling is that near")
         for name, source in recognised.near.items()
     ]
-    return "\n".join(
-        [
-            f"[{section}]",
-            f"path = {_quoted(path)}",
-            *remarks[:1],
-            *told,
-            "",
-            f"[{section}.columns]",
-            *lines.values(),
-            *doubtful,
-            _comment("Not found:", ", ".join(absent)),
-            *remarks[1:],
-        ]
-    )
-
-
-def _remarks(recognised: _Recognised, reading: Reading) -> list[str]:
-    naive = reading.look.years is not None
-    zone = '# timezone = "Europe/Berlin"   # times have no offset and are read as UTC: name the zone they are meant in'
-    kept = [f"{_quoted(source)} as {name}" for name, source in reading.bindings.attributes.items()]
-    first = zone if naive else "# timezone: every time has its offset; name the site's zone to count in local hours"
-    return [first, _comment("Kept as they are:", ", ".join(kept))] if kept else [first]
+    head = [f"[{section}]", f"path = {_quoted(path)}", "", f"[{section}.columns]", *lines.values()]
+    told = [*(("To decide:", problem) for problem in to_decide), *doubtful, *remarks, ("Not found:", absent)]
+    return "\n".join([*head, *(_comment(label, text) for label, text in told if text)])
 
 
 def _comment(label: str, text: str) -> str:

@@ -167,7 +167,7 @@ def fuse(
     >>> centre = cx.simulate(n_contacts=20_000, seed=7)
     >>> study = cx.fuse(centre.contacts, centre.surveys)
     >>> study.evidence.table[["lever", "verdict"]].head(2).values.tolist()
-    [['wait_seconds', 'unclear'], ['hold_seconds', 'unclear']]
+    [['wait_seconds', 'moves'], ['hold_seconds', 'contested']]
     """
     clock: dict[str, float] = {}
     with stage_clock(clock, on_stage, "pair", surveys.n_read):

@@ -12,8 +12,8 @@ import cxfusion as cx
 
 PUBLIC = {
     "__version__", "Centre", "Contacts", "CxfusionError", "DEFAULT_LEVERS", "Diagnosis", "Lever", "LeverEvidence",
-    "LeverSpec", "Measurement", "Pairing", "PairingPlan", "Session", "SimulatedCentre", "Study", "Surveys",
-    "diagnose", "fit_levers", "fuse", "load_map", "measure", "pair", "read_contacts", "read_surveys", "simulate",
+    "LeverSpec", "Measurement", "Pairing", "PairingPlan", "ResponseWeights", "Session", "SimulatedCentre", "Study", "Surveys",
+    "diagnose", "fit_levers", "fuse", "load_map", "measure", "pair", "read_contacts", "read_surveys", "simulate", "weigh",
 }  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def test_the_links_of_a_page_lead_somewhere(path):
 
 def slug(heading: str) -> str:
     """A heading's anchor, as MkDocs and GitHub make it for plain words."""
-    return re.sub(r"[^\w]+", "-", heading.lower().replace("`", "")).strip("-")
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()))
 
 
 def test_only_known_languages_are_fenced_so_that_no_example_escapes():

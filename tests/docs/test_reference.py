@@ -15,8 +15,9 @@ import typer
 import cxfusion as cx
 from cxfusion import errors
 from cxfusion.cli import app
-from cxfusion.config import EngineSection, PairingSection, StudySection, StudyTable
+from cxfusion.config import EngineSection, PairingSection, StudyConfig, StudySection, StudyTable
 from cxfusion.evidence.verdict import GRADES
+from cxfusion.job import diagnose_log
 from cxfusion.operations.metrics import METRICS
 from cxfusion.pairing.reasons import PAIRED, RESPONSE_REASONS
 from cxfusion.results import schemas
@@ -106,10 +107,14 @@ def dirty_responses() -> list[dict[str, object]]:
     ]
 
 
-def test_every_reason_is_documented_and_every_documented_reason_occurs():
+def test_every_reason_is_documented_and_every_documented_reason_occurs(tmp_path):
+    pd.DataFrame(dirty_contacts()).to_csv(tmp_path / "contacts.csv", index=False)
+    alone = StudyConfig.model_validate({"contacts": {"path": str(tmp_path / "contacts.csv"), "timezone": "UTC"}})
+    _, books = diagnose_log(alone, tmp_path / "out")
     with cx.Session(threads=1) as session:
         contacts = cx.read_contacts(dirty_contacts(), timezone="UTC", session=session)
         audit = cx.pair(contacts, cx.read_surveys(dirty_responses(), timezone="UTC", session=session)).audit
+    audit = pd.concat([audit, books.audit])
     found = {stage: set(rows["reason"]) for stage, rows in audit.groupby("stage")}
     assert found["responses"] == set(first_cells("reference/reasons.md", "Responses"))
     assert found["contacts"] == set(first_cells("reference/reasons.md", "Contacts"))
@@ -194,3 +199,4 @@ def test_a_page_that_fetches_from_elsewhere_is_refused():
             reference.on_post_page(f"<p>{tag}</p>")
     page = '<a href="https://example.org">a link is fine</a><script src="assets/x.js"></script>'
     assert reference.on_post_page(page) == page
+    assert reference.on_post_page("as :func:<code>pair</code>") == "as <code>pair</code>"

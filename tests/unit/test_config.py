@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cxfusion.config import load_study, study_of_options
 from cxfusion.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GOOD = """
 [contacts]
@@ -187,7 +190,9 @@ def test_a_study_that_is_no_toml_file(tmp_path, content, words):
 
 
 def test_options_go_before_the_map(folder):
-    (folder / "map.toml").write_text('[contacts]\ntimezone = "UTC"\npath = "elsewhere.csv"\ndatetime_format = "%d/%m/%Y"')
+    (folder / "map.toml").write_text(
+        '[contacts]\ntimezone = "UTC"\npath = "elsewhere.csv"\ndatetime_format = "%d/%m/%Y"'
+    )
     config = study_of_options(
         folder / "map.toml",
         contacts={"path": "here.csv", "timezone": "Europe/Berlin", "source": None},

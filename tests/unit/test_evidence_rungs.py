@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import cxfusion as cx
-from cxfusion.errors import NothingToEstimateError, TooFewResponsesError, UnknownNameError
+from cxfusion.errors import NothingToEstimateError, TooFewResponsesError, UnknownNameError, UsageError
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.sample import LeverFacts
 
@@ -189,3 +189,27 @@ def test_spline_with_coinciding_knots_becomes_a_line():
     basis = learn_basis(lever, LeverFacts(100, 3, 4.0, 30.0, (30.0, 30.0, 30.0)))
     assert basis.width == 1
     assert basis.rows(np.array([0.0, 30.0])).slope[:, 0] == pytest.approx(1 / basis.scale[0])
+
+
+def test_weights_give_the_effect_over_everyone():
+    # waiting hurts callers (effect A) and not chatters; callers answer four times as often, so the unweighted effect
+    # leans to callers. With the known response rates as weights the effect is that of the mix of all contacts.
+    rng = np.random.default_rng(5)
+    n = 40_000
+    is_call = rng.random(n) < 0.5
+    frame = log(n=n).assign(channel=np.where(is_call, "call", "chat"))
+    latent = 1.0 - 0.015 * frame["wait_seconds"] * is_call + rng.normal(0, 1.2, n)
+    frame["csat"] = np.digitize(latent, [-1.0, 0.0, 0.7, 1.4]) + 1
+    everyone = cx.fit_levers(pairing_of(frame))
+    answers = frame[rng.random(n) < np.where(is_call, 0.4, 0.1)]
+    pairing = cx.pair(cx.read_contacts(frame.drop(columns=["csat"])), cx.read_surveys(answers[["contact_id", "csat"]]))
+    unweighted, weighted = (cx.fit_levers(pairing, weights=w) for w in (None, cx.weigh(pairing, "csat")))
+    truth = rung(everyone, "wait_seconds", "within")["estimate"]
+    found, naive = (rung(evidence, "wait_seconds", "within") for evidence in (weighted, unweighted))
+    assert abs(found["estimate"] - truth) < 2.5 * found["std_error"]
+    assert naive["estimate"] > truth + 3 * naive["std_error"]
+
+
+def test_weights_of_another_score_are_refused(pairing):
+    with pytest.raises(UsageError, match="weigh"):
+        cx.fit_levers(pairing, "nps", weights=cx.weigh(pairing, "csat"))

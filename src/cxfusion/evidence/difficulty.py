@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import norm
 
 from cxfusion.estimators.absorb import AbsorbRows, Projection, project_on_groups
-from cxfusion.evidence.coding import answered_contacts, with_codes
+from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.design import Design
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     numbers = dict.fromkeys([WITNESS, *others, *(basis.lever.name for basis in bases)])
     rows = answered_contacts(contacts, spec, numbers)
     rows = _thinned(contacts.session, rows.filter(*(rows[name].notnull() for name in numbers)))
-    coded, coding = with_codes(contacts.session, contacts.session.materialize(rows), contacts, spec, {})
+    numeric, coding = coded(contacts.session, contacts.session.materialize(rows), contacts, spec, {})
     columns = dict.fromkeys([*numbers, *coding.controls, *coding.groups])
-    ordered = coded.order_by("contact_id").select(*columns, weight=ibis.literal(1.0))
+    ordered = numeric.order_by("contact_id").select(*columns, weight=ibis.literal(1.0))
     sweep = partial(contacts.session.fold, contacts.session.materialize(ordered))
     given = Design(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
     projection = project_on_groups(sweep, partial(_marks, design=given, others=others))

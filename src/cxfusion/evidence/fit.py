@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError
+from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
 from cxfusion.evidence.rungs import RUNGS, Ladder, RungEstimate, climb, untestable_because
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.sample import Sample
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
 __all__ = ["LeverEvidence", "fit_levers"]
@@ -93,6 +94,7 @@ def fit_levers(
     outcome: str | None = None,
     *,
     levers: Iterable[Lever] | None = None,
+    weights: ResponseWeights | None = None,
     spec: LeverSpec | None = None,
 ) -> LeverEvidence:
     """Estimate what each lever does to an outcome, rung by rung.
@@ -104,6 +106,8 @@ def fit_levers(
         CSAT by default.
     levers : iterable of Lever, optional
         Instead of the catalogue's.
+    weights : ResponseWeights, optional
+        From :func:`weigh`, so that the effect is that over all answered contacts, not over those who answered.
     spec : LeverSpec, optional
         Everything explicit; ``outcome`` and ``levers`` replace what it says.
 
@@ -136,7 +140,7 @@ def fit_levers(
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
     present = usable_levers(spec, pairing.contacts)
-    sample = draw_sample(pairing, spec, present)
+    sample = draw_sample(pairing, spec, present, _weights_for(spec, weights))
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)
@@ -155,9 +159,18 @@ def fit_levers(
         spec=spec,
         levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness),
         rungs=_rung_frame(sample, ladder),
-        notes=(*sample.notes, *_notes(spec, scale, witness)),
+        notes=(*sample.notes, *_notes(spec, scale, witness, weights)),
         n=sample.n,
     )
+
+
+def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
+    if weights is not None and weights.score != spec.outcome:
+        raise UsageError(
+            f"The weights are for {weights.score}, the outcome is {spec.outcome}. Expected weights for the same score:"
+            f" weigh(pairing, {spec.outcome!r})."
+        )
+    return weights
 
 
 def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence[Lever]) -> Witness:
@@ -209,7 +222,9 @@ def _verdicts(
     return verdicts
 
 
-def _notes(spec: LeverSpec, scale: Scale, witness: Witness) -> Iterator[str]:
+def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWeights | None) -> Iterator[str]:
+    if weights is None:
+        yield "Effects are those among customers who answered: they are not weighted to all answered contacts."
     if not scale.higher_is_better:
         yield f"A higher {spec.outcome} score means a worse experience: a negative effect is good."
     if witness.reason is not None:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
 from cxfusion.evidence.catalogue import WITNESS_LEVER
-from cxfusion.evidence.coding import Coding, answered_contacts, with_codes
+from cxfusion.evidence.coding import Coding, answered_contacts, coded
 from cxfusion.evidence.spec import OUTCOMES
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.spec import LeverSpec, Outcome
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.weights import ResponseWeights
 
 __all__ = ["LeverFacts", "Sample", "draw_sample"]
 
@@ -87,7 +88,9 @@ class Sample:
     notes: tuple[str, ...]
 
 
-def draw_sample(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...]) -> Sample:
+def draw_sample(
+    pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], weights: ResponseWeights | None
+) -> Sample:
     """Join responses to their contacts and make the table numeric.
 
     Raises
@@ -102,7 +105,7 @@ def draw_sample(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...]) ->
     levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
     names = [lever.name for lever in levers]
     joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names), "contact_id")
-    answered = session.materialize(joined.mutate(weight=ibis.literal(1.0)))
+    answered = session.materialize(_weighted(joined, weights))
     facts, n = _facts(session, answered, levers)
     if n < spec.min_responses:
         raise TooFewResponsesError(
@@ -110,10 +113,17 @@ def draw_sample(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...]) ->
             f" {spec.min_responses}. Read a longer period, or widen the pairing window."
         )
     categories = _categories(session, answered, outcome)
-    coded, coding = with_codes(session, answered, contacts, spec, {"y": categories.frame})
+    numeric, coding = coded(session, answered, contacts, spec, {"y": categories.frame})
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups])
-    rows = session.materialize(coded.order_by("response_file", "response_row").select(*columns))
+    rows = session.materialize(numeric.order_by("response_file", "response_row").select(*columns))
     return Sample(session, rows, outcome, categories.values, categories.sd, n, coding, facts, _notes(pairing, spec))
+
+
+def _weighted(rows: ir.Table, weights: ResponseWeights | None) -> ir.Table:
+    """With a weight for each response; all of them count alike where there are none."""
+    if weights is None:
+        return rows.mutate(weight=ibis.literal(1.0))
+    return rows.inner_join(weights.rows.select("contact_id", "weight"), "contact_id")
 
 
 def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:

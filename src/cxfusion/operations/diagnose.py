@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from cxfusion.errors import NothingToEstimateError
 from cxfusion.operations.figures import Limits
 from cxfusion.operations.metrics import METRICS
 from cxfusion.operations.tallies import look_at, numbers_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Diagnosis", "diagnose"]
 
 _TAKEN: Final = ("metric", "estimate", "unit", "n", "status", "reason", *(metric.name for metric in METRICS))
+_QUANTILES: Final = frozenset(metric.name for metric in METRICS if metric.is_quantile)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,14 +100,20 @@ class Diagnosis(Result):
             No grouping was asked for, no group has a figure, or days of quantiles would have to be taken together.
         """
         from cxfusion.results.charts import kpis_by_group
-        from cxfusion.results.heat_map import heat_map
+        from cxfusion.results.time_charts import heat_map
 
         known = list(self.overall["metric"])
         if metric is not None:
             require_metric(metric, known)
         if self.grouping.interval is None:
             return kpis_by_group(self.as_rows(), metrics=HEADLINES if metric is None else [metric], width=width)
-        return heat_map(self.groups, self.grouping, metric or known[0], width=width)
+        drawn = metric or known[0]
+        if self.grouping.columns and drawn in _QUANTILES:
+            raise NothingToEstimateError(
+                f"There is no picture of {drawn} by group and time of day: quantiles of single days do not add up to"
+                " those of all days. Draw a mean, or diagnose one group alone."
+            )
+        return heat_map(self.groups, self.grouping, drawn, width=width)
 
     def _lines(self) -> list[str]:
         volume = in_words(self.overall["estimate"].iloc[0], "contacts")

@@ -46,7 +46,9 @@ class Limits:
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value < float("inf"):
-                raise UsageError(f"{name}={value!r} was asked for; expected a number of seconds, 0 or more, such as 20.")
+                raise UsageError(
+                    f"{name}={value!r} was asked for; expected a number of seconds, 0 or more, such as 20."
+                )
 
 
 @dataclass(frozen=True)

@@ -149,9 +149,7 @@ def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
     short abandons (a + c). Denominator: handled and abandoned contacts (AN + AB). Unit: share. Source: ICMI.
     """
     cut = log.limits.short_abandon_seconds
-    return _service_level(
-        log, credited=_waited_at_most(log, cut), and_told=f"abandons within {cut:g} s count as met"
-    )
+    return _service_level(log, credited=_waited_at_most(log, cut), and_told=f"abandons within {cut:g} s count as met")
 
 
 def abandonment_rate(log: Log) -> Figure | NotApplicable:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Slots"]
 
+
 @dataclass(frozen=True)
 class Slots:
     """Pieces of UTC time that each lie within one interval of the site's clock.

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import pandas as pd
-
 from cxfusion.operations.figures import PARTIAL, Figure, Limits, Log, NotApplicable
 from cxfusion.operations.metrics import QUANTILES
 from cxfusion.operations.slots import Slots
@@ -17,9 +15,10 @@ from cxfusion.results.grouping import START, local_starts
 from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     import ibis.expr.types as ir
+    import pandas as pd
 
     from cxfusion.operations.metrics import Metric
     from cxfusion.results.grouping import Grouping
@@ -128,7 +127,9 @@ def _quantiles_by_group(
     if grouping.interval is None:
         return _aggregate(log, quantiles, keys)
     local = to_local(log.value("started_at"), log.contacts.timezone, years)
-    found = _aggregate(log, quantiles, keys | {"number": local.epoch_seconds() // int(grouping.interval.total_seconds())})
+    found = _aggregate(
+        log, quantiles, keys | {"number": local.epoch_seconds() // int(grouping.interval.total_seconds())}
+    )
     found[START] = local_starts(found.pop("number"), grouping.interval)
     return found
 
@@ -148,5 +149,3 @@ def _aggregate(log: Log, values: Mapping[str, ir.Scalar], keys: Mapping[str, ir.
 
 def _named(values: Mapping[str, ir.Value]) -> list[ir.Value]:
     return [value.name(name) for name, value in values.items()]
-
-

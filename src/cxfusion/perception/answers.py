@@ -1,4 +1,7 @@
-"""The answers behind a score, each with its customer and groups, and their sums by customer and group."""
+"""The rows behind a figure, each with its customer and groups, and their sums by customer and group.
+
+The rows of a score are its answers; those of the response rate are the contacts that could have been answered about.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,33 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 
+from cxfusion.perception.scores import SCORES
+from cxfusion.tables.times import to_local
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import timedelta
 
     import ibis.expr.types as ir
 
     from cxfusion.pairing import Pairing
 
-__all__ = ["CUSTOMER", "answers_of", "count_others", "sums_of"]
+__all__ = ["CUSTOMER", "answers_of", "count_responses", "in_intervals", "reached_by", "sums_of"]
 
 CUSTOMER: Final = "customer"
 """The respondent role whose answers are measured."""
-_WHO: Final = ["customer", "lone"]
 
 
-def count_others(pairing: Pairing, score: str) -> int:
-    """How many answers to a score came from others than customers."""
-    pairs = pairing.pairs
-    others = pairs.filter(pairs["respondent_role"] != CUSTOMER, pairs[score].notnull())
-    return int(pairing.session.collect(others.aggregate(n=others.count()))["n"][0].as_py())
+def count_responses(pairing: Pairing, scores: Sequence[str]) -> tuple[int, int]:
+    """How many responses with any of these scores came from customers, and how many from others."""
+    scored = _scored(pairing, scores)
+    is_customer = scored["respondent_role"] == CUSTOMER
+    n = pairing.session.collect(scored.aggregate(customers=is_customer.sum(), others=(~is_customer).sum())).to_pylist()
+    return int(n[0]["customers"] or 0), int(n[0]["others"] or 0)
 
 
 def answers_of(pairing: Pairing, score: str, columns: Sequence[str]) -> ir.Table:
-    """One row per answer of a customer: ``score``, who gave it, and the groups of its contact.
+    """One row per answer of a customer: the score, when its contact began, who gave it, and the contact's groups.
 
     Parameters
     ----------
@@ -40,31 +47,64 @@ def answers_of(pairing: Pairing, score: str, columns: Sequence[str]) -> ir.Table
     Returns
     -------
     ibis.Table
-        Who gave it is ``customer``, by the survey's id or else the log's; where neither knows, ``lone`` holds
-        the response's own id, so that it stands for a customer of its own.
+        ``score, started_at, customer, key_0, …``. Who gave it is told by the survey's id or else by the log's; null
+        where neither knows.
     """
-    log, pairs = pairing.contacts, pairing.pairs
-    keys = {f"key_{i}": log.rows[column] for i, column in enumerate(columns)}
-    contacts = log.rows.select(log_contact_id=log.rows["contact_id"], log_customer=log.value("customer_id"), **keys)
-    given = pairs.filter(pairs["respondent_role"] == CUSTOMER, pairs[score].notnull())
-    answers = given.select("response_id", "contact_id", "customer_id", score=score)
-    joined = answers.left_join(contacts, [("contact_id", "log_contact_id")])
+    log = pairing.contacts
+    keys = _keys(log.rows, columns)
+    contacts = log.rows.select(
+        "started_at", log_contact_id=log.rows["contact_id"], log_customer=log.value("customer_id"), **keys
+    )
+    scored = _scored(pairing, [score])
+    given = scored.filter(scored["respondent_role"] == CUSTOMER)
+    joined = given.select("contact_id", "customer_id", score=score).left_join(
+        contacts, [("contact_id", "log_contact_id")]
+    )
     customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
-    lone = customer.isnull().ifelse(joined["response_id"], None)
-    return joined.select("score", *keys, customer=customer, lone=lone)
+    return joined.select("score", "started_at", *keys, customer=customer)
+
+
+def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
+    """One row per contact that reached an agent, whose score is 1 where a customer's scored response is paired with it.
+
+    A contact did not reach an agent if it is marked abandoned and nobody talked; one whose mark is missing counts.
+
+    Returns
+    -------
+    ibis.Table
+        As of :func:`answers_of`; the customer is the log's.
+    """
+    log = pairing.contacts
+    keys = _keys(log.rows, columns)
+    gone = log.value("is_abandoned").fill_null(False) & ~(log.value("talk_seconds") > 0).fill_null(False)
+    contacts = log.rows.filter(~gone).select("contact_id", "started_at", customer=log.value("customer_id"), **keys)
+    scored = _scored(pairing, SCORES)
+    answered = scored.filter(scored["respondent_role"] == CUSTOMER).select(answered_id="contact_id").distinct()
+    joined = contacts.left_join(answered, [("contact_id", "answered_id")])
+    is_answered = joined["answered_id"].notnull().cast("float64")
+    return joined.select("started_at", "customer", *keys, score=is_answered)
+
+
+def in_intervals(rows: ir.Table, pairing: Pairing, interval: timedelta, name: str) -> ir.Table:
+    """The rows with the number, counted from 1970, of the interval of the site's clock in which the contact began."""
+    years = rows.aggregate(first=rows["started_at"].min().year(), last=rows["started_at"].max().year())
+    seen = pairing.session.collect(years).to_pylist()[0]
+    spanned = (seen["first"] or 1970, seen["last"] or 1970)  # no rows span nothing
+    local = to_local(rows["started_at"], pairing.contacts.timezone, spanned)
+    return rows.mutate(**{name: local.epoch_seconds() // int(interval.total_seconds())})
 
 
 def sums_of(
-    answers: ir.Table, values: Sequence[Callable[[ir.NumericValue], ir.NumericValue]], keys: Sequence[str]
+    rows: ir.Table, values: Sequence[Callable[[ir.NumericValue], ir.NumericValue]], keys: Sequence[str]
 ) -> ir.Table:
     """What :class:`ClusteredSums` asks for: a row for the whole (``is_whole``), and one per group.
 
     Parameters
     ----------
-    answers : ibis.Table
-        Of :func:`answers_of`.
+    rows : ibis.Table
+        Of :func:`answers_of` or :func:`reached_by`. Rows whose customer is unknown are clusters of their own.
     values : sequence of callable
-        From the score to the number x that one answer contributes.
+        From the score to the number x that one row contributes.
     keys : sequence of str
         Columns to group by; the whole only, if empty.
 
@@ -73,20 +113,41 @@ def sums_of(
     ibis.Table
         The fields of :class:`ClusteredSums`; those of the i-th value are called ``wx_i``, ``wxx_i``, …
     """
-    weighted = answers.mutate(w=ibis.literal(1.0))  # every answer alike, until there are non-response weights
-    rows = weighted.mutate(**{f"x_{i}": value(weighted["score"]) for i, value in enumerate(values)})
-    sums = {"n": rows.count(), "w": rows["w"].sum()}
-    for i in range(len(values)):
-        wx = rows["w"] * rows[f"x_{i}"]
-        sums |= {f"wx_{i}": wx.sum(), f"wxx_{i}": (wx * rows[f"x_{i}"]).sum()}
-    in_groups = rows.aggregate(**sums, by=[*keys, *_WHO])
-    in_all = in_groups.aggregate(**{name: in_groups[name].sum() for name in sums}, by=_WHO)
+    w = ibis.literal(1.0)  # every row alike, until there are non-response weights
+    terms: dict[str, ir.NumericValue] = {"n": ibis.literal(1), "w": w}
+    for i, value in enumerate(values):
+        x = value(rows["score"])
+        terms |= {f"wx_{i}": w * x, f"wxx_{i}": w * x * x}
+    weighted = rows.select(*keys, "customer", **terms)
+    known, alone = (weighted.filter(mask) for mask in (weighted["customer"].notnull(), weighted["customer"].isnull()))
+    in_groups = _added(known, list(terms), [*keys, "customer"])
+    in_all = _added(in_groups, list(terms), ["customer"])
     nowhere = {key: ibis.null(rows[key].type()) for key in keys}
-    whole = _over_customers(in_all, list(sums), []).mutate(is_whole=True, **nowhere)
+    whole = _over_customers(_with(in_all, alone), list(terms), []).mutate(is_whole=True, **nowhere)
     if not keys:
         return whole
-    groups = _over_customers(in_groups, list(sums), keys).mutate(is_whole=False)
+    groups = _over_customers(_with(in_groups, alone), list(terms), keys).mutate(is_whole=False)
     return whole.union(groups.select(*whole.columns))
+
+
+def _scored(pairing: Pairing, scores: Sequence[str]) -> ir.Table:
+    pairs = pairing.pairs
+    return pairs.filter(ibis.or_(*(pairs[score].notnull() for score in scores)))
+
+
+def _keys(rows: ir.Table, columns: Sequence[str]) -> dict[str, ir.Value]:
+    return {f"key_{i}": rows[column] for i, column in enumerate(columns)}
+
+
+def _added(rows: ir.Table, sums: Sequence[str], by: Sequence[str]) -> ir.Table:
+    return rows.aggregate(**{name: rows[name].sum() for name in sums}, by=list(by))
+
+
+def _with(customers: ir.Table, alone: ir.Table) -> ir.Table:
+    """Sums by customer, and below them the rows that stand alone."""
+    return customers.union(
+        alone.select(**{name: alone[name].cast(customers[name].type()) for name in customers.columns})
+    )
 
 
 def _over_customers(customers: ir.Table, sums: Sequence[str], keys: Sequence[str]) -> ir.Table:

@@ -1,4 +1,4 @@
-"""Measuring a score: its figures with intervals, for all customers who answered and by group.
+"""Measuring a score or the response rate: figures with intervals, for the whole and by group or period.
 
 Answers of one customer are not independent, so they are summed by customer first; few cells are shown with a
 warning, fewer not at all.
@@ -14,18 +14,20 @@ import pandas as pd
 
 from cxfusion.errors import NoScoreError, UnknownNameError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
-from cxfusion.perception.answers import answers_of, count_others, sums_of
-from cxfusion.perception.scores import SCORES, Reading, readings_of
-from cxfusion.results.base import Result
+from cxfusion.perception.answers import answers_of, count_responses, in_intervals, reached_by, sums_of
+from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
+from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as interval_in_words
-from cxfusion.results.grouping import Grouping, grouping_by
+from cxfusion.results.grouping import Grouping, grouping_by, local_starts
 from cxfusion.results.labels import metric_label, outcome_label
 from cxfusion.results.schemas import PERCEPTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import altair as alt
+    import ibis.expr.types as ir
     from numpy.typing import NDArray
 
     from cxfusion.pairing import Pairing
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["FEW", "TOO_FEW", "Measurement", "measure"]
 
 FEW: Final = 30
-"""Below so many answers a figure is flagged as small."""
+"""Below so many answers (contacts, for the response rate) a figure is flagged as small."""
 TOO_FEW: Final = 5
 """Below so many answers there is no figure: it would tell what single persons said."""
 _SHOWN: Final = ("ok", "small")
@@ -44,19 +46,20 @@ _TAKEN: Final = ("metric", *_FIGURES, "unit", "n", "n_clusters", "status", "reas
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Measurement(Result):
-    """A score as those who answered gave it, for all of them and by group.
+    """A score as those who answered gave it, or how many answered: for the whole, and by group or period.
 
-    ``.table`` has the grouping columns, then ``metric, estimate, std_error, conf_low, conf_high, unit, n,
-    n_clusters, status, reason``: intervals at 95 %, ``n`` answers of ``n_clusters`` customers; ``status`` is
-    ``ok``, ``small`` (fewer than 30 answers), ``suppressed`` (fewer than 5: no figure) or ``not_applicable``.
-    Without grouping it is the same as ``overall``.
+    ``.table`` has the grouping columns, ``interval_start`` (the site's clock) where an interval was asked for, then
+    ``metric, estimate, std_error, conf_low, conf_high, unit, n, n_clusters, status, reason``: intervals at 95 %, ``n``
+    answers (contacts, for the response rate) of ``n_clusters`` customers; ``status`` is ``ok``, ``small`` (fewer than
+    30), ``suppressed`` (fewer than 5: no figure) or ``not_applicable``. Without grouping it is the same as ``overall``.
 
     Attributes
     ----------
-    score : {"csat", "nps", "ces"}
-    scale : Scale
+    score : {"csat", "nps", "ces", "response_rate"}
+    scale : Scale or None
+        None for the response rate.
     overall : pandas.DataFrame
-        The figures of all customers who answered.
+        The figures of the whole.
     groups : pandas.DataFrame
         The same by group; no rows where no grouping was asked for.
     grouping : Grouping
@@ -65,7 +68,7 @@ class Measurement(Result):
     """
 
     score: str
-    scale: Scale
+    scale: Scale | None
     overall: pd.DataFrame
     groups: pd.DataFrame
     grouping: Grouping
@@ -79,34 +82,70 @@ class Measurement(Result):
         """All (grouping ``all``) and the groups, in the columns of ``results.schemas.PERCEPTION``."""
         return self.grouping.as_rows(self.overall, self.groups, PERCEPTION)
 
+    def plot(self, metric: str | None = None, *, width: int = 720) -> alt.TopLevelMixin:
+        """A picture of the groups with their intervals: best first, or over time where an interval was asked for.
+
+        Parameters
+        ----------
+        metric : str, optional
+            A metric of the table; by default its first.
+        width : int
+            Whole width in pixels, about.
+
+        Returns
+        -------
+        altair chart
+
+        Raises
+        ------
+        UnknownNameError
+            The table has no such metric.
+        NothingToEstimateError
+            No grouping was asked for, or no group has a figure.
+        """
+        from cxfusion.results.charts import scores_by_group
+        from cxfusion.results.time_charts import score_over_time
+
+        known = list(self.overall["metric"])
+        drawn = require_metric(metric or known[0], known)
+        if self.grouping.interval is None:
+            return scores_by_group(self.as_rows(), drawn, width=width)
+        return score_over_time(self.groups, self.grouping, drawn, width=width)
+
     def _lines(self) -> list[str]:
-        by = f" by {' × '.join(self.grouping.columns)}" if self.grouping.names else ""
-        n, better = self.overall["n"].iloc[0], "higher" if self.scale.higher_is_better else "lower"
-        ends = f"{self.scale.low:g}–{self.scale.high:g}, {better} is better"
-        headline = f"Measurement of {outcome_label(self.score)}{by}: {n:,} answers on {ends}"
+        by = f" by {self.grouping.title}" if self.grouping.names else ""
+        headline = f"Measurement of {outcome_label(self.score)}{by}: {self.overall['n'].iloc[0]:,} {self._counted()}"
         return [
             headline,
             *(_line(row) for row in self.overall.itertuples()),
             *(f"  {note}" for note in self.notes),
         ]
 
-    def __repr__(self) -> str:
-        return f"Measurement({self._lines()[0]})"
+    def _counted(self) -> str:
+        if self.scale is None:
+            return "contacts that reached an agent"
+        better = "higher" if self.scale.higher_is_better else "lower"
+        return f"answers on {self.scale.low:g}–{self.scale.high:g}, {better} is better"
 
 
-def measure(pairing: Pairing, score: str, by: str | Sequence[str] | None = None) -> Measurement:
-    """The figures of a score, with 95 % intervals: CSAT mean and top-2-box, NPS, or mean CES.
+def measure(
+    pairing: Pairing, score: str, by: str | Sequence[str] | None = None, interval: str | None = None
+) -> Measurement:
+    """The figures of a score, with 95 % intervals: CSAT mean and top-2-box, NPS, or mean CES; or the response rate.
 
     Only answers of customers count; those of companions and others are never mixed in. Variances are
     clustered by customer. The figures speak for those who answered: they are not weighted for those who did
-    not.
+    not. The response rate is the share of contacts that reached an agent with which a customer's scored response is
+    paired.
 
     Parameters
     ----------
     pairing : Pairing
-    score : {"csat", "nps", "ces"}
+    score : {"csat", "nps", "ces", "response_rate"}
     by : str or sequence of str, optional
         Columns of the contact log. A missing value is a group of its own.
+    interval : {"15min", "30min", "1h", "1d"}, optional
+        Counted on the site's clock (``contacts.timezone``) by the contact's start, not by when the answer came.
 
     Returns
     -------
@@ -115,30 +154,36 @@ def measure(pairing: Pairing, score: str, by: str | Sequence[str] | None = None)
     Raises
     ------
     UnknownNameError
-        No such score, or a column that the log does not have.
+        No such score, a column that the log does not have, or an interval other than those.
     NoScoreError
         The survey did not ask this score.
 
     Examples
     --------
     >>> import cxfusion as cx
-    >>> calls = [{"contact_id": str(i), "started_at": "2026-01-05 09:00"} for i in range(40)]
+    >>> calls = [{"contact_id": str(i), "started_at": "2026-01-05 09:00"} for i in range(80)]
     >>> answers = [{"contact_id": str(i), "nps": 10 if i < 20 else 8} for i in range(40)]
     >>> pairing = cx.pair(cx.read_contacts(calls), cx.read_surveys(answers))
     >>> cx.measure(pairing, "nps").table["estimate"].to_list()
     [50.0]
+    >>> cx.measure(pairing, "response_rate").table["estimate"].to_list()
+    [0.5]
     """
-    grouping = grouping_by(by, pairing.contacts.columns, _TAKEN)
+    grouping = grouping_by(by, interval, pairing.contacts.columns, _TAKEN)
+    if score == RESPONSE_RATE:
+        overall, groups = _figures(pairing, reached_by(pairing, grouping.columns), [response_rate()], grouping)
+        notes = _notes_on_response(overall, *count_responses(pairing, SCORES))
+        return Measurement(score, None, overall, groups, grouping, notes)
     scale = _scale_of(pairing, score)
-    readings = readings_of(score, scale)
-    overall, groups = _figures(pairing, score, readings, grouping)
-    n_others = count_others(pairing, score)
-    return Measurement(score, scale, overall, groups, grouping, _notes(n_others))
+    answers = answers_of(pairing, score, grouping.columns)
+    overall, groups = _figures(pairing, answers, readings_of(score, scale), grouping)
+    return Measurement(score, scale, overall, groups, grouping, _notes(count_responses(pairing, [score])[1]))
 
 
 def _scale_of(pairing: Pairing, score: str) -> Scale:
     if score not in SCORES:
-        near = ", ".join(nearest_names(score, SCORES) or SCORES)
+        known = (*SCORES, RESPONSE_RATE)
+        near = ", ".join(nearest_names(score, known) or known)
         raise UnknownNameError(f"There is no score {score!r}. Expected one of: {near}.")
     scales = pairing.surveys.scales
     if score not in scales:
@@ -151,14 +196,17 @@ def _scale_of(pairing: Pairing, score: str) -> Scale:
 
 
 def _figures(
-    pairing: Pairing, score: str, readings: Sequence[Reading], grouping: Grouping
+    pairing: Pairing, rows: ir.Table, readings: Sequence[Reading], grouping: Grouping
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The figures of the whole, and those by group with the grouping columns before them."""
     keys = [f"key_{i}" for i in range(len(grouping.names))]
-    answers = answers_of(pairing, score, grouping.columns)
-    sums = pairing.session.collect(sums_of(answers, [reading.value for reading in readings], keys)).to_pandas()
+    if grouping.interval:
+        rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
+    sums = pairing.session.collect(sums_of(rows, [reading.value for reading in readings], keys)).to_pandas()
     is_whole = sums["is_whole"].to_numpy(dtype=bool)
     groups = sums[~is_whole].sort_values(keys, ignore_index=True) if keys else sums[~is_whole]
+    if grouping.interval:
+        groups[keys[-1]] = local_starts(groups[keys[-1]], grouping.interval)
     renamed = dict(zip(keys, grouping.names, strict=True))
     return _long(sums[is_whole], [], readings), _long(groups, keys, readings).rename(columns=renamed)
 
@@ -194,7 +242,7 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
             "n": mean.n.astype(np.int64),
             "n_clusters": mean.n_clusters.astype(np.int64),
             "status": status,
-            "reason": pd.Series(_reasons(status, mean.n_clusters, reading.not_applicable), dtype="str"),
+            "reason": pd.Series(_reasons(status, mean.n_clusters, reading), dtype="str"),
         }
     )
     frame.loc[~frame["status"].isin(_SHOWN), list(_FIGURES)] = np.nan
@@ -208,12 +256,12 @@ def _status(n: NDArray[np.float64], not_applicable: str | None) -> list[str]:
     return [str(kind) for kind in kinds]
 
 
-def _reasons(status: Sequence[str], n_clusters: NDArray[np.float64], not_applicable: str | None) -> list[str | None]:
+def _reasons(status: Sequence[str], n_clusters: NDArray[np.float64], reading: Reading) -> list[str | None]:
     """Why there is no figure, or no interval, or why to take it with care."""
     words = {
-        "not_applicable": not_applicable or "no customer answered",
-        "suppressed": f"fewer than {TOO_FEW} answers: not shown",
-        "small": f"fewer than {FEW} answers",
+        "not_applicable": reading.not_applicable or reading.nothing,
+        "suppressed": f"fewer than {TOO_FEW} {reading.counted}: not shown",
+        "small": f"fewer than {FEW} {reading.counted}",
     }
     alone = "all from one customer: no interval"
     told = (
@@ -221,6 +269,13 @@ def _reasons(status: Sequence[str], n_clusters: NDArray[np.float64], not_applica
         for kind, n in zip(status, n_clusters, strict=True)
     )
     return ["; ".join(part for part in parts if part) or None for parts in told]
+
+
+def _notes_on_response(overall: pd.DataFrame, n_customers: int, n_others: int) -> tuple[str, ...]:
+    answered = overall["estimate"].iloc[0] * overall["n"].iloc[0]
+    n_elsewhere = n_customers - (0 if np.isnan(answered) else round(answered))
+    left_out = {"others than the customer (companions, staff)": n_others, "contacts that reached no agent": n_elsewhere}
+    return tuple(f"Left out: {n:,} answers by {who}." for who, n in left_out.items() if n)
 
 
 def _notes(n_others: int) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Scale
 
-__all__ = ["SCORES", "Reading", "readings_of"]
+__all__ = ["RESPONSE_RATE", "SCORES", "Reading", "readings_of", "response_rate"]
 
 SCORES: Final = ("csat", "nps", "ces")
+RESPONSE_RATE: Final = "response_rate"
 _NPS_ENDS: Final = (0.0, 10.0)
 
 
@@ -39,6 +40,8 @@ class Reading:
         Interval of that mean.
     not_applicable : str or None
         Why the score's scale does not allow this figure.
+    counted, nothing : str
+        What ``n`` counts, and the reason where there is none, in words.
     """
 
     metric: str
@@ -49,6 +52,8 @@ class Reading:
     std_error: Callable[[Mean], NDArray[np.float64]]
     interval: Callable[[Mean], Interval]
     not_applicable: str | None = None
+    counted: str = "answers"
+    nothing: str = "no customer answered"
 
 
 def readings_of(score: str, scale: Scale) -> tuple[Reading, ...]:
@@ -66,6 +71,26 @@ def readings_of(score: str, scale: Scale) -> tuple[Reading, ...]:
         return (_net(scale),)
     mean = _mean(f"{score}_mean", scale)
     return (mean, _top_two(scale)) if score == "csat" else (mean,)
+
+
+def response_rate() -> Reading:
+    """The share of contacts that were answered about.
+
+    Numerator: contacts that reached an agent and with which a customer's scored response is paired. Denominator:
+    contacts that reached an agent. Unit: share. Source: completed over eligible, AAPOR's response rate 1 where every
+    contact counts as eligible.
+    """
+    return Reading(
+        metric=RESPONSE_RATE,
+        unit="share",
+        value=lambda is_answered: is_answered,
+        origin=0.0,
+        factor=1.0,
+        std_error=lambda mean: mean.share_std_error,
+        interval=share_interval,
+        counted="contacts",
+        nothing="no contact reached an agent",
+    )
 
 
 def _mean(metric: str, scale: Scale) -> Reading:

@@ -148,9 +148,7 @@ def scores_by_group(perception: pd.DataFrame, metric: str, *, width: int = 720) 
     )
 
 
-def kpis_by_group(
-    operations: pd.DataFrame, *, metrics: Sequence[str] = HEADLINES, width: int = 720
-) -> alt.ConcatChart:
+def kpis_by_group(operations: pd.DataFrame, *, metrics: Sequence[str] = HEADLINES, width: int = 720) -> alt.ConcatChart:
     """One small bar chart per metric, groups in the same order (largest first) in each.
 
     Parameters

@@ -72,10 +72,15 @@ class Grouping:
         whole = overall.assign(grouping=EVERYTHING, group=EVERYTHING)
         if not self.names:
             return whole[schema.names]
-        parts = [[_text(value) for value in groups[name]] for name in self.names]
-        joined = [_JOINER.join(values) for values in zip(*parts, strict=True)]
-        named = groups.drop(columns=list(self.names)).assign(grouping=self.title, group=joined)
-        return pd.concat([whole, named], ignore_index=True)[schema.names] if joined else whole[schema.names]
+        if groups.empty:
+            return whole[schema.names]
+        named = groups.drop(columns=list(self.names)).assign(grouping=self.title, group=self.texts(groups))
+        return pd.concat([whole, named], ignore_index=True)[schema.names]
+
+    def texts(self, groups: pd.DataFrame, names: Sequence[str] | None = None) -> pd.Series[str]:
+        """Each row's group in one text, its values joined by " × "; ``names`` are the columns it is made from."""
+        parts = [[_text(value) for value in groups[name]] for name in names or self.names]
+        return pd.Series([_JOINER.join(values) for values in zip(*parts, strict=True)], groups.index, dtype="str")
 
 
 def grouping_by(

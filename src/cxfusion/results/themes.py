@@ -34,7 +34,7 @@ def _config(palette: _Palette) -> dict[str, Any]:
         "background": None,
         "font": FONT,
         "view": {"stroke": None},
-        "range": {"category": list(palette.rungs)},
+        "range": {"category": list(palette.rungs), "heatmap": [palette.line, palette.accent]},
         "mark": {"color": palette.accent},
         "text": {"fontSize": 12.5, "color": palette.ink},
         "rule": {"color": palette.accent, "strokeWidth": 2.5, "opacity": 0.75},

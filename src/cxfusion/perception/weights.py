@@ -1,0 +1,306 @@
+"""Non-response weights: who answered is known, and so is everyone who could have (METHODS §2).
+
+A logistic propensity on all answered contacts, stabilised and trimmed, then raked to the log's own margins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from cxfusion.errors import EstimationError, NothingToEstimateError
+from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
+from cxfusion.estimators.raking import fit_raking
+from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, answered, level_codes, local_time, text, with_codes
+from cxfusion.tables.relation import Relation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+    from cxfusion.engine import Session
+    from cxfusion.pairing.result import Pairing
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["ResponseWeights", "weigh"]
+
+CATEGORIES: Final = ("reason", "channel", "queue")
+LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
+BINS: Final = 5
+MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
+MAX_SILENT: Final = 1_000_000
+TRIM_AT: Final = 6.0  # times the mean weight
+HASH_DIGITS: Final = 7
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ResponseWeights(Relation):
+    """Weights that make those who answered look like everyone who could have.
+
+    ``rows`` has ``contact_id`` and ``weight`` (mean 1 over the answers), one row per contact that was answered about.
+
+    Attributes
+    ----------
+    score : str
+    balance : pandas.DataFrame
+        One row per level: ``column, level, n, share_of_contacts, share_of_answers, share_weighted,
+        difference_before, difference_after`` (standardised).
+    n_contacts, n_answers : int
+        Answered contacts of the log, and those of them with a score.
+    effective_n : float
+        Independent answers that the weighted ones are worth, as far as weighting goes.
+    share_trimmed : float
+        Share of answers whose propensity weight was cut.
+    """
+
+    score: str
+    balance: pd.DataFrame = field(repr=False)
+    n_contacts: int
+    n_answers: int
+    effective_n: float
+    share_trimmed: float
+
+    @property
+    def largest_difference(self) -> tuple[float, float]:
+        """Largest standardised difference between answers and contacts, before and after weighting."""
+        before, after = (self.balance[f"difference_{when}"].abs().max() for when in ("before", "after"))
+        return float(before), float(after)
+
+    def summary(self) -> str:
+        """The weights in a few lines of plain text."""
+        before, after = self.largest_difference
+        return "\n".join(
+            [
+                f"{self.n_answers:,} answers weighted to {self.n_contacts:,} answered contacts",
+                f"  worth {self.effective_n:,.0f} equally weighted answers; {self.share_trimmed:.1%} trimmed",
+                f"  largest standardised difference {before:.3f} before, {after:.3f} after",
+            ]
+        )
+
+
+def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
+    """Weights for who did not answer.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    score : {"csat", "nps", "ces"}
+        Those with this score count as having answered.
+
+    Returns
+    -------
+    ResponseWeights
+
+    Raises
+    ------
+    NothingToEstimateError
+        Nobody or everybody answered, or no weights reach the log's margins.
+
+    Notes
+    -----
+    Propensity and margins: wait, talk, hold and transfers by fifths, reason, channel, queue, hour of the week, as far
+    as the log has them; levels with fewer than 30 answers are pooled. With more than a million contacts that were not
+    answered about, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Variances treat the
+    weights as given, which is conservative.
+
+    References
+    ----------
+    Little & Rubin (2019), *Statistical Analysis with Missing Data*, section 3.3; Deville & Särndal (1992), JASA 87.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> centre = cx.simulate(n_contacts=20_000, seed=7)
+    >>> weights = cx.weigh(cx.pair(centre.contacts, centre.surveys), "csat")
+    >>> before, after = weights.largest_difference
+    >>> after < before
+    True
+    """
+    session, contacts = pairing.session, pairing.contacts
+    everyone = _everyone(pairing, score)
+    sizes = session.collect(everyone.aggregate(n=everyone.count(), answers=everyone["answered"].sum())).to_pylist()[0]
+    n, n_answers = int(sizes["n"]), int(sizes["answers"] or 0)
+    if not 0 < n_answers < n:
+        raise NothingToEstimateError(
+            f"{n_answers:,} of {n:,} answered contacts have a {score} score. Expected some that have one and some that"
+            " have not: otherwise there is nothing to weight, or nothing to weight to."
+        )
+    rate = min(1.0, MAX_SILENT / (n - n_answers))
+    sampled = session.materialize(_categorised(contacts, _thinned(everyone, rate)))
+    names = [name for name in sampled.columns if name.startswith("by_")]
+    lists = {f"code_{name}": level_codes(session, sampled, name, MIN_ANSWERS, sampled["answered"]) for name in names}
+    coded = session.materialize(with_codes(sampled, lists).order_by("contact_id"))
+    try:
+        return _weighted(pairing, score, coded, lists, n, n_answers)
+    except EstimationError as error:
+        raise NothingToEstimateError(f"No weights could be found: {error.message}") from error
+
+
+def _everyone(pairing: Pairing, score: str) -> ir.Table:
+    """Answered contacts with what may decide whether their customer answered, and whether he did."""
+    contacts = pairing.contacts
+    log = answered(contacts)
+    columns: dict[str, ir.Value] = {f"by_{name}": text(contacts, name) for name in CATEGORIES if contacts.has(name)}
+    columns[f"by_{HOUR_OF_WEEK}"] = local_time(contacts)[HOUR_OF_WEEK].cast("string")
+    columns |= {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
+    scored = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == "customer")
+    answers = scored.select("contact_id").distinct().mutate(answered=True)
+    joined = log.select("contact_id", **columns).left_join(answers, "contact_id")
+    return joined.drop("contact_id_right").mutate(answered=joined["answered"].fill_null(False))
+
+
+def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
+    """All answers and a known share of the rest, which stands for all of it."""
+    if rate >= 1:
+        return everyone.mutate(stands_for=ibis.literal(1.0))
+    limit = f"{int(rate * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
+    is_kept = everyone["contact_id"].hexdigest("md5").substr(0, HASH_DIGITS) < ibis.literal(limit)
+    kept = everyone.filter(everyone["answered"] | is_kept)
+    return kept.mutate(stands_for=ibis.ifelse(kept["answered"], 1.0, 1.0 / rate))
+
+
+def _categorised(contacts: Contacts, rows: ir.Table) -> ir.Table:
+    """Levers cut into fifths; counts stay as they are."""
+    numbers = [name for name in LEVERS if name in rows.columns]
+    shares = [place / BINS for place in range(1, BINS)]
+    asked = {f"{name}_{i}": rows[name].quantile(q) for name in numbers for i, q in enumerate(shares)}
+    found = contacts.session.collect(rows.aggregate(**asked)).to_pylist()[0] if asked else {}
+    binned = {}
+    for name in numbers:
+        edges = sorted({found[f"{name}_{i}"] for i in range(len(shares))} - {None})
+        above = sum(((rows[name] > edge).cast("int64") for edge in edges), start=ibis.literal(0))
+        binned[f"by_{name}"] = above.cast("string").fill_null(MISSING)
+    return rows.mutate(**binned).drop(*numbers)
+
+
+@dataclass(frozen=True)
+class _Margins:
+    """Turns coded rows into regression rows."""
+
+    codes: tuple[tuple[str, int], ...]
+    weight: str
+
+    def __call__(self, batch: pa.RecordBatch, /) -> Rows:
+        n = len(batch)
+        shown = [(name, width) for name, width in self.codes if width]
+        columns = [batch.column(name).to_numpy() for name, _ in shown]
+        stacked = np.column_stack(columns) if columns else np.empty((n, 0), dtype=np.int64)
+        return Rows(
+            dense=np.empty((n, 0)),
+            groups=Indicators(stacked, tuple(width for _, width in shown)),
+            outcome=batch.column("answered").to_numpy(zero_copy_only=False).astype(np.int64),
+            weight=batch.column(self.weight).to_numpy(),
+            cluster=np.zeros(n, dtype=np.int64),
+        )
+
+
+def _weighted(
+    pairing: Pairing,
+    score: str,
+    coded: ir.Table,
+    lists: Mapping[str, pd.DataFrame],
+    n: int,
+    n_answers: int,
+) -> ResponseWeights:
+    session = pairing.session
+    codes = tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
+    propensity = fit_cumulative_logit(partial(session.fold, coded), _Margins(codes, "stands_for"), 2)
+    answers = coded.filter(coded["answered"])
+    odds = _sum_of_coefficients(answers, lists, codes, propensity.coefficients) - float(propensity.cuts[0])
+    stabilised = (n_answers / n) * (1 + (-odds).exp())
+    answers = session.materialize(
+        answers.mutate(base=ibis.least(stabilised, TRIM_AT), is_trimmed=stabilised > TRIM_AT).order_by("contact_id")
+    )
+    totals = _totals(session, coded, codes)
+    raking = fit_raking(partial(session.fold, answers), _Margins(codes, "base"), totals * (n_answers / totals[0]))
+    tilt = _sum_of_coefficients(answers, lists, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
+    weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))
+    facts = session.collect(
+        weighted.aggregate(
+            total=weighted["weight"].sum(),
+            squares=(weighted["weight"] ** 2).sum(),
+            trimmed=weighted["is_trimmed"].cast("float64").mean(),
+        )
+    ).to_pylist()[0]
+    return ResponseWeights(
+        session=session,
+        rows=weighted.select("contact_id", "weight"),
+        score=score,
+        balance=_balance(session, coded, weighted, list(lists)),
+        n_contacts=n,
+        n_answers=n_answers,
+        effective_n=float(facts["total"] ** 2 / facts["squares"]),
+        share_trimmed=float(facts["trimmed"]),
+    )
+
+
+def _sum_of_coefficients(
+    rows: ir.Table, lists: Mapping[str, pd.DataFrame], codes: tuple[tuple[str, int], ...], coefficients: np.ndarray
+) -> ir.FloatingValue:
+    """Linear predictor of each row as an expression: one coefficient per code."""
+    predictor: ir.FloatingValue = ibis.literal(0.0)
+    start = 0
+    for name, width in codes:
+        own = coefficients[start : start + width]
+        start += width
+        cases = [(place, float(value)) for place, value in enumerate(own)]
+        if cases:
+            predictor = predictor + rows[name].cases(*cases, else_=0.0)
+    return predictor
+
+
+def _totals(session: Session, coded: ir.Table, codes: tuple[tuple[str, int], ...]) -> np.ndarray:
+    """How many contacts there are, and how many at each code."""
+    totals = [np.array([_sum(session, coded, coded["stands_for"].sum())])]
+    for name, width in codes:
+        found = session.collect(coded.group_by(name).aggregate(n=coded["stands_for"].sum())).to_pandas()
+        own = found[found[name] >= 0]
+        column = np.zeros(width)
+        column[own[name].to_numpy()] = own["n"].to_numpy()
+        totals.append(column)
+    return np.concatenate(totals)
+
+
+def _sum(session: Session, rows: ir.Table, value: ir.Scalar) -> float:
+    return float(session.collect(rows.aggregate(value=value))["value"][0].as_py())
+
+
+def _balance(session: Session, coded: ir.Table, weighted: ir.Table, names: list[str]) -> pd.DataFrame:
+    """Shares of every level among contacts, answers and weighted answers, and their standardised differences."""
+    parts = []
+    for code in names:
+        name = code.removeprefix("code_")
+        before = coded.group_by(level=coded[name]).aggregate(contacts=coded["stands_for"].sum())
+        after = weighted.group_by(level=weighted[name]).aggregate(n=weighted.count(), weight=weighted["weight"].sum())
+        found = session.collect(before).to_pandas().merge(session.collect(after).to_pandas(), on="level", how="left")
+        found = found.fillna({"n": 0, "weight": 0.0}).sort_values("level", ignore_index=True)
+        everyone, answers, after_weighting = (found[c] / found[c].sum() for c in ("contacts", "n", "weight"))
+        spread = (everyone * (1 - everyone)) ** 0.5
+        parts.append(
+            pd.DataFrame(
+                {
+                    "column": name.removeprefix("by_"),
+                    "level": found["level"],
+                    "n": found["n"].astype("int64"),
+                    "share_of_contacts": everyone,
+                    "share_of_answers": answers,
+                    "share_weighted": after_weighting,
+                    "difference_before": _standardised(answers - everyone, spread),
+                    "difference_after": _standardised(after_weighting - everyone, spread),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def _standardised(difference: pd.Series[float], spread: pd.Series[float]) -> pd.Series[float]:
+    """Differences in standard deviations; a level that everyone or nobody has cannot differ."""
+    return (difference / spread.where(spread > 0, 1.0)).where(spread > 0, 0.0)

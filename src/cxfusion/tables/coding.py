@@ -1,0 +1,96 @@
+"""Categories as integer codes, by a join with their (small) list of levels: no text ever reaches an estimator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from cxfusion.tables.times import to_local
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+
+    from cxfusion.engine import Session
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["HOUR_OF_WEEK", "MISSING", "answered", "group_codes", "level_codes", "local_time", "text", "with_codes"]
+
+MISSING: Final = "(missing)"
+HOUR_OF_WEEK: Final = "hour_of_week"
+
+
+def answered(contacts: Contacts) -> ir.Table:
+    """The contacts that were not abandoned: those whom a survey about the service can ask."""
+    return contacts.rows.filter(~contacts.value("is_abandoned").fill_null(False))
+
+
+def text(contacts: Contacts, name: str) -> ir.StringValue:
+    """A column as text; missing values form their own level."""
+    return contacts.value(name).cast("string").fill_null(MISSING)
+
+
+def local_time(contacts: Contacts) -> dict[str, ir.Value]:
+    """When contacts started, by the site's clock: ``hour_of_week`` (0 is Monday's first hour) and ``date``."""
+    year = contacts.rows["started_at"].year()
+    found = contacts.session.collect(contacts.rows.aggregate(first=year.min(), last=year.max())).to_pylist()[0]
+    years = (int(found["first"] or 2000), int(found["last"] or 2000))
+    local = to_local(contacts.rows["started_at"], contacts.timezone, years)
+    hour = (local.day_of_week.index() * 24 + local.hour()).cast("int64")
+    return {HOUR_OF_WEEK: hour, "date": local.date().cast("string")}
+
+
+def level_codes(
+    session: Session, rows: ir.Table, name: str, rare_below: int, counted: ir.BooleanValue | None = None
+) -> pd.DataFrame:
+    """Codes of a column's levels: the most frequent is the reference (−1); rare ones share one code.
+
+    Parameters
+    ----------
+    session : Session
+    rows : ibis.Table
+        With a ``score`` column, a level whose answers are all alike counts as rare: it has no finite coefficient.
+    name : str
+    rare_below : int
+        Fewest rows of a level of its own.
+    counted : boolean column, optional
+        Only such rows count; all by default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The column's levels and ``code``.
+    """
+    score = {} if "score" not in rows.columns else {"low": rows["score"].min(), "high": rows["score"].max()}
+    n = rows.count() if counted is None else counted.sum()
+    found = session.collect(rows.group_by(name).aggregate(n=n, **score)).to_pandas()
+    levels = found.sort_values(["n", name], ascending=[False, True], ignore_index=True)
+    is_rare = levels["n"] < rare_below
+    if score:
+        is_rare |= levels["low"] == levels["high"]
+    own = levels.index[~is_rare]
+    code = pd.Series(-1, index=levels.index, dtype="int64")
+    code[own] = np.arange(len(own)) - 1
+    if levels.loc[is_rare, "n"].sum() >= rare_below:
+        code[is_rare] = max(len(own) - 1, 0)
+    return levels[[name]].assign(code=code)
+
+
+def group_codes(session: Session, rows: ir.Table, keys: tuple[str, ...]) -> pd.DataFrame:
+    """Codes from 0 of the groups that some columns form together."""
+    levels = session.collect(rows.select(*keys).distinct()).to_pandas().sort_values(list(keys), ignore_index=True)
+    return levels.assign(code=np.arange(len(levels), dtype="int64"))
+
+
+def with_codes(rows: ir.Table, lists: Mapping[str, pd.DataFrame]) -> ir.Table:
+    """Rows with one code column per list of levels, named as the list."""
+    for name, levels in lists.items():
+        keys = [column for column in levels.columns if column != "code"]
+        coded = pa.Table.from_pandas(levels.rename(columns={"code": name}), preserve_index=False)
+        rows = rows.inner_join(ibis.memtable(coded), keys)
+    return rows
