@@ -282,15 +282,16 @@ def sources(
     threads: OneCore = None, memory: LittleMemory = None, as_json: AsJson = False, debug: Debug = False
 ) -> None:  # fmt: skip
     """List the kinds of source and the formats that can be read."""
-    from cxfusion.tables.opening import ACCEPTED, FORMATS
+    from cxfusion.tables.opening import ACCEPTED
     from cxfusion.tables.sources import SOURCES
 
     if as_json:
-        _print_json({"sources": [vars(source) for source in SOURCES], "file_endings": list(FORMATS)})
+        listed = [{"name": one.name, "reads": one.reads, "description": one.description} for one in SOURCES]
+        _print_json({"sources": listed, "accepted": ACCEPTED})
         return
     for source in SOURCES:
         typer.echo(f"{source.name:<14}{' and '.join(source.reads)}\n{'':<14}{source.description}")
-    typer.echo(f"\nFiles that end in {', '.join(FORMATS)}.\nIn Python: {ACCEPTED}.")
+    typer.echo(f"\nA source may be {ACCEPTED}; on the command line, files only.")
 
 
 @app.command(cls=Command)

@@ -183,6 +183,11 @@ class StudySection(_Section):
         given = {"title": self.title, "subtitle": self.subtitle}
         return {name: text for name, text in given.items() if text is not None}
 
+    def period(self) -> dict[str, datetime]:
+        """``since`` and ``until``, as far as they are given."""
+        given = {"since": self.since, "until": self.until}
+        return {name: moment for name, moment in given.items() if moment is not None}
+
     @model_validator(mode="after")
     def _is_a_period(self) -> StudySection:
         if self.since and self.until and self.since >= self.until:

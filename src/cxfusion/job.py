@@ -103,7 +103,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
     with config.engine.session() as session:
         with _explained(config, Path(out), clock):
             contacts = _read_contacts(config, session, clock, on_stage)
-            books = _log_books(contacts)
+            books = _log_books(contacts, is_period=bool(config.study.period()))
         with stage_clock(clock, on_stage, "diagnose", contacts.n_read):
             diagnosis = diagnose(contacts, by=config.study.by, interval=config.study.interval)
         with stage_clock(clock, on_stage, "write"):
@@ -141,25 +141,26 @@ def _read_contacts(
     config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None
 ) -> Contacts:
     with stage_clock(clock, on_stage, "read contacts") as tell:
-        contacts = read_contacts(config.path("contacts"), map=config, session=session)
+        contacts = read_contacts(config.path("contacts"), map=config, session=session, **config.study.period())
         tell(contacts.n_read)
     return contacts
 
 
-def _log_books(contacts: Contacts) -> Books:
-    """Where every row of a log went that is read alone: used, or set aside with its reason."""
+def _log_books(contacts: Contacts, *, is_period: bool) -> Books:
+    """Where every row of a log went that is read alone: used, set aside with its reason, or outside the period."""
     aside = contacts.set_aside
     counted = aside.aggregate(by={"column": aside["column"], "reason": aside["reason"]}, n=aside.count())
     counts = contacts.session.collect(counted).to_pandas().sort_values(["column", "reason"], ignore_index=True)
-    is_row = counts["column"].isna()
-    used = pd.DataFrame({"reason": ["used"], "n": [contacts.count()]})
-    rows = pd.concat([used, counts.loc[is_row, ["reason", "n"]]]).assign(stage="contacts")
+    is_row, n_used = counts["column"].isna(), contacts.count()
+    n_left = contacts.n_read - n_used - int(counts.loc[is_row, "n"].sum())
+    if n_left < 0 or (n_left and not is_period):
+        raise BooksError(
+            f"Of {contacts.n_read:,} contacts read, {n_used:,} were used, and {n_left:,} are neither used nor set"
+            " aside. Expected none. This is a fault of cxfusion, not of the data; please report it."
+        )
+    own = pd.DataFrame({"reason": ["used", "outside_period"], "n": [n_used, n_left]})[: 2 if is_period else 1]
+    rows = pd.concat([own, counts.loc[is_row, ["reason", "n"]]]).assign(stage="contacts")
     cells = counts[~is_row].assign(stage="contact_cells")[["stage", "column", "reason", "n"]]
     bad = cells.groupby(["stage", "reason"], as_index=False).agg(n=("n", "sum"))
     audit = pd.concat([rows[["stage", "reason", "n"]], bad], ignore_index=True)
-    if rows["n"].sum() != contacts.n_read:
-        raise BooksError(
-            f"Of {contacts.n_read:,} contacts read, {rows['n'].sum():,} were used or set aside. Expected every row in"
-            " exactly one of these. This is a fault of cxfusion, not of the data; please report it."
-        )
     return Books(audit=audit, cells=cells.reset_index(drop=True))

@@ -8,6 +8,7 @@ import pkgutil
 import re
 import shlex
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 
 import examples
@@ -57,7 +58,7 @@ def test_the_commands_of_a_page_exist(path):
     group = typer.main.get_command(app)
     for text in blocks_of(path, "sh"):
         for line in text.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+            words = list(takewhile(lambda word: word not in (">", "<", "|"), shlex.split(line, comments=True)))
             if words[:1] == ["cxfusion"] and words[1:] != ["--help"]:
                 group.commands[words[1]].make_context(words[1], words[2:])
 

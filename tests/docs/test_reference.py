@@ -149,7 +149,7 @@ def test_every_metric_is_on_the_page(pairing):
     assert [line for line in reference.metrics().splitlines() if line.startswith("## ")] == [
         f"## {metric.name}" for metric in METRICS
     ]
-    measured = pd.concat([cx.measure(pairing, score).table for score in pairing.surveys.scales])
+    measured = pd.concat([cx.measure(pairing, score).table for score in (*pairing.surveys.scales, "response_rate")])
     assert set(measured["metric"]) <= set(first_cells("reference/metrics.md", "Scores"))
 
 

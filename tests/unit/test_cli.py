@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
@@ -261,6 +262,34 @@ def test_a_log_that_cannot_be_used_is_explained_beside_the_directory(tmp_path):
     assert told["inputs"] == {"contacts": str(contacts)}
 
 
+@pytest.mark.skipif(
+    "since" not in inspect.signature(cx.read_contacts).parameters, reason="read_contacts cannot read a period yet"
+)
+def test_a_period_is_counted_on_the_clock_of_the_site_and_the_books_still_balance(tmp_path):
+    frame = log()  # every 20 minutes from 08:00 on 30 March, 60 calls: 20:00 of Berlin is 18:00 UTC
+    contacts = write(tmp_path / "calls.csv", pd.concat([frame, frame.iloc[[30]]]))
+    period = ("--since", "2026-03-30T10:00", "--until", "2026-03-30T20:00", "--timezone", "Europe/Berlin")
+    told = answer(cli("diagnose", contacts, "--out", tmp_path / "out", *period, "--json"))
+    audit = {row["reason"]: row["n"] for row in told["audit"] if row["stage"] == "contacts"}
+    assert audit == {"used": 30, "outside_period": 30, "duplicate_contact": 1}
+    surveys = write(tmp_path / "answers.csv", pd.DataFrame({"Call ID": frame["Call ID"], "CSAT": 4}))
+    checked = answer(cli("check", contacts, surveys, *period, "--json"))
+    books = {(row["stage"], row["reason"]): row["n"] for row in checked["audit"]}
+    assert books == {
+        ("contacts", "paired_contact_id"): 30,
+        ("contacts", "outside_period"): 30,
+        ("contacts", "duplicate_contact"): 1,
+        ("responses", "paired_contact_id"): 30,
+        ("responses", "unknown_contact"): 30,
+    }
+    study = f'[contacts]\npath = "{contacts}"\ntimezone = "Europe/Berlin"\n[surveys]\npath = "{surveys}"\n'
+    (tmp_path / "study.toml").write_text(f"{study}[study]\nsince = 2026-03-31\n")
+    result = cli("run", tmp_path / "study.toml", "--out", tmp_path / "run")
+    assert result.exit_code == 4  # the 12 calls of the next day are too few
+    books = pd.read_csv(tmp_path / "run.rejected" / "pairing_audit.csv").set_index(["stage", "reason"])["n"]
+    assert books["contacts", "outside_period"] == 49
+
+
 @pytest.mark.parametrize("words", [("--by", "quue"), ("--interval", "2h"), ("--since", "soon"), ("--threads", "0")])
 def test_bad_words_to_diagnose_are_exit_code_2(tmp_path, words):
     contacts = write(tmp_path / "calls.csv", log())
@@ -380,7 +409,7 @@ def test_sources_lists_the_registry(tmp_path):
 
     told = answer(cli("sources", "--json"))
     assert [source["name"] for source in told["sources"]] == [source.name for source in SOURCES]
-    assert ".csv" in told["file_endings"]
+    assert "CSV" in told["accepted"]
     shown = cli("sources").stdout
     assert all(source.name in shown and source.description in shown for source in SOURCES)
 

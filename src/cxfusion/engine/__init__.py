@@ -1,14 +1,23 @@
 """Where relations run. One small contract; DuckDB is the embedded default."""
 
-from cxfusion.engine.contract import Engine, FileSource, FrameSource, Source
+from cxfusion.engine.contract import (
+    Engine,
+    FileSource,
+    FrameSource,
+    RelationSource,
+    Source,
+    StreamSource,
+)
 from cxfusion.engine.session import Session, default_session, require_one_session
 
 __all__ = [
     "Engine",
     "FileSource",
     "FrameSource",
+    "RelationSource",
     "Session",
     "Source",
+    "StreamSource",
     "default_session",
     "require_one_session",
 ]

@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
+    import pyarrow.dataset as pads
 
     from cxfusion.fold import Fold
 
-__all__ = ["SOURCE_FILE", "SOURCE_ROW", "Capability", "Engine", "FileSource", "FrameSource", "Source"]
+__all__ = [
+    "SOURCE_FILE",
+    "SOURCE_ROW",
+    "Capability",
+    "Engine",
+    "FileFormat",
+    "FileSource",
+    "FrameSource",
+    "RelationSource",
+    "Source",
+    "StreamSource",
+]
 
 State = TypeVar("State")
 Answer = TypeVar("Answer")
@@ -25,6 +37,9 @@ Capability: TypeAlias = Literal["files", "frames", "streaming_fold", "parallel_f
 """What an engine may declare through :meth:`Engine.supports`; nothing ever asks for its name."""
 
 
+FileFormat: TypeAlias = Literal["csv", "parquet", "json", "excel"]
+
+
 @dataclass(frozen=True)
 class FileSource:
     """Files of one format that make up one table.
@@ -33,23 +48,46 @@ class FileSource:
     ----------
     paths : tuple of str
         In the order in which their rows count.
-    format : {"csv", "parquet"}
-        CSV cells arrive as text, so that no cell is lost to a guess about its type.
+    format : {"csv", "parquet", "json", "excel"}
+        Cells of CSV and JSON arrive as text, so that none is lost to a guess about its type. JSON files hold one
+        object per row; what is nested in them arrives as columns with dotted names.
+    is_partitioned : bool
+        Of Parquet: folders named ``key=value`` are columns too.
+    sheet : str, optional
+        Of Excel; the first sheet otherwise.
     """
 
     paths: tuple[str, ...]
-    format: Literal["csv", "parquet"]
+    format: FileFormat
+    is_partitioned: bool = False
+    sheet: str | None = None
 
 
 @dataclass(frozen=True)
 class FrameSource:
-    """A table that is already in memory, under the name that messages give it."""
+    """A table that can be scanned again and again, under the name that messages give it."""
 
-    table: pa.Table
+    table: pa.Table | pads.Dataset
     name: str
 
 
-Source: TypeAlias = FileSource | FrameSource
+@dataclass(frozen=True)
+class StreamSource:
+    """Record batches that come once."""
+
+    batches: pa.RecordBatchReader
+    name: str
+
+
+@dataclass(frozen=True)
+class RelationSource:
+    """An Ibis table, of this engine or of any other."""
+
+    relation: ir.Table
+    name: str
+
+
+Source: TypeAlias = FileSource | FrameSource | StreamSource | RelationSource
 
 
 class Engine(Protocol):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import zlib
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import UnreadableFileError
 
-__all__ = ["CsvHeader", "read_header"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["CsvHeader", "read_header", "unique_names"]
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 HEAD_BYTES: Final = 1 << 20
@@ -40,10 +45,11 @@ def read_header(path: str) -> CsvHeader:
         The file cannot be opened, or its beginning is not UTF-8 text.
     """
     try:
-        with open(path, "rb") as file:
+        with gzip.open(path) if path.lower().endswith(".gz") else open(path, "rb") as file:
             head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise UnreadableFileError(f"{path} could not be opened: {error.strerror or error}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        told = getattr(error, "strerror", None) or error
+        raise UnreadableFileError(f"{path} could not be opened: {told}. Expected a table in it.") from error
     try:
         text = head.decode("utf-8-sig") if len(head) < HEAD_BYTES else _whole_lines(head)
     except UnicodeDecodeError as error:
@@ -53,7 +59,7 @@ def read_header(path: str) -> CsvHeader:
         ) from error
     records = {separator: _records(text, separator) for separator in SEPARATORS}
     best = max(SEPARATORS, key=lambda separator: _vote(records[separator]))
-    return CsvHeader(best, _unique(records[best][0] if records[best] else []))
+    return CsvHeader(best, unique_names(records[best][0] if records[best] else []))
 
 
 def _whole_lines(head: bytes) -> str:
@@ -82,7 +88,14 @@ def _vote(records: list[list[str]]) -> tuple[int, int]:
     return (sum(len(record) == len(records[0]) for record in records), len(records[0]))
 
 
-def _unique(names: list[str]) -> tuple[str, ...]:
+def unique_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Column names made unique, letter case aside: a repeated name gets a number, an empty one its place.
+
+    Examples
+    --------
+    >>> unique_names(["id", "wait", "Wait", ""])
+    ('id', 'wait', 'Wait_2', 'column_4')
+    """
     taken: list[str] = []
     for place, name in enumerate(names, start=1):
         base = name.strip() or f"column_{place}"

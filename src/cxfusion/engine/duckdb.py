@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import uuid
+import warnings
+from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import duckdb
 import ibis
 
-from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW, Capability, FileSource, Source
-from cxfusion.engine.csv_header import read_header
+from cxfusion.engine.contract import (
+    SOURCE_FILE,
+    SOURCE_ROW,
+    Capability,
+    FileSource,
+    FrameSource,
+    RelationSource,
+    Source,
+    StreamSource,
+)
+from cxfusion.engine.file_queries import csv_query, json_query, parquet_query, quoted_text
+from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import UnreadableFileError
 from cxfusion.fold import Fold, fold_batches
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import ibis.expr.types as ir
     import pyarrow as pa
+    import pyarrow.dataset as pads
 
 __all__ = ["DuckDBEngine"]
 
@@ -25,6 +40,11 @@ Answer = TypeVar("Answer")
 
 CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold"})
 BATCH_ROWS: Final = 65_536  # a batch of twenty float columns is then 10 MB: small beside any budget
+
+
+@ibis.udf.scalar.builtin(name="epoch", signature=(("interval",), "float64"))
+def _seconds(elapsed):  # type: ignore[no-untyped-def]
+    """Seconds of an elapsed time."""
 
 
 class DuckDBEngine:
@@ -48,50 +68,76 @@ class DuckDBEngine:
 
     def read(self, source: Source) -> ir.Table:
         """Relation of every row of a source, with ``source_file`` and ``source_row`` added."""
-        if isinstance(source, FileSource):
-            query = _file_query(source)
-        else:
-            frame = _new_name("frame")
-            self._backend.con.register(frame, source.table)
-            query = (
-                f"SELECT *, {_text(source.name)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM {frame}"
-            )
+        match source:
+            case FileSource(format="excel"):
+                tables = [read_workbook(path, source.sheet) for path in source.paths]
+                query = " UNION ALL BY NAME ".join(map(self._frame_query, tables, source.paths))
+            case FileSource():
+                with _told_as_unreadable(source):
+                    query = self._file_query(source)
+            case FrameSource():
+                query = self._frame_query(source.table, source.name)
+            case StreamSource():
+                query = self._stream_query(source.batches, source.name)
+            case RelationSource():
+                query = self._relation_query(source.relation, source.name)
         view = _new_name("source")
-        try:
+        with _told_as_unreadable(source):
             self._backend.con.execute(f"CREATE VIEW {view} AS {query}")
-        except duckdb.Error as error:
-            raise _unreadable(source, error) from error
         table: ir.Table = self._backend.table(view)
-        return table
+        elapsed = [name for name, kind in table.schema().items() if kind.is_interval()]
+        return table.mutate(**{name: _seconds(table[name]) for name in elapsed}) if elapsed else table
 
     def materialize(self, relation: ir.Table) -> ir.Table:
         """The same rows, computed once and kept until the engine is closed."""
-        try:
+        with _told_as_unreadable():
             table: ir.Table = self._backend.create_table(_new_name("relation"), relation)
-        except duckdb.InvalidInputException as error:  # what a broken line of a file raises
-            raise _unreadable(None, error) from error
         return table
 
     def collect(self, relation: ir.Table) -> pa.Table:
         """The rows, in memory."""
-        rows: pa.Table = self._backend.to_pyarrow(relation)
+        with _told_as_unreadable():
+            rows: pa.Table = self._backend.to_pyarrow(relation)
         return rows
 
     def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
         """Answer of a fold over the rows, in bounded memory and in the relation's order."""
-        if isinstance(relation.op(), ibis.expr.operations.DatabaseTable):
-            return self._fold_table(relation.get_name(), fold)
+        # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
         view = _new_name("fold")
         self._backend.create_view(view, relation)
         try:
-            return self._fold_table(view, fold)
+            with (
+                _told_as_unreadable(),
+                self._backend.con.execute(f"FROM {view}").to_arrow_reader(BATCH_ROWS) as batches,
+            ):
+                return fold_batches(fold, batches)
         finally:
             self._backend.drop_view(view)
 
-    def _fold_table(self, name: str, fold: Fold[State, Answer]) -> Answer:
-        # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
-        with self._backend.con.execute(f"FROM {name}").to_arrow_reader(BATCH_ROWS) as batches:
-            return fold_batches(fold, batches)
+    def _file_query(self, source: FileSource) -> str:
+        if source.format == "json":
+            return json_query(self._backend.con, source)
+        return csv_query(source) if source.format == "csv" else parquet_query(source)
+
+    def _frame_query(self, table: pa.Table | pads.Dataset, name: str) -> str:
+        frame = _new_name("frame")
+        self._backend.con.register(frame, table)
+        return _numbered(frame, name)
+
+    def _stream_query(self, batches: pa.RecordBatchReader, name: str) -> str:
+        """What comes only once is kept: every later step reads it again."""
+        stream, frame = _new_name("stream"), _new_name("frame")
+        self._backend.con.register(stream, batches)
+        with _told_as_unreadable():
+            self._backend.con.execute(f"CREATE TABLE {frame} AS FROM {stream}")
+        self._backend.con.unregister(stream)
+        return _numbered(frame, name)
+
+    def _relation_query(self, relation: ir.Table, name: str) -> str:
+        """Kept too, since a relation need not give its rows in the same order twice."""
+        if relation.get_backend() is self._backend:
+            return _numbered(self.materialize(relation).get_name(), name)
+        return self._stream_query(_batches(relation), name)
 
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""
@@ -102,26 +148,29 @@ class DuckDBEngine:
         self._backend.disconnect()
 
 
-def _file_query(source: FileSource) -> str:
-    if source.format == "parquet":
-        paths = ", ".join(_text(path) for path in source.paths)
-        return (
-            f"SELECT * EXCLUDE (file_row_number, filename), filename AS {SOURCE_FILE},"
-            f" file_row_number + 1 AS {SOURCE_ROW}"
-            f" FROM read_parquet([{paths}], file_row_number = true, filename = true, union_by_name = true)"
-        )
-    return " UNION ALL BY NAME ".join(_csv_query(path) for path in source.paths)
+def _numbered(table: str, name: str) -> str:
+    return f"SELECT *, {quoted_text(name)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM {table}"
 
 
-def _csv_query(path: str) -> str:
-    # DuckDB's own detection skips whatever does not fit the header it imagines: the header is told instead
-    header = read_header(path)
-    columns = ", ".join(f"{_text(name)}: 'VARCHAR'" for name in header.names)
-    return (
-        f"SELECT *, {_text(path)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM read_csv({_text(path)},"
-        f" auto_detect = false, header = true, strict_mode = true, delim = {_text(header.separator)}, quote = '\"',"
-        f" escape = '\"', columns = {{{columns}}})"
-    )
+def _batches(relation: ir.Table) -> pa.RecordBatchReader:
+    """Rows of another engine's relation, as they come."""
+    with warnings.catch_warnings():
+        # the method of DuckDB 1.5 that ibis 12 still calls; DuckDB is held below 2, which lacks it
+        warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
+        batches: pa.RecordBatchReader = relation.to_pyarrow_batches(chunk_size=BATCH_ROWS)
+    return batches
+
+
+@contextmanager
+def _told_as_unreadable(source: Source | None = None) -> Iterator[None]:
+    """Tell what DuckDB says of a broken file, or of anything in a source that it cannot take, as our own error."""
+    try:
+        yield
+    except duckdb.Error as error:
+        is_of_the_rows = isinstance(error, duckdb.InvalidInputException)  # what a broken line raises
+        if source is None and not is_of_the_rows:
+            raise
+        raise _unreadable(source, error) from error
 
 
 def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileError:
@@ -130,15 +179,11 @@ def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileErr
     where = named or (", ".join(source.paths) if isinstance(source, FileSource) else "A source")
     of_the_file = takewhile(lambda line: not line.startswith(("Possible", "file =")), told)  # the rest is SQL advice
     return UnreadableFileError(
-        f"{where} could not be read as a table. Expected a header line, and as many cells in every row; mend the line"
-        " named below, or export the file again.",
+        f"{where} could not be read as a table. Expected the same columns in every row; mend what is named below, or"
+        " export the file again.",
         [line.removeprefix("Invalid Input Error: ") for line in of_the_file],
     )
 
 
 def _new_name(kind: str) -> str:
     return f"{kind}_{uuid.uuid4().hex}"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["PARTIAL", "Doubt", "Figure", "Formula", "Limits", "Log", "NotApplicable"]
+__all__ = ["PARTIAL", "Doubt", "Figure", "Formula", "Limits", "Log", "NotApplicable", "Total"]
 
 PARTIAL: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds", "n_transfers", "is_abandoned")
 """Columns that metrics are made from; one without a single value is as good as absent."""
@@ -101,30 +101,44 @@ class Log:
 
 
 @dataclass(frozen=True)
+class Total:
+    """Sums over contacts, some added and some taken away. Totals of groups add up to that of the whole."""
+
+    plus: tuple[ir.Scalar, ...]
+    minus: tuple[ir.Scalar, ...] = ()
+
+
+@dataclass(frozen=True)
 class Doubt:
     """Contacts that count in a figure although something about them is unknown, and how they count, in words."""
 
-    about: ir.BooleanValue
+    about: Total
     words: str
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One value per contact, and what a reader of the metric should be told.
+    """What a metric is made from, and what a reader of it should be told.
 
     Attributes
     ----------
-    value : ibis.Value
-        Number or flag; null where unknown, and outside of ``among``.
-    among : ibis.BooleanValue
-        The contacts whose values count, known or not.
+    total : Total
+        The numerator.
+    n : Total
+        The denominator: contacts behind the figure. A metric that is a total shows it as it is.
+    unknown : Total, optional
+        Contacts that would belong to the denominator if they were known.
+    value : ibis.Value, optional
+        One value per contact, null where unknown or where the contact does not count, for quantiles.
     caveat : str, optional
         Holds for every group.
     doubt : Doubt, optional
     """
 
-    value: ir.Value
-    among: ir.BooleanValue
+    total: Total
+    n: Total
+    unknown: Total | None = None
+    value: ir.Value | None = None
     caveat: str | None = None
     doubt: Doubt | None = None
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-import ibis
-
-from cxfusion.operations.figures import Doubt, Figure, Formula, Log, NotApplicable
+from cxfusion.operations.figures import Doubt, Figure, Formula, Log, NotApplicable, Total
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -64,7 +62,7 @@ def volume(log: Log) -> Figure:
     Numerator: all contacts of the log, abandoned ones included. Denominator: none. Unit: contacts. Source: "offered"
     in Genesys Cloud, Amazon Connect and Cisco reports.
     """
-    return Figure(log.every_contact, log.every_contact)
+    return _count(log.every_contact)
 
 
 def handled(log: Log) -> Figure:
@@ -74,7 +72,8 @@ def handled(log: Log) -> Figure:
     tells (the agent's id where the log has no talk). Denominator: none. Unit: contacts. Source: "handled" in Genesys
     Cloud, Amazon Connect and Cisco reports.
     """
-    return Figure(log.handled, log.every_contact, _unless_marked(log))
+    is_marked = "is_abandoned" in log.filled
+    return _count(log.handled, None if is_marked else "all contacts: the log does not say who abandoned")
 
 
 def aht_seconds(log: Log) -> Figure | NotApplicable:
@@ -108,7 +107,7 @@ def service_level(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts but
     those that abandoned within the target (AN + AB − b). Unit: share. Source: ICMI; "ignore abandons" in Cisco.
     """
-    return _service_level(log, left_out=_waited_at_most(log, log.limits.target_seconds))
+    return _service_level(log, lambda met: Served(met.a, (met.AN, met.AB), (met.b,)))
 
 
 def service_level_of_offered(log: Log) -> Figure | NotApplicable:

@@ -141,7 +141,7 @@ def simulate(
         return SimulatedCentre(
             contacts=read_contacts(files.contacts, session=session),
             surveys=read_surveys(files.surveys, session=session),
-            truth=pd.read_csv(files.truth),
+            truth=pd.read_csv(files.truth, keep_default_na=False),
             centre=centre,
         )
 

@@ -9,20 +9,13 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
 
-from cxfusion.errors import ConfigError, nearest_names
-from cxfusion.tables.canonical import Kind  # noqa: TC001  pydantic reads it at run time
+from cxfusion.errors import ConfigError, UnknownNameError, nearest_names
+from cxfusion.tables.column_map import ColumnMap, Formats, Model, Unit, Words
+from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone
 
 if TYPE_CHECKING:
@@ -31,24 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["ColumnMap", "LeverMap", "Map", "MapLike", "Section", "TableMap", "Unit", "load_map", "table_map"]
 
 M = TypeVar("M", bound=BaseModel)
-Unit: TypeAlias = Literal["s", "ms", "min", "h", "hh:mm:ss"]
 Section: TypeAlias = Literal["contacts", "surveys"]
-
-DIRECTIVES: Final = frozenset("aAbBcdDfgHIjmMnpSTxXyYzZ-%")
-"""What may follow ``%`` in a ``datetime_format``."""
-
-
-def _strptime_format(text: str) -> str:
-    unknown = [code for code in re.findall(r"%(.)", text) if code not in DIRECTIVES]
-    if "%" not in text or unknown:
-        told = f"%{unknown[0]} is not known" if unknown else "it holds no %"
-        raise ValueError(f"{text!r} is not a datetime format: {told}. Expected one such as '%d/%m/%Y %H:%M'")
-    return text
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
 
 def _as_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
@@ -61,76 +37,27 @@ def _zone(name: str) -> str:
         raise ValueError(error.message) from None
 
 
+def _source(name: str) -> str:
+    try:
+        return require_source(name).name
+    except UnknownNameError as error:
+        raise ValueError(error.message) from None
+
+
 Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
-Formats: TypeAlias = Annotated[tuple[Annotated[str, AfterValidator(_strptime_format)], ...], BeforeValidator(_as_list)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
-
-
-class ColumnMap(_Model):
-    """Where one canonical or own column comes from, and how its cells are read.
-
-    Attributes
-    ----------
-    column : str, optional
-        The source column.
-    from_, to : str, optional
-        Instead of ``column``: two time columns whose difference ``to − from``, in seconds, is the value
-        (``from`` in TOML).
-    unit : {"s", "ms", "min", "h", "hh:mm:ss"}, optional
-        Of a duration. Without it plain numbers are seconds, and clock forms (``01:02:03``) are read as such.
-    scale : (float, float), optional
-        Lowest and highest value a score can take.
-    higher_is_better : bool
-        False for a score where a high number means a worse experience.
-    format : tuple of str
-        How times are written (strptime), tried before the table's ``datetime_format``.
-    true, false : tuple of str
-        What a flag's cells say, instead of yes/no, true/false, 1/0.
-    kind : Kind, optional
-        Of an own column, where its name does not promise it.
-    null : tuple of str, optional
-        Cells that mean "missing", instead of the usual ones; an empty cell always does.
-    """
-
-    column: str | None = None
-    from_: str | None = Field(default=None, alias="from")
-    to: str | None = None
-    unit: Unit | None = None
-    scale: tuple[float, float] | None = None
-    higher_is_better: bool = True
-    format: Formats = ()
-    true: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
-    false: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
-    kind: Kind | None = None
-    null: Annotated[tuple[str, ...], BeforeValidator(_as_list)] | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> ColumnMap:
-        ends = [end is not None for end in (self.from_, self.to)]
-        if any(ends) != all(ends) or any(ends) == (self.column is not None):
-            raise ValueError("expected either `column`, or `from` and `to` together")
-        if self.scale is not None and not self.scale[0] < self.scale[1]:
-            raise ValueError(f"scale = {list(self.scale)} must go from low to high; say higher_is_better = false apart")
-        if bool(self.true) != bool(self.false):
-            raise ValueError("`true` and `false` belong together: list the cells that mean either")
-        return self
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The source columns it names."""
-        return tuple(name for name in (self.column, self.from_, self.to) if name is not None)
-
-
-class TableMap(_Model):
+class TableMap(Model):
     """How one table is read: ``[contacts]`` or ``[surveys]`` of a map.
 
     Attributes
     ----------
     path : str, optional
         Where the table is, for jobs that take their sources from the map.
+    source : str
+        Kind of source, as ``cxfusion sources`` lists them; what it knows of its columns holds where this map is silent.
+    sheet : str, optional
+        Of an Excel workbook; the first one otherwise.
     timezone : str, optional
         IANA name of the zone in which times without an offset are meant.
     datetime_format : tuple of str
@@ -138,17 +65,28 @@ class TableMap(_Model):
     columns : mapping of str to ColumnMap
         By canonical name, or by the name of an own column.
     attributes : "all" or tuple of str
-        Which unmapped source columns are kept.
+        Which unmapped source columns are kept; with an empty list only mapped columns are read at all.
+    leave_out : mapping of str to tuple of str
+        Source column to the cells that tell a row which is no contact, or no response: a test call, a preview. Such
+        rows are set aside with the reason ``left_out``.
     """
 
     path: str | None = None
+    source: Annotated[str, AfterValidator(_source)] = "generic"
+    sheet: str | None = None
     timezone: Zone | None = None
     datetime_format: Formats = ()
     columns: dict[str, Annotated[ColumnMap, BeforeValidator(_as_column)]] = Field(default_factory=dict)
     attributes: Literal["all"] | tuple[str, ...] = "all"
+    leave_out: dict[str, Words] = Field(default_factory=dict)
+
+    def over(self, base: TableMap) -> TableMap:
+        """This map, and another's words where it is silent; columns one by one."""
+        said = {key: getattr(self, key) for key in self.model_fields_set}
+        return base.model_copy(update={**said, "columns": {**base.columns, **self.columns}})
 
 
-class LeverMap(_Model):
+class LeverMap(Model):
     """What a map says of one lever: ``[levers.NAME]``.
 
     Attributes
@@ -171,7 +109,7 @@ class LeverMap(_Model):
     label: str | None = None
 
 
-class Map(_Model):
+class Map(Model):
     """A whole column map.
 
     Attributes

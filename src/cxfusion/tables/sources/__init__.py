@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import UnknownNameError, nearest_names
+from cxfusion.errors import UnknownNameError, UsageError, nearest_names
 
 if TYPE_CHECKING:
-    from cxfusion.tables.mapping import Section
+    from cxfusion.tables.mapping import Map, Section
 
 __all__ = ["SOURCES", "Source", "require_source"]
 
@@ -25,11 +25,14 @@ class Source:
         The tables it can be read as.
     description : str
         What it is, in a sentence.
+    map : Map, optional
+        What is known of its columns; what a caller's own map says goes before it.
     """
 
     name: str
     reads: tuple[Section, ...]
     description: str
+    map: Map | None = None
 
 
 SOURCES: Final = (
@@ -41,13 +44,21 @@ SOURCES: Final = (
 )
 
 
-def require_source(name: str) -> Source:
+def require_source(name: str, section: Section | None = None) -> Source:
     """The kind of source of that name.
+
+    Parameters
+    ----------
+    name : str
+    section : {"contacts", "surveys"}, optional
+        The table that is to be read from it.
 
     Raises
     ------
     UnknownNameError
         There is none; the message lists the nearest.
+    UsageError
+        It has no such table.
 
     Examples
     --------
@@ -58,4 +69,7 @@ def require_source(name: str) -> Source:
     if name not in known:
         near = ", ".join(nearest_names(name, known) or known)
         raise UnknownNameError(f"There is no source {name!r}. Expected one such as: {near}.")
-    return known[name]
+    source = known[name]
+    if section is not None and section not in source.reads:
+        raise UsageError(f"The source {name!r} gives {' and '.join(source.reads)}, not {section}. Name another source.")
+    return source

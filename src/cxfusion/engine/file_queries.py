@@ -1,0 +1,121 @@
+"""DuckDB queries over files: each gives every row, with ``source_file`` and ``source_row``, and guesses at no cell."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
+from cxfusion.engine.csv_header import read_header, unique_names
+from cxfusion.errors import UnreadableFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+    from cxfusion.engine.contract import FileSource
+
+__all__ = ["csv_query", "json_query", "parquet_query", "quoted_name", "quoted_text"]
+
+PER_SECOND: Final = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
+MOST_FIELDS: Final = 2_000  # of one JSON file; more are keys that are data, not names
+
+
+def quoted_text(value: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """A name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def parquet_query(source: FileSource) -> str:
+    """Rows of Parquet files; columns and row groups that nobody asks for are not read."""
+    paths = ", ".join(quoted_text(path) for path in source.paths)
+    return (
+        f"SELECT * EXCLUDE (file_row_number, filename){_durations(source.paths[0])}, filename AS {SOURCE_FILE},"
+        f" file_row_number + 1 AS {SOURCE_ROW}"
+        f" FROM read_parquet([{paths}], file_row_number = true, filename = true, union_by_name = true,"
+        f" hive_partitioning = {str(source.is_partitioned).lower()})"
+    )
+
+
+def _durations(path: str) -> str:
+    """Elapsed times as seconds: Parquet stores them as whole numbers, whose unit only Arrow's own schema tells."""
+    try:
+        schema = pq.read_schema(path)
+    except (OSError, pa.ArrowInvalid):
+        return ""  # DuckDB will say what is wrong with the file
+    elapsed = [field for field in schema if pa.types.is_duration(field.type)]
+    seconds = [(quoted_name(field.name), PER_SECOND[field.type.unit]) for field in elapsed]
+    listed = ", ".join(f"{name} / {per_second:.0f}::DOUBLE AS {name}" for name, per_second in seconds)
+    return f" REPLACE ({listed})" if listed else ""
+
+
+def csv_query(source: FileSource) -> str:
+    """Rows of CSV files, all cells as text."""
+    return " UNION ALL BY NAME ".join(_one_csv(path) for path in source.paths)
+
+
+def _one_csv(path: str) -> str:
+    # DuckDB's own detection skips whatever does not fit the header it imagines: the header is told instead
+    header = read_header(path)
+    columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in header.names)
+    return (
+        f"SELECT *, {_place(path)} FROM read_csv({quoted_text(path)},"
+        f" auto_detect = false, header = true, strict_mode = true, delim = {quoted_text(header.separator)},"
+        f" quote = '\"', escape = '\"', columns = {{{columns}}})"
+    )
+
+
+def json_query(connection: duckdb.DuckDBPyConnection, source: FileSource) -> str:
+    """Rows of files of JSON objects, all cells as text, nested ones under dotted names.
+
+    Raises
+    ------
+    UnreadableFileError
+        What is in a row is not an object, or has more fields than a table can have.
+    """
+    paths = ", ".join(quoted_text(path) for path in source.paths)
+    found = connection.execute(f"SELECT json_group_structure(json) FROM read_json_objects([{paths}])").fetchone()
+    structure = json.loads(found[0]) if found and found[0] else {}
+    fields = _leaves(structure) if isinstance(structure, dict) else []
+    if len(fields) > MOST_FIELDS or not isinstance(structure, dict):
+        seen = f"{len(fields):,} different fields" if fields else f"rows of kind {structure}"
+        raise UnreadableFileError(
+            f"{', '.join(source.paths)} holds {seen}. Expected one JSON object per row, such as"
+            ' {"contact_id": "7", "started_at": "2026-01-05T09:00:00Z"}.'
+        )
+    pointers = ", ".join(quoted_text(_pointer(keys)) for keys in fields)
+    names = unique_names([".".join(keys) for keys in fields])
+    cells = ", ".join(f"cells[{i}] AS {quoted_name(name)}" for i, name in enumerate(names, start=1))
+    return " UNION ALL BY NAME ".join(
+        f"SELECT {cells + ', ' if cells else ''}{_place(path)} FROM"
+        f" (SELECT json_extract_string(json, [{pointers}]::VARCHAR[]) AS cells"
+        f" FROM read_json_objects({quoted_text(path)}))"
+        for path in source.paths
+    )
+
+
+def _leaves(structure: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Paths of what is no object itself, in the order in which they are met."""
+    paths: list[tuple[str, ...]] = []
+    for key, inner in structure.items():
+        path = (*above, key)
+        paths += _leaves(inner, path) if isinstance(inner, dict) else [path]
+    return paths
+
+
+def _pointer(keys: Sequence[str]) -> str:
+    """A path as RFC 6901 writes it."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+def _place(path: str) -> str:
+    return f"{quoted_text(path)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW}"
