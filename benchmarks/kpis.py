@@ -67,7 +67,9 @@ def write_log(path: Path, n_contacts: int) -> None:
 
 def plain_sql(table: str) -> str:
     """What an analyst would write."""
-    means = [f"avg({x}) FILTER ({who}) AS {name}, count({x}) FILTER ({who}) AS n_{name}" for name, (x, who) in MEANS.items()]
+    means = [
+        f"avg({x}) FILTER ({who}) AS {name}, count({x}) FILTER ({who}) AS n_{name}" for name, (x, who) in MEANS.items()
+    ]
     return _sql(table, [*(f"count(*) FILTER ({who}) AS {name}" for name, who in COUNTS.items()), *means])
 
 
@@ -117,7 +119,11 @@ def with_polars(frame: Any) -> pd.DataFrame:
         "n_gone_short": pl.col("gone") & (wait <= SHORT),
     }  # fmt: skip
     parts = {name: pl.when("handled").then(pl.col(name)) for name in ("talk_seconds", "hold_seconds", "wrap_seconds")}
-    means = parts | {"aht_seconds": sum(parts.values()), "asa_seconds": pl.when("handled").then(wait), "wait_seconds": wait}
+    means = parts | {
+        "aht_seconds": sum(parts.values()),
+        "asa_seconds": pl.when("handled").then(wait),
+        "wait_seconds": wait,
+    }
     means |= {"abandonment_rate": pl.col("is_abandoned").cast(pl.Float64)}
     means |= {"transfer_rate": pl.when("handled").then((pl.col("n_transfers") >= 1).cast(pl.Float64))}
     counts = [(pl.len() if name == "volume" else mask.sum()).alias(name) for name, mask in masks.items()]
@@ -208,7 +214,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     found = run(options.contacts, options.repeats)
     options.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"{found['n_contacts']:,} contacts, {found['n_groups']:,} groups, {found['cores']} cores, DuckDB {found['duckdb']}")
+    print(
+        f"{found['n_contacts']:,} contacts, {found['n_groups']:,} groups, {found['cores']} cores, DuckDB {found['duckdb']}"
+    )
     print(f"{'':<24}{'median s':>10}{'× plain SQL':>14}")
     for name, median in found["median_seconds"].items():
         print(f"{name:<24}{median:>10.2f}{found['ratio_to_plain_sql'][name]:>14.2f}")

@@ -183,7 +183,7 @@ class StudySection(_Section):
         given = {"title": self.title, "subtitle": self.subtitle}
         return {name: text for name, text in given.items() if text is not None}
 
-    def period(self) -> dict[str, datetime]:
+    def period(self) -> dict[str, Any]:
         """``since`` and ``until``, as far as they are given."""
         given = {"since": self.since, "until": self.until}
         return {name: moment for name, moment in given.items() if moment is not None}

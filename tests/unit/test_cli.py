@@ -283,11 +283,11 @@ def test_a_period_is_counted_on_the_clock_of_the_site_and_the_books_still_balanc
         ("responses", "unknown_contact"): 30,
     }
     study = f'[contacts]\npath = "{contacts}"\ntimezone = "Europe/Berlin"\n[surveys]\npath = "{surveys}"\n'
-    (tmp_path / "study.toml").write_text(f"{study}[study]\nsince = 2026-03-31\n")
+    (tmp_path / "study.toml").write_text(f"{study}[study]\nsince = 2026-03-30T18:00:00\n")
     result = cli("run", tmp_path / "study.toml", "--out", tmp_path / "run")
-    assert result.exit_code == 4  # the 12 calls of the next day are too few
+    assert result.exit_code == 4  # 30 calls are too few
     books = pd.read_csv(tmp_path / "run.rejected" / "pairing_audit.csv").set_index(["stage", "reason"])["n"]
-    assert books["contacts", "outside_period"] == 49
+    assert books["contacts", "outside_period"] == 30
 
 
 @pytest.mark.parametrize("words", [("--by", "quue"), ("--interval", "2h"), ("--since", "soon"), ("--threads", "0")])

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pytest
 
 from cxfusion.engine import FrameSource, Session
-from cxfusion.errors import UnknownNameError
+from cxfusion.errors import UnknownNameError, UsageError
 from cxfusion.operations import METRICS, diagnose
 from cxfusion.results.schemas import OPERATIONS, as_arrow
 from cxfusion.tables.relation import Contacts
 
-NAMES = [metric.name for metric in METRICS]
+NAMES = [metric.name for metric in METRICS if metric.statistic in {"total", "mean"}]
+PERCENTILES = ["wait_median_seconds", "wait_p90_seconds", "handle_median_seconds", "handle_p90_seconds"]
 
 # Eight contacts. g hung up while waiting, h after having been talked to (so h is handled as well).
 #                a        b        c        d        e        f        g        h
@@ -76,10 +77,24 @@ def row(frame, metric, **group):
         ("abandonment_rate", 2 / 8, 8, "share"),  # g, h
         ("transfer_rate", 2 / 7, 7, "share"),  # b and d; d's two transfers count once
         ("hold_seconds", 80 / 6, 6, "seconds"),  # 60 and 20 over a, b, c, d, e, h
+        ("talk_seconds", 1220 / 7, 7, "seconds"),
+        ("wrap_seconds", 150 / 7, 7, "seconds"),
+        ("wait_seconds", 550 / 8, 8, "seconds"),  # g's 300 as well
+        # within 20 s: a, b (exactly 20) and e, of seven handled; only g was never answered, after 300 s
+        ("service_level", 3 / 8, 8, "share"),
+        ("service_level_of_offered", 3 / 8, 8, "share"),
+        ("service_level_of_answered", 3 / 7, 7, "share"),
+        ("service_level_crediting_abandons", 3 / 8, 8, "share"),
+        ("service_level_crediting_short_abandons", 3 / 8, 8, "share"),
+        ("abandonment_rate_without_short", 2 / 8, 8, "share"),
+        ("wait_median_seconds", 35, 8, "seconds"),  # of 0 10 20 30 40 50 100 300
+        ("wait_p90_seconds", 160, 8, "seconds"),  # 0.9 · 7 = 6.3 steps up: 100 + 0.3 · 200
+        ("handle_median_seconds", 180, 6, "seconds"),  # of 20 60 130 230 390 450
+        ("handle_p90_seconds", 420, 6, "seconds"),  # 4.5 steps up
     ],
 )
 def test_each_metric_of_the_whole_log(session, metric, estimate, n, unit):
-    found = row(diagnose(contacts_of(session, log())).table, metric)
+    found = row(diagnose(contacts_of(session, log()), percentiles=True).table, metric)
     assert found.estimate == pytest.approx(estimate, abs=1e-12)
     assert (found.n, found.unit, found.status) == (n, unit, "ok")
 
@@ -94,10 +109,14 @@ def test_each_metric_of_the_whole_log(session, metric, estimate, n, unit):
         ("abandonment_rate", 0, 1 / 3, 1),
         ("transfer_rate", 0.5, 0, 0),
         ("hold_seconds", 20, 0, 0),
+        ("service_level", 0.5, 1 / 3, 0),
+        ("wait_median_seconds", 25, 100, 50),
+        ("wait_p90_seconds", 37, 260, 50),
+        ("handle_median_seconds", 310, 60, 20),
     ],
 )
 def test_each_metric_by_queue_and_a_missing_queue_is_a_group(session, metric, billing, repair, missing):
-    table = diagnose(contacts_of(session, log()), by="queue").table
+    table = diagnose(contacts_of(session, log()), by="queue", percentiles=True).table
     found = [row(table, metric, queue=queue).estimate for queue in ("billing", "repair", None)]
     assert found == pytest.approx([billing, repair, missing], abs=1e-12)
 
@@ -131,10 +150,26 @@ def test_a_metric_without_its_columns_is_not_applicable(session):
     found = row(table, "aht_seconds", queue="repair")
     assert (found.status, found.n, found.reason) == ("not_applicable", 0, "the log has no talk time")
     assert np.isnan(found.estimate)
-    assert row(table, "abandonment_rate", queue="repair").reason == "the log has no mark of abandoned contacts"
     assert row(table, "handled", queue="repair").estimate == 3
     assert row(table, "handled", queue="repair").reason == "all contacts: the log does not say who abandoned"
     assert set(table["status"]) == {"ok", "not_applicable"}
+    lacks = table[table["queue"].eq("repair") & table["status"].eq("not_applicable")].set_index("metric")["reason"]
+    assert lacks.to_dict() == {
+        "aht_seconds": "the log has no talk time",
+        "asa_seconds": "the log has no waiting time",
+        "service_level": "the log has no waiting time",
+        "service_level_of_offered": "the log has no waiting time",
+        "service_level_of_answered": "the log has no waiting time",
+        "service_level_crediting_abandons": "the log has no waiting time",
+        "service_level_crediting_short_abandons": "the log has no waiting time",
+        "abandonment_rate": "the log has no mark of abandoned contacts",
+        "abandonment_rate_without_short": "the log has no waiting time",
+        "transfer_rate": "the log has no count of transfers",
+        "wait_seconds": "the log has no waiting time",
+        "talk_seconds": "the log has no talk time",
+        "hold_seconds": "the log has no hold time",
+        "wrap_seconds": "the log has no after-call work",
+    }
 
 
 def test_a_group_without_handled_contacts_has_no_handle_time(session):
@@ -242,6 +277,9 @@ def test_unknown_names_are_refused_with_the_nearest(session):
     assert len(refused.value.problems) == 2
     with pytest.raises(UnknownNameError, match="15min, 30min, 1h, 1d"):
         diagnose(contacts, interval="2h")
+    for limits in ({"target_seconds": -1}, {"short_abandon_seconds": float("nan")}):
+        with pytest.raises(UsageError, match=next(iter(limits))):
+            diagnose(contacts, **limits)
 
 
 def test_a_log_without_rows(session):
@@ -265,6 +303,9 @@ def test_summary_says_what_was_found(session):
     text = diagnose(contacts_of(session, log()), by="queue").summary()
     assert text.splitlines()[0] == "Diagnosis of 8 contacts by queue, site clock UTC"
     assert "3 min 33 s" in text  # 1,280 / 6 seconds
+    assert "(within 20 s)" in text
+    assert "Also in the table: service_level_of_offered," in text
+    assert repr(diagnose(contacts_of(session, log()))) == "Diagnosis(Diagnosis of 8 contacts, site clock UTC)"
     assert "25.0 %" in text
     assert "(known for 6 of 7 handled contacts)" in text
 

@@ -7,11 +7,13 @@ target, c abandoned within the cut for short abandons.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from cxfusion.operations.figures import Doubt, Figure, Formula, Log, NotApplicable, Total
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import ibis.expr.types as ir
 
 __all__ = ["METRICS", "QUANTILES", "Metric"]
@@ -72,8 +74,7 @@ def handled(log: Log) -> Figure:
     tells (the agent's id where the log has no talk). Denominator: none. Unit: contacts. Source: "handled" in Genesys
     Cloud, Amazon Connect and Cisco reports.
     """
-    is_marked = "is_abandoned" in log.filled
-    return _count(log.handled, None if is_marked else "all contacts: the log does not say who abandoned")
+    return _count(log.handled, _unless_marked(log))
 
 
 def aht_seconds(log: Log) -> Figure | NotApplicable:
@@ -107,7 +108,12 @@ def service_level(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts but
     those that abandoned within the target (AN + AB − b). Unit: share. Source: ICMI; "ignore abandons" in Cisco.
     """
-    return _service_level(log, lambda met: Served(met.a, (met.AN, met.AB), (met.b,)))
+    return _service_level(
+        log,
+        lambda met: (Total((met.a,)), Total((met.AN, met.AB), minus=(met.b,))),
+        _lacks_for_abandons(log),
+        _doubt(log),
+    )
 
 
 def service_level_of_offered(log: Log) -> Figure | NotApplicable:
@@ -116,7 +122,8 @@ def service_level_of_offered(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts
     (AN + AB). Unit: share. Source: ICMI; "abandons negative" in Cisco.
     """
-    return _service_level(log)
+    lacks = _lacks(log, "wait_seconds", "is_abandoned")
+    return _service_level(log, lambda met: (Total((met.a,)), Total((met.AN, met.AB))), lacks)
 
 
 def service_level_of_answered(log: Log) -> Figure | NotApplicable:
@@ -125,11 +132,10 @@ def service_level_of_answered(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target (a). Denominator: handled contacts whose wait is known
     (AN). Unit: share. Source: ICMI.
     """
-    if "wait_seconds" not in log.filled:
-        return NotApplicable(_LACKS["wait_seconds"])
-    in_time = log.value("wait_seconds") <= log.limits.target_seconds
-    caveats = (f"within {log.limits.target_seconds:g} s", _unless_marked(log))
-    return _of_handled(log, in_time, "; ".join(caveat for caveat in caveats if caveat))
+    caveat = _unless_marked(log) or ""
+    return _service_level(
+        log, lambda met: (Total((met.a,)), Total((met.AN,))), _lacks(log, "wait_seconds"), told=caveat
+    )
 
 
 def service_level_crediting_abandons(log: Log) -> Figure | NotApplicable:
@@ -138,7 +144,9 @@ def service_level_crediting_abandons(log: Log) -> Figure | NotApplicable:
     Numerator: handled and abandoned contacts that waited at most the target (a + b). Denominator: handled and
     abandoned contacts (AN + AB). Unit: share. Source: ICMI; "abandons positive" in Cisco, Amazon Connect.
     """
-    return _service_level(log, credited=_waited_at_most(log, log.limits.target_seconds))
+    return _service_level(
+        log, lambda met: (Total((met.a, met.b)), Total((met.AN, met.AB))), _lacks_for_abandons(log), _doubt(log)
+    )
 
 
 def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
@@ -147,8 +155,10 @@ def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
     Numerator: handled contacts that waited at most the target, and abandoned ones that waited at most the cut for
     short abandons (a + c). Denominator: handled and abandoned contacts (AN + AB). Unit: share. Source: ICMI.
     """
-    cut = log.limits.short_abandon_seconds
-    return _service_level(log, credited=_waited_at_most(log, cut), and_told=f"abandons within {cut:g} s count as met")
+    told = f"abandons within {log.limits.short_abandon_seconds:g} s count as met"
+    return _service_level(
+        log, lambda met: (Total((met.a, met.c)), Total((met.AN, met.AB))), _lacks_for_abandons(log), _doubt(log), told
+    )
 
 
 def abandonment_rate(log: Log) -> Figure | NotApplicable:
@@ -159,7 +169,7 @@ def abandonment_rate(log: Log) -> Figure | NotApplicable:
     """
     if "is_abandoned" not in log.filled:
         return NotApplicable(_LACKS["is_abandoned"])
-    return Figure(log.value("is_abandoned"), log.every_contact)
+    return _mean(log.value("is_abandoned"), log.every_contact)
 
 
 def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
@@ -170,13 +180,13 @@ def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
     """
     if lacks := _lacks_for_abandons(log):
         return NotApplicable(lacks)
-    cut = log.limits.short_abandon_seconds
-    short = log.gone & _waited_at_most(log, cut)
+    marked, short = _mean(log.value("is_abandoned"), log.every_contact), (_letters(log).c,)
     return Figure(
-        value=short.ifelse(None, log.value("is_abandoned")),
-        among=~short,
-        caveat=f"abandons within {cut:g} s left out",
-        doubt=_doubt(log, "count as not short"),
+        total=Total(marked.total.plus, minus=short),
+        n=Total(marked.n.plus, minus=short),
+        unknown=marked.unknown,
+        caveat=f"abandons within {log.limits.short_abandon_seconds:g} s left out",
+        doubt=Doubt(_doubt(log).about, "abandoned contacts without a waiting time count as not short"),
     )
 
 
@@ -200,7 +210,7 @@ def wait_seconds(log: Log) -> Figure | NotApplicable:
     """
     if "wait_seconds" not in log.filled:
         return NotApplicable(_LACKS["wait_seconds"])
-    return Figure(log.value("wait_seconds"), log.every_contact)
+    return _mean(log.value("wait_seconds"), log.every_contact)
 
 
 def talk_seconds(log: Log) -> Figure | NotApplicable:
@@ -267,34 +277,56 @@ def _mean_of_handled(log: Log, name: str) -> Figure | NotApplicable:
 
 
 def _of_handled(log: Log, value: ir.Value, caveat: str | None = None) -> Figure:
-    return Figure(log.handled.ifelse(value, None), log.handled, caveat)
+    return _mean(log.handled.ifelse(value, None), log.handled, caveat)
+
+
+def _mean(value: ir.Value, among: ir.BooleanValue, caveat: str | None = None) -> Figure:
+    """Mean of one value per contact, null where unknown and for contacts not ``among`` those that count."""
+    known = value.count()
+    return Figure(Total((value.sum(),)), Total((known,)), Total((among.sum(),), minus=(known,)), value, caveat)
+
+
+def _count(mask: ir.BooleanValue, caveat: str | None = None) -> Figure:
+    count = Total((mask.sum(),))
+    return Figure(count, count, caveat=caveat)
+
+
+class _Letters(NamedTuple):
+    """What service levels are made from: contacts answered (their wait known) and abandoned, and those in time."""
+
+    AN: ir.Scalar
+    AB: ir.Scalar
+    a: ir.Scalar
+    b: ir.Scalar
+    c: ir.Scalar
+
+
+def _letters(log: Log) -> _Letters:
+    wait, target, cut = log.value("wait_seconds"), log.limits.target_seconds, log.limits.short_abandon_seconds
+    return _Letters(
+        AN=log.handled.ifelse(wait, None).count(),
+        AB=log.gone.sum(),
+        a=(log.handled & (wait <= target)).sum(),
+        b=(log.gone & (wait <= target)).sum(),
+        c=(log.gone & (wait <= cut)).sum(),
+    )
 
 
 def _service_level(
     log: Log,
-    *,
-    credited: ir.BooleanValue | None = None,
-    left_out: ir.BooleanValue | None = None,
-    and_told: str = "",
+    ratio: Callable[[_Letters], tuple[Total, Total]],
+    lacks: str | None,
+    doubt: Doubt | None = None,
+    told: str = "",
 ) -> Figure | NotApplicable:
-    """Share of contacts answered in time; of those that were not answered some are credited, or left out."""
-    asks_wait_of_abandoned = credited is not None or left_out is not None
-    if lacks := (_lacks_for_abandons(log) if asks_wait_of_abandoned else _lacks(log, "wait_seconds", "is_abandoned")):
+    """A service level by its numerator and denominator, unless the log lacks something for it."""
+    if lacks:
         return NotApplicable(lacks)
-    target = log.limits.target_seconds
-    gone = log.gone if left_out is None else log.gone & ~left_out
-    of_gone = ibis.literal(False) if credited is None else credited
-    return Figure(
-        value=ibis.cases((log.handled, log.value("wait_seconds") <= target), (gone, of_gone)),
-        among=log.handled | gone,
-        caveat="; ".join(part for part in (f"within {target:g} s", and_told) if part),
-        doubt=_doubt(log, "count as not met") if asks_wait_of_abandoned else None,
-    )
-
-
-def _waited_at_most(log: Log, seconds: float) -> ir.BooleanValue:
-    """Whether a contact is known to have waited no longer."""
-    return (log.value("wait_seconds") <= seconds).fill_null(False)
+    letters = _letters(log)
+    total, n = ratio(letters)
+    unknown = Total((log.handled.sum(),), minus=(letters.AN,))
+    caveat = "; ".join(part for part in (f"within {log.limits.target_seconds:g} s", told) if part)
+    return Figure(total, n, unknown, caveat=caveat, doubt=doubt)
 
 
 def _lacks_for_abandons(log: Log) -> str | None:
@@ -307,8 +339,9 @@ def _lacks(log: Log, *names: str) -> str | None:
     return next((_LACKS[name] for name in names if name not in log.filled), None)
 
 
-def _doubt(log: Log, how: str) -> Doubt:
-    return Doubt(log.gone & log.value("wait_seconds").isnull(), f"abandoned contacts without a waiting time {how}")
+def _doubt(log: Log) -> Doubt:
+    about = Total(((log.gone & log.value("wait_seconds").isnull()).sum(),))
+    return Doubt(about, "abandoned contacts without a waiting time count as not met")
 
 
 _OFFERED, _HANDLED, _EITHER = "contacts", "handled contacts", "handled or abandoned contacts"
@@ -318,13 +351,19 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("handled", "contacts", "total", _OFFERED, handled),
     Metric("aht_seconds", "seconds", "mean", _HANDLED, aht_seconds),
     Metric("asa_seconds", "seconds", "mean", _HANDLED, asa_seconds),
-    Metric("service_level", "share", "mean", _EITHER, service_level),
+    Metric("service_level", "share", "mean", f"{_EITHER} but quick abandons", service_level),
     Metric("service_level_of_offered", "share", "mean", _EITHER, service_level_of_offered),
     Metric("service_level_of_answered", "share", "mean", _HANDLED, service_level_of_answered),
     Metric("service_level_crediting_abandons", "share", "mean", _EITHER, service_level_crediting_abandons),
     Metric("service_level_crediting_short_abandons", "share", "mean", _EITHER, service_level_crediting_short_abandons),
     Metric("abandonment_rate", "share", "mean", _OFFERED, abandonment_rate),
-    Metric("abandonment_rate_without_short", "share", "mean", _OFFERED, abandonment_rate_without_short),
+    Metric(
+        "abandonment_rate_without_short",
+        "share",
+        "mean",
+        f"{_OFFERED} but short abandons",
+        abandonment_rate_without_short,
+    ),
     Metric("transfer_rate", "share", "mean", _HANDLED, transfer_rate),
     Metric("wait_seconds", "seconds", "mean", _OFFERED, wait_seconds),
     Metric("talk_seconds", "seconds", "mean", _HANDLED, talk_seconds),

@@ -6,7 +6,9 @@ Sums over slots of time add up to sums over intervals and over the whole; quanti
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
 
 from cxfusion.operations.figures import PARTIAL, Figure, Limits, Log, NotApplicable
 from cxfusion.operations.metrics import QUANTILES
@@ -15,11 +17,13 @@ from cxfusion.results.grouping import START, local_starts
 from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
     import ibis.expr.types as ir
     import pandas as pd
+    from numpy.typing import NDArray
 
+    from cxfusion.operations.figures import Total
     from cxfusion.operations.metrics import Metric
     from cxfusion.results.grouping import Grouping
     from cxfusion.tables.relation import Contacts
@@ -27,8 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Numbers", "look_at", "numbers_of"]
 
 Figures: TypeAlias = "Mapping[Metric, Figure | NotApplicable]"
-
-_ROLES: Final = ("total", "n", "among", "doubt")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +44,18 @@ class Numbers:
         such a name by chance. One row, and numbers only, where there is no grouping.
     whole : pandas.DataFrame
         One row: the numbers of the whole log.
-    places : mapping
-        Metric and role (``total``, ``n``, ``among``, ``doubt``, ``quantile``) to the column that holds it.
+    columns : mapping
+        The columns that hold each sum, by its meaning (the Ibis operation).
     """
 
     groups: pd.DataFrame
     whole: pd.DataFrame
-    places: Mapping[tuple[Metric, str], str]
+    columns: Mapping[Any, str]
+
+    def total(self, rows: pd.DataFrame, total: Total) -> NDArray[np.float64]:
+        """A total in each of some rows of ``groups`` or ``whole``."""
+        added = sum(rows[self.columns[part.op()]].to_numpy() for part in total.plus)
+        return np.asarray(added - sum(rows[self.columns[part.op()]].to_numpy() for part in total.minus), dtype=float)
 
 
 def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
@@ -66,47 +73,31 @@ def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
 
 def numbers_of(log: Log, figures: Figures, grouping: Grouping, years: tuple[int, int]) -> Numbers:
     """Everything that the figures are made from, by group and for the whole."""
-    sums, places = _distinct_sums(figures)
-    groups = _sums_by_group(log, sums, grouping, years)
-    whole = groups[list(sums)].sum().to_frame().T
+    sums = {scalar.op(): scalar for figure in figures.values() for scalar in _sums_for(figure)}  # each one once
+    columns = {meaning: f"sum_{i}" for i, meaning in enumerate(sums)}
+    named = {columns[meaning]: scalar for meaning, scalar in sums.items()}
+    groups = _sums_by_group(log, named, grouping, years)
+    whole = groups[list(named)].sum().to_frame().T
     quantiles = _quantiles(figures)
     if quantiles:
         whole = whole.assign(**_aggregate(log, quantiles, {}).iloc[0])
-        keys = [name for name in groups.columns if name not in sums]
+        keys = [name for name in groups.columns if name not in named]
         groups = groups.merge(_quantiles_by_group(log, quantiles, grouping, years), on=keys) if keys else whole
-    return Numbers(groups, whole, places | {(metric, "quantile"): metric.name for metric in figures})
+    return Numbers(groups, whole, columns)
 
 
-def _distinct_sums(figures: Figures) -> tuple[dict[str, ir.Scalar], dict[tuple[Metric, str], str]]:
-    """Each sum once, however many metrics are made from it, and where each metric finds its own."""
-    sums: dict[str, ir.Scalar] = {}
-    places: dict[tuple[Metric, str], str] = {}
-    by_meaning: dict[Any, str] = {}
-    for metric, figure in figures.items():
-        for role, scalar in _sums_for(metric, figure):
-            name = by_meaning.setdefault(scalar.op(), f"sum_{len(by_meaning)}")
-            sums[name] = scalar
-            places[metric, role] = name
-    return sums, places
-
-
-def _sums_for(metric: Metric, figure: Figure | NotApplicable) -> Iterable[tuple[str, ir.Scalar]]:
-    if isinstance(figure, NotApplicable):
-        return
-    yield "among", figure.among.sum()
-    if metric.statistic != "total":
-        yield "n", figure.value.count()
-    if not metric.is_quantile:
-        yield "total", figure.value.sum()
-    if figure.doubt:
-        yield "doubt", figure.doubt.about.sum()
+def _sums_for(figure: Figure | NotApplicable) -> Iterator[ir.Scalar]:
+    if isinstance(figure, Figure):
+        for total in (figure.total, figure.n, figure.unknown, figure.doubt and figure.doubt.about):
+            if total:
+                yield from (*total.plus, *total.minus)
 
 
 def _quantiles(figures: Figures) -> dict[str, ir.Scalar]:
     return {
         metric.name: figure.value.quantile(QUANTILES[metric.statistic])
         for metric, figure in figures.items()
-        if metric.is_quantile and isinstance(figure, Figure)
+        if metric.is_quantile and isinstance(figure, Figure) and figure.value is not None
     }
 
 

@@ -81,26 +81,25 @@ class _Texts:
 
 
 class _Column:
-    """One metric in every group."""
+    """One metric in every group: ``estimate``, ``n``, and what is unknown or in doubt about it."""
 
     def __init__(self, rows: pd.DataFrame, numbers: Numbers, metric: Metric, figure: Figure | NotApplicable) -> None:
         self._metric, self._figure = metric, figure
-        nothing = np.zeros(len(rows))
-
-        def number(role: str) -> NDArray[np.float64]:
-            place = numbers.places.get((metric, role))
-            return nothing if place is None else rows[place].to_numpy(dtype=float)
-
-        self._among, self._doubt = number("among"), number("doubt")
+        self.n = self._unknown = self._doubt = np.zeros(len(rows))
+        self.estimate = np.full(len(rows), np.nan)
         if isinstance(figure, NotApplicable):
-            self.n, self.estimate = nothing, np.full(len(rows), np.nan)
-        elif metric.statistic == "total":
-            self.n = self.estimate = self._among = number("total")
+            return
+        self.n = numbers.total(rows, figure.n)
+        if metric.statistic == "total":
+            self.estimate = self.n
+        elif metric.is_quantile:
+            self.estimate = rows[metric.name].to_numpy(dtype=float)
         else:
-            self.n = number("n")
-            total = number("quantile") if metric.is_quantile else number("total")
-            per = 1.0 if metric.is_quantile else self.n
-            self.estimate = np.divide(total, per, out=np.full(len(rows), np.nan), where=self.n > 0)
+            np.divide(numbers.total(rows, figure.total), self.n, out=self.estimate, where=self.n > 0)
+        if figure.unknown:
+            self._unknown = numbers.total(rows, figure.unknown)
+        if figure.doubt:
+            self._doubt = numbers.total(rows, figure.doubt.about)
 
     def reasons(self, said: _Texts) -> NDArray[np.intp]:
         """Code of what each group's figure must say about itself."""
@@ -108,19 +107,20 @@ class _Column:
             return np.full(len(self.n), said.code(self._figure.reason))
         codes = np.full(len(self.n), said.code(self._figure.caveat or ""))
         if self._metric.statistic != "total":
-            for i in np.flatnonzero((self.n == 0) | (self.n < self._among) | (self._doubt > 0)):
-                codes[i] = said.code("; ".join(self._remarks(self._figure, self.n[i], self._among[i], self._doubt[i])))
+            for i in np.flatnonzero((self.n == 0) | (self._unknown > 0) | (self._doubt > 0)):
+                codes[i] = said.code("; ".join(self._remarks(self._figure, int(i))))
         return codes
 
-    def _remarks(self, figure: Figure, n: float, among: float, doubt: float) -> Iterator[str]:
+    def _remarks(self, figure: Figure, i: int) -> Iterator[str]:
         """Why there is no figure, or what a reader of it should know."""
+        n, unknown, doubt, who = self.n[i], self._unknown[i], self._doubt[i], self._metric.among
         if n == 0:
-            yield f"known for none of {among:,.0f} {self._metric.among}" if among else f"no {self._metric.among}"
+            yield f"known for none of {unknown:,.0f} {who}" if unknown else f"no {who}"
             return
         if figure.caveat:
             yield figure.caveat
-        if n < among:
-            yield f"known for {n:,.0f} of {among:,.0f} {self._metric.among}"
+        if unknown:
+            yield f"known for {n:,.0f} of {n + unknown:,.0f} {who}"
         if figure.doubt and doubt:
             yield f"{doubt:,.0f} {figure.doubt.words}"
 

@@ -1,17 +1,17 @@
 """What a reading sets aside: bad cells whose rows stay, and rows that cannot stay, each with its reason.
 
-Rows in = rows kept + rows set aside, or reading fails.
+Rows in = rows kept + rows set aside + rows outside the period asked for, or reading fails.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import ibis
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
-from cxfusion.errors import BooksError
+from cxfusion.errors import BooksError, EmptyTableError
 from cxfusion.tables.look import ask, compute
 
 if TYPE_CHECKING:
@@ -19,76 +19,150 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from cxfusion.tables.period import Period
     from cxfusion.tables.reading import Reading
 
-__all__ = ["SortedRows", "sort_rows"]
+__all__ = ["Rules", "SortedRows", "sort_rows"]
 
 PLACE: Final = (SOURCE_FILE, SOURCE_ROW)
 SECOND_COPY: Final = {"contacts": "duplicate_contact", "surveys": "duplicate_response"}
+STATUS: Final = "cx:status"
+FINE, BAD_CELLS, UNUSABLE = 0, 1, 2
+
+Values: TypeAlias = "dict[str, ir.Value]"
+Faults: TypeAlias = "Mapping[str, ir.BooleanValue]"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What becomes of a table's rows.
+
+    Attributes
+    ----------
+    values : callable
+        Reading to the columns of the rows kept.
+    faults : callable
+        Reading to reasons, and whether each keeps a row from staying; the first that applies is told.
+    key : str
+        Column whose values are unique among the rows kept.
+    better : callable
+        Order in which copies of a key are preferred, before their order in the source.
+    """
+
+    values: Callable[[Reading], Values]
+    faults: Callable[[Reading], Faults]
+    key: str
+    better: Callable[[ir.Table], Sequence[ir.Value]] = lambda _: ()
 
 
 @dataclass(frozen=True)
 class SortedRows:
-    """The rows of a source, sorted into kept and set aside; both materialised."""
+    """The rows of a source, sorted.
+
+    Attributes
+    ----------
+    kept, set_aside : ibis.Table
+    n_outside : int
+        Rows outside the period.
+    missing_by_map : mapping of str to int
+        Column to its cells that the map declares to mean "missing".
+    """
 
     kept: ir.Table
     set_aside: ir.Table
+    n_outside: int
+    missing_by_map: Mapping[str, int]
 
 
-def sort_rows(
-    reading: Reading,
-    values: dict[str, ir.Value],
-    unusable: Mapping[str, ir.BooleanValue],
-    key: str,
-    better: Callable[[ir.Table], Sequence[ir.Value]] = lambda _: (),
-) -> SortedRows:
+def sort_rows(reading: Reading, rules: Rules, period: Period | None = None) -> SortedRows:
     """Compute the rows, and set aside what cannot be used.
 
-    Parameters
-    ----------
-    reading : Reading
-    values : dict of str to ibis value
-        Columns of the kept rows.
-    unusable : mapping of str to ibis boolean
-        Reason to whether it keeps a row from staying; the first that applies is told.
-    key : str
-        Column whose values are unique among the kept rows.
-    better : callable, optional
-        Order in which copies of a key are preferred, before their order in the source.
+    One pass over the source computes all rows with a mark on those that have something bad; only these are looked
+    up in the source again, for what was wrong with them.
 
     Raises
     ------
+    EmptyTableError
+        No row lies within the period.
     BooksError
-        Rows kept and rows set aside do not add up to the rows read.
+        Rows kept, rows set aside and rows outside the period do not add up to the rows read.
     """
-    session, source = reading.session, reading.staged
-    usable = source.filter(~is_bad for is_bad in unusable.values())
-    kept = compute(session, usable.select(**values, **{name: source[name] for name in PLACE}))
-    bad = _bad_cells_and_rows(reading, unusable, values[key])
-    copies = compute(session, _second_copies(kept, key, better))
+    session = reading.session
+    n_outside = _count_outside(reading, period)
+    declared = {binding.name: f"cx:missing:{i}" for i, binding in enumerate(reading.declaring_missing())}
+    whole = compute(session, _whole(reading, rules, period, declared))
+    status = whole[STATUS]
+    facts = {"n": whole.count(), "n_bad": (status > FINE).sum(), "n_unusable": (status == UNUSABLE).sum()}
+    found = ask(session, whole, facts | {mark: whole[mark].sum() for mark in declared.values()})
+    kept = (whole.filter(status < UNUSABLE) if found["n_unusable"] else whole).drop(STATUS, *declared.values())
+    bad = _bad_cells_and_rows(reading, rules, whole) if found["n_bad"] else _nothing(whole)
+    copies = compute(session, _second_copies(kept, rules))
     if ask(session, copies, {"n": copies.count()})["n"]:
         kept = compute(session, kept.anti_join(copies, list(PLACE)))
-        bad = bad.union(_listed(reading, copies, None, SECOND_COPY[reading.section], copies[key]))
+        bad = bad.union(_listed(reading, copies, None, SECOND_COPY[reading.section], copies[rules.key]))
     set_aside = compute(session, bad.order_by([*PLACE, "column"]))
-    _check_books(reading, kept, set_aside)
-    return SortedRows(kept, set_aside)
+    _check_books(reading, kept, set_aside, n_outside)
+    missing = {name: int(found[mark] or 0) for name, mark in declared.items()}
+    return SortedRows(kept, set_aside, n_outside, {name: n for name, n in missing.items() if n})
 
 
-def _bad_cells_and_rows(reading: Reading, unusable: Mapping[str, ir.BooleanValue], key: ir.StringValue) -> ir.Table:
-    """All of them from one pass over the source, of which only rows with something bad are held."""
-    names = [recipe.name for recipe in reading.recipes if recipe.can_fail]
-    row_reason = ibis.cases(*((is_bad, reason) for reason, is_bad in unusable.items()), else_=ibis.null("string"))
-    told: dict[str, ir.Value] = {"row_reason": row_reason, "row_original": key}
-    for i, name in enumerate(names):
+def _count_outside(reading: Reading, period: Period | None) -> int:
+    if period is None:
+        return 0
+    start = reading.get("started_at")
+    facts = {"n": period.is_outside(start).sum(), "first": start.min(), "last": start.max()}
+    found = ask(reading.session, reading.staged, facts)
+    if found["n"] == reading.look.n_rows:
+        raise EmptyTableError(
+            f"None of the {reading.look.n_rows:,} contacts started within the period asked for: they run from"
+            f" {found['first']:%Y-%m-%d %H:%M} to {found['last']:%Y-%m-%d %H:%M} UTC. Mend since or until."
+        )
+    return int(found["n"] or 0)
+
+
+def _whole(reading: Reading, rules: Rules, period: Period | None, declared: Mapping[str, str]) -> ir.Table:
+    """All rows of the period as they would be kept, and whether they have something bad."""
+    if period is not None:
+        reading = reading.among(reading.source.filter(period.may_hold(reading.own_start())))
+    rows = reading.staged
+    if period is not None:
+        rows = rows.filter(~period.is_outside(reading.get("started_at")))
+    is_unusable = ibis.or_(*rules.faults(reading).values())
+    has_bad_cells = ibis.or_(
+        ibis.literal(False), *(reading.get(name, "reason").notnull() for name in _failing(reading))
+    )
+    status = ibis.cases((is_unusable, UNUSABLE), (has_bad_cells, BAD_CELLS), else_=FINE).cast("int8")
+    marks = {mark: reading.says_missing(name) for name, mark in declared.items()}
+    places = {name: reading.staged[name] for name in PLACE}
+    return rows.select(**rules.values(reading), **places, **{STATUS: status}, **marks)
+
+
+def _failing(reading: Reading) -> list[str]:
+    return [recipe.name for recipe in reading.recipes if recipe.can_fail]
+
+
+def _bad_cells_and_rows(reading: Reading, rules: Rules, whole: ir.Table) -> ir.Table:
+    """What was wrong with the rows that have something bad, from the source."""
+    places = whole.filter(whole[STATUS] > FINE).select(*PLACE)
+    reading = reading.among(reading.source.semi_join(places, list(PLACE)))
+    faults = rules.faults(reading)
+    row_reason = ibis.cases(*((is_bad, reason) for reason, is_bad in faults.items()), else_=ibis.null("string"))
+    told: dict[str, ir.Value] = {"row_reason": row_reason, "row_original": rules.values(reading)[rules.key]}
+    for i, name in enumerate(_failing(reading)):
         told |= {
             f"reason_{i}": reading.get(name, "reason"),
             f"original_{i}": reading.get(name, "original").cast("string"),
         }
-    any_bad = ibis.or_(*unusable.values(), *(reading.get(name, "reason").notnull() for name in names))
-    few = compute(reading.session, reading.staged.filter(any_bad).select(*PLACE, **told))
+    few = compute(reading.session, reading.staged.select(*PLACE, **told))
     lists = [_listed(reading, few, None, few["row_reason"], few["row_original"])]
-    lists += [_listed(reading, few, name, few[f"reason_{i}"], few[f"original_{i}"]) for i, name in enumerate(names)]
+    for i, name in enumerate(_failing(reading)):
+        lists.append(_listed(reading, few, name, few[f"reason_{i}"], few[f"original_{i}"]))
     return ibis.union(*lists)
+
+
+def _nothing(whole: ir.Table) -> ir.Table:
+    texts = dict.fromkeys(["stage", "column", "reason", "original"], ibis.null("string"))
+    return whole.limit(0).select(*PLACE, **texts)
 
 
 def _listed(
@@ -104,20 +178,22 @@ def _listed(
     return listed.filter(listed["reason"].notnull())
 
 
-def _second_copies(rows: ir.Table, key: str, better: Callable[[ir.Table], Sequence[ir.Value]]) -> ir.Table:
+def _second_copies(rows: ir.Table, rules: Rules) -> ir.Table:
     """Rows whose key an earlier or better row has; a window only over keys that repeat."""
+    key = rules.key
     repeated = rows.group_by(key).having(rows.count() > 1).aggregate()
     copies = rows.semi_join(repeated, key)
-    order = ibis.window(group_by=key, order_by=[*better(copies), *(copies[name] for name in PLACE)])
+    order = ibis.window(group_by=key, order_by=[*rules.better(copies), *(copies[name] for name in PLACE)])
     ranked = copies.mutate(rank=ibis.row_number().over(order))
     return ranked.filter(ranked["rank"] > 0).select(key, *PLACE)
 
 
-def _check_books(reading: Reading, kept: ir.Table, set_aside: ir.Table) -> None:
+def _check_books(reading: Reading, kept: ir.Table, set_aside: ir.Table, n_outside: int) -> None:
     n_kept = ask(reading.session, kept, {"n": kept.count()})["n"]
     n_aside = ask(reading.session, set_aside, {"n": set_aside["column"].isnull().sum()})["n"] or 0
-    if n_kept + n_aside != reading.look.n_rows:
+    if n_kept + n_aside + n_outside != reading.look.n_rows:
         raise BooksError(
-            f"Reading the {reading.section}: {reading.look.n_rows:,} rows were read, but {n_kept:,} kept and"
-            f" {n_aside:,} set aside. Please report this, with the reasons in set_aside."
+            f"Reading the {reading.section}: {reading.look.n_rows:,} rows were read, but {n_kept:,} kept,"
+            f" {n_aside:,} set aside and {n_outside:,} found outside the period. Please report this, with the reasons"
+            " in set_aside."
         )

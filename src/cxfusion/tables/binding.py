@@ -44,8 +44,7 @@ class Binding:
     @property
     def words(self) -> str:
         """Where it comes from, in words."""
-        where = self.how.column or f"from {self.how.from_} to {self.how.to}"
-        return f"{where}, in {self.how.unit}" if self.how.unit else where
+        return self.how.words
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,15 @@ class Bindings:
         Name to source column of what is kept as it is.
     found : tuple of str
         All columns of the source.
+    leave_out : mapping of str to tuple of str
+        Source column to cells that leave a row out.
     notes : tuple of str
     """
 
     columns: tuple[Binding, ...]
     attributes: Mapping[str, str]
     found: tuple[str, ...]
+    leave_out: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
 
     def of_kind(self, *kinds: Kind) -> tuple[Binding, ...]:
@@ -97,6 +99,7 @@ def bind(section: Section, found: Sequence[str], given: Map) -> Bindings:
     table = given.table(section)
     known = {column.name: column.kind for column in canonical_columns(section)}
     mapped, missing = _mapped(table, found, known, set(given.levers))
+    leave_out, unknown = _left_out(table, found)
     free = [name for name in found if name not in {m.how.column for m in mapped.values()}]
     matched, collisions = _matched(section, free, set(known) - set(mapped))
     near = _near(section, free, set(known) - set(mapped) - set(matched), matched)
@@ -105,11 +108,12 @@ def bind(section: Section, found: Sequence[str], given: Map) -> Bindings:
         raise ConfigError(f"The columns of the {section} cannot be told apart, or do not suit the map.", problems)
     by_heading = {**matched, **near}
     chosen = mapped | {name: _heading_binding(name, known[name], source) for name, source in by_heading.items()}
-    _require(section, found, chosen, missing)
+    _require(section, found, chosen, [*missing, *unknown])
     order = [*known, *(name for name in mapped if name not in known)]
     columns = tuple(chosen[name] for name in order if name in chosen)
     attributes, own = _attributes(table, found, columns, set(given.levers))
-    return Bindings((*columns, *own), attributes, tuple(found), tuple(_notes(section, near, mapped, known)))
+    notes = tuple(_notes(section, near, mapped, known))
+    return Bindings((*columns, *own), attributes, tuple(found), leave_out, notes)
 
 
 def _require_free_names(found: Sequence[str]) -> None:
@@ -124,21 +128,35 @@ def _mapped(
 ) -> tuple[dict[str, Binding], list[str]]:
     mapped: dict[str, Binding] = {}
     missing: list[str] = []
-    spelled = {name.strip().lower(): name for name in found}
     for name, how in table.columns.items():
-        actual = {source: source if source in found else spelled.get(source.strip().lower()) for source in how.sources}
+        there = _spelled(how.sources, found)
         missing += [
             f"{name} = {source!r} of the map: no such column{_nearest(source, found)}"
-            for source, there in actual.items()
-            if there is None
+            for source in how.sources
+            if source not in there
         ]
-        spelled_there = {"column": how.column, "from_": how.from_, "to": how.to}
-        update = {key: actual[source] for key, source in spelled_there.items() if source is not None}
+        exact = how.spelled({source: there.get(source, source) for source in how.sources})
         if how.column and how.unit is None and known.get(name) == "duration":
-            update["unit"] = _unit(how.column, name)
-        exact = how.model_copy(update=update)
+            exact = exact.model_copy(update={"unit": _unit(how.column, name)})
         mapped[name] = Binding(name, _kind(name, exact, known, levers), exact)
     return mapped, missing
+
+
+def _left_out(table: TableMap, found: Sequence[str]) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    there = _spelled(table.leave_out, found)
+    missing = [
+        f"leave_out = {source!r} of the map: no such column{_nearest(source, found)}"
+        for source in table.leave_out
+        if source not in there
+    ]
+    return {there[source]: cells for source, cells in table.leave_out.items() if source in there}, missing
+
+
+def _spelled(named: Iterable[str], found: Sequence[str]) -> dict[str, str]:
+    """The source's own spelling of columns that a map names, of those that are there."""
+    by_lower = {name.strip().lower(): name for name in found}
+    actual = {name: name if name in found else by_lower.get(name.strip().lower()) for name in named}
+    return {name: there for name, there in actual.items() if there is not None}
 
 
 def _kind(name: str, how: ColumnMap, known: Mapping[str, Kind], levers: set[str]) -> Kind:
@@ -148,6 +166,8 @@ def _kind(name: str, how: ColumnMap, known: Mapping[str, Kind], levers: set[str]
         return how.kind
     if how.from_ is not None:
         return "duration"
+    if how.date is not None:
+        return "time"
     if how.scale is not None:
         return "score"
     promised = kind_of_name(name)
@@ -209,8 +229,14 @@ def _misfits(bindings: Sequence[Binding], known: Iterable[str]) -> list[str]:
     taken = [
         name for name in own if name in lower or name in RESERVED or name.endswith("_is_day") or own.count(name) > 1
     ]
-    return [f"{name} is a name that is taken, letter case aside; call the column something else" for name in taken] + [
-        problem for binding in bindings for problem in _misfit(binding)
+    times = [binding.name for binding in bindings if binding.kind == "time"]
+    adrift = [
+        (b.name, b.how.after) for b in bindings if b.how.after and b.how.after not in times or b.how.after == b.name
+    ]
+    return [
+        *(f"{name} is a name that is taken, letter case aside; call the column something else" for name in taken),
+        *(f"{name}: after = {after!r} is no other time column of the map" for name, after in adrift),
+        *(problem for binding in bindings for problem in _misfit(binding)),
     ]
 
 
@@ -225,6 +251,8 @@ def _misfit(binding: Binding) -> list[str]:
         "format": bool(how.format) and kind != "time" and how.from_ is None,
         "true": bool(how.true) and kind != "flag",
         "from": how.from_ is not None and not is_number,
+        "join": bool(how.join) and kind not in ("id", "text"),
+        "date": how.date is not None and kind != "time",
     }
     told = [
         f"{name} is a column of kind {kind!r}; `{key}` does not apply to it" for key, is_so in wrong.items() if is_so

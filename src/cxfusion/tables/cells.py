@@ -30,10 +30,12 @@ __all__ = [
     "ToUtc",
     "clean_text",
     "comma_evidence",
+    "digits",
     "flag_recipe",
     "is_text",
     "number_recipe",
     "part",
+    "says_missing",
     "stage",
     "text_recipe",
     "time_recipe",
@@ -102,11 +104,19 @@ def is_text(kind: dt.DataType) -> bool:
 def clean_text(column: ir.Value, how: ColumnMap) -> ir.StringValue:
     """Trimmed text of a column; null where it means "missing"."""
     text = column if column.type().is_string() else column.cast("string")
-    # Trimming is ten times as dear as looking whether there is anything to trim; "!" is the first character after " ".
-    is_padded = (text < "!") | text.endswith(" ") | text.endswith("\t") | text.endswith("\n") | text.endswith("\r")
-    trimmed = ibis.ifelse(is_padded, text.strip(), text)
     missing = MISSING if how.null is None else ("", *how.null)
-    return ibis.ifelse(trimmed.isin(missing), ibis.null("string"), trimmed)
+    # Trimming and looking words up is ten times as dear as seeing that a cell needs neither: it is longer than all the
+    # words, and has no blank at either end ("!" is the first character after " ").
+    is_short = text.length() <= max(map(len, missing))
+    is_padded = (text < "!") | text.endswith(" ") | text.endswith("\t") | text.endswith("\n") | text.endswith("\r")
+    trimmed = text.strip()
+    return ibis.cases((~(is_short | is_padded), text), (trimmed.isin(missing), ibis.null("string")), else_=trimmed)
+
+
+def says_missing(column: ir.Value, how: ColumnMap) -> ir.BooleanValue:
+    """Whether a cell is one of the words that the map itself declares to mean "missing"."""
+    words = [word for word in how.null or () if word]
+    return digits(column).cast("string").strip().isin(words).fill_null(False) if words else ibis.literal(False)
 
 
 def comma_evidence(text: ir.StringValue) -> tuple[ir.BooleanValue, ir.BooleanValue]:
@@ -119,7 +129,7 @@ def text_recipe(name: str, source: str, how: ColumnMap) -> Recipe:
     """Text and identifiers; a whole number kept as a float (123.0) is its digits."""
 
     def value(table: ir.Table) -> dict[str, ir.Value]:
-        return {part(name, "value"): clean_text(_digits(table[source]), how), part(name, "original"): table[source]}
+        return {part(name, "value"): clean_text(digits(table[source]), how), part(name, "original"): table[source]}
 
     return Recipe(name, (value,))
 
@@ -129,14 +139,15 @@ def flag_recipe(name: str, source: str, how: ColumnMap, kind: dt.DataType) -> Re
     yes, no = [word.lower() for word in how.true or TRUE], [word.lower() for word in how.false or FALSE]
 
     def native(table: ir.Table) -> dict[str, ir.Value]:
-        return {part(name, "value"): table[source], part(name, "original"): table[source]}
+        return {part(name, "value"): _unless_missing(table[source], how), part(name, "original"): table[source]}
 
     def text(table: ir.Table) -> dict[str, ir.Value]:
-        return {part(name, "text"): clean_text(_digits(table[source]), how).lower()}
+        return {part(name, "text"): clean_text(digits(table[source]), how).lower()}
 
     def value(table: ir.Table) -> dict[str, ir.Value]:
         word = table[part(name, "text")]
-        meant = ibis.cases((word.isin(yes), True), (word.isin(no), False), else_=ibis.null("boolean"))
+        is_no = word.notnull() if how.true and not how.false else word.isin(no)
+        meant = ibis.cases((word.isin(yes), True), (is_no, False), else_=ibis.null("boolean"))
         return {part(name, "value"): meant, part(name, "original"): table[source]}
 
     def reason(table: ir.Table) -> dict[str, ir.Value]:
@@ -180,7 +191,7 @@ def number_recipe(
         if part(name, "text") in table.columns:
             read = _text_number(table[part(name, "text")], how.unit, style, clock)
         else:
-            read = _native_number(table[source], how.unit)
+            read = _native_number(_unless_missing(table[source], how), how.unit)
         return {part(name, "number"): read, part(name, "original"): table[source]}
 
     def reason(table: ir.Table) -> dict[str, ir.Value]:
@@ -218,11 +229,13 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, t
         if part(name, "text") in table.columns:
             read = form.read(table[part(name, "text")]) if form else ibis.null("timestamp")
         else:
-            read = _native_time(table[source])
+            read = _native_time(_unless_missing(table[source], how))
         return {part(name, "time"): read, part(name, "original"): table[source]}
 
     def value(table: ir.Table) -> dict[str, ir.Value]:
         read, kind = plausible(table[part(name, "time")]), table[source].type()
+        if how.after is not None:
+            read = ibis.ifelse(read < table[part(how.after, "time")], read + ibis.interval(days=1), read)
         is_zoned: ir.BooleanValue | bool = kind.is_numeric() or (kind.is_timestamp() and kind.timezone is not None)
         is_day: ir.BooleanValue = ibis.literal(kind.is_date())
         if part(name, "text") in table.columns and form:
@@ -234,10 +247,10 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, t
         return {part(name, "value"): utc, part(name, "is_day"): is_day & read.notnull()}
 
     def reason(table: ir.Table) -> dict[str, ir.Value]:
-        given = table[part(name, "text") if part(name, "text") in table.columns else source]
-        return {
-            part(name, "reason"): _reason((given.notnull() & table[part(name, "value")].isnull(), "unreadable_time"))
-        }
+        is_cleaned = part(name, "text") in table.columns
+        given = table[part(name, "text")] if is_cleaned else _unless_missing(table[source], how)
+        is_unread = given.notnull() & table[part(name, "value")].isnull()
+        return {part(name, "reason"): _reason((is_unread, "unreadable_time"))}
 
     return Recipe(name, (text, time, value, reason), can_fail=True, has_days=True)
 
@@ -282,7 +295,12 @@ def _reason(*problems: tuple[ir.BooleanValue, str]) -> ir.StringValue:
     return ibis.cases(*problems, else_=ibis.null("string"))
 
 
-def _digits(column: ir.Value) -> ir.Value:
+def _unless_missing(column: ir.Value, how: ColumnMap) -> ir.Value:
+    return ibis.ifelse(says_missing(column, how), ibis.null(column.type()), column) if how.null else column
+
+
+def digits(column: ir.Value) -> ir.Value:
+    """A column as it is; of numbers with a fraction their text, whole ones as their digits."""
     if not column.type().is_floating():
         return column
     whole = column.try_cast("int64")

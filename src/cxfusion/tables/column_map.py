@@ -105,7 +105,9 @@ class ColumnMap(Model):
             "date and time": (self.date is not None, bool(self.time)),
         }
         if [all(keys) for keys in ways.values()].count(True) != 1 or any(any(k) != all(k) for k in ways.values()):
-            raise ValueError("expected either `column`, `from` and `to` together, `join`, or `date` and `time` together")
+            raise ValueError(
+                "expected either `column`, `from` and `to` together, `join`, or `date` and `time` together"
+            )
         if self.sep and not self.join:
             raise ValueError("`sep` belongs to `join`: list the columns to join")
         if self.after is not None and self.date is None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import ibis
 
-from cxfusion.engine.contract import SOURCE_FILE
+from cxfusion.engine.contract import SOURCE_ROW
 from cxfusion.errors import InputError
 from cxfusion.tables.cells import NumberStyle, clean_text, comma_evidence, is_text
 from cxfusion.tables.formats import TimeForm, candidates, plausible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -38,7 +39,6 @@ class Look:
     Attributes
     ----------
     n_rows : int
-    n_files : int
     forms : mapping of (source column, formats) to TimeForm
         Of times written as text; a column that no form fits is not there.
     styles : mapping of str to {"point", "comma", "unclear"}
@@ -48,7 +48,6 @@ class Look:
     """
 
     n_rows: int
-    n_files: int = 1
     forms: Mapping[TimeKey, TimeForm] = field(default_factory=dict)
     styles: Mapping[str, NumberStyle] = field(default_factory=dict)
     years: Years | None = None
@@ -77,27 +76,26 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
     commas = {source: how for source, how in numbers.items() if is_text(rows[source].type())}
     naive = [key[0] for key in times if _is_naive(rows[key[0]].type())]
     table = rows.select(
-        SOURCE_FILE,
+        SOURCE_ROW,
         **{f"comma_{i}": clean_text(rows[source], how) for i, (source, how) in enumerate(commas.items())},
         **{f"time_{i}": clean_text(rows[key[0]], how) for i, (key, how) in enumerate(texts.items())},
-        **{f"year_{i}": plausible(rows[source].cast("timestamp")).year() for i, source in enumerate(naive)},
+        **{f"naive_{i}": plausible(rows[source].cast("timestamp")) for i, source in enumerate(naive)},
     )
     if texts:  # several passes are to come: parse the file once for all of them
         table = compute(session, table)
-    facts: dict[str, ir.Value] = {"n_rows": table.count(), "n_files": table[SOURCE_FILE].nunique()}
+    facts: dict[str, ir.Value] = {"n_rows": table.count()}
     for i in range(len(commas)):
         comma, point = comma_evidence(table[f"comma_{i}"])
         facts |= {f"comma_{i}": comma.sum(), f"point_{i}": point.sum()}
     for i in range(len(naive)):
-        facts |= {f"first_{i}": table[f"year_{i}"].min(), f"last_{i}": table[f"year_{i}"].max()}
+        facts |= {f"first_{i}": table[f"naive_{i}"].min(), f"last_{i}": table[f"naive_{i}"].max()}
     found = ask(session, table, facts)
     columns = {key: TextColumn(session, table, key[0], f"time_{i}") for i, key in enumerate(texts)}
     chosen = {key: fit for key, column in columns.items() if (fit := _choose(column, candidates(key[1])))}
-    years = [found[f"{end}_{i}"] for i in range(len(naive)) for end in ("first", "last")]
-    known = [year for year in (*years, *(year for fit in chosen.values() for year in fit.years)) if year is not None]
+    ends = [found[f"{end}_{i}"] for i in range(len(naive)) for end in ("first", "last")]
+    known = [time.year for time in ends if time] + [year for fit in chosen.values() for year in fit.years]
     return Look(
         found["n_rows"],
-        found["n_files"],
         {key: fit.form for key, fit in chosen.items()},
         {source: _style(found[f"comma_{i}"], found[f"point_{i}"]) for i, source in enumerate(commas)},
         (min(known), max(known)) if known else None,
@@ -106,18 +104,25 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
 
 def compute(session: Session, relation: ir.Table) -> ir.Table:
     """Materialise a relation that was built in steps, each of them computed once instead of wherever it is used."""
-    fused = ibis.options.sql.fuse_selects
-    ibis.options.sql.fuse_selects = False
-    try:
+    with _step_by_step():
         return session.materialize(relation)
-    finally:
-        ibis.options.sql.fuse_selects = fused
 
 
 def ask(session: Session, rows: ir.Table, facts: Mapping[str, ir.Value]) -> dict[str, Any]:
-    """Answers of one pass over the rows; materialised first, so that a broken line is told as such."""
-    answers: dict[str, Any] = session.collect(compute(session, rows.aggregate(**facts))).to_pylist()[0]
+    """Answers of one pass over the rows."""
+    with _step_by_step():
+        answers: dict[str, Any] = session.collect(rows.aggregate(**facts)).to_pylist()[0]
     return answers
+
+
+@contextmanager
+def _step_by_step() -> Iterator[None]:
+    fused = ibis.options.sql.fuse_selects
+    ibis.options.sql.fuse_selects = False
+    try:
+        yield
+    finally:
+        ibis.options.sql.fuse_selects = fused
 
 
 def time_formats(binding: Binding, given: TableMap) -> tuple[str, ...]:
@@ -173,7 +178,8 @@ class TextColumn:
         read = self._read(tried)
         missing = [read[f"read_{i}"].isnull() for i in range(len(tried))]
         head = read.filter(read[self.cell].notnull(), *missing).select(cell=read[self.cell]).limit(HEAD_ROWS)
-        return {str(cell) for cell in self.session.collect(compute(self.session, head))["cell"].to_pylist()}
+        with _step_by_step():
+            return {str(cell) for cell in self.session.collect(head)["cell"].to_pylist()}
 
     def require_settled(self, best: Fit, rival: Fit) -> None:
         """Raise unless cells that only the best form reads refute a rival that reads some cells otherwise."""

@@ -26,6 +26,7 @@ __all__ = ["ColumnMap", "LeverMap", "Map", "MapLike", "Section", "TableMap", "Un
 M = TypeVar("M", bound=BaseModel)
 Section: TypeAlias = Literal["contacts", "surveys"]
 
+
 def _as_column(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 

@@ -5,14 +5,15 @@ Look at how cells are written, set bad cells and rows aside, keep the rest, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import ibis
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import InputError
-from cxfusion.tables.aside import sort_rows
+from cxfusion.tables.aside import Rules, sort_rows
 from cxfusion.tables.look import ask
+from cxfusion.tables.period import Moment, period_of
 from cxfusion.tables.reading import Reading, scale_of, start_reading
 from cxfusion.tables.relation import Contacts, Surveys
 
@@ -27,7 +28,14 @@ __all__ = ["read_contacts", "read_surveys"]
 
 
 def read_contacts(
-    data: Data, *, map: MapLike | None = None, timezone: str | None = None, session: Session | None = None
+    data: Data,
+    *,
+    map: MapLike | None = None,
+    source: str | None = None,
+    timezone: str | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    session: Session | None = None,
 ) -> Contacts:
     """Read a contact log: one row per contact, as the customer lived it.
 
@@ -35,13 +43,21 @@ def read_contacts(
 
     Parameters
     ----------
-    data : path, glob, folder, pandas.DataFrame, pyarrow.Table or list of dict
-        CSV or Parquet files; a folder stands for the Parquet files in it.
+    data : path, glob, folder, frame, reader, relation or list of dict
+        Files of CSV (also packed with gzip), JSON lines (what is nested gets dotted names), Parquet or Excel; a folder
+        stands for the Parquet files in it, and its subfolders ``key=value`` for columns. Or a pandas or Polars frame
+        (eager or lazy), an Arrow table, reader or dataset, a DuckDB relation, an Ibis table of any engine.
     map : path, Map or mapping, optional
-        Column map: a TOML file, its content, or just ``{canonical: source column}``.
+        Column map: a TOML file, its content, or just ``{canonical: source column}``. With ``attributes = []`` only the
+        columns that it names, and those with usual headings, are read.
+    source : str, optional
+        Kind of source, as ``cxfusion sources`` lists them; goes before the map's. ``"generic"`` where neither says.
     timezone : str, optional
         IANA name of the zone in which times without an offset are meant; goes before the map's. UTC, with a note,
         where neither says.
+    since, until : date, datetime or str, optional
+        Contacts that started from ``since`` on and before ``until``, on the site's clock; a date stands for its first
+        moment. All others are counted in ``n_outside_period``, and no more is read of them than it takes.
     session : Session, optional
         Where the rows live; a default session otherwise.
 
@@ -54,7 +70,9 @@ def read_contacts(
     Raises
     ------
     UsageError, ConfigError
-        The call, the map or the time zone cannot be used.
+        The call, the map, the period or the time zone cannot be used.
+    UnknownNameError
+        There is no such kind of source, or no such sheet.
     UnreadableFileError, EmptyTableError, MissingColumnError
         The source cannot be used.
     InputError
@@ -66,13 +84,8 @@ def read_contacts(
     >>> read_contacts(log).to_pandas()[["contact_id", "talk_seconds"]].to_dict("records")
     [{'contact_id': '7', 'talk_seconds': 200.0}]
     """
-    reading = start_reading("contacts", data, map, timezone, session)
-    values = reading.values()
-    unusable = {
-        "contact_id_missing": values["contact_id"].isnull(),
-        "started_at_missing": values["started_at"].isnull(),
-    }
-    rows = sort_rows(reading, {**values, **reading.attributes()}, unusable, "contact_id")
+    reading = start_reading("contacts", data, map, timezone, session, source)
+    rows = sort_rows(reading, CONTACT_RULES, period_of(since, until, reading.zone))
     return Contacts(
         session=reading.session,
         rows=rows.kept,
@@ -81,17 +94,26 @@ def read_contacts(
         timezone=reading.zone,
         columns_from=reading.columns_from,
         notes=reading.notes,
+        missing_by_map=rows.missing_by_map,
+        n_outside_period=rows.n_outside,
     )
 
 
 def read_surveys(
-    data: Data, *, map: MapLike | None = None, timezone: str | None = None, session: Session | None = None
+    data: Data,
+    *,
+    map: MapLike | None = None,
+    source: str | None = None,
+    timezone: str | None = None,
+    session: Session | None = None,
 ) -> Surveys:
     """Read a survey file: one row per response.
 
+    There is no period to choose: a response whose contact lies outside that of the log ends as ``unknown_contact``.
+
     Parameters
     ----------
-    data, map, timezone, session
+    data, map, source, timezone, session
         As of :func:`read_contacts`.
 
     Returns
@@ -115,20 +137,9 @@ def read_surveys(
     >>> read_surveys(answers).to_arrow().select(["response_id", "csat", "score_status"]).to_pylist()[1]
     {'response_id': '2', 'csat': None, 'score_status': 'score_out_of_scale'}
     """
-    reading = start_reading("surveys", data, map, timezone, session)
+    reading = start_reading("surveys", data, map, timezone, session, source)
     _require_scales(reading)
-    values = {
-        **reading.values(),
-        **{
-            f"{recipe.name}_is_day": reading.get(recipe.name, "is_day") for recipe in reading.recipes if recipe.has_days
-        },
-        "response_id": _response_id(reading),
-        "respondent_role": _role(reading),
-        "score_status": _score_status(reading),
-        **reading.attributes(),
-    }
-    unusable = {"empty_row": reading.is_blank()}
-    rows = sort_rows(reading, values, unusable, "response_id", better=lambda rows: [rows["score_status"].notnull()])
+    rows = sort_rows(reading, SURVEY_RULES)
     return Surveys(
         session=reading.session,
         rows=rows.kept,
@@ -137,14 +148,51 @@ def read_surveys(
         timezone=reading.zone,
         columns_from=reading.columns_from,
         notes=(*reading.notes, *_survey_notes(reading)),
+        missing_by_map=rows.missing_by_map,
         scales={binding.name: scale_of(binding) for binding in reading.bindings.of_kind("score")},
     )
+
+
+def _contact_values(reading: Reading) -> dict[str, ir.Value]:
+    return {**reading.values(), **reading.attributes()}
+
+
+def _contact_faults(reading: Reading) -> dict[str, ir.BooleanValue]:
+    return {
+        **reading.is_left_out(),
+        "contact_id_missing": reading.get("contact_id").isnull(),
+        "started_at_missing": reading.get("started_at").isnull(),
+    }
+
+
+def _survey_values(reading: Reading) -> dict[str, ir.Value]:
+    times = [recipe.name for recipe in reading.recipes if recipe.has_days]
+    return {
+        **reading.values(),
+        **{f"{name}_is_day": reading.get(name, "is_day") for name in times},
+        "response_id": _response_id(reading),
+        "respondent_role": _role(reading),
+        "score_status": _score_status(reading),
+        **reading.attributes(),
+    }
+
+
+def _survey_faults(reading: Reading) -> dict[str, ir.BooleanValue]:
+    return {**reading.is_left_out(), "empty_row": reading.is_blank()}
+
+
+def _unscored_last(rows: ir.Table) -> list[ir.Value]:
+    return [rows["score_status"].notnull()]
+
+
+CONTACT_RULES: Final = Rules(_contact_values, _contact_faults, "contact_id")
+SURVEY_RULES: Final = Rules(_survey_values, _survey_faults, "response_id", better=_unscored_last)
 
 
 def _response_id(reading: Reading) -> ir.StringValue:
     """The response's own id, else its row number, with the file where there are several."""
     row = reading.staged[SOURCE_ROW].cast("string")
-    if reading.look.n_files > 1:
+    if reading.n_files > 1:
         row = reading.staged[SOURCE_FILE] + ":" + row
     return reading.get("response_id").coalesce(ibis.literal("row ") + row) if reading.has("response_id") else row
 

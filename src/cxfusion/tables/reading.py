@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import ibis
 
-from cxfusion.engine import default_session
+from cxfusion.engine import FileSource, default_session
 from cxfusion.errors import EmptyTableError
 from cxfusion.tables.binding import bind
 from cxfusion.tables.canonical import SCORE_SCALES
@@ -17,15 +17,18 @@ from cxfusion.tables.cells import (
     flag_recipe,
     number_recipe,
     part,
+    says_missing,
     stage,
     text_recipe,
     time_recipe,
     until_recipe,
 )
 from cxfusion.tables.look import look_at, time_formats
+from cxfusion.tables.made import make_columns
 from cxfusion.tables.mapping import ColumnMap, table_map
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.relation import Scale
+from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone, to_utc
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.binding import Binding, Bindings
     from cxfusion.tables.cells import Recipe
     from cxfusion.tables.look import Look
-    from cxfusion.tables.mapping import MapLike, Section, TableMap
+    from cxfusion.tables.mapping import Map, MapLike, Section, TableMap
     from cxfusion.tables.opening import Data
 
 __all__ = ["Reading", "scale_of", "start_reading"]
@@ -49,29 +52,37 @@ class Reading:
     ----------
     session : Session
     section : {"contacts", "surveys"}
+    source : ibis.Table
+        The source's own columns, and those made of several of them.
     staged : ibis.Table
-        The source's columns, and those of the recipes.
+        The same, and the columns of the recipes.
     bindings : Bindings
     recipes : tuple of Recipe
         One per bound column.
     look : Look
+    n_files : int
     zone : str
+    bound : tuple of Binding
+        The same bindings before their source columns were made into one.
     notes : tuple of str
     """
 
     session: Session
     section: Section
+    source: ir.Table
     staged: ir.Table
     bindings: Bindings
     recipes: tuple[Recipe, ...]
     look: Look
+    n_files: int
     zone: str
+    bound: tuple[Binding, ...]
     notes: tuple[str, ...]
 
     @property
     def columns_from(self) -> dict[str, str]:
         """Column name to where it came from, in words."""
-        return {binding.name: binding.words for binding in self.bindings.columns} | dict(self.bindings.attributes)
+        return {binding.name: binding.words for binding in self.bound} | dict(self.bindings.attributes)
 
     def has(self, name: str) -> bool:
         """Whether a canonical or own column is bound."""
@@ -89,13 +100,43 @@ class Reading:
         """Unmapped columns as they are, text without its blanks and missing words."""
         return {name: _as_it_is(self.staged[source]) for name, source in self.bindings.attributes.items()}
 
+    def among(self, source: ir.Table) -> Reading:
+        """The same reading of some of the rows only."""
+        return replace(self, source=source, staged=stage(source, self.recipes))
+
+    def own_start(self) -> ir.Value:
+        """The source's own column of the contacts' starts."""
+        start = next(binding for binding in self.bindings.columns if binding.name == "started_at")
+        return self.source[start.how.column or ""]
+
+    def is_left_out(self) -> dict[str, ir.BooleanValue]:
+        """Reason, and whether the map leaves a row out; empty where it leaves none."""
+        cells = self.bindings.leave_out.items()
+        told = [says_missing(self.staged[source], ColumnMap(column=source, null=words)) for source, words in cells]
+        return {"left_out": ibis.or_(*told)} if told else {}
+
     def is_blank(self) -> ir.BooleanValue:
         """Whether a source row holds nothing at all."""
         return ibis.and_(*(_as_it_is(self.staged[name]).isnull() for name in self.bindings.found))
 
+    def declaring_missing(self) -> tuple[Binding, ...]:
+        """Columns for which the map says what means "missing"."""
+        return tuple(binding for binding in self.bindings.columns if binding.how.null)
+
+    def says_missing(self, name: str) -> ir.BooleanValue:
+        """Whether a bound column has no value because a cell says what the map declares to mean that."""
+        bound = next(binding for binding in self.bound if binding.name == name)
+        said = ibis.or_(*(says_missing(self.staged[source], bound.how) for source in bound.how.sources))
+        return said & self.get(name).isnull()
+
 
 def start_reading(
-    section: Section, data: Data, given: MapLike | None, timezone: str | None, session: Session | None
+    section: Section,
+    data: Data,
+    given: MapLike | None,
+    timezone: str | None,
+    session: Session | None,
+    kind: str | None = None,
 ) -> Reading:
     """Bind a source's columns, decide how its cells are written, and stage them.
 
@@ -105,19 +146,39 @@ def start_reading(
         As of :func:`cxfusion.tables.read.read_contacts`.
     """
     session = session or default_session()
-    whole_map = table_map(given, section)
+    whole_map = _with_source(table_map(given, section), section, kind)
     table = whole_map.table(section)
     zone = require_zone(timezone) if timezone else table.timezone
-    source = session.read(open_source(data))
-    bindings = bind(section, source.columns, whole_map)
+    opened = open_source(data, table.sheet)
+    source = session.read(opened)
+    bound = bind(section, source.columns, whole_map)
+    source, bindings = make_columns(source, bound)
     look = look_at(session, source, bindings, table)
     if look.n_rows == 0:
         raise EmptyTableError(
             f"The {section} have a header but no rows: {', '.join(bindings.found)}. Expected at least one row."
         )
     recipes = tuple(_recipe(binding, source, look, zone or "UTC", table) for binding in bindings.columns)
-    notes = (*bindings.notes, *_notes(look, zone))
-    return Reading(session, section, stage(source, recipes), bindings, recipes, look, zone or "UTC", notes)
+    return Reading(
+        session=session,
+        section=section,
+        source=source,
+        staged=stage(source, recipes),
+        bindings=bindings,
+        bound=bound.columns,
+        recipes=recipes,
+        look=look,
+        n_files=len(opened.paths) if isinstance(opened, FileSource) else 1,
+        zone=zone or "UTC",
+        notes=(*bindings.notes, *_notes(look, zone)),
+    )
+
+
+def _with_source(given: Map, section: Section, kind: str | None) -> Map:
+    """A map, and what is known of the kind of source where it is silent."""
+    table = given.table(section)
+    known = require_source(kind or table.source, section).map
+    return given if known is None else given.model_copy(update={section: table.over(known.table(section))})
 
 
 def scale_of(binding: Binding) -> Scale:

@@ -108,6 +108,11 @@ class Contacts(Relation):
         Canonical name to where it came from in the source, in words.
     notes : tuple of str
         What a reader of the results should know about the reading.
+    missing_by_map : mapping of str to int
+        Column to the number of its cells that the map declares to mean "missing".
+    n_outside_period : int
+        Rows that were not read further, since they started before or after the period asked for. Rows kept, rows set
+        aside and these add up to ``n_read``.
     """
 
     n_read: int
@@ -115,6 +120,8 @@ class Contacts(Relation):
     timezone: str = "UTC"
     columns_from: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    missing_by_map: Mapping[str, int] = field(default_factory=dict)
+    n_outside_period: int = 0
 
     def _canonical(self) -> tuple[Column, ...]:
         return CONTACT_COLUMNS
@@ -129,7 +136,7 @@ class Surveys(Relation):
 
     Attributes
     ----------
-    n_read, set_aside, timezone, columns_from, notes
+    n_read, set_aside, timezone, columns_from, notes, missing_by_map
         As of :class:`Contacts`.
     scales : mapping of str to Scale
         Scale of each score column present.
@@ -140,6 +147,7 @@ class Surveys(Relation):
     timezone: str = "UTC"
     columns_from: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    missing_by_map: Mapping[str, int] = field(default_factory=dict)
     scales: Mapping[str, Scale] = field(default_factory=dict)
 
     def _canonical(self) -> tuple[Column, ...]:

@@ -1,0 +1,57 @@
+"""Cells that several source columns make together become columns of the source; from then on they are like any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import ibis
+
+from cxfusion.tables.cells import clean_text, digits
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import ibis.expr.types as ir
+
+    from cxfusion.tables.binding import Bindings
+    from cxfusion.tables.column_map import ColumnMap
+
+__all__ = ["make_columns"]
+
+
+def make_columns(source: ir.Table, bindings: Bindings) -> tuple[ir.Table, Bindings]:
+    """The source with the texts that ``join``, and ``date`` with ``time``, make of its columns; bindings that name them.
+
+    The new columns are called what they are made of, so that messages about their cells can be understood.
+    """
+    made: dict[str, ir.Value] = {}
+    columns = []
+    for binding in bindings.columns:
+        if binding.how.is_made:
+            name = _free(" + ".join(binding.how.sources), {*source.columns, *made})
+            made[name] = _made(source, binding.how)
+            how = binding.how.model_copy(update={"column": name, "join": (), "date": None, "time": ()})
+            binding = replace(binding, how=how)  # noqa: PLW2901  the same binding, to its new column
+        columns.append(binding)
+    return (source.mutate(**made) if made else source), replace(bindings, columns=tuple(columns))
+
+
+def _made(source: ir.Table, how: ColumnMap) -> ir.StringValue:
+    """Null where any of the parts is missing: half an identifier, or half a time, is none."""
+
+    def text(name: str) -> ir.StringValue:
+        return clean_text(digits(source[name]), how)
+
+    if how.date is not None:
+        return text(how.date) + " " + ibis.coalesce(*map(text, how.time))
+    first, *others = map(text, how.join)
+    for other in others:
+        first = first + how.sep + other
+    return first
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name += " "
+    return name
