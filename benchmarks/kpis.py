@@ -14,7 +14,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +26,7 @@ import pandas as pd
 import cxfusion as cx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 TARGET, SHORT = 20, 5
 MEANS: Final = {  # metric: the value per contact, and over which contacts
@@ -47,7 +47,8 @@ COUNTS: Final = {
     "n_gone_in_time": f"gone AND wait_seconds <= {TARGET}",
     "n_gone_short": f"gone AND wait_seconds <= {SHORT}",
 }
-COLUMNS: Final = ("queue", "started_at", "is_abandoned", "n_transfers", *(f"{part}_seconds" for part in ("wait", "talk", "hold", "wrap")))  # fmt: skip
+PARTS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds")
+COLUMNS: Final = ("queue", "started_at", "is_abandoned", "n_transfers", *PARTS)
 
 
 def write_log(path: Path, n_contacts: int) -> None:
@@ -82,8 +83,9 @@ def tuned_sql(table: str) -> str:
 
 def _sql(table: str, columns: Sequence[str]) -> str:
     handled = "coalesce(NOT is_abandoned OR talk_seconds > 0, false)"
+    gone = f"coalesce(is_abandoned, false) AND NOT {handled}"
     return f"""SELECT queue, date_trunc('hour', started_at) AS interval_start, {", ".join(columns)} FROM
-        (SELECT *, {handled} AS handled, coalesce(is_abandoned, false) AND NOT {handled} AS gone FROM {table}) GROUP BY ALL"""
+        (SELECT *, {handled} AS handled, {gone} AS gone FROM {table}) GROUP BY ALL"""
 
 
 def with_pandas(frame: pd.DataFrame) -> pd.DataFrame:
@@ -175,14 +177,11 @@ def contestants(path: Path, contacts: cx.Contacts) -> Iterator[tuple[str, Callab
     yield "tuned SQL", lambda: connection.execute(tuned_sql(table)).df()
     yield "cxfusion", lambda: cx.diagnose(contacts, by="queue", interval="1h")
     yield "cxfusion, percentiles", lambda: cx.diagnose(contacts, by="queue", interval="1h", percentiles=True)
-    frame = pd.read_parquet(path, columns=list(COLUMNS))
-    yield "pandas", lambda: with_pandas(frame)
-    del frame
+    yield "pandas", partial(with_pandas, pd.read_parquet(path, columns=list(COLUMNS)))
     if find_spec("polars"):
         import polars as pl
 
-        columns = pl.read_parquet(path, columns=list(COLUMNS))
-        yield "Polars", lambda: with_polars(columns)
+        yield "Polars", partial(with_polars, pl.read_parquet(path, columns=list(COLUMNS)))
 
 
 def run(n_contacts: int, repeats: int) -> dict[str, Any]:
@@ -214,9 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     found = run(options.contacts, options.repeats)
     options.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(
-        f"{found['n_contacts']:,} contacts, {found['n_groups']:,} groups, {found['cores']} cores, DuckDB {found['duckdb']}"
-    )
+    n_contacts, n_groups = found["n_contacts"], found["n_groups"]
+    print(f"{n_contacts:,} contacts, {n_groups:,} groups, {found['cores']} cores, DuckDB {found['duckdb']}")
     print(f"{'':<24}{'median s':>10}{'× plain SQL':>14}")
     for name, median in found["median_seconds"].items():
         print(f"{name:<24}{median:>10.2f}{found['ratio_to_plain_sql'][name]:>14.2f}")

@@ -24,7 +24,7 @@ from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.mapping import LeverMap, Map, Section, TableMap
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sources import require_source
-from cxfusion.validation import validated
+from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from cxfusion.delivery import deliver, rejected_directory, require_ours
+from cxfusion.delivery.directory import deliver, rejected_directory, require_ours
+from cxfusion.delivery.outputs import write_diagnosis, write_rejection, write_study
 from cxfusion.errors import BooksError, CxfusionError
 from cxfusion.operations.diagnose import diagnose
-from cxfusion.outputs import write_diagnosis, write_rejection, write_study
 from cxfusion.pairing.audit import Books
 from cxfusion.pairing.pair import pair
 from cxfusion.study import first_score, stage_clock, study_of

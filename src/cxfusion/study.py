@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from cxfusion.delivery.manifest import study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, UnknownNameError
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
-from cxfusion.manifest import study_manifest
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.measure import Measurement, measure

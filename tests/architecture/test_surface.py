@@ -11,10 +11,34 @@ import pytest
 import cxfusion as cx
 
 PUBLIC = {
-    "__version__", "Centre", "Contacts", "CxfusionError", "DEFAULT_LEVERS", "Diagnosis", "Lever", "LeverEvidence",
-    "LeverSpec", "Measurement", "Pairing", "PairingPlan", "ResponseWeights", "Session", "SimulatedCentre", "Study", "Surveys",
-    "diagnose", "fit_levers", "fuse", "load_map", "measure", "pair", "read_contacts", "read_surveys", "simulate", "weigh",
-}  # fmt: skip
+    "__version__",
+    "Centre",
+    "Contacts",
+    "CxfusionError",
+    "DEFAULT_LEVERS",
+    "Diagnosis",
+    "Lever",
+    "LeverEvidence",
+    "LeverSpec",
+    "Measurement",
+    "Pairing",
+    "PairingPlan",
+    "ResponseWeights",
+    "Session",
+    "SimulatedCentre",
+    "Study",
+    "Surveys",
+    "diagnose",
+    "fit_levers",
+    "fuse",
+    "load_map",
+    "measure",
+    "pair",
+    "read_contacts",
+    "read_surveys",
+    "simulate",
+    "weigh",
+}
 
 
 def test_the_public_names_are_these():

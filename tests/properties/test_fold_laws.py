@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,7 +15,6 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.fold import fold_batches
-import itertools
 
 N = 3000
 RNG = np.random.default_rng(20)

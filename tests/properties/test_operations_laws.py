@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from cxfusion.engine import FrameSource, Session
 from cxfusion.operations import diagnose
+from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.relation import Contacts
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -86,7 +87,7 @@ def test_every_group_agrees_with_a_count_by_hand(session, rows, interval):
     # one contact each that makes every column count as filled
     frame = frame_of([*rows, ("z", 0, 1.0, 1.0, 1.0, 1.0, False), ("z", 0, 1.0, None, None, None, True)])
     local = frame["started_at"].dt.tz_localize("UTC").dt.tz_convert(PARIS).dt.tz_localize(None)
-    starts = local.dt.floor(interval)
+    starts = local.dt.floor(INTERVALS[interval])
     wide = diagnose(contacts_of(session, frame), by="queue", interval=interval, percentiles=True).pivot()
     assert wide["volume"].sum() == len(frame)
     found = {(queue if isinstance(queue, str) else None, start): values for (queue, start, *_), (_, values) in

@@ -22,7 +22,7 @@ from typer.testing import CliRunner, Result
 
 import cxfusion as cx
 from cxfusion.cli import app
-from cxfusion.progress import StageLines
+from cxfusion.cli.progress import StageLines
 
 COMMANDS = {"demo", "fuse", "run", "check", "diagnose", "map", "simulate", "sources", "version"}
 PROGRAM = [sys.executable, "-m", "cxfusion"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cxfusion import delivery
-from cxfusion.delivery import deliver, rejected_directory, require_ours
+from cxfusion.delivery.directory import deliver, rejected_directory, require_ours
 from cxfusion.errors import OutputDirectoryError
 
 N_FILES = 4

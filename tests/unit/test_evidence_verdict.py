@@ -1,4 +1,4 @@
-"""Each verdict by its rule and in its words, from rungs made by hand; the negative control on worlds with one factor."""
+"""Each verdict by its rule and in its words, from rungs made by hand; the control on worlds with one factor."""
 
 from __future__ import annotations
 
@@ -41,16 +41,46 @@ def verdict(one, *others):
 @pytest.mark.parametrize(
     ("one", "word", "grade", "told"),
     [
-        (finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011)), "moves", "adjusted and control passed", "+0.10 CSAT points"),
+        (
+            finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011)),
+            "moves",
+            "adjusted and control passed",
+            "+0.10 CSAT points",
+        ),
         (finding((0.12, 0.01), (0.10, 0.01), (0.07, 0.012)), "moves", "adjusted", "+0.07 CSAT points"),
-        (finding((-0.12, 0.01), (-0.10, 0.01), (-0.099, 0.011)), "moves", "adjusted and control passed", "−0.10 CSAT points"),
-        (finding((0.12, 0.01), (0.03, 0.005), (0.002, 0.006)), "proxy", "adjusted", "mostly the agent, the hour and the day"),
+        (
+            finding((-0.12, 0.01), (-0.10, 0.01), (-0.099, 0.011)),
+            "moves",
+            "adjusted and control passed",
+            "−0.10 CSAT points",
+        ),
+        (
+            finding((0.12, 0.01), (0.03, 0.005), (0.002, 0.006)),
+            "proxy",
+            "adjusted",
+            "mostly the agent, the hour and the day",
+        ),
         (finding((0.06, 0.01), (0.04, 0.004), (-0.02, 0.006)), "proxy", "adjusted", "mostly how hard the case was"),
-        (finding((0.02, 0.01), (0.01, 0.01), (0.008, 0.01)), "no_effect", "adjusted and control passed", "too little to matter"),
-        (finding((0.12, 0.01), (0.09, 0.01), (0.01, 0.02)), "contested", "adjusted", "A pilot with about 2,800 answered"),
-        (finding((0.12, 0.05), (0.05, 0.05), (0.04, 0.06)), "unclear", "adjusted and control passed", "more answers would tell"),
+        (
+            finding((0.02, 0.01), (0.01, 0.01), (0.008, 0.01)),
+            "no_effect",
+            "adjusted and control passed",
+            "too little to matter",
+        ),
+        (
+            finding((0.12, 0.01), (0.09, 0.01), (0.01, 0.02)),
+            "contested",
+            "adjusted",
+            "A pilot with about 2,800 answered",
+        ),
+        (
+            finding((0.12, 0.05), (0.05, 0.05), (0.04, 0.06)),
+            "unclear",
+            "adjusted and control passed",
+            "more answers would tell",
+        ),
     ],
-)  # fmt: skip
+)
 def test_rules_in_order(one, word, grade, told):
     found = verdict(one)
     assert (found.verdict, found.grade) == (word, grade)

@@ -165,7 +165,7 @@ def test_text_and_scores_out_of_scale_become_cells_with_reasons(tmp_path):
     aside = pq.read_table(tmp_path / "out" / "set_aside.parquet").to_pandas()
     found = {(row.reason, row.column, row.original) for row in aside.itertuples()}
     assert ("not_a_number", "wait_seconds", "long") in found
-    assert ("negative_duration", "wait_seconds", "-5.0") in found or ("negative_duration", "wait_seconds", "-5") in found
+    assert any(reason == "negative_duration" and original.startswith("-5") for reason, _, original in found if original)
     assert ("score_out_of_scale", "csat", "9") in found
     assert any(row.reason == "duplicate_contact" and row.original == "c7" for row in aside.itertuples())
     audit = pd.read_csv(tmp_path / "out" / "pairing_audit.csv").set_index(["stage", "reason"])["n"]

@@ -40,9 +40,10 @@ def session():
         yield session
 
 
-def pairs_of(session, scores, score="csat", customers=None, roles=None, scales=SCALES, **log):
+def pairs_of(session, scores, score="csat", customers=None, roles=None, scales=SCALES, timezone="UTC", **log):
     """A pairing of as many contacts as scores; ``log`` gives further columns of the contact log."""
     n = len(scores)
+    log = {"started_at": [datetime(2026, 1, 5)] * n} | log
     ids = [f"c{i}" for i in range(n)]
     pairs = pa.table(
         {
@@ -54,12 +55,9 @@ def pairs_of(session, scores, score="csat", customers=None, roles=None, scales=S
         | {name: pa.array(scores if name == score else [None] * n, pa.float64()) for name in SCALES}
     )
     # the log holds one more contact, that nobody answered about
-    table = pa.table(
-        {"contact_id": [*ids, "silent"], "started_at": [datetime(2026, 1, 5)] * (n + 1)}
-        | {name: [*values, values[0]] for name, values in log.items()}
-    )
+    table = pa.table({"contact_id": [*ids, "silent"]} | {name: [*values, values[0]] for name, values in log.items()})
     read = [session.read(FrameSource(frame, "frame")) for frame in (pairs, table)]
-    contacts = Contacts(session, read[1], n + 1, read[1].limit(0))
+    contacts = Contacts(session, read[1], n + 1, read[1].limit(0), timezone)
     return Pairs(session, read[0], contacts, SimpleNamespace(scales=scales))
 
 
@@ -235,3 +233,93 @@ def test_a_customer_in_two_groups_is_one_customer_of_the_whole(session):
     sums = (np.array(scores) - np.mean(scores)).reshape(40, 2).sum(axis=1)
     expected = np.sqrt(40 / 39 * (sums**2).sum()) / 80
     assert only(measured.overall, "csat_mean").std_error == pytest.approx(expected)
+
+
+def test_periods_are_on_the_sites_clock_and_by_the_contact(session):
+    # 18:29 UTC is 23:59 in Kolkata, 18:30 is midnight
+    started = [datetime(2026, 1, 5, 18, 29)] * 30 + [datetime(2026, 1, 5, 18, 30)] * 10
+    pairs = pairs_of(session, [5] * 30 + [3] * 10, timezone="Asia/Kolkata", started_at=started)
+    table = measure(pairs, "csat", interval="1d").table
+    assert list(table.columns[:2]) == ["interval_start", "metric"]
+    first, second = pd.Timestamp(2026, 1, 5), pd.Timestamp(2026, 1, 6)
+    assert only(table, "csat_mean", interval_start=first).estimate == 5
+    assert only(table, "csat_mean", interval_start=second).estimate == 3
+    assert only(table, "csat_mean", interval_start=second).status == "small"
+    assert list(table["interval_start"].unique()) == [first, second]
+
+
+def test_groups_and_periods_together(session):
+    started = [datetime(2026, 1, 5, 9 + i % 2, 30) for i in range(40)]
+    pairs = pairs_of(session, [5, 4, 3, 2] * 10, queue=["a", "a", "b", "b"] * 10, started_at=started)
+    measured = measure(pairs, "csat", by="queue", interval="1h")
+    found = only(measured.table, "csat_mean", queue="b", interval_start=pd.Timestamp(2026, 1, 5, 10))
+    assert (found.estimate, found.n) == (2, 10)
+    assert list(measured.as_rows()["grouping"].unique()) == ["all", "queue × interval_start"]
+    assert "b × 2026-01-05 10:00" in set(measured.as_rows()["group"])
+    with pytest.raises(UnknownNameError, match="15min, 30min, 1h, 1d"):
+        measure(pairs, "csat", interval="1 hour")
+
+
+def test_the_hour_lived_twice_is_one_period(session):
+    # 2026-10-25 01:00 UTC: Paris goes from 03:00 back to 02:00
+    started = [datetime(2026, 10, 25, 0, 30)] * 5 + [datetime(2026, 10, 25, 1, 30)] * 5
+    customers = ["k1", "k2", "k3", "k4", "k5"] * 2
+    pairs = pairs_of(session, [4] * 10, timezone="Europe/Paris", started_at=started, customers=customers)
+    found = only(measure(pairs, "csat", interval="1h").table, "csat_mean")
+    assert (found.interval_start, found.n, found.n_clusters) == (pd.Timestamp(2026, 10, 25, 2), 10, 5)
+
+
+def test_response_rate_of_contacts_that_reached_an_agent(session):
+    # 40 contacts, and the silent one: 20 answered by customers, 1 by a companion; of the rest two never reached an
+    # agent (one of them answered about nevertheless), one was marked abandoned but talked to, one has no mark
+    scores = [5.0] * 20 + [1.0, 4.0] + [None] * 18
+    roles = ["customer"] * 20 + ["companion"] + ["customer"] * 19
+    abandoned = [False] * 21 + [True, True, True, None] + [False] * 15
+    talk = [60.0] * 21 + [None, 0.0, 10.0, None] + [60.0] * 15
+    pairs = pairs_of(session, scores, roles=roles, is_abandoned=abandoned, talk_seconds=talk)
+    measured = measure(pairs, "response_rate")
+    found = only(measured.table, "response_rate")
+    assert (found.estimate, found.n, found.unit, found.status) == (pytest.approx(20 / 39), 39, "share", "ok")
+    assert (found.conf_low, found.conf_high) == pytest.approx(proportion_confint(20, 39, method="wilson"))
+    assert measured.notes == (
+        "Left out: 1 answer by others than the customer (companions, staff).",
+        "Left out: 1 answer about contacts that reached no agent.",
+    )
+    assert measured.summary().splitlines()[0] == "Measurement of response rate: 39 contacts that reached an agent"
+    assert measured.scale is None
+    assert as_arrow(measured.as_rows(), PERCEPTION).num_rows == 1
+
+
+def test_response_rate_by_group_and_period(session):
+    started = [datetime(2026, 1, 5, 9)] * 40 + [datetime(2026, 1, 6, 9)] * 40
+    queue = (["a"] * 35 + ["b"] * 5) * 2
+    scores = [5.0 if i % 4 == 0 else None for i in range(80)]
+    pairs = pairs_of(session, scores, queue=queue, started_at=started)
+    by_queue = measure(pairs, "response_rate", by="queue").table
+    # the silent contact is in queue a on the first day; 18 of the first 70 + 1
+    assert only(by_queue, "response_rate", queue="a").estimate == pytest.approx(18 / 71)
+    assert only(by_queue, "response_rate", queue="b").reason == "fewer than 30 contacts"
+    by_day = measure(pairs, "response_rate", interval="1d").table
+    assert only(by_day, "response_rate", interval_start=pd.Timestamp(2026, 1, 6)).estimate == pytest.approx(10 / 40)
+
+
+def test_response_rate_is_clustered_by_the_logs_customer(session):
+    # 20 customers with two contacts each, who answer about both or none; and the silent contact, the first one's
+    scores = [5.0, 5.0, None, None] * 10
+    known = measure(pairs_of(session, scores, customer_id=[f"k{i // 2}" for i in range(40)]), "response_rate").table
+    assert (only(known, "response_rate").n, only(known, "response_rate").n_clusters) == (41, 20)
+    sums, sizes = np.array([2.0] * 10 + [0.0] * 10), np.array([3.0] + [2.0] * 19)
+    expected = np.sqrt(20 / 19 * ((sums - 20 / 41 * sizes) ** 2).sum()) / 41
+    assert only(known, "response_rate").std_error == pytest.approx(expected, rel=0.02)  # n for n − 1 in a share
+
+
+def test_nobody_reached_an_agent(session):
+    pairs = pairs_of(session, [None] * 3, is_abandoned=[True] * 3)
+    found = only(measure(pairs, "response_rate").table, "response_rate")
+    assert (found.status, found.reason, found.n) == ("not_applicable", "no contact reached an agent", 0)
+
+
+def test_a_measurement_is_shown_by_its_headline(session):
+    measured = measure(pairs_of(session, [5, 4] * 20), "csat")
+    headline = "Measurement of satisfaction (CSAT): 40 answers on 1–5, higher is better"
+    assert repr(measured) == f"Measurement({headline})"

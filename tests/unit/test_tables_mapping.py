@@ -72,7 +72,7 @@ def test_every_problem_is_told_at_once_with_its_place_and_nearest_name():
         "contacts.timezon is not known; nearest: timezone",
         "contacts.timezone: There is no time zone 'Asia/Kolkatta'. Expected an IANA name; nearest",
         "contacts.datetime_format.1: '%Q'",
-        "contacts.columns.a: expected either `column`, or `from` and `to` together",
+        "contacts.columns.a: expected either `column`, `from` and `to` together",
         "contacts.columns.b.colum is not known; nearest: column",
         "contacts.columns.b.kind = 'flagg' is not one of the choices; nearest: flag",
         "contacts.columns.c = 3",
@@ -88,7 +88,7 @@ def test_every_problem_is_told_at_once_with_its_place_and_nearest_name():
     ("column", "reason"),
     [
         ({"column": "x", "scale": [5, 1]}, "low to high"),
-        ({"column": "x", "true": "Y"}, "belong together"),
+        ({"column": "x", "false": "N"}, "needs `true`"),
         ({"column": "x", "from": "a", "to": "b"}, "expected either"),
         ({}, "expected either"),
         ({"column": "x", "format": "no directive"}, "holds no %"),

@@ -1,4 +1,4 @@
-"""Raking: the smallest change of weights, in the sense of entropy, that makes a sample's totals those of its population.
+"""Raking: the smallest change of weights, in the sense of entropy, that gives a sample its population's totals.
 
 Also known as calibration with the raking distance, or entropy balancing. Each Newton step is one fold.
 """
@@ -78,7 +78,7 @@ def fit_raking(sweep: Sweep, make_rows: RowMaker, totals: NDArray[np.float64]) -
         direction = solve_information(state.information, totals - state.totals)
         coefficients, state = _step(sweep, make_rows, coefficients, direction, state, totals)
     raise ConvergenceError(
-        f"The weights did not reach the log's totals within {MAX_STEPS} steps (largest miss {miss:.2g} of all contacts)."
+        f"The weights did not reach the log's totals within {MAX_STEPS} steps (largest miss {miss:.2g} of contacts)."
         " Expected somebody to have answered in every group that is weighted to; use fewer or coarser groups."
     )
 

@@ -97,6 +97,8 @@ class Log:
     @property
     def gone(self) -> ir.BooleanValue:
         """Whether a contact is marked abandoned and never reached an agent."""
+        if not self.contacts.has("is_abandoned"):
+            return ~self.every_contact
         return self.value("is_abandoned").fill_null(False) & ~(self.value("talk_seconds") > 0).fill_null(False)
 
 

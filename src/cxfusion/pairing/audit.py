@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxfusion.errors import BooksError
 from cxfusion.pairing.reasons import PAIRED
+from cxfusion.tables.books import reading_counts
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -54,7 +55,7 @@ def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
     BooksError
         The counts of a stage do not add up to the rows read.
     """
-    kept_responses = _counts(surveys, rows, "reason")
+    kept_responses = _counts(surveys, rows)
     audit: list[pd.DataFrame] = [
         _staged("contacts", [_contact_reasons(contacts, rows), _rows_aside(contacts)]),
         _staged("responses", [kept_responses, _rows_aside(surveys)]),
@@ -72,25 +73,27 @@ def _contact_reasons(contacts: Contacts, rows: ir.Table) -> pd.DataFrame:
     """Reasons of the contacts kept; where several responses were paired with one, the contact id counts."""
     paired = rows.filter(rows["reason"].isin(PAIRED))
     reached = paired.aggregate(by="contact_id", reason=paired["reason"].min())  # "paired_contact_id" < "paired_window"
-    counts = _counts(contacts, reached, "reason")
+    counts = _counts(contacts, reached)
     unreached = {"reason": ["no_response"], "n": [contacts.count() - int(counts["n"].sum())]}
     both: list[pd.DataFrame] = [counts, pd.DataFrame(unreached)]
     return pd.concat(both)
 
 
 def _rows_aside(table: Contacts | Surveys) -> pd.DataFrame:
-    return _counts(table, table.set_aside.filter(table.set_aside["column"].isnull()), "reason")
+    """Rows that the reading set aside, and those outside the period it was asked for."""
+    counts = reading_counts(table)
+    return counts.loc[counts["column"].isna(), ["reason", "n"]]
 
 
 def _cells(table: Contacts | Surveys, stage: str) -> pd.DataFrame:
-    bad = table.set_aside.filter(table.set_aside["column"].notnull())
-    counts = _counts(table, bad, "column", "reason").sort_values(["column", "reason"])
-    return counts.assign(stage=stage)[["stage", "column", "reason", "n"]]
+    counts = reading_counts(table)
+    return counts[counts["column"].notna()].assign(stage=stage)[["stage", "column", "reason", "n"]]
 
 
-def _counts(table: Contacts | Surveys, rows: ir.Table, *by: str) -> pd.DataFrame:
-    keys = {name: rows[name].cast("string") for name in by}
-    counts: pd.DataFrame = table.session.collect(rows.aggregate(by=keys, n=rows.count())).to_pandas()
+def _counts(table: Contacts | Surveys, rows: ir.Table) -> pd.DataFrame:
+    """Rows by reason."""
+    reason = rows["reason"].cast("string")
+    counts: pd.DataFrame = table.session.collect(rows.aggregate(by={"reason": reason}, n=rows.count())).to_pandas()
     return counts
 
 

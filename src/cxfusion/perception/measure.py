@@ -24,7 +24,7 @@ from cxfusion.results.labels import metric_label, outcome_label
 from cxfusion.results.schemas import PERCEPTION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import altair as alt
     import ibis.expr.types as ir
@@ -271,17 +271,21 @@ def _reasons(status: Sequence[str], n_clusters: NDArray[np.float64], reading: Re
     return ["; ".join(part for part in parts if part) or None for parts in told]
 
 
-def _notes_on_response(overall: pd.DataFrame, n_customers: int, n_others: int) -> tuple[str, ...]:
-    answered = overall["estimate"].iloc[0] * overall["n"].iloc[0]
-    n_elsewhere = n_customers - (0 if np.isnan(answered) else round(answered))
-    left_out = {"others than the customer (companions, staff)": n_others, "contacts that reached no agent": n_elsewhere}
-    return tuple(f"Left out: {n:,} answers by {who}." for who, n in left_out.items() if n)
-
-
 def _notes(n_others: int) -> tuple[str, ...]:
     unweighted = "These figures speak for those who answered; they are not yet corrected for who did not."
-    others = f"Left out: {n_others:,} answers by others than the customer (companions, staff)."
-    return (unweighted, others) if n_others else (unweighted,)
+    return (unweighted, *_left_out({"by others than the customer (companions, staff)": n_others}))
+
+
+def _notes_on_response(overall: pd.DataFrame, n_customers: int, n_others: int) -> tuple[str, ...]:
+    estimate, n = overall["estimate"].iloc[0], overall["n"].iloc[0]
+    answered = 0 if n == 0 else n_customers if np.isnan(estimate) else round(estimate * n)  # too few to tell: no note
+    n_elsewhere = n_customers - answered
+    others = {"by others than the customer (companions, staff)": n_others}
+    return _left_out(others | {"about contacts that reached no agent": n_elsewhere})
+
+
+def _left_out(answers: Mapping[str, int]) -> tuple[str, ...]:
+    return tuple(f"Left out: {n:,} answer{'s' if n > 1 else ''} {which}." for which, n in answers.items() if n)
 
 
 def _line(row: Any) -> str:

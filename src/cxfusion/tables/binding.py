@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.mapping import Map, Section, TableMap, Unit
 
-__all__ = ["Binding", "Bindings", "bind"]
+__all__ = ["Binding", "Bindings", "bind", "match_headings", "near_headings"]
 
 RESERVED: Final = (SOURCE_FILE, SOURCE_ROW, "score_status")
 
@@ -101,8 +101,8 @@ def bind(section: Section, found: Sequence[str], given: Map) -> Bindings:
     mapped, missing = _mapped(table, found, known, set(given.levers))
     leave_out, unknown = _left_out(table, found)
     free = [name for name in found if name not in {m.how.column for m in mapped.values()}]
-    matched, collisions = _matched(section, free, set(known) - set(mapped))
-    near = _near(section, free, set(known) - set(mapped) - set(matched), matched)
+    matched, collisions = match_headings(section, free, set(known) - set(mapped))
+    near = near_headings(section, free, set(known) - set(mapped) - set(matched), matched)
     problems = [*_misfits(list(mapped.values()), known), *collisions]
     if problems:
         raise ConfigError(f"The columns of the {section} cannot be told apart, or do not suit the map.", problems)
@@ -183,7 +183,7 @@ def _unit(source: str, name: str) -> Unit | None:
     return None if source == name else read_heading(source).unit
 
 
-def _matched(section: Section, free: Sequence[str], open_names: set[str]) -> tuple[dict[str, str], list[str]]:
+def match_headings(section: Section, free: Sequence[str], open_names: set[str]) -> tuple[dict[str, str], list[str]]:
     matched: dict[str, str] = {}
     collisions: list[str] = []
     usual = usual_names(section)
@@ -212,7 +212,9 @@ def _matched(section: Section, free: Sequence[str], open_names: set[str]) -> tup
     return matched, collisions
 
 
-def _near(section: Section, free: Sequence[str], open_names: set[str], matched: Mapping[str, str]) -> dict[str, str]:
+def near_headings(
+    section: Section, free: Sequence[str], open_names: set[str], matched: Mapping[str, str]
+) -> dict[str, str]:
     """Columns a letter or two away from one canonical column, and only from one, where no other is as near."""
     usual = usual_names(section)
     keys = {name: {read_heading(name).key, *usual[name]} for name in usual}
@@ -230,12 +232,11 @@ def _misfits(bindings: Sequence[Binding], known: Iterable[str]) -> list[str]:
         name for name in own if name in lower or name in RESERVED or name.endswith("_is_day") or own.count(name) > 1
     ]
     times = [binding.name for binding in bindings if binding.kind == "time"]
-    adrift = [
-        (b.name, b.how.after) for b in bindings if b.how.after and b.how.after not in times or b.how.after == b.name
-    ]
+    later = {binding.name: binding.how.after for binding in bindings if binding.how.after is not None}
+    adrift = {name: after for name, after in later.items() if after not in times or after == name}
     return [
         *(f"{name} is a name that is taken, letter case aside; call the column something else" for name in taken),
-        *(f"{name}: after = {after!r} is no other time column of the map" for name, after in adrift),
+        *(f"{name}: after = {after!r} is no other time column of the map" for name, after in adrift.items()),
         *(problem for binding in bindings for problem in _misfit(binding)),
     ]
 

@@ -23,7 +23,7 @@ Kind: TypeAlias = Literal["id", "text", "time", "duration", "count", "flag", "sc
 KIND_TYPES: Final[dict[Kind, str]] = {
     "id": "string",
     "text": "string",
-    "time": "timestamp(6)",  # microseconds, UTC, without a zone: the zone is applied on the way in and put back on the way out
+    "time": "timestamp(6)",  # microseconds, UTC, without a zone, which is applied on the way in and put back on
     "duration": "float64",  # seconds
     "count": "float64",
     "flag": "boolean",

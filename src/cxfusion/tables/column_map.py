@@ -56,8 +56,8 @@ class ColumnMap(Model):
     sep : str
         What stands between the joined texts.
     date, time : str, tuple of str, optional
-        A column of dates, and one of times of day; of several the first that is not missing. Read as one text with a
-        blank between them, ``format`` included: ``started_at = { date = "day", time = "begun", format = "%y%m%d %H:%M" }``.
+        A column of dates, and one of times of day; of several the first that is not missing. They are read as one text
+        with a blank between, by ``format`` too: ``{ date = "day", time = "begun", format = "%y%m%d %H:%M" }``.
     after : str, optional
         Beside ``date`` and ``time``: a time column of this map that this one cannot precede; what would, lies past
         midnight and belongs to the next day.

@@ -1,4 +1,4 @@
-"""Cells that several source columns make together become columns of the source; from then on they are like any other."""
+"""Cells that several source columns make together become columns of the source, and are then like any other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["make_columns"]
 
 
 def make_columns(source: ir.Table, bindings: Bindings) -> tuple[ir.Table, Bindings]:
-    """The source with the texts that ``join``, and ``date`` with ``time``, make of its columns; bindings that name them.
+    """The source with the texts that ``join``, and ``date`` with ``time``, make; and bindings that name them.
 
     The new columns are called what they are made of, so that messages about their cells can be understood.
     """

@@ -82,7 +82,7 @@ class TableMap(Model):
     leave_out: dict[str, Words] = Field(default_factory=dict)
 
     def over(self, base: TableMap) -> TableMap:
-        """This map, and another's words where it is silent; columns one by one."""
+        """The same map, and another's words where it is silent; columns one by one."""
         said = {key: getattr(self, key) for key in self.model_fields_set}
         return base.model_copy(update={**said, "columns": {**base.columns, **self.columns}})
 

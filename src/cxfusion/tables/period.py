@@ -1,4 +1,4 @@
-"""The stretch of time that a reading is about, on the site's clock: from its first moment on, up to but not with its end."""
+"""The stretch of time that a reading is about, on the site's clock: with its first moment, without its end."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ import ibis
 from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, SURVEY_COLUMNS, Column, kind_of_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import ibis.expr.types as ir
     import pandas as pd
     import pyarrow as pa

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-from cxfusion.delivery import PRODUCT
+from cxfusion.delivery.directory import PRODUCT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import CxfusionError
-from cxfusion.tables.binding import _matched, _near
+from cxfusion.tables.binding import match_headings, near_headings
 from cxfusion.tables.canonical import SCORE_SCALES
 from cxfusion.tables.headings import canonical_columns
 from cxfusion.tables.mapping import Map, Section
@@ -87,8 +87,8 @@ def propose_map(path: str, session: Session, section: Section | None = None) -> 
 
 def _recognise(section: Section, found: Sequence[str]) -> _Recognised:
     names = {column.name for column in canonical_columns(section)}
-    exact, _ = _matched(section, found, names)  # what collides is left open, and told when the map is tried
-    return _Recognised(section, tuple(found), exact, _near(section, found, names - set(exact), exact))
+    exact, _ = match_headings(section, found, names)  # what collides is left open, and told when the map is tried
+    return _Recognised(section, tuple(found), exact, near_headings(section, found, names - set(exact), exact))
 
 
 def _sections(asked: Section | None, recognised: Sequence[_Recognised]) -> tuple[Section, ...]:

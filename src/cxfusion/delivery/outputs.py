@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cxfusion.delivery import MANIFEST
-from cxfusion.manifest import bare_manifest, log_manifest, study_manifest
-from cxfusion.plain_json import to_json
+from cxfusion.delivery.directory import MANIFEST
+from cxfusion.delivery.manifest import bare_manifest, log_manifest, study_manifest
+from cxfusion.delivery.plain_json import to_json
 from cxfusion.results.schemas import EVIDENCE, LEVERS, OPERATIONS, PAIRS, PERCEPTION, SET_ASIDE, as_arrow
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand
 
 from cxfusion import __version__
-from cxfusion.cli_options import (
+from cxfusion.cli.options import (
     DEBUG_VARIABLE,
     AnyFile,
     AsJson,
@@ -113,10 +113,10 @@ def demo(
     """Draw a simulated centre whose truth is known, and do the whole job on it."""
     import tempfile
 
+    from cxfusion.cli.progress import StageLines
     from cxfusion.config import study_of_options
-    from cxfusion.delivery import require_ours
+    from cxfusion.delivery.directory import require_ours
     from cxfusion.job import run
-    from cxfusion.progress import StageLines
     from cxfusion.simulation.simulate import write_centre
 
     require_ours(out)
@@ -177,9 +177,9 @@ def check(
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Read, check and pair only: where every row ended. Writes nothing."""
+    from cxfusion.cli.progress import StageLines
     from cxfusion.config import study_of_options
     from cxfusion.job import check as check_only
-    from cxfusion.progress import StageLines
     from cxfusion.study import require_pairs
 
     config = study_of_options(
@@ -208,9 +208,9 @@ def diagnose(
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """The operations half alone: volume, AHT, ASA, abandonment and the like of a contact log."""
+    from cxfusion.cli.progress import StageLines
     from cxfusion.config import study_of_options
     from cxfusion.job import diagnose_log
-    from cxfusion.progress import StageLines
 
     columns = [name.strip() for given in by or () for name in given.split(",") if name.strip()]
     config = study_of_options(
@@ -240,7 +240,7 @@ def propose(
 ) -> None:  # fmt: skip
     """Propose a map for a file: what was recognised, what is doubtful, what is missing."""
     from cxfusion.engine import Session
-    from cxfusion.proposal import propose_map
+    from cxfusion.tables.proposal import propose_map
 
     with Session(threads=threads, memory_limit=memory) as session:
         proposal = propose_map(file, session, kind)
@@ -257,10 +257,10 @@ def simulate(
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Draw a simulated centre: contacts.parquet, surveys.parquet, and truth.csv, which no real centre has."""
-    from cxfusion.delivery import deliver
-    from cxfusion.manifest import bare_manifest
-    from cxfusion.outputs import write_manifest
-    from cxfusion.progress import StageLines
+    from cxfusion.cli.progress import StageLines
+    from cxfusion.delivery.directory import deliver
+    from cxfusion.delivery.manifest import bare_manifest
+    from cxfusion.delivery.outputs import write_manifest
     from cxfusion.simulation.simulate import write_centre
 
     def write(folder: Path) -> None:
@@ -306,8 +306,8 @@ def version(
 
 
 def _run(config: StudyConfig, out: Path, *, with_report: bool, as_json: bool, quiet: bool) -> None:
+    from cxfusion.cli.progress import StageLines
     from cxfusion.job import run
-    from cxfusion.progress import StageLines
 
     with StageLines(quiet=quiet) as on_stage:
         study = run(config, out, with_report=with_report, on_stage=on_stage)
@@ -328,7 +328,7 @@ def _tell_cells(cells: pd.DataFrame) -> None:
 
 
 def _print_json(answer: Any) -> None:
-    from cxfusion.plain_json import to_json
+    from cxfusion.delivery.plain_json import to_json
 
     typer.echo(to_json(answer))
 
