@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from cxfusion.errors import EstimationError
 from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
+from cxfusion.estimators.held import model_rows
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.difficulty import WITNESS
@@ -203,19 +205,27 @@ class _Moment:
 
     def _fit(self, design: Design, asked: list[Lever]) -> _Fitted:
         """One fit, and the effects of the levers that it identifies."""
+        names = [lever.name for lever in asked]
+        model = model_rows(self.sweep, design.make_rows, partial(design.make_levers, levers=names))
         try:
-            fit = fit_cumulative_logit(self.sweep, design.make_rows, len(self.sample.values))
+            fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))
         except EstimationError as error:
             return _Fitted(None, [], {lever.name: error.message for lever in asked})
-        identified = [lever for lever in asked if fit.is_identified[design.columns(lever.name)].all()]
+        is_identified = [bool(fit.is_identified[design.columns(lever.name)].all()) for lever in asked]
         reason = "it cannot be told apart from the other columns of the model"
-        reasons = {lever.name: reason for lever in asked if lever not in identified}
-        if not identified:
+        reasons = {lever.name: reason for lever, is_known in zip(asked, is_identified, strict=True) if not is_known}
+        if not any(is_identified):
             return _Fitted(None, [], reasons)
-        names = [lever.name for lever in identified]
-        make_levers = partial(design.make_levers, levers=names)
-        terms, clusters = design.terms(names), self.sample.coding.n_clusters
-        effects = estimate_effects(self.sweep, design.make_rows, make_levers, terms, fit, self.sample.values, clusters)
+        identified = list(compress(asked, is_identified))
+        effects = estimate_effects(
+            model.sweep,
+            model.make_rows,
+            lambda batch: list(compress(model.make_levers(batch), is_identified)),
+            design.terms([lever.name for lever in identified]),
+            fit,
+            self.sample.values,
+            self.sample.coding.n_clusters,
+        )
         return _Fitted(effects, identified, reasons)
 
     def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
