@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.delivery.manifest import study_manifest
-from cxfusion.errors import NoScoreError, NothingPairedError, UnknownNameError
+from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.measure import Measurement, measure
+from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result
 from cxfusion.results.grouping import EVERYTHING
 
@@ -49,6 +50,8 @@ class Study(Result):
         By score.
     audit, cells : pandas.DataFrame
         The pairing's books.
+    balance : pandas.DataFrame or None
+        Who answered and who could have, by every attribute, before and after weighting; None where nothing is weighted.
     notes : tuple of str
     manifest : mapping
         Counts, plan, versions and timings in seconds.
@@ -60,6 +63,7 @@ class Study(Result):
     measurements: Mapping[str, Measurement]
     audit: pd.DataFrame
     cells: pd.DataFrame
+    balance: pd.DataFrame | None
     notes: tuple[str, ...]
     manifest: Mapping[str, Any]
 
@@ -196,9 +200,13 @@ def study_of(
         by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
     with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
         measurements = {score: measure(pairing, score, by=grouping) for score in pairing.surveys.scales}
+        weights, told = _weights(pairing, spec.outcome)
+        if weights is not None:
+            key = f"{spec.outcome}_weighted"
+            measurements[key] = measure(pairing, spec.outcome, by=grouping, weights=weights)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
-        evidence = fit_levers(pairing, spec=spec)
-    notes = (*pairing.contacts.notes, *pairing.surveys.notes, *evidence.notes)
+        evidence = fit_levers(pairing, weights=weights, spec=spec)
+    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *evidence.notes)
     return Study(
         evidence=evidence,
         diagnosis=diagnosis,
@@ -206,8 +214,23 @@ def study_of(
         measurements=measurements,
         audit=pairing.audit,
         cells=pairing.cells,
+        balance=None if weights is None else weights.balance,
         notes=tuple(dict.fromkeys(notes)),
         manifest=study_manifest(pairing, clock, evidence),
+    )
+
+
+def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, str]:
+    """Weights of the outcome and what they did, or why there are none."""
+    try:
+        weights = weigh(pairing, outcome)
+    except NothingToEstimateError as error:
+        return None, f"Nothing is weighted for who did not answer: {error.message}"
+    before, after = weights.largest_difference
+    return weights, (
+        f"Those who answered are weighted to all {weights.n_contacts:,} answered contacts: the largest standardised"
+        f" difference falls from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
+        f" {weights.effective_n:,.0f}."
     )
 
 

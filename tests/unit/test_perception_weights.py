@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import cxfusion as cx
-from cxfusion.errors import NothingToEstimateError
+from cxfusion.errors import NothingToEstimateError, UsageError
 
 
 def centre_of(log: pd.DataFrame, answers: pd.DataFrame) -> cx.Pairing:
@@ -80,3 +80,35 @@ def test_a_share_of_the_silent_stands_for_all_of_them(pairing, monkeypatch):
     assert sampled.n_contacts == whole.n_contacts
     both = whole.to_pandas().merge(sampled.to_pandas(), on="contact_id")
     assert np.corrcoef(both["weight_x"], both["weight_y"])[0, 1] > 0.9
+
+
+def test_a_weighted_score_is_that_of_everyone():
+    # by hand: callers average 4.99375, chatters 1.975; half of all contacts each
+    pairing = centre_of(*two_channels())
+    weights = cx.weigh(pairing, "csat")
+    plain, weighted = cx.measure(pairing, "csat"), cx.measure(pairing, "csat", weights=weights)
+    assert plain.table["estimate"][0] == pytest.approx(0.8 * 4.99375 + 0.2 * 1.975)
+    assert weighted.table["metric"].to_list() == ["csat_mean_weighted", "csat_top2box_weighted"]
+    assert weighted.table["estimate"][0] == pytest.approx(0.5 * 4.99375 + 0.5 * 1.975)
+    assert weighted.table["estimate"][1] == pytest.approx(0.5)
+    by_channel = cx.measure(pairing, "csat", by="channel", weights=weights).table
+    means = by_channel[by_channel["metric"] == "csat_mean_weighted"].set_index("channel")["estimate"]
+    assert means.to_dict() == pytest.approx({"call": 4.99375, "chat": 1.975})
+
+
+def test_weights_of_another_score_are_refused(pairing):
+    with pytest.raises(UsageError, match="weigh"):
+        cx.measure(pairing, "nps", weights=cx.weigh(pairing, "csat"))
+
+
+def test_the_study_weights_its_outcome_or_says_why_not(centre):
+    study = cx.fuse(centre.contacts, centre.surveys)
+    assert "csat_mean_weighted" in set(study.perception_rows()["metric"])
+    assert any("are weighted to all" in note for note in study.notes)
+    assert study.balance is not None
+    log, answers = two_channels()
+    everybody = log.assign(wait_seconds=np.arange(800) % 90, agent_id=[f"a{i % 20}" for i in range(800)])
+    scores = everybody[["contact_id"]].assign(csat=np.arange(800) % 5 + 1)
+    whole = cx.fuse(cx.read_contacts(everybody), cx.read_surveys(scores))
+    assert whole.balance is None
+    assert any("800 of 800" in note for note in whole.notes)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.pairing import Pairing
+    from cxfusion.perception.weights import ResponseWeights
 
 __all__ = ["CUSTOMER", "answers_of", "count_responses", "in_intervals", "reached_by", "sums_of"]
 
@@ -34,7 +35,9 @@ def count_responses(pairing: Pairing, scores: Sequence[str]) -> tuple[int, int]:
     return int(n[0]["customers"] or 0), int(n[0]["others"] or 0)
 
 
-def answers_of(pairing: Pairing, score: str, columns: Sequence[str]) -> ir.Table:
+def answers_of(
+    pairing: Pairing, score: str, columns: Sequence[str], weights: ResponseWeights | None = None
+) -> ir.Table:
     """One row per answer of a customer: the score, when its contact began, who gave it, and the contact's groups.
 
     Parameters
@@ -43,12 +46,14 @@ def answers_of(pairing: Pairing, score: str, columns: Sequence[str]) -> ir.Table
     score : str
     columns : sequence of str
         Columns of the contact log to group by, as ``key_0, key_1, …``.
+    weights : ResponseWeights, optional
+        Answers about contacts that have none (those that reached no agent) are left out.
 
     Returns
     -------
     ibis.Table
-        ``score, started_at, customer, key_0, …``. Who gave it is told by the survey's id or else by the log's; null
-        where neither knows.
+        ``score, weight, started_at, customer, key_0, …``. Who gave it is told by the survey's id or else by the log's;
+        null where neither knows.
     """
     log = pairing.contacts
     keys = _keys(log.rows, columns)
@@ -57,11 +62,14 @@ def answers_of(pairing: Pairing, score: str, columns: Sequence[str]) -> ir.Table
     )
     scored = _scored(pairing, [score])
     given = scored.filter(scored["respondent_role"] == CUSTOMER)
-    joined = given.select("contact_id", "customer_id", score=score).left_join(
-        contacts, [("contact_id", "log_contact_id")]
-    )
+    answers = given.select("contact_id", "customer_id", score=score)
+    if weights is None:
+        answers = answers.mutate(weight=ibis.literal(1.0))
+    else:
+        answers = answers.inner_join(weights.rows.select("contact_id", "weight"), "contact_id")
+    joined = answers.left_join(contacts, [("contact_id", "log_contact_id")])
     customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
-    return joined.select("score", "started_at", *keys, customer=customer)
+    return joined.select("score", "weight", "started_at", *keys, customer=customer)
 
 
 def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
@@ -82,7 +90,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     answered = scored.filter(scored["respondent_role"] == CUSTOMER).select(answered_id="contact_id").distinct()
     joined = contacts.left_join(answered, [("contact_id", "answered_id")])
     is_answered = joined["answered_id"].notnull().cast("float64")
-    return joined.select("started_at", "customer", *keys, score=is_answered)
+    return joined.select("started_at", "customer", *keys, score=is_answered, weight=ibis.literal(1.0))
 
 
 def in_intervals(rows: ir.Table, pairing: Pairing, interval: timedelta, name: str) -> ir.Table:
@@ -113,7 +121,7 @@ def sums_of(
     ibis.Table
         The fields of :class:`ClusteredSums`; those of the i-th value are called ``wx_i``, ``wxx_i``, …
     """
-    w = ibis.literal(1.0)  # every row alike, until there are non-response weights
+    w = rows["weight"]
     terms: dict[str, ir.NumericValue] = {"n": ibis.literal(1), "w": w}
     for i, value in enumerate(values):
         x = value(rows["score"])

@@ -6,13 +6,13 @@ warning, fewer not at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NoScoreError, UnknownNameError, nearest_names
+from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.perception.answers import answers_of, count_responses, in_intervals, reached_by, sums_of
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.pairing import Pairing
+    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
 __all__ = ["FEW", "TOO_FEW", "Measurement", "measure"]
@@ -129,14 +130,18 @@ class Measurement(Result):
 
 
 def measure(
-    pairing: Pairing, score: str, by: str | Sequence[str] | None = None, interval: str | None = None
+    pairing: Pairing,
+    score: str,
+    by: str | Sequence[str] | None = None,
+    interval: str | None = None,
+    *,
+    weights: ResponseWeights | None = None,
 ) -> Measurement:
     """The figures of a score, with 95 % intervals: CSAT mean and top-2-box, NPS, or mean CES; or the response rate.
 
     Only answers of customers count; those of companions and others are never mixed in. Variances are
-    clustered by customer. The figures speak for those who answered: they are not weighted for those who did
-    not. The response rate is the share of contacts that reached an agent with which a customer's scored response is
-    paired.
+    clustered by customer. Without weights the figures speak for those who answered. The response rate is the share of
+    contacts that reached an agent with which a customer's scored response is paired.
 
     Parameters
     ----------
@@ -146,6 +151,9 @@ def measure(
         Columns of the contact log. A missing value is a group of its own.
     interval : {"15min", "30min", "1h", "1d"}, optional
         Counted on the site's clock (``contacts.timezone``) by the contact's start, not by when the answer came.
+    weights : ResponseWeights, optional
+        From :func:`weigh`, for the same score: the figures then speak for all answered contacts, and their metrics
+        end in ``_weighted``. Their variance treats the weights as given, which is conservative.
 
     Returns
     -------
@@ -157,6 +165,8 @@ def measure(
         No such score, a column that the log does not have, or an interval other than those.
     NoScoreError
         The survey did not ask this score.
+    UsageError
+        Weights of another score, or for a figure that has none.
 
     Examples
     --------
@@ -170,14 +180,23 @@ def measure(
     [0.5]
     """
     grouping = grouping_by(by, interval, pairing.contacts.columns, _TAKEN)
+    if weights is not None and weights.score != score:
+        raise UsageError(
+            f"The weights are for {weights.score}, the figure asked for is {score}. Expected weights of the same score:"
+            f" weigh(pairing, {score!r})."
+        )
     if score == RESPONSE_RATE:
         overall, groups = _figures(pairing, reached_by(pairing, grouping.columns), [response_rate()], grouping)
         notes = _notes_on_response(overall, *count_responses(pairing, SCORES))
         return Measurement(score, None, overall, groups, grouping, notes)
     scale = _scale_of(pairing, score)
-    answers = answers_of(pairing, score, grouping.columns)
-    overall, groups = _figures(pairing, answers, readings_of(score, scale), grouping)
-    return Measurement(score, scale, overall, groups, grouping, _notes(count_responses(pairing, [score])[1]))
+    answers = answers_of(pairing, score, grouping.columns, weights)
+    readings = readings_of(score, scale)
+    if weights is not None:
+        readings = tuple(replace(reading, metric=f"{reading.metric}_weighted") for reading in readings)
+    overall, groups = _figures(pairing, answers, readings, grouping)
+    notes = _notes(count_responses(pairing, [score])[1], weights)
+    return Measurement(score, scale, overall, groups, grouping, notes)
 
 
 def _scale_of(pairing: Pairing, score: str) -> Scale:
@@ -271,9 +290,11 @@ def _reasons(status: Sequence[str], n_clusters: NDArray[np.float64], reading: Re
     return ["; ".join(part for part in parts if part) or None for parts in told]
 
 
-def _notes(n_others: int) -> tuple[str, ...]:
-    unweighted = "These figures speak for those who answered; they are not yet corrected for who did not."
-    return (unweighted, *_left_out({"by others than the customer (companions, staff)": n_others}))
+def _notes(n_others: int, weights: ResponseWeights | None) -> tuple[str, ...]:
+    speaks = "These figures speak for those who answered; they are not corrected for who did not."
+    if weights is not None:
+        speaks = f"These figures speak for all {weights.n_contacts:,} answered contacts, as far as the log tells them."
+    return (speaks, *_left_out({"by others than the customer (companions, staff)": n_others}))
 
 
 def _notes_on_response(overall: pd.DataFrame, n_customers: int, n_others: int) -> tuple[str, ...]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-__all__ = ["ReportContent"]
+__all__ = ["SCORE_OF_OUTCOME", "ReportContent"]
+
+SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean"}
+"""The figure of the perception frame that speaks for each outcome."""
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,20 @@ class ReportContent:
     operations: pd.DataFrame
     notes: Sequence[str] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def headline_metric(self) -> str:
+        """The figure that speaks for the outcome: weighted to all contacts where that could be done."""
+        metric = SCORE_OF_OUTCOME[self.outcome]
+        return f"{metric}_weighted" if self.is_weighted else metric
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether the outcome's score is there weighted for who did not answer."""
+        return f"{SCORE_OF_OUTCOME[self.outcome]}_weighted" in set(self.perception["metric"])
+
+    @property
+    def shown_scores(self) -> pd.DataFrame:
+        """The perception rows of the page: of the weighted figures only the headline, so that tables stay narrow."""
+        metric = self.perception["metric"].astype(str)
+        return self.perception[~metric.str.endswith("_weighted") | (metric == self.headline_metric)]

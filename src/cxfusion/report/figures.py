@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from cxfusion.report.content import ReportContent
 
-__all__ = ["SCORE_OF_OUTCOME", "Figure", "Image", "ladder_figure", "scores_figure"]
+__all__ = ["Figure", "Image", "ladder_figure", "scores_figure"]
 
-SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean"}
-"""The figure of the perception frame that speaks for each outcome."""
 _WIDTHS: Final = {"wide": 848, "narrow": 350}
 _THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 
@@ -60,7 +58,7 @@ def ladder_figure(content: ReportContent) -> Figure:
 
 def scores_figure(content: ReportContent) -> Figure:
     """The outcome's score by group."""
-    metric = SCORE_OF_OUTCOME[content.outcome]
+    metric = content.headline_metric
     return _figure(
         lambda width: scores_by_group(content.perception, metric, width=width),
         _scores_in_words(content.perception, metric),

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from cxfusion.report.answer import answer, best_estimate, by_verdict
-from cxfusion.report.figures import SCORE_OF_OUTCOME, ladder_figure, scores_figure
+from cxfusion.report.figures import ladder_figure, scores_figure
 from cxfusion.report.tables import (
     audit_tables,
     cells_table,
@@ -41,6 +41,19 @@ if TYPE_CHECKING:
     from cxfusion.report.content import ReportContent
 
 __all__ = ["render_report"]
+
+
+_SPOKEN_FOR = {
+    True: "Scores of those who answered, and, in the column “all contacts”, weighted for those who did not: the log has"
+    " every contact, so that the answers can be made to look like everybody in all that it records.",
+    False: "Scores of those who answered, not corrected for those who did not.",
+}
+_NOT_ANSWERING = {
+    True: "Levers and headline score are weighted for who did not answer, as far as the log tells contacts apart. If"
+    " dissatisfaction itself makes people answer more, or less, scores and effects still shift.",
+    False: "No figure here is corrected for customers who did not answer. If the dissatisfied answer more often, or"
+    " less, scores and effects shift.",
+}
 
 
 def render_report(content: ReportContent) -> str:
@@ -79,7 +92,9 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "audit": audit_tables(content.audit),
         "cells": cells_table(content.cells),
         "scores": scores_figure(content),
-        "perception": perception_tables(content.perception),
+        "perception": perception_tables(content.shown_scores),
+        "spoken_for": _SPOKEN_FOR[content.is_weighted],
+        "not_answering": _NOT_ANSWERING[content.is_weighted],
         "operations": operations_tables(content.operations),
         "notes": [display_name(note, limit=400) for note in content.notes],
         "manifest": content.manifest,
@@ -107,10 +122,12 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
 
 def _overall(content: ReportContent) -> tuple[str, str, str]:
     rows = content.perception
-    whole = rows[(rows["grouping"] == "all") & (rows["metric"] == SCORE_OF_OUTCOME[content.outcome])]
+    metric = content.headline_metric
+    whole = rows[(rows["grouping"] == "all") & (rows["metric"] == metric)]
     for value, low, high, unit in whole[["estimate", "conf_low", "conf_high", "unit"]].itertuples(index=False):
-        ends = interval(low, high, unit)
-        return figure(value, unit), outcome_label(content.outcome), "" if ends == DASH else ends
+        ends = "" if (ends := interval(low, high, unit)) == DASH else ends
+        among = ", weighted to all contacts" if content.is_weighted and ends else ""
+        return figure(value, unit), outcome_label(content.outcome), f"{ends}{among}"
     return DASH, outcome_label(content.outcome), ""
 
 

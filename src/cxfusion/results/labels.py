@@ -281,7 +281,9 @@ def outcome_label(outcome: str) -> str:
 
 def metric_label(metric: str) -> str:
     """Name of a metric for people, without its unit."""
-    return _METRICS.get(metric) or lever_label(metric)
+    bare = metric.removesuffix("_weighted")
+    label = _METRICS.get(bare) or lever_label(bare)
+    return label if bare == metric else f"{label}, all contacts"
 
 
 def stage_label(stage: str) -> str:

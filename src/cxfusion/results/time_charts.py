@@ -21,16 +21,19 @@ if TYPE_CHECKING:
     from cxfusion.results.charts import Layers
     from cxfusion.results.grouping import Grouping
 
-__all__ = ["MAX_LINES", "MAX_ROWS", "heat_map", "score_over_time"]
+__all__ = ["MAX_PANELS", "MAX_PERIODS", "MAX_ROWS", "heat_map", "score_over_time"]
 
 MAX_ROWS: Final = 31
 """Rows of a heat map: the latest days (or weeks), or the largest groups; the table holds the rest."""
-MAX_LINES: Final = 3
-"""Groups drawn over time: the largest ones, as many as are told apart by shape on paper."""
+MAX_PANELS: Final = 6
+"""Groups drawn over time: the largest ones."""
+MAX_PERIODS: Final = 1000
+"""Periods drawn: the latest ones."""
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SHAPES: Final = ("circle", "square", "diamond")
 _LABEL_LETTERS: Final = 28
 _CELL_HEIGHT: Final = 18  # pixels
+_PANEL_HEIGHT: Final = 110  # pixels
+_Y_AXIS_WIDTH: Final = 60  # pixels, about
 _LABELS_WIDTH: Final = 180  # pixels, about: labels at the left and the legend at the right
 
 
@@ -77,13 +80,13 @@ def heat_map(groups: pd.DataFrame, grouping: Grouping, metric: str, *, width: in
     return chart
 
 
-def score_over_time(groups: pd.DataFrame, grouping: Grouping, metric: str, *, width: int = 720) -> Layers:
-    """A score from period to period with its interval, one line per group (the largest ones).
+def score_over_time(groups: pd.DataFrame, grouping: Grouping, metric: str, *, width: int = 720) -> alt.VConcatChart:
+    """A score from period to period with its interval: one panel per group (the largest ones), on one shared axis.
 
     Parameters
     ----------
     groups : pandas.DataFrame
-        Grouping columns, ``interval_start``, ``metric, estimate, conf_low, conf_high, n``.
+        Grouping columns, ``interval_start``, ``metric, estimate, conf_low, conf_high, unit, n``.
     grouping : Grouping
         With an interval.
     metric : str
@@ -96,24 +99,31 @@ def score_over_time(groups: pd.DataFrame, grouping: Grouping, metric: str, *, wi
         No period has a figure.
     """
     frame = _with_figure(groups, metric)
-    frame["name"] = _names(frame, grouping, MAX_LINES)
-    frame = frame.loc[frame["name"].notna(), ["name", START, "estimate", "conf_low", "conf_high", "unit"]]
-    names = list(dict.fromkeys(frame["name"]))
-    title, is_share = metric_label(metric), (frame["unit"] == "share").any()
-    axis = alt.Axis(format="%" if is_share else "~f", tickCount=5)
-    legend = alt.Legend(title=None, orient="top") if len(names) > 1 else None
-    color = alt.Color("name:N", sort=names, legend=legend) if len(names) > 1 else alt.Undefined
-    base = alt.Chart(frame).encode(x=alt.X(f"{START}:T", title=None), color=color)
-    y = alt.Y("estimate:Q", title=title, axis=axis, scale=alt.Scale(zero=False))
-    shapes = alt.Scale(domain=names, range=list(_SHAPES[: len(names)]))
-    layers = alt.layer(
-        base.mark_rule(opacity=0.4).encode(y=alt.Y("conf_low:Q", title=title), y2="conf_high:Q"),
+    frame = frame[frame[START].isin(sorted(frame[START].unique())[-MAX_PERIODS:])]
+    frame = frame.assign(name=_names(frame, grouping, MAX_PANELS))
+    panels = [
+        _panel(rows, str(name) if grouping.columns else metric_label(metric), width)
+        for name, rows in frame.groupby("name", sort=True)
+    ]
+    title = alt.TitleParams(metric_label(metric), anchor="start") if grouping.columns else alt.Undefined
+    chart: alt.VConcatChart = alt.vconcat(*panels, title=title).resolve_scale(x="shared", y="shared")
+    return chart
+
+
+def _panel(rows: pd.DataFrame, title: str, width: int) -> Layers:
+    frame = rows[[START, "estimate", "conf_low", "conf_high"]]
+    axis = alt.Axis(format="%" if (rows["unit"] == "share").any() else "~f", tickCount=4)
+    y = alt.Y("estimate:Q", title=None, axis=axis, scale=alt.Scale(zero=False))
+    base = alt.Chart(frame).encode(x=alt.X(f"{START}:T", title=None))
+    return alt.layer(
+        base.mark_rule(opacity=0.35).encode(y=alt.Y("conf_low:Q", title=None), y2="conf_high:Q"),
         base.mark_line().encode(y=y),
-        base.mark_point(filled=True, size=45, opacity=1).encode(
-            y=y, shape=alt.Shape("name:N", sort=names, scale=shapes, legend=legend)
-        ),
+        base.mark_point(filled=True, size=40, opacity=1).encode(y=y),
+    ).properties(
+        width=max(width - _Y_AXIS_WIDTH, 100),
+        height=_PANEL_HEIGHT,
+        title=alt.TitleParams(title, anchor="start", fontWeight="normal"),
     )
-    return layers.properties(width=max(width - 80, 100), height=260)
 
 
 def _with_figure(groups: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -127,11 +137,11 @@ def _cells(frame: pd.DataFrame, grouping: Grouping) -> pd.DataFrame:
     """One line per cell: ``row, column, estimate, n, unit, text``, rows in the order in which they are drawn."""
     start = frame[START]
     is_daily = grouping.interval is not None and grouping.interval >= timedelta(days=1)
-    frame["column"] = start.dt.dayofweek.map(dict(enumerate(_WEEKDAYS))) if is_daily else start.dt.strftime("%H:%M")
+    frame["column"] = start.dt.day_of_week.map(dict(enumerate(_WEEKDAYS))) if is_daily else start.dt.strftime("%H:%M")
     if grouping.columns:
         frame["row"] = _names(frame, grouping, MAX_ROWS)
     else:
-        day = start.dt.normalize() - pd.to_timedelta(start.dt.dayofweek if is_daily else 0, unit="D")
+        day = start.dt.normalize() - pd.to_timedelta(start.dt.day_of_week if is_daily else 0, unit="D")
         frame["row"] = day.dt.strftime("%Y-%m-%d").where(day.isin(sorted(day.unique())[-MAX_ROWS:]))
     is_count = frame["unit"] == "contacts"
     frame["weighted"] = frame["estimate"].where(is_count, frame["estimate"] * frame["n"])

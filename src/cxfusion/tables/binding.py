@@ -184,6 +184,7 @@ def _unit(source: str, name: str) -> Unit | None:
 
 
 def match_headings(section: Section, free: Sequence[str], open_names: set[str]) -> tuple[dict[str, str], list[str]]:
+    """Canonical columns whose name or usual headings a source column bears, and the collisions, in words."""
     matched: dict[str, str] = {}
     collisions: list[str] = []
     usual = usual_names(section)
