@@ -10,11 +10,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from cxfusion.estimators.moments import LinearRows
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.fold import Fold, fold_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def sweep_of(n: int, n_batches: int) -> Callable[[Fold], object]:
+    """A sweep over row numbers, in batches."""
+    edges = np.linspace(0, n, n_batches + 1).astype(int)
+    batches = [pa.RecordBatch.from_pydict({"row": np.arange(start, stop)}) for start, stop in itertools.pairwise(edges)]
+    return lambda fold: fold_batches(fold, batches)
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,7 @@ class ArraySample:
     widths: tuple[int, ...]
 
     def sweep(self, n_batches: int = 1) -> Callable[[Fold], object]:
-        edges = np.linspace(0, len(self.outcome), n_batches + 1).astype(int)
-        batches = [
-            pa.RecordBatch.from_pydict({"row": np.arange(start, stop)}) for start, stop in itertools.pairwise(edges)
-        ]
-        return lambda fold: fold_batches(fold, batches)
+        return sweep_of(len(self.outcome), n_batches)
 
     def rows(self, batch: pa.RecordBatch) -> Rows:
         at = batch["row"].to_numpy()
@@ -57,6 +61,47 @@ def array_sample() -> Callable[..., ArraySample]:
             cluster=np.arange(n) if cluster is None else np.asarray(cluster, dtype=np.int64),
             codes=np.empty((n, 0), dtype=np.int64) if codes is None else np.asarray(codes, dtype=np.int64),
             widths=widths,
+        )
+
+    return build
+
+
+@dataclass(frozen=True)
+class LinearSample:
+    """Columns in memory for linear models, split into batches at will."""
+
+    columns: np.ndarray
+    codes: np.ndarray
+    widths: tuple[int, ...]
+    weight: np.ndarray
+    cluster: np.ndarray
+
+    def sweep(self, n_batches: int = 3) -> Callable[[Fold], object]:
+        return sweep_of(len(self.columns), n_batches)
+
+    def rows(self, batch: pa.RecordBatch) -> LinearRows:
+        at = batch["row"].to_numpy()
+        groups = Indicators(self.codes[at], self.widths)
+        return LinearRows(self.columns[at], groups, self.weight[at], self.cluster[at])
+
+    def dummies(self, *groupings: int) -> np.ndarray:
+        """Dense indicators and the constant, for comparison."""
+        each = [(self.codes[:, [g]] == np.arange(self.widths[g])).astype(float) for g in groupings]
+        return np.column_stack([np.ones(len(self.columns)), *each])
+
+
+@pytest.fixture(scope="session")
+def linear_sample() -> Callable[..., LinearSample]:
+    def build(columns, codes=None, widths=None, weight=None, cluster=None) -> LinearSample:
+        columns = np.asarray(columns, dtype=float)
+        n = len(columns)
+        codes = np.empty((n, 0), dtype=np.int64) if codes is None else np.asarray(codes, dtype=np.int64)
+        return LinearSample(
+            columns=columns,
+            codes=codes,
+            widths=tuple(codes.max(axis=0) + 1) if widths is None else widths,
+            weight=np.ones(n) if weight is None else np.asarray(weight, dtype=float),
+            cluster=np.arange(n) if cluster is None else np.asarray(cluster, dtype=np.int64),
         )
 
     return build
