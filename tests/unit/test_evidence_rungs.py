@@ -213,3 +213,26 @@ def test_weights_give_the_effect_over_everyone():
 def test_weights_of_another_score_are_refused(pairing):
     with pytest.raises(UsageError, match="weigh"):
         cx.fit_levers(pairing, "nps", weights=cx.weigh(pairing, "csat"))
+
+
+def test_robustness_is_that_of_least_squares_with_all_dummies():
+    import statsmodels.api as sm
+
+    frame = log(n=1500)
+    evidence = cx.fit_levers(pairing_of(frame))
+    keys = {
+        "agent": frame["agent_id"],
+        "hour": frame["started_at"].dt.strftime("%w %H"),
+        "date": frame["started_at"].dt.strftime("%F"),
+        "reason": frame["reason"],
+    }
+    dummies = pd.get_dummies(pd.DataFrame(keys), drop_first=True).to_numpy(float)
+    design = sm.add_constant(np.column_stack([frame["wait_seconds"], dummies]))
+    theirs = sm.OLS(frame["csat"].to_numpy(float), design).fit()
+    rank = np.linalg.matrix_rank(design)
+    t2 = theirs.tvalues[1] ** 2
+    found = evidence.sensitivity.iloc[0]
+    assert found["partial_r2"] == pytest.approx(t2 / (t2 + len(frame) - rank), rel=1e-6)
+    f2 = t2 / (len(frame) - rank)
+    assert found["robustness_value"] == pytest.approx((np.sqrt(f2**2 + 4 * f2) - f2) / 2, rel=1e-6)
+    assert evidence.table["robustness"].iloc[0] == found["robustness_value"]

@@ -106,7 +106,7 @@ def test_the_study_weights_its_outcome_or_says_why_not(centre):
     assert "csat_mean_weighted" in set(study.perception_rows()["metric"])
     assert any("are weighted to all" in note for note in study.notes)
     assert study.balance is not None
-    log, answers = two_channels()
+    log, _ = two_channels()
     everybody = log.assign(wait_seconds=np.arange(800) % 90, agent_id=[f"a{i % 20}" for i in range(800)])
     scores = everybody[["contact_id"]].assign(csat=np.arange(800) % 5 + 1)
     whole = cx.fuse(cx.read_contacts(everybody), cx.read_surveys(scores))

@@ -54,6 +54,10 @@ class Basis:
         """Basis columns, shape (n, width)."""
         return (_raw_basis(self.lever, self.knots, level)[0] - self.centre) / self.scale
 
+    def straight(self) -> Basis:
+        """The same lever as one straight line."""
+        return Basis(replace(self.lever, shape="linear"), (), self.centre[:1], self.scale[:1])
+
     def rows(self, level: NDArray[np.float64]) -> LeverRows:
         """What the effect estimator needs of this lever."""
         slope = _raw_basis(self.lever, self.knots, level)[1] / self.scale

@@ -10,6 +10,7 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
+from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.rungs import RUNGS, Ladder, RungEstimate, climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import LeverSpec, usable_levers
@@ -46,6 +47,10 @@ class LeverEvidence(Result):
     rungs : pandas.DataFrame
         One row per lever and rung: ``outcome, lever, rung, unit, step, estimate, std_error, conf_low, conf_high,
         p_value, n, n_clusters, status, reason``.
+    sensitivity : pandas.DataFrame
+        How strong a hidden factor would have to be: one row per lever and multiple of the recorded reason, ``lever,
+        partial_r2, robustness_value, robustness_value_significant, benchmark, multiple, adjusted_estimate, status,
+        reason``. From the linear model with classical errors.
     notes : tuple of str
         What a reader should know about the sample.
     n : int
@@ -55,6 +60,7 @@ class LeverEvidence(Result):
     spec: LeverSpec
     levers: pd.DataFrame
     rungs: pd.DataFrame
+    sensitivity: pd.DataFrame
     notes: tuple[str, ...]
     n: int
 
@@ -159,6 +165,7 @@ def fit_levers(
         spec=spec,
         levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness),
         rungs=_rung_frame(sample, ladder),
+        sensitivity=_sensitivity_frame(ladder),
         notes=(*sample.notes, *_notes(spec, scale, witness, weights)),
         n=sample.n,
     )
@@ -231,6 +238,11 @@ def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWei
         yield f"There is no negative control: {witness.reason}."
 
 
+def _sensitivity_frame(ladder: Ladder) -> pd.DataFrame:
+    rows = [row for found in ladder.robustness for row in found.rows()]
+    return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
+
+
 def _rung_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
     rows = [
         {
@@ -245,6 +257,13 @@ def _rung_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=EVIDENCE.names)
     order = {name: place for place, name in enumerate(dict.fromkeys(found.lever.name for found in ladder.rungs))}
     return frame.sort_values("lever", key=lambda name: name.map(order), kind="stable", ignore_index=True)
+
+
+def _robustness(ladder: Ladder, lever: Lever) -> float | None:
+    """Robustness value of a lever: what a hidden factor must explain of both lever and score to undo it."""
+    known = {found.lever: found.sensitivity for found in ladder.robustness}
+    sensitivity = known.get(lever.name)
+    return None if sensitivity is None else sensitivity.robustness_value
 
 
 def _lever_frame(
@@ -273,7 +292,7 @@ def _lever_frame(
                 "corrected_estimate": rungs.get("corrected", none).estimate,
                 "local_estimate": within.local_estimate, "remove_all": within.remove_all,
                 "control": None if finding is None else finding.control,
-                "reliability": witness.reliability, "n": within.n,
+                "reliability": witness.reliability, "robustness": _robustness(ladder, lever), "n": within.n,
             }
         )  # fmt: skip
     return pd.DataFrame(rows, columns=LEVERS.names)

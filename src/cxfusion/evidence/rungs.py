@@ -20,6 +20,7 @@ from cxfusion.estimators.held import model_rows
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.difficulty import WITNESS
+from cxfusion.evidence.robustness import Robustness, robustness_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -91,10 +92,12 @@ class Ladder:
     rungs : list of RungEstimate
     shifts : dict of str to Shift
         By lever; levers that could not be corrected are not in it.
+    robustness : list of Robustness
     """
 
     rungs: list[RungEstimate] = field(default_factory=list)
     shifts: dict[str, Shift] = field(default_factory=dict)
+    robustness: list[Robustness] = field(default_factory=list)
 
     def of(self, lever: Lever) -> dict[str, RungEstimate]:
         """The rungs of one lever, by name."""
@@ -184,6 +187,10 @@ class _Moment:
         ladder.rungs += self._rungs(self._fit(Design(tuple(bases), controls), self.asked), "adjusted", self.asked)
         within = self._fit_within(Design(tuple(bases), controls, groups))
         ladder.rungs += self._rungs(within, "within", self.asked)
+        straight = tuple(basis.straight() for basis in bases)
+        steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
+        known = Design(straight, controls, groups)
+        ladder.robustness += robustness_of(self.sweep, known, self.sample, self.asked, steps)
         if self.witness is not None:
             self._correct(ladder, within, Design((*bases, self._basis(WITNESS_LEVER)), controls, groups))
 

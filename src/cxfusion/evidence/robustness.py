@@ -1,0 +1,116 @@
+"""How strong a factor that nobody recorded would have to be to undo a lever's effect (Cinelli & Hazlett).
+
+Asked of the linear model of the within rung, with the recorded reason of the contact as the yardstick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cxfusion.errors import EstimationError
+from cxfusion.estimators.moments import Block, LinearRows, gather_moments
+from cxfusion.estimators.sensitivity import ConfounderBound, NotComputable, Sensitivity, sensitivity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.design import Design
+    from cxfusion.evidence.sample import Sample
+    from cxfusion.fold import Sweep
+
+__all__ = ["SENSITIVITY_COLUMNS", "Robustness", "robustness_of"]
+
+YARDSTICK: Final = "control_reason"
+SENSITIVITY_COLUMNS: Final = (
+    "lever", "partial_r2", "robustness_value", "robustness_value_significant", "benchmark", "multiple",
+    "adjusted_estimate", "status", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Sensitivity of one lever, or why it has none.
+
+    Attributes
+    ----------
+    lever : str
+    sensitivity : Sensitivity or None
+    reason : str or None
+    scale : float
+        From the linear coefficient to the lever's step.
+    """
+
+    lever: str
+    sensitivity: Sensitivity | None
+    reason: str | None
+    scale: float
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per yardstick and multiple, in ``SENSITIVITY_COLUMNS``; at least one."""
+        if self.sensitivity is None:
+            return [{"lever": self.lever, "status": "not_applicable", "reason": self.reason}]
+        found = self.sensitivity
+        known = {
+            "lever": self.lever,
+            "partial_r2": found.partial_r2,
+            "robustness_value": found.robustness_value,
+            "robustness_value_significant": found.robustness_value_significant,
+        }
+        if not found.bounds:
+            return [{**known, "status": "ok", "reason": "the log has no reason to compare with"}]
+        return [{**known, **_bound(bound, self.scale)} for bound in found.bounds]
+
+
+def _bound(bound: ConfounderBound | NotComputable, scale: float) -> dict[str, Any]:
+    same = {"benchmark": bound.benchmark, "multiple": bound.multiple}
+    if isinstance(bound, NotComputable):
+        return {**same, "status": "not_computable", "reason": bound.reason}
+    return {**same, "adjusted_estimate": bound.adjusted.estimate * scale, "status": "ok"}
+
+
+def robustness_of(
+    sweep: Sweep, design: Design, sample: Sample, levers: Sequence[Lever], steps: dict[str, float]
+) -> list[Robustness]:
+    """Sensitivity of each lever of a within design.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    design : Design
+        Straight bases, with controls and groups.
+    sample : Sample
+    levers : sequence of Lever
+    steps : dict of str to float
+        The step used, by lever.
+    """
+    names = [name for name, width in (*design.groups, *design.controls) if width]
+    everything = Block(groupings=tuple(range(len(names))))
+    moments = gather_moments(sweep, partial(_linear_rows, design=design, values=sample.values))
+    yardsticks = {"reason": Block(groupings=(names.index(YARDSTICK),))} if YARDSTICK in names else {}
+    places = {basis.lever.name: 1 + i for i, basis in enumerate(design.bases)}
+    found = []
+    for lever in levers:
+        own = places[lever.name]
+        others = Block(columns=tuple(place for place in places.values() if place != own)) + everything
+        basis = design.bases[own - 1]
+        scale = steps.get(lever.name, lever.step) / float(basis.scale[0])
+        try:
+            sensitivity = sensitivity_of(moments, 0, own, others, yardsticks)
+        except EstimationError as error:
+            found.append(Robustness(lever.name, None, error.message, scale))
+        else:
+            found.append(Robustness(lever.name, sensitivity, None, scale))
+    return found
+
+
+def _linear_rows(batch: pa.RecordBatch, design: Design, values: tuple[float, ...]) -> LinearRows:
+    rows, absorbed = design.make_rows(batch), design.make_absorbed(batch)
+    score = np.asarray(values, dtype=float)[rows.outcome]
+    return LinearRows(np.column_stack([score, absorbed.targets]), absorbed.groups, rows.weight, rows.cluster)
