@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
+import ibis
 import numpy as np
 import pandas as pd
 
@@ -170,9 +171,14 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def table_of(contacts: cx.Contacts) -> str:
+    """What SQL has to name to read the same rows."""
+    return f"({ibis.to_sql(contacts.rows)})"
+
+
 def contestants(path: Path, contacts: cx.Contacts) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Name and work of everyone, the limit first."""
-    connection, table = contacts.rows.get_backend().con, contacts.rows.get_name()
+    connection, table = contacts.rows.get_backend().con, table_of(contacts)
     yield "plain SQL", lambda: connection.execute(plain_sql(table)).df()
     yield "tuned SQL", lambda: connection.execute(tuned_sql(table)).df()
     yield "cxfusion", lambda: cx.diagnose(contacts, by="queue", interval="1h")

@@ -30,7 +30,7 @@ def test_figures_that_differ_stop_it(tmp_path):
     with cx.Session(threads=1) as session:
         contacts = cx.read_contacts(str(tmp_path / "log.parquet"), session=session)
         ours = cx.diagnose(contacts, by="queue", interval="1h")
-        theirs = contacts.rows.get_backend().con.execute(KPIS["plain_sql"](contacts.rows.get_name())).df()
+        theirs = contacts.rows.get_backend().con.execute(KPIS["plain_sql"](KPIS["table_of"](contacts))).df()
     KPIS["require_same"](ours, theirs)
     with pytest.raises(AssertionError):
         KPIS["require_same"](ours, theirs.assign(n_in_time=theirs["n_in_time"] + 1))

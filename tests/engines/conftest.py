@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import cxfusion as cx
-from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW, FileSource
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW, FrameSource, RelationSource, StreamSource
 from cxfusion.fold import fold_batches
 
 if TYPE_CHECKING:
@@ -20,9 +20,16 @@ class MemoryEngine:
     """The engine contract on Arrow tables in memory; folds in batches of seven rows, so that splits are seen."""
 
     def read(self, source):
-        if isinstance(source, FileSource):
-            raise NotImplementedError("the in-memory double reads frames only")
-        table = source.table.append_column(SOURCE_FILE, pa.array([source.name] * len(source.table)))
+        match source:
+            case FrameSource():
+                rows = source.table if isinstance(source.table, pa.Table) else source.table.to_table()
+            case StreamSource():
+                rows = source.batches.read_all()
+            case RelationSource():
+                rows = source.relation.to_pyarrow()
+            case _:
+                raise NotImplementedError("the in-memory double reads no files")
+        table = rows.append_column(SOURCE_FILE, pa.array([source.name] * len(rows)))
         return ibis.memtable(table.append_column(SOURCE_ROW, pa.array(range(1, len(table) + 1), pa.int64())))
 
     def materialize(self, relation):

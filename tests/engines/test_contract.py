@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ibis
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
 import pytest
 
 import cxfusion as cx
-from cxfusion.engine import FileSource, FrameSource, require_one_session
+from cxfusion.engine import FileSource, FrameSource, RelationSource, StreamSource, require_one_session
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UnreadableFileError, UsageError
 
 TABLE = pa.table({"contact_id": [f"c{i}" for i in range(100)], "wait_seconds": [float(i % 13) for i in range(100)]})
@@ -29,6 +31,13 @@ class Total:
         return state
 
 
+class Rows(Total):
+    """Fold: rows alone."""
+
+    def step(self, state, batch):
+        return (state[0] + len(batch), 0.0)
+
+
 def read(session):
     return session.read(FrameSource(TABLE, "log"))
 
@@ -38,6 +47,22 @@ def test_reading_keeps_every_row_and_numbers_it(session):
     assert rows["source_row"] == list(range(1, 101))
     assert set(rows["source_file"]) == {"log"}
     assert rows["contact_id"] == TABLE["contact_id"].to_pylist()
+
+
+@pytest.mark.parametrize("kind", ["dataset", "stream", "own relation", "foreign relation"])
+def test_every_kind_of_frame_is_the_same_rows(session, kind):
+    source = {
+        "dataset": lambda: FrameSource(pads.dataset(TABLE), "log"),
+        "stream": lambda: StreamSource(pa.RecordBatchReader.from_batches(TABLE.schema, TABLE.to_batches(7)), "log"),
+        "own relation": lambda: RelationSource(session.materialize(ibis.memtable(TABLE)), "log"),
+        "foreign relation": lambda: RelationSource(ibis.memtable(TABLE).filter(ibis._.wait_seconds >= 0), "log"),
+    }[kind]()
+    rows = session.read(source)
+    for _ in range(2):  # what comes only once is kept
+        found = session.collect(rows).to_pydict()
+        assert found["source_row"] == list(range(1, 101))
+        assert set(found["source_file"]) == {"log"}
+        assert found["contact_id"] == TABLE["contact_id"].to_pylist()
 
 
 def test_a_fold_sees_every_row_once(session):
@@ -132,8 +157,11 @@ def test_csv_dialects(tmp_path, content, expected):
 def test_a_broken_line_is_an_error_and_never_a_lost_row(tmp_path, tail):
     path = tmp_path / "calls.csv"
     path.write_bytes(b"contact_id,wait\n" + b"".join(b"c%d,3\n" % i for i in range(500)) + tail)
-    with cx.Session() as session, pytest.raises(UnreadableFileError):
-        session.materialize(session.read(FileSource((str(path),), "csv")))
+    source = FileSource((str(path),), "csv")
+    with cx.Session() as session:
+        for use in (session.materialize, session.collect, lambda rows: session.fold(rows, Rows())):
+            with pytest.raises(UnreadableFileError):
+                use(session.read(source))
 
 
 def test_repeated_and_empty_headings_get_names_of_their_own(tmp_path):

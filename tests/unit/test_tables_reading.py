@@ -210,8 +210,8 @@ def test_sources_that_are_not_there_or_not_tables(session, tmp_path):
     write(tmp_path / "text.parquet", "not parquet")
     with pytest.raises(UnreadableFileError):
         read_contacts(tmp_path / "text.parquet", session=session)
-    for source in (3, {"a": 1}, tmp_path / "log.xlsx"):
-        Path(tmp_path / "log.xlsx").touch()
+    for source in (3, {"a": 1}, tmp_path / "log.pdf"):
+        Path(tmp_path / "log.pdf").touch()
         with pytest.raises(UsageError, match="Expected"):
             read_contacts(source, session=session)
 
@@ -239,7 +239,7 @@ def test_required_columns_and_zones_are_checked(session):
 
 
 def test_books_that_do_not_balance_are_our_fault(session, monkeypatch):
-    monkeypatch.setattr(aside, "_second_copies", lambda rows, key, better: rows.select(key, *aside.PLACE).limit(0))
+    monkeypatch.setattr(aside, "_second_copies", lambda rows, rules: rows.select(rules.key, *aside.PLACE).limit(0))
     monkeypatch.setattr(aside, "compute", lambda session, relation: session.materialize(relation.limit(1)))
-    with pytest.raises(BooksError, match="2 rows were read, but 1 kept and 0 set aside"):
+    with pytest.raises(BooksError, match="2 rows were read, but 1 kept, 0 set aside and 0 found outside"):
         read_contacts([{"contact_id": i, "started_at": "2026-01-05 09:00"} for i in (1, 2)], session=session)

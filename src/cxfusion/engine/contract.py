@@ -65,7 +65,10 @@ class FileSource:
 
 @dataclass(frozen=True)
 class FrameSource:
-    """A table that can be scanned again and again, under the name that messages give it."""
+    """A table that can be scanned again and again, under the name that messages give it.
+
+    One that has ``source_file`` and ``source_row`` already keeps them.
+    """
 
     table: pa.Table | pads.Dataset
     name: str

@@ -42,7 +42,7 @@ CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "stre
 BATCH_ROWS: Final = 65_536  # a batch of twenty float columns is then 10 MB: small beside any budget
 
 
-@ibis.udf.scalar.builtin(name="epoch", signature=(("interval",), "float64"))
+@ibis.udf.scalar.builtin(name="epoch", signature=(("interval('us')",), "float64"))
 def _seconds(elapsed):  # type: ignore[no-untyped-def]
     """Seconds of an elapsed time."""
 
@@ -76,7 +76,8 @@ class DuckDBEngine:
                 with _told_as_unreadable(source):
                     query = self._file_query(source)
             case FrameSource():
-                query = self._frame_query(source.table, source.name)
+                is_placed = {SOURCE_FILE, SOURCE_ROW} <= set(source.table.schema.names)
+                query = self._frame_query(source.table, source.name, is_placed=is_placed)
             case StreamSource():
                 query = self._stream_query(source.batches, source.name)
             case RelationSource():
@@ -119,10 +120,10 @@ class DuckDBEngine:
             return json_query(self._backend.con, source)
         return csv_query(source) if source.format == "csv" else parquet_query(source)
 
-    def _frame_query(self, table: pa.Table | pads.Dataset, name: str) -> str:
+    def _frame_query(self, table: pa.Table | pads.Dataset, name: str, *, is_placed: bool = False) -> str:
         frame = _new_name("frame")
         self._backend.con.register(frame, table)
-        return _numbered(frame, name)
+        return f"FROM {frame}" if is_placed else _numbered(frame, name)
 
     def _stream_query(self, batches: pa.RecordBatchReader, name: str) -> str:
         """What comes only once is kept: every later step reads it again."""
@@ -137,7 +138,10 @@ class DuckDBEngine:
         """Kept too, since a relation need not give its rows in the same order twice."""
         if relation.get_backend() is self._backend:
             return _numbered(self.materialize(relation).get_name(), name)
-        return self._stream_query(_batches(relation), name)
+        with warnings.catch_warnings():
+            # the method of DuckDB 1.5 that ibis 12 still calls; DuckDB is held below 2, which lacks it
+            warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
+            return self._stream_query(relation.to_pyarrow_batches(chunk_size=BATCH_ROWS), name)
 
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""
@@ -152,22 +156,14 @@ def _numbered(table: str, name: str) -> str:
     return f"SELECT *, {quoted_text(name)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM {table}"
 
 
-def _batches(relation: ir.Table) -> pa.RecordBatchReader:
-    """Rows of another engine's relation, as they come."""
-    with warnings.catch_warnings():
-        # the method of DuckDB 1.5 that ibis 12 still calls; DuckDB is held below 2, which lacks it
-        warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
-        batches: pa.RecordBatchReader = relation.to_pyarrow_batches(chunk_size=BATCH_ROWS)
-    return batches
-
-
 @contextmanager
 def _told_as_unreadable(source: Source | None = None) -> Iterator[None]:
     """Tell what DuckDB says of a broken file, or of anything in a source that it cannot take, as our own error."""
     try:
         yield
     except duckdb.Error as error:
-        is_of_the_rows = isinstance(error, duckdb.InvalidInputException)  # what a broken line raises
+        # a broken line is an invalid input; a broken page of Parquet an error of no kind of its own
+        is_of_the_rows = isinstance(error, duckdb.InvalidInputException) or type(error) is duckdb.Error
         if source is None and not is_of_the_rows:
             raise
         raise _unreadable(source, error) from error

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from cxfusion.tables.period import Period
     from cxfusion.tables.reading import Reading
 
 __all__ = ["Rules", "SortedRows", "sort_rows"]
 
 PLACE: Final = (SOURCE_FILE, SOURCE_ROW)
-SECOND_COPY: Final = {"contacts": "duplicate_contact", "surveys": "duplicate_response"}
+SECOND_COPY: Final = {"contacts": "duplicate_contact", "surveys": "duplicate_response", "legs": "redelivery"}
 STATUS: Final = "cx:status"
 FINE, BAD_CELLS, UNUSABLE = 0, 1, 2
 
@@ -74,7 +73,7 @@ class SortedRows:
     missing_by_map: Mapping[str, int]
 
 
-def sort_rows(reading: Reading, rules: Rules, period: Period | None = None) -> SortedRows:
+def sort_rows(reading: Reading, rules: Rules) -> SortedRows:
     """Compute the rows, and set aside what cannot be used.
 
     One pass over the source computes all rows with a mark on those that have something bad; only these are looked
@@ -88,9 +87,9 @@ def sort_rows(reading: Reading, rules: Rules, period: Period | None = None) -> S
         Rows kept, rows set aside and rows outside the period do not add up to the rows read.
     """
     session = reading.session
-    n_outside = _count_outside(reading, period)
+    n_outside = _count_outside(reading)
     declared = {binding.name: f"cx:missing:{i}" for i, binding in enumerate(reading.declaring_missing())}
-    whole = compute(session, _whole(reading, rules, period, declared))
+    whole = compute(session, _whole(reading, rules, declared))
     status = whole[STATUS]
     facts = {"n": whole.count(), "n_bad": (status > FINE).sum(), "n_unusable": (status == UNUSABLE).sum()}
     found = ask(session, whole, facts | {mark: whole[mark].sum() for mark in declared.values()})
@@ -98,7 +97,7 @@ def sort_rows(reading: Reading, rules: Rules, period: Period | None = None) -> S
     bad = _bad_cells_and_rows(reading, rules, whole) if found["n_bad"] else _nothing(whole)
     copies = compute(session, _second_copies(kept, rules))
     if ask(session, copies, {"n": copies.count()})["n"]:
-        kept = compute(session, kept.anti_join(copies, list(PLACE)))
+        kept = compute(session, kept.filter(~_place(kept).isin(_place(copies))))  # unlike a join, keeps their order
         bad = bad.union(_listed(reading, copies, None, SECOND_COPY[reading.section], copies[rules.key]))
     set_aside = compute(session, bad.order_by([*PLACE, "column"]))
     _check_books(reading, kept, set_aside, n_outside)
@@ -106,11 +105,11 @@ def sort_rows(reading: Reading, rules: Rules, period: Period | None = None) -> S
     return SortedRows(kept, set_aside, n_outside, {name: n for name, n in missing.items() if n})
 
 
-def _count_outside(reading: Reading, period: Period | None) -> int:
-    if period is None:
+def _count_outside(reading: Reading) -> int:
+    if reading.period is None:
         return 0
     start = reading.get("started_at")
-    facts = {"n": period.is_outside(start).sum(), "first": start.min(), "last": start.max()}
+    facts = {"n": reading.period.is_outside(start).sum(), "first": start.min(), "last": start.max()}
     found = ask(reading.session, reading.staged, facts)
     if found["n"] == reading.look.n_rows:
         raise EmptyTableError(
@@ -120,13 +119,12 @@ def _count_outside(reading: Reading, period: Period | None) -> int:
     return int(found["n"] or 0)
 
 
-def _whole(reading: Reading, rules: Rules, period: Period | None, declared: Mapping[str, str]) -> ir.Table:
+def _whole(reading: Reading, rules: Rules, declared: Mapping[str, str]) -> ir.Table:
     """All rows of the period as they would be kept, and whether they have something bad."""
-    if period is not None:
-        reading = reading.among(reading.source.filter(period.may_hold(reading.own_start())))
+    reading = reading.nearby()
     rows = reading.staged
-    if period is not None:
-        rows = rows.filter(~period.is_outside(reading.get("started_at")))
+    if reading.period is not None:
+        rows = rows.filter(~reading.period.is_outside(reading.get("started_at")))
     is_unusable = ibis.or_(*rules.faults(reading).values())
     has_bad_cells = ibis.or_(
         ibis.literal(False), *(reading.get(name, "reason").notnull() for name in _failing(reading))
@@ -186,6 +184,10 @@ def _second_copies(rows: ir.Table, rules: Rules) -> ir.Table:
     order = ibis.window(group_by=key, order_by=[*rules.better(copies), *(copies[name] for name in PLACE)])
     ranked = copies.mutate(rank=ibis.row_number().over(order))
     return ranked.filter(ranked["rank"] > 0).select(key, *PLACE)
+
+
+def _place(rows: ir.Table) -> ir.StructValue:
+    return ibis.struct({name: rows[name] for name in PLACE})
 
 
 def _check_books(reading: Reading, kept: ir.Table, set_aside: ir.Table, n_outside: int) -> None:

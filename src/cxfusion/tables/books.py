@@ -36,8 +36,9 @@ def reading_counts(table: Contacts | Surveys) -> pd.DataFrame:
     keys = {name: aside[name].cast("string") for name in ("column", "reason")}
     listed = table.session.collect(aside.aggregate(by=keys, n=aside.count())).to_pandas()
     n_outside = table.n_outside_period if isinstance(table, Contacts) else 0
-    counted = [(column, "missing_by_map", n) for column, n in table.missing_by_map.items()]
-    counted += [(None, "outside_period", n_outside)] if n_outside else []
-    further = pd.DataFrame(counted, columns=["column", "reason", "n"]).astype(listed.dtypes)
-    counts = pd.concat([listed, further], ignore_index=True)
+    missing = pd.DataFrame(table.missing_by_map.items(), columns=["column", "n"]).assign(reason="missing_by_map")
+    outside = pd.DataFrame({"column": [None], "reason": ["outside_period"], "n": [n_outside]})
+    parts: list[pd.DataFrame] = [listed, *(part.astype(listed.dtypes) for part in (missing, outside))]
+    counts = pd.concat([part[["column", "reason", "n"]] for part in parts])
+    counts = counts[counts["n"] > 0]
     return counts.sort_values(["column", "reason"], ignore_index=True)

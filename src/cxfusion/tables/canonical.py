@@ -1,4 +1,4 @@
-"""The canonical columns of contacts and surveys: name, kind of value, unit, and whether a row can do without it.
+"""The canonical columns of contacts, legs and surveys: name, kind of value, unit, and whether a row can do without it.
 
 Seconds, UTC, contact level. Missing is not zero.
 """
@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 __all__ = [
     "CONTACT_COLUMNS",
     "KIND_TYPES",
+    "LEG_COLUMNS",
     "SCORE_SCALES",
     "SURVEY_COLUMNS",
     "Column",
@@ -74,6 +75,36 @@ CONTACT_COLUMNS: Final[tuple[Column, ...]] = (
     Column("n_transfers", "count"),
     Column("is_abandoned", "flag"),
     Column("is_resolved", "flag"),
+)
+
+LEG_COLUMNS: Final[tuple[Column, ...]] = (
+    Column("leg_id", "id"),  # of several rows with one id the last update counts
+    Column("contact_id", "id", required=True),
+    Column("continues", "id"),  # the leg or contact that this one carries on
+    Column("case_id", "id"),
+    Column("customer_id", "id"),
+    Column("agent_id", "id"),
+    Column("queue", "text"),
+    Column("channel", "text"),
+    Column("direction", "text"),
+    Column("reason", "text"),
+    Column("started_at", "time", required=True),
+    Column("answered_at", "time"),
+    Column("ended_at", "time"),  # when the customer left this leg
+    Column("closed_at", "time"),  # when the leg's record was closed, wrap included
+    Column("updated_at", "time"),
+    Column("ivr_seconds", "duration"),
+    Column("wait_seconds", "duration"),
+    Column("ring_seconds", "duration"),
+    Column("talk_seconds", "duration"),
+    Column("hold_seconds", "duration"),
+    Column("wrap_seconds", "duration"),
+    Column("total_seconds", "duration"),  # the export's own total, to check the parts by
+    Column("n_holds", "count"),
+    Column("n_transfers", "count"),  # the export's own count
+    Column("is_handled", "flag"),  # an agent served the customer
+    Column("is_transfer_out", "flag"),  # the agent passed the customer on
+    Column("is_abandoned", "flag"),
 )
 
 SURVEY_COLUMNS: Final[tuple[Column, ...]] = (

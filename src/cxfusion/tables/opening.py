@@ -6,7 +6,7 @@ import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from cxfusion.engine import FileSource
+from cxfusion.engine import FileSource, RelationSource
 from cxfusion.errors import EmptyTableError, UnreadableFileError, UsageError
 from cxfusion.tables.frames import frame_source
 
@@ -54,6 +54,8 @@ def open_source(data: Data, sheet: str | None = None) -> Source:
     InputError
         Two columns of one name.
     """
+    if isinstance(data, RelationSource):
+        return data
     source = _files(str(data), sheet) if isinstance(data, str | Path) else frame_source(data)
     if source is None:
         raise UsageError(f"A {type(data).__name__} was given. Expected {ACCEPTED}.")

@@ -5,24 +5,31 @@ Look at how cells are written, set bad cells and rows aside, keep the rest, and 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import ibis
 
+from cxfusion.engine import RelationSource
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import InputError
 from cxfusion.tables.aside import Rules, sort_rows
+from cxfusion.tables.leg_reading import read_legs
+from cxfusion.tables.legs import roll_up
 from cxfusion.tables.look import ask
-from cxfusion.tables.period import Moment, period_of
+from cxfusion.tables.mapping import table_map
 from cxfusion.tables.reading import Reading, scale_of, start_reading
 from cxfusion.tables.relation import Contacts, Surveys
+from cxfusion.tables.sources import require_source
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session
-    from cxfusion.tables.mapping import MapLike
+    from cxfusion.tables.mapping import Map, MapLike
     from cxfusion.tables.opening import Data
+    from cxfusion.tables.period import Moment
+    from cxfusion.tables.relation import Legs
 
 __all__ = ["read_contacts", "read_surveys"]
 
@@ -84,19 +91,12 @@ def read_contacts(
     >>> read_contacts(log).to_pandas()[["contact_id", "talk_seconds"]].to_dict("records")
     [{'contact_id': '7', 'talk_seconds': 200.0}]
     """
-    reading = start_reading("contacts", data, map, timezone, session, source)
-    rows = sort_rows(reading, CONTACT_RULES, period_of(since, until, reading.zone))
-    return Contacts(
-        session=reading.session,
-        rows=rows.kept,
-        n_read=reading.look.n_rows,
-        set_aside=rows.set_aside,
-        timezone=reading.zone,
-        columns_from=reading.columns_from,
-        notes=reading.notes,
-        missing_by_map=rows.missing_by_map,
-        n_outside_period=rows.n_outside,
-    )
+    given = table_map(map, "contacts")
+    kind = require_source(source or given.table("contacts").source, "contacts")
+    if kind.legs is None:
+        return _contacts(start_reading("contacts", data, given, timezone, session, source, (since, until)))
+    legs = read_legs(kind, data, given.table("contacts"), timezone, session)
+    return _of_legs(legs, given, timezone, (since, until))
 
 
 def read_surveys(
@@ -151,6 +151,31 @@ def read_surveys(
         missing_by_map=rows.missing_by_map,
         scales={binding.name: scale_of(binding) for binding in reading.bindings.of_kind("score")},
     )
+
+
+def _contacts(reading: Reading) -> Contacts:
+    rows = sort_rows(reading, CONTACT_RULES)
+    return Contacts(
+        session=reading.session,
+        rows=rows.kept,
+        n_read=reading.look.n_rows,
+        set_aside=rows.set_aside,
+        timezone=reading.zone,
+        columns_from=reading.columns_from,
+        notes=reading.notes,
+        missing_by_map=rows.missing_by_map,
+        n_outside_period=rows.n_outside,
+    )
+
+
+def _of_legs(legs: Legs, given: Map, timezone: str | None, between: tuple[Moment | None, Moment | None]) -> Contacts:
+    """Contacts rolled up from legs, then read like any table: the caller's map and period hold for them too."""
+    table = given.table("contacts").model_copy(update={"source": "generic", "leave_out": {}})
+    plain = given.model_copy(update={"contacts": table})
+    rolled = RelationSource(roll_up(legs), "contacts rolled up from legs")
+    contacts = _contacts(start_reading("contacts", rolled, plain, timezone, legs.session, between=between))
+    words = {name: legs.columns_from.get(told, told) for name, told in contacts.columns_from.items()}
+    return replace(contacts, legs=legs, columns_from=words, notes=(*legs.notes, *contacts.notes))
 
 
 def _contact_values(reading: Reading) -> dict[str, ir.Value]:

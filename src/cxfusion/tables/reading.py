@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 import ibis
 
-from cxfusion.engine import FileSource, default_session
+from cxfusion.engine import FileSource, FrameSource, default_session
 from cxfusion.errors import EmptyTableError
 from cxfusion.tables.binding import bind
 from cxfusion.tables.canonical import SCORE_SCALES
@@ -25,23 +25,28 @@ from cxfusion.tables.cells import (
 )
 from cxfusion.tables.look import look_at, time_formats
 from cxfusion.tables.made import make_columns
-from cxfusion.tables.mapping import ColumnMap, table_map
+from cxfusion.tables.mapping import ColumnMap, TableMap, table_map
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.period import period_of
 from cxfusion.tables.relation import Scale
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone, to_utc
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session
     from cxfusion.tables.binding import Binding, Bindings
     from cxfusion.tables.cells import Recipe
     from cxfusion.tables.look import Look
-    from cxfusion.tables.mapping import Map, MapLike, Section, TableMap
+    from cxfusion.tables.mapping import Map, MapLike, Section
     from cxfusion.tables.opening import Data
+    from cxfusion.tables.period import Moment, Period
+    from cxfusion.tables.sources.export import Export
 
-__all__ = ["Reading", "scale_of", "start_reading"]
+__all__ = ["Reading", "read_bound", "scale_of", "start_reading"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Reading:
     Attributes
     ----------
     session : Session
-    section : {"contacts", "surveys"}
+    section : {"contacts", "surveys", "legs"}
     source : ibis.Table
         The source's own columns, and those made of several of them.
     staged : ibis.Table
@@ -64,11 +69,15 @@ class Reading:
     zone : str
     bound : tuple of Binding
         The same bindings before their source columns were made into one.
+    period : Period or None
+        What the reading is about, of contacts.
     notes : tuple of str
+    left_out : mapping of str to (mapping of str to tuple of str)
+        What the kind of source leaves out besides: reason to source column to cells.
     """
 
     session: Session
-    section: Section
+    section: Section | Literal["legs"]
     source: ir.Table
     staged: ir.Table
     bindings: Bindings
@@ -77,7 +86,9 @@ class Reading:
     n_files: int
     zone: str
     bound: tuple[Binding, ...]
+    period: Period | None
     notes: tuple[str, ...]
+    left_out: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def columns_from(self) -> dict[str, str]:
@@ -98,22 +109,30 @@ class Reading:
 
     def attributes(self) -> dict[str, ir.Value]:
         """Unmapped columns as they are, text without its blanks and missing words."""
-        return {name: _as_it_is(self.staged[source]) for name, source in self.bindings.attributes.items()}
+        sources = self.bindings.attributes.items()
+        return {name: _as_it_is(self.staged[source]) for name, source in sources}
 
     def among(self, source: ir.Table) -> Reading:
         """The same reading of some of the rows only."""
         return replace(self, source=source, staged=stage(source, self.recipes))
 
-    def own_start(self) -> ir.Value:
-        """The source's own column of the contacts' starts."""
-        start = next(binding for binding in self.bindings.columns if binding.name == "started_at")
-        return self.source[start.how.column or ""]
+    def nearby(self) -> Reading:
+        """The same reading of the rows that could lie within the period, as far as their file can tell."""
+        start = next((binding.how.column for binding in self.bindings.columns if binding.name == "started_at"), None)
+        if self.period is None or start is None:
+            return self
+        return self.among(self.source.filter(self.period.may_hold(self.source[start])))
 
     def is_left_out(self) -> dict[str, ir.BooleanValue]:
-        """Reason, and whether the map leaves a row out; empty where it leaves none."""
-        cells = self.bindings.leave_out.items()
-        told = [says_missing(self.staged[source], ColumnMap(column=source, null=words)) for source, words in cells]
-        return {"left_out": ibis.or_(*told)} if told else {}
+        """Reasons, and whether the map or the kind of source leaves a row out for each; empty where none does."""
+        reasons = {**self.left_out, "left_out": self.bindings.leave_out}
+        return {
+            reason: ibis.or_(
+                *(says_missing(self.staged[name], ColumnMap(column=name, null=cells[name])) for name in cells)
+            )
+            for reason, cells in reasons.items()
+            if cells
+        }
 
     def is_blank(self) -> ir.BooleanValue:
         """Whether a source row holds nothing at all."""
@@ -137,6 +156,7 @@ def start_reading(
     timezone: str | None,
     session: Session | None,
     kind: str | None = None,
+    between: tuple[Moment | None, Moment | None] = (None, None),
 ) -> Reading:
     """Bind a source's columns, decide how its cells are written, and stage them.
 
@@ -146,12 +166,41 @@ def start_reading(
         As of :func:`cxfusion.tables.read.read_contacts`.
     """
     session = session or default_session()
-    whole_map = _with_source(table_map(given, section), section, kind)
+    own_map = table_map(given, section)
+    kind_of = require_source(kind or own_map.table(section).source, section)
+    export = kind_of.export(data, own_map.table(section)) if kind_of.export else None
+    whole_map = _with_known(own_map, section, kind_of.map, export)
     table = whole_map.table(section)
     zone = require_zone(timezone) if timezone else table.timezone
-    opened = open_source(data, table.sheet)
+    opened = FrameSource(export.table, kind_of.name) if export else open_source(data, table.sheet)
     source = session.read(opened)
     bound = bind(section, source.columns, whole_map)
+    reading = read_bound(session, section, source, bound, table, zone, period_of(*between, zone or "UTC"))
+    if export:
+        doubts = (f"not confirmed by the vendor's documentation: {fact}" for fact in kind_of.unconfirmed)
+        notes = (*export.notes, *reading.notes, *doubts)
+        return replace(reading, n_files=export.n_files, notes=notes, left_out=export.leave_out)
+    return replace(reading, n_files=len(opened.paths)) if isinstance(opened, FileSource) else reading
+
+
+def read_bound(
+    session: Session,
+    section: Section | Literal["legs"],
+    source: ir.Table,
+    bound: Bindings,
+    table: TableMap,
+    zone: str | None,
+    period: Period | None = None,
+) -> Reading:
+    """Decide how the cells of a source's bound columns are written, and stage them.
+
+    Raises
+    ------
+    EmptyTableError
+        No rows.
+    InputError
+        Times in which day and month cannot be told apart.
+    """
     source, bindings = make_columns(source, bound)
     look = look_at(session, source, bindings, table)
     if look.n_rows == 0:
@@ -168,17 +217,21 @@ def start_reading(
         bound=bound.columns,
         recipes=recipes,
         look=look,
-        n_files=len(opened.paths) if isinstance(opened, FileSource) else 1,
+        n_files=1,
         zone=zone or "UTC",
+        period=period,
         notes=(*bindings.notes, *_notes(look, zone)),
     )
 
 
-def _with_source(given: Map, section: Section, kind: str | None) -> Map:
-    """A map, and what is known of the kind of source where it is silent."""
+def _with_known(given: Map, section: Section, known: Map | None, export: Export | None) -> Map:
+    """A map, and what is known of the kind of source, or of the export itself, where it is silent."""
     table = given.table(section)
-    known = require_source(kind or table.source, section).map
-    return given if known is None else given.model_copy(update={section: table.over(known.table(section))})
+    if known is not None:
+        table = table.over(known.table(section))
+    if export is not None:
+        table = table.over(TableMap(columns=dict(export.columns), timezone=export.timezone))
+    return given.model_copy(update={section: table})
 
 
 def scale_of(binding: Binding) -> Scale:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, SURVEY_COLUMNS, Column, kind_of_name
+from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, LEG_COLUMNS, SURVEY_COLUMNS, Column, kind_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cxfusion.engine import Session
 
-__all__ = ["Contacts", "Relation", "Scale", "Surveys"]
+__all__ = ["Contacts", "Legs", "Relation", "Scale", "Surveys"]
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,9 @@ class Contacts(Relation):
     n_outside_period : int
         Rows that were not read further, since they started before or after the period asked for. Rows kept, rows set
         aside and these add up to ``n_read``.
+    legs : Legs, optional
+        What the contacts were rolled up from, where the source is a vendor's contact log; ``n_read`` then counts the
+        contacts rolled up.
     """
 
     n_read: int
@@ -123,9 +126,36 @@ class Contacts(Relation):
     notes: tuple[str, ...] = ()
     missing_by_map: Mapping[str, int] = field(default_factory=dict)
     n_outside_period: int = 0
+    legs: Legs | None = None
 
     def _canonical(self) -> tuple[Column, ...]:
         return CONTACT_COLUMNS
+
+
+@dataclass(frozen=True, repr=False)
+class Legs(Relation):
+    """A vendor's contact log as it tells it: one row per leg, with the contact that it is part of.
+
+    Attributes
+    ----------
+    n_read, set_aside, timezone, columns_from, notes
+        As of :class:`Contacts`; rows kept and rows set aside add up to ``n_read``.
+    further : tuple of str
+        Fields of the export that the map names besides, kept under their own names.
+    is_whole : bool
+        Each of them is a whole contact, whoever took part.
+    """
+
+    n_read: int
+    set_aside: ir.Table = field(repr=False)
+    timezone: str = "UTC"
+    columns_from: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
+    is_whole: bool = False
+
+    def _canonical(self) -> tuple[Column, ...]:
+        return LEG_COLUMNS
 
 
 @dataclass(frozen=True, repr=False)

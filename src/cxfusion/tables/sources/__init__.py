@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import UnknownNameError, UsageError, nearest_names
+from cxfusion.tables.sources.amazon_connect_evaluations import AMAZON_CONNECT_EVALUATIONS
+from cxfusion.tables.sources.amazon_connect_surveys import AMAZON_CONNECT_SURVEYS
+from cxfusion.tables.sources.asknicely import ASKNICELY
+from cxfusion.tables.sources.contact_logs import CONTACT_LOGS
+from cxfusion.tables.sources.delighted import DELIGHTED
+from cxfusion.tables.sources.genesys_surveys import GENESYS_SURVEYS
+from cxfusion.tables.sources.google_forms import GOOGLE_FORMS
+from cxfusion.tables.sources.hubspot_feedback import HUBSPOT_FEEDBACK
+from cxfusion.tables.sources.medallia_agent_connect import MEDALLIA_AGENT_CONNECT
+from cxfusion.tables.sources.qualtrics import QUALTRICS
+from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.surveymonkey import SURVEYMONKEY
+from cxfusion.tables.sources.typeform import TYPEFORM
+from cxfusion.tables.sources.zendesk_csat import ZENDESK_CSAT
 
 if TYPE_CHECKING:
-    from cxfusion.tables.mapping import Map, Section
+    from cxfusion.tables.mapping import Section
 
 __all__ = ["SOURCES", "Source", "require_source"]
-
-
-@dataclass(frozen=True)
-class Source:
-    """One kind of source.
-
-    Attributes
-    ----------
-    name : str
-        As ``--contacts-source``, ``--surveys-source`` and ``source = "…"`` in a study spell it.
-    reads : tuple of {"contacts", "surveys"}
-        The tables it can be read as.
-    description : str
-        What it is, in a sentence.
-    map : Map, optional
-        What is known of its columns; what a caller's own map says goes before it.
-    """
-
-    name: str
-    reads: tuple[Section, ...]
-    description: str
-    map: Map | None = None
 
 
 SOURCES: Final = (
@@ -41,6 +32,19 @@ SOURCES: Final = (
         ("contacts", "surveys"),
         "Any table with one row per contact or per answer: usual headings are known, a map names the others.",
     ),
+    *CONTACT_LOGS,
+    QUALTRICS,
+    SURVEYMONKEY,
+    MEDALLIA_AGENT_CONNECT,
+    DELIGHTED,
+    ASKNICELY,
+    ZENDESK_CSAT,
+    HUBSPOT_FEEDBACK,
+    TYPEFORM,
+    GOOGLE_FORMS,
+    GENESYS_SURVEYS,
+    AMAZON_CONNECT_SURVEYS,
+    AMAZON_CONNECT_EVALUATIONS,
 )
 
 

@@ -1,0 +1,248 @@
+"""Reading a vendor's contact log: records stream in as legs, and are read by the same rules for cells as any table.
+
+Every leg ends in a contact or is set aside with its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
+import pyarrow as pa
+
+from cxfusion.engine import StreamSource, default_session
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
+from cxfusion.errors import CxfusionError, EmptyTableError, InputError
+from cxfusion.tables.aside import Rules, sort_rows
+from cxfusion.tables.binding import Binding, Bindings
+from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS
+from cxfusion.tables.legs import with_roots
+from cxfusion.tables.look import ask
+from cxfusion.tables.mapping import TableMap
+from cxfusion.tables.reading import read_bound
+from cxfusion.tables.relation import Legs
+from cxfusion.tables.sources.leg_export import BROKEN, DERIVED
+from cxfusion.tables.sources.records import dig, text_of
+from cxfusion.tables.times import require_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import ibis.expr.types as ir
+
+    from cxfusion.engine import Session
+    from cxfusion.tables.aside import Faults, Values
+    from cxfusion.tables.opening import Data
+    from cxfusion.tables.reading import Reading
+    from cxfusion.tables.sources.leg_export import LegExport
+    from cxfusion.tables.sources.records import Row
+    from cxfusion.tables.sources.source import Source
+
+__all__ = ["read_legs"]
+
+FILE: Final = "row:file"
+ROW: Final = "row:number"
+REASON: Final = "row:reason"
+BATCH_ROWS: Final = 8_192
+TOLERANCE: Final = 2.0  # seconds: what up to four parts in whole seconds lose to rounding
+OURS: Final = frozenset(column.name for column in (*CONTACT_COLUMNS, *LEG_COLUMNS))
+
+
+def read_legs(kind: Source, data: Data, given: TableMap, timezone: str | None, session: Session | None) -> Legs:
+    """Read a vendor's contact log as legs.
+
+    Parameters
+    ----------
+    kind : Source
+        One that has legs.
+    data : path, glob, folder, frame or list of dict
+    given : TableMap
+        The caller's own map of the contacts: its zone and formats hold; fields of the export that it names are kept;
+        what it leaves out, is legs.
+    timezone : str, optional
+        Goes before the map's.
+    session : Session, optional
+
+    Raises
+    ------
+    UsageError, ConfigError, UnreadableFileError
+        As of :func:`cxfusion.tables.read.read_contacts`.
+    EmptyTableError
+        There is no record at all.
+    InputError
+        No record could be used as a leg; the message counts why.
+    """
+    export = kind.legs
+    assert export is not None  # noqa: S101  the caller chose a source that has them
+    session = session or default_session()
+    zone = require_zone(timezone) if timezone else given.timezone
+    natives = tuple(dict.fromkeys(name for how in export.columns.values() for name in how.sources))
+    further = _further(given, natives)
+    rows = _streamed(session, export, data, list(dict.fromkeys([*natives, *further, *given.leave_out])))
+    bindings = _bindings(export, rows.columns, further, given)
+    table = TableMap(datetime_format=given.datetime_format)
+    reading = read_bound(session, "legs", rows, bindings, table, zone)
+    rules = Rules(partial(_values, export=export), partial(_faults, export=export), "leg_id", better=_newest_first)
+    sorted_rows = sort_rows(reading, rules)
+    _require_some(kind, export, session, sorted_rows.kept, sorted_rows.set_aside)
+    kept = with_roots(session, sorted_rows.kept) if "continues" in export.columns else sorted_rows.kept
+    return Legs(
+        session=session,
+        rows=kept,
+        n_read=reading.look.n_rows,
+        set_aside=sorted_rows.set_aside,
+        timezone=zone or "UTC",
+        columns_from=export.words,
+        notes=(*reading.notes, *_notes(kind, export, session, kept, sorted_rows.set_aside)),
+        further=further,
+        is_whole=export.is_whole,
+    )
+
+
+def _further(given: TableMap, natives: Sequence[str]) -> tuple[str, ...]:
+    """Fields of the export that the caller's map names; what has a name of ours is the contact's own column."""
+    named = [source for how in given.columns.values() for source in how.sources]
+    named += given.attributes if given.attributes != "all" else ()
+    spelled = {name.lower(): name for name in reversed((*natives, *named))}  # engines do not tell letter case apart
+    return tuple(dict.fromkeys(spelled[name.lower()] for name in named if name.lower() not in OURS))
+
+
+@dataclass
+class _Stream:
+    """Rows of an export as Arrow batches; an error of ours is kept, since what pulls the batches would garble it."""
+
+    rows: Iterator[Row]
+    names: Sequence[str]
+    error: CxfusionError | None = None
+
+    def schema(self) -> pa.Schema:
+        fields: list[pa.Field[Any]] = [pa.field(FILE, pa.string()), pa.field(ROW, pa.int64())]
+        return pa.schema([*fields, *(pa.field(name, pa.string()) for name in (REASON, *self.names))])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        try:
+            while chunk := list(islice(self.rows, BATCH_ROWS)):
+                yield self._batch(chunk)
+        except CxfusionError as error:
+            self.error = error
+
+    def _batch(self, chunk: Sequence[Row]) -> pa.RecordBatch:
+        columns: dict[str, list[Any]] = {FILE: [row.file for row in chunk], REASON: [row.reason for row in chunk]}
+        columns |= {name: [_cell(row, name) for row in chunk] for name in self.names}
+        columns[ROW] = [row.number for row in chunk]
+        return pa.record_batch(columns, schema=self.schema())
+
+
+def _cell(row: Row, name: str) -> str | None:
+    found = row.derived.get(name.removeprefix(DERIVED)) if name.startswith(DERIVED) else dig(row.cells, name)
+    text = text_of(found)
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character, which no text can
+
+
+def _streamed(session: Session, export: LegExport, data: Data, names: Sequence[str]) -> ir.Table:
+    stream = _Stream(iter(export.read(data)), names)
+    batches = pa.RecordBatchReader.from_batches(stream.schema(), stream.batches())
+    rows = session.read(StreamSource(batches, export.what))
+    if stream.error is not None:
+        raise stream.error
+    if not ask(session, rows, {"n": rows.count()})["n"]:
+        raise EmptyTableError(f"What was given as {export.what} holds no record. Expected at least one.")
+    return rows.drop(SOURCE_FILE, SOURCE_ROW).rename({SOURCE_FILE: FILE, SOURCE_ROW: ROW})
+
+
+def _bindings(export: LegExport, found: Sequence[str], further: Sequence[str], given: TableMap) -> Bindings:
+    kinds = {column.name: column.kind for column in LEG_COLUMNS}
+    columns = tuple(Binding(name, kinds[name], how) for name, how in export.columns.items())
+    return Bindings(columns, {name: name for name in further}, tuple(found), given.leave_out, ())
+
+
+def _values(reading: Reading, export: LegExport) -> Values:
+    values = {**reading.values(), "started_at": _start(reading), **reading.attributes()}
+    if not export.wait_includes_ring:
+        values["wait_seconds"] = values["wait_seconds"] + values["ring_seconds"].fill_null(0.0)
+    return values
+
+
+def _start(reading: Reading) -> ir.TimestampValue:
+    """When a leg started; one that tells only when its record was closed began its total before."""
+    told = reading.get("started_at") if reading.has("started_at") else ibis.null("timestamp")
+    if not reading.has("closed_at"):
+        return told
+    total = (reading.get("total_seconds") * 1e6).round().cast("int64").as_interval("us")
+    return told.coalesce(reading.get("closed_at") - total)
+
+
+def _faults(reading: Reading, export: LegExport) -> Faults:
+    reason = reading.staged[REASON]
+    return {
+        **{name: (reason == name).fill_null(False) for name in (*BROKEN, *export.reasons)},
+        **reading.is_left_out(),
+        "contact_id_missing": reading.get("contact_id").isnull(),
+        "started_at_missing": _start(reading).isnull(),
+    }
+
+
+def _newest_first(rows: ir.Table) -> list[ir.Value]:
+    return [ibis.desc(rows["updated_at"])] if "updated_at" in rows.columns else []
+
+
+def _reasons(session: Session, set_aside: ir.Table) -> dict[str, int]:
+    whole = set_aside.filter(set_aside["column"].isnull())
+    counted = session.collect(whole.aggregate(by="reason", n=whole.count()).order_by("reason"))
+    return {row["reason"]: row["n"] for row in counted.to_pylist()}
+
+
+def _require_some(kind: Source, export: LegExport, session: Session, kept: ir.Table, set_aside: ir.Table) -> None:
+    if ask(session, kept, {"n": kept.count()})["n"]:
+        return
+    reasons = _reasons(session, set_aside)
+    raise InputError(
+        f"None of the {sum(reasons.values()):,} records could be used as a leg of {export.what}, source {kind.name!r}."
+        " Look at the file, or name another source.",
+        [f"{reason}: {n:,}" for reason, n in reasons.items()],
+    )
+
+
+def _notes(kind: Source, export: LegExport, session: Session, kept: ir.Table, set_aside: ir.Table) -> list[str]:
+    found = ask(session, kept, _facts(export, kept))
+    aside = ", ".join(f"{reason} {n:,}" for reason, n in _reasons(session, set_aside).items())
+    told = f"contacts rolled up from legs: {found['n_contacts']:,} from {found['n_legs']:,}"
+    notes = [f"{told}; legs set aside: {aside}" if aside else told]
+    if found.get("n_total"):
+        n, n_off = found["n_total"], found["n_off"]
+        notes.append(
+            f"the export's own total ({export.words['total_seconds']}) differs from"
+            f" {' + '.join(name.removesuffix('_seconds') for name in export.total_of)} by more than {TOLERANCE:g} s in"
+            f" {n_off:,} of {n:,} legs that tell both ({n_off / n:.1%})"
+        )
+    if found["unserved"]:
+        notes.append(
+            "talk, hold and wrap of legs in which no customer was served are in no contact:"
+            f" {found['unserved']:,.0f} s in {found['n_unserved']:,} legs"
+        )
+    if not export.talk_excludes_hold:
+        notes.append("talk_seconds includes hold: the export does not tell them apart")
+    return [*notes, *(f"not confirmed by the vendor's documentation: {fact}" for fact in kind.unconfirmed)]
+
+
+def _facts(export: LegExport, legs: ir.Table) -> dict[str, ir.Value]:
+    handle = [
+        legs[name].fill_null(0.0) for name in ("talk_seconds", "hold_seconds", "wrap_seconds") if name in legs.columns
+    ]
+    spent = sum(handle, start=ibis.literal(0.0))
+    is_unserved = ~legs["is_handled"].fill_null(False) & (spent > 0)
+    facts = {
+        "n_legs": legs.count(),
+        "n_contacts": legs["contact_id"].nunique(),
+        "n_unserved": is_unserved.sum(),
+        "unserved": spent.sum(where=is_unserved),
+    }
+    if export.total_of:
+        gap = (legs["total_seconds"] - sum((legs[name] for name in export.total_of), start=ibis.literal(0.0))).abs()
+        facts |= {"n_total": gap.count(), "n_off": (gap > TOLERANCE).sum()}
+    return facts

@@ -1,0 +1,231 @@
+"""Vendors' exports of surveys in memory: whatever holds them becomes one table that knows where each row came from.
+
+Surveys are small beside contact logs, and their headings and nesting need to be looked at as a whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from cxfusion.engine import FileSource, FrameSource, StreamSource
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
+from cxfusion.engine.csv_header import read_header, unique_names
+from cxfusion.engine.workbook import read_workbook
+from cxfusion.errors import EmptyTableError, UnreadableFileError
+from cxfusion.tables.opening import open_source
+
+if TYPE_CHECKING:
+    from cxfusion.tables.opening import Data
+
+__all__ = ["Expand", "load_table"]
+
+MOST_FIELDS: Final = 2_000
+PLACE: Final = (SOURCE_FILE, SOURCE_ROW)
+
+Record: TypeAlias = Mapping[str, Any]
+Expand: TypeAlias = Callable[[Record], Iterable[Record]]
+"""One object of a vendor's JSON to its responses."""
+
+
+def load_table(
+    data: Data, sheet: str | None = None, *, lists: tuple[str, ...] = (), expand: Expand | None = None
+) -> pa.Table:
+    """The rows of an export, with ``source_file`` and ``source_row``.
+
+    Cells of CSV and JSON are text; nested objects get dotted names, and lists within them stay JSON.
+
+    Parameters
+    ----------
+    data : Data
+        Also a list of nested dicts, as a vendor's API returns them.
+    sheet : str, optional
+        Of an Excel workbook.
+    lists : tuple of str
+        Keys under which the vendor's replies hold the list of responses.
+    expand : callable, optional
+        Of JSON: one object to its responses; itself by default.
+
+    Raises
+    ------
+    UsageError, UnreadableFileError, EmptyTableError, InputError
+        As of :func:`cxfusion.tables.read.read_surveys`.
+    """
+    unfold = expand or (lambda record: (record,))
+    if isinstance(data, list) and data and all(isinstance(row, Mapping) for row in data):
+        return _of_records([("list", _responses(data, lists, unfold, "The list"))])
+    match opened := open_source(data, sheet):
+        case FileSource(format="json"):
+            return _of_records([(path, _responses(_json(path), lists, unfold, path)) for path in opened.paths])
+        case FileSource():
+            return _placed([(path, _read_file(path, opened)) for path in opened.paths])
+        case FrameSource():
+            table = opened.table.to_table() if isinstance(opened.table, pads.Dataset) else opened.table
+        case StreamSource():
+            table = opened.batches.read_all()
+        case _:
+            table = opened.relation.to_pyarrow()
+    return _placed([(opened.name, table)])
+
+
+def _read_file(path: str, opened: FileSource) -> pa.Table:
+    if opened.format == "excel":
+        return read_workbook(path, opened.sheet)
+    if opened.format == "csv":
+        return _read_csv(path)
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UnreadableFileError(f"{path} could not be read as Parquet: {error}. Export it again.") from error
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Tell what the standard library says of a file as our own error."""
+    try:
+        yield
+    except UnreadableFileError:  # told already
+        raise
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableFileError(f"{path} could not be opened: {error}. Expected an export of responses.") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(
+            f"{path} is not UTF-8 text (byte {error.start} cannot be read). Export it again with that encoding."
+        ) from error
+
+
+def _read_csv(path: str) -> pa.Table:
+    header = read_header(path)
+    columns: list[list[str]] = [[] for _ in header.names]
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    with _told(path), opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        for cells in _records(csv.reader(file, delimiter=header.separator, strict=True), path, len(columns)):
+            for column, cell in zip(columns, cells, strict=True):
+                column.append(cell)
+    return pa.table({name: pa.array(column, pa.string()) for name, column in zip(header.names, columns, strict=True)})
+
+
+def _records(reader: Any, path: str, width: int) -> Iterator[list[str]]:
+    """Records below the first, all of them as wide as it."""
+    try:
+        for cells in islice(filter(None, reader), 1, None):
+            if len(cells) != width:
+                raise UnreadableFileError(
+                    f"{path}, line {reader.line_num}: {len(cells)} cells were found where the first line has {width}."
+                    " Expected the same columns in every row; mend that line, or export the file again."
+                )
+            yield cells
+    except csv.Error as error:
+        raise UnreadableFileError(
+            f"{path}, line {reader.line_num} could not be cut into cells: {error}. Mend that line."
+        ) from error
+
+
+def _json(path: str) -> list[Any]:
+    """All values of a file: JSON lines, one value however it is laid out, or several of them one after another."""
+    opener = gzip.open if path.lower().endswith(".gz") else open
+    with _told(path), opener(path, "rt", encoding="utf-8-sig") as file:
+        text = file.read()
+    decoder, values, at = json.JSONDecoder(), [], 0
+    while at < len(text):
+        if text[at].isspace():
+            at += 1
+            continue
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            line = text.count("\n", 0, getattr(error, "pos", at)) + 1
+            raise UnreadableFileError(
+                f"{path}, line {line} is not JSON: {getattr(error, 'msg', error)}. Mend that line, or export the file"
+                " again."
+            ) from error
+        values.append(value)
+    return values
+
+
+def _responses(values: Iterable[Any], lists: tuple[str, ...], expand: Expand, where: str) -> Iterator[Record]:
+    for record in _unwrapped(values, lists):
+        if not isinstance(record, Mapping):
+            raise UnreadableFileError(
+                f"{where} holds {json.dumps(record)[:60]} where a response should be. Expected one JSON object each."
+            )
+        yield from expand(record)
+
+
+def _unwrapped(values: Iterable[Any], lists: tuple[str, ...]) -> Iterator[Any]:
+    for value in values:
+        inner = [value[key] for key in lists if isinstance(value.get(key), list)] if isinstance(value, Mapping) else []
+        if isinstance(value, list):
+            yield from value
+        elif inner:
+            yield from inner[0]
+        else:
+            yield value
+
+
+def _of_records(files: Iterable[tuple[str, Iterable[Record]]]) -> pa.Table:
+    """Flat text columns, in the order in which they are met."""
+    paths: list[str] = []
+    numbers: list[int] = []
+    rows: list[dict[str, str | None]] = []
+    names: dict[str, None] = {}
+    for path, records in files:
+        for number, record in enumerate(records, start=1):
+            paths.append(path)
+            numbers.append(number)
+            rows.append(dict(_flat(record)))
+            names |= dict.fromkeys(rows[-1])
+            if len(names) > MOST_FIELDS:
+                raise UnreadableFileError(
+                    f"{path} has more than {MOST_FIELDS:,} different fields. Expected one object per response, with"
+                    " the same few fields each."
+                )
+    if not rows:
+        raise EmptyTableError("The export holds no response. Expected at least one.")
+    cells = [pa.array([row.get(name) for row in rows], pa.string()) for name in names]
+    return pa.table([*cells, pa.array(paths), pa.array(numbers)], names=_with_place(list(names)))
+
+
+def _flat(record: Record, above: str = "") -> Iterator[tuple[str, str | None]]:
+    for key, value in record.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, _text(value)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or (isinstance(value, list | dict) and not value):
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode()  # half a character pair, which JSON allows, is no text
+
+
+def _placed(files: Iterable[tuple[str, pa.Table]]) -> pa.Table:
+    tables = []
+    for name, table in files:
+        place = pa.array([name] * table.num_rows, pa.string())
+        rows = pa.array(range(1, table.num_rows + 1), pa.int64())
+        tables.append(pa.table([*table.columns, place, rows], names=_with_place(table.column_names)))
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise UnreadableFileError(
+            f"The files do not have the same kinds of columns: {error}. Read them one by one."
+        ) from error
+
+
+def _with_place(names: list[str]) -> list[str]:
+    """The columns' names, letter case aside unique, and those of the place last."""
+    return [*unique_names([*PLACE, *names])[len(PLACE) :], *PLACE]

@@ -1,0 +1,104 @@
+"""NICE CXone completed contacts: JSON of the API or CSV of a data download, one record per contact in CXone's sense."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cxfusion.tables.column_map import ColumnMap
+from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
+from cxfusion.tables.sources.records import number_of, records, text_of
+from cxfusion.tables.sources.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cxfusion.tables.sources.records import Row
+
+__all__ = ["NICE_CXONE_COMPLETED"]
+
+WHAT: Final = "an export of NICE CXone completed contacts"
+NEEDED: Final = ("contactId", "contactStart")
+YES: Final = ("true", "y", "yes", "1")
+DIRECTIONS: Final = {**dict.fromkeys(YES, "outbound"), **dict.fromkeys(("false", "n", "no", "0"), "inbound")}
+
+
+def _read(data: Any) -> Iterator[Row]:
+    derived_from = ("agentId", "skillName", "skillId", "isOutbound", "isRefused", "agentSeconds", "confSeconds")
+    names = [*NEEDED, *(source for how in LEGS.fields.values() for source in how.sources), *derived_from]
+    return legs_of(records(data, WHAT, lists=("completedContacts", "contacts"), names=names), NEEDED, _derive)
+
+
+def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
+    agent, seconds = _word(cells, "agentId"), number_of(cells.get("agentSeconds"))
+    apart = (number_of(cells.get(name)) or 0.0 for name in ("holdSeconds", "confSeconds"))
+    is_handled = agent not in ("", "0") and (seconds or 0.0) > 0 and _word(cells, "isRefused") not in YES
+    return {
+        "agent_id": None if agent == "0" else text_of(cells.get("agentId")),
+        "queue": text_of(cells.get("skillName")) or text_of(cells.get("skillId")),
+        "direction": DIRECTIONS.get(_word(cells, "isOutbound")),
+        "started_at": _in_utc(text_of(cells["contactStart"])),
+        "talk_seconds": None if seconds is None else seconds - sum(apart),
+        "is_handled": yes_no(is_so=is_handled),
+    }
+
+
+def _word(cells: Mapping[str, Any], name: str) -> str:
+    return (text_of(cells.get(name)) or "").strip().lower()
+
+
+def _in_utc(time: str | None) -> str | None:
+    """A time of the API's form, which is meant in UTC where it tells no offset."""
+    is_bare = time is not None and "T" in time and not time.endswith("Z") and not set("+-") & set(time[11:])
+    return f"{time}Z" if is_bare else time
+
+
+LEGS: Final = LegExport(
+    what=WHAT,
+    fields={
+        "leg_id": ColumnMap(column="contactId"),
+        "contact_id": ColumnMap(column="contactId"),
+        "continues": ColumnMap(column="masterContactId"),
+        "customer_id": ColumnMap(column="fromAddr"),
+        "channel": ColumnMap(column="mediaTypeName"),
+        "reason": ColumnMap(column="primaryDispositionId"),
+        "updated_at": ColumnMap(column="lastUpdateTime"),
+        "ivr_seconds": ColumnMap(column="preQueueSeconds"),
+        "wait_seconds": ColumnMap(column="inQueueSeconds"),
+        "ring_seconds": ColumnMap(column="routingTime"),
+        "hold_seconds": ColumnMap(column="holdSeconds"),
+        "wrap_seconds": ColumnMap(column="ACWSeconds"),
+        "total_seconds": ColumnMap(column="totalDurationSeconds"),
+        "n_holds": ColumnMap(column="holdCount"),
+        "is_abandoned": ColumnMap(column="abandoned"),
+    },
+    derived={
+        "agent_id": "agentId, but 0",
+        "queue": "skillName, else skillId",
+        "direction": "isOutbound",
+        "started_at": "contactStart, in UTC where it tells no offset",
+        "talk_seconds": "agentSeconds less holdSeconds and confSeconds",
+        "is_handled": "agentId and agentSeconds above 0, and not isRefused",
+    },
+    read=_read,
+    talk_excludes_hold=True,
+    wait_includes_ring=True,
+    total_of=("ivr_seconds", "wait_seconds", "talk_seconds", "hold_seconds"),
+    rule=(
+        "masterContactId names the contact that created this one, and after a second transfer that is not the first:"
+        " each chain is followed to where it begins. fromAddr is the address of who called, the centre's own where"
+        " isOutbound. After-call work is delivered later than the contact: of what was exported before, wrap can be"
+        " missing or 0, and a later export goes before it."
+    ),
+)
+
+NICE_CXONE_COMPLETED: Final = Source(
+    "nice_cxone_completed",
+    ("contacts",),
+    "NICE CXone completed contacts: JSON of the reporting API, or CSV of a data download.",
+    unconfirmed=(
+        "agentSeconds holds holdSeconds and confSeconds (checked by totalDurationSeconds, and by talk below zero)",
+        "contactStart without an offset is in UTC",
+        "inQueueSeconds holds routingTime",
+    ),
+    legs=LEGS,
+)
