@@ -19,6 +19,7 @@ from cxfusion.operations.diagnose import diagnose
 from cxfusion.pairing.audit import Books
 from cxfusion.pairing.pair import pair
 from cxfusion.study import first_score, stage_clock, study_of
+from cxfusion.tables.books import reading_counts
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
     with config.engine.session() as session:
         with _explained(config, Path(out), clock):
             contacts = _read_contacts(config, session, clock, on_stage)
-            books = _log_books(contacts, is_period=bool(config.study.period()))
+            books = _log_books(contacts)
         with stage_clock(clock, on_stage, "diagnose", contacts.n_read):
             diagnosis = diagnose(contacts, by=config.study.by, interval=config.study.interval)
         with stage_clock(clock, on_stage, "write"):
@@ -146,20 +147,18 @@ def _read_contacts(
     return contacts
 
 
-def _log_books(contacts: Contacts, *, is_period: bool) -> Books:
-    """Where every row of a log went that is read alone: used, set aside with its reason, or outside the period."""
-    aside = contacts.set_aside
-    counted = aside.aggregate(by={"column": aside["column"], "reason": aside["reason"]}, n=aside.count())
-    counts = contacts.session.collect(counted).to_pandas().sort_values(["column", "reason"], ignore_index=True)
+def _log_books(contacts: Contacts) -> Books:
+    """Where every row of a log went that is read alone: used, or not, with its reason."""
+    counts = reading_counts(contacts)
     is_row, n_used = counts["column"].isna(), contacts.count()
-    n_left = contacts.n_read - n_used - int(counts.loc[is_row, "n"].sum())
-    if n_left < 0 or (n_left and not is_period):
+    n_told = n_used + int(counts.loc[is_row, "n"].sum())
+    if n_told != contacts.n_read:
         raise BooksError(
-            f"Of {contacts.n_read:,} contacts read, {n_used:,} were used, and {n_left:,} are neither used nor set"
-            " aside. Expected none. This is a fault of cxfusion, not of the data; please report it."
+            f"Of {contacts.n_read:,} contacts read, {n_told:,} are accounted for. Expected all of them. This is a fault"
+            " of cxfusion, not of the data; please report it."
         )
-    own = pd.DataFrame({"reason": ["used", "outside_period"], "n": [n_used, n_left]})[: 2 if is_period else 1]
-    rows = pd.concat([own, counts.loc[is_row, ["reason", "n"]]]).assign(stage="contacts")
+    used = pd.DataFrame({"reason": ["used"], "n": [n_used]})
+    rows = pd.concat([used, counts.loc[is_row, ["reason", "n"]]]).assign(stage="contacts")
     cells = counts[~is_row].assign(stage="contact_cells")[["stage", "column", "reason", "n"]]
     bad = cells.groupby(["stage", "reason"], as_index=False).agg(n=("n", "sum"))
     audit = pd.concat([rows[["stage", "reason", "n"]], bad], ignore_index=True)

@@ -72,4 +72,12 @@ def _column(table: pd.DataFrame | pa.Table, field: pa.Field[Any]) -> Any:
         return pa.nulls(len(table), field.type)
     if isinstance(table, pa.Table):
         return table[field.name].cast(field.type)
-    return pa.array(table[field.name], type=field.type, from_pandas=True)
+    values = table[field.name]
+    if field.type == _NUMBER:
+        values = values.astype(float).map(_rounded)
+    return pa.array(values, type=field.type, from_pandas=True)
+
+
+def _rounded(value: float) -> float:
+    """To 12 digits: what lies beyond depends on how a sum was split among cores, and same input means same bytes."""
+    return float(f"{value:.11e}")

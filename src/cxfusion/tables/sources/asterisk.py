@@ -25,6 +25,7 @@ CALL: Final = re.compile(r"(\d{9,10})\.\d+$")  # a call's id ends in when its ch
 LONGEST_MENU: Final = 3600  # seconds; an older channel is no sign of time in the menu
 CLOSE: Final = 2.0  # seconds by which events of one moment may differ
 CUT_OFF: Final = "cut_off"
+QUEUED: Final = ("ENTERQUEUE", "CONNECT", "RINGNOANSWER")
 ENDS: Final[dict[str, int]] = {
     "COMPLETECALLER": 0,
     "COMPLETEAGENT": 0,
@@ -145,7 +146,7 @@ class Log:
     links : dict
         A call's id to that of the customer's own call.
     seen : tuple of two sets
-        Ids of the calls of the last hour or two: only at the first of its entries does a call come from the menu.
+        Ids of the calls of the last hour or two: only what the log tells of first, comes from the menu.
     hour : float
     """
 
@@ -156,8 +157,9 @@ class Log:
 
     def take(self, event: Event) -> Iterator[Row]:
         """Legs that an event ends."""
+        is_first = event.name in (*QUEUED, *ENDS, *LEAVES) and self._is_first(event)
         if event.name == "ENTERQUEUE":
-            yield from self._enter(event)
+            yield from self._enter(event, is_first=is_first)
         elif event.name == "CONNECT":
             self._connect(event)
         elif event.name == "RINGNOANSWER":
@@ -172,13 +174,13 @@ class Log:
         for call in self.open.values():
             yield self._unended(call)
 
-    def _enter(self, event: Event) -> Iterator[Row]:
+    def _enter(self, event: Event, *, is_first: bool) -> Iterator[Row]:
         earlier = self.open.pop((event.call, event.queue), None)
         if earlier is not None:
             yield self._unended(earlier)
         call = Call(event, event.time)
         call.tell(customer_id=event.data[1] if len(event.data) > 1 else None)
-        call.tell(ivr_seconds=_menu(event) if self._is_first(event) else None)
+        call.tell(ivr_seconds=_menu(event) if is_first else None)
         self.open[event.call, event.queue] = call
 
     def _is_first(self, event: Event) -> bool:
