@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cxfusion import delivery
+from cxfusion.delivery import directory as delivery
 from cxfusion.delivery.directory import deliver, rejected_directory, require_ours
 from cxfusion.errors import OutputDirectoryError
 
@@ -22,7 +22,7 @@ N_FILES = 4
 RUN = """
 import os, signal, sys
 from pathlib import Path
-from cxfusion import delivery
+from cxfusion.delivery import directory as delivery
 
 directory, kill_at, can_exchange = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "exchange"
 if not can_exchange:
