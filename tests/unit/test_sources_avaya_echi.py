@@ -75,9 +75,16 @@ def test_an_ascii_file(echi, read_log, by_id):
     contacts = read_log(echi / "chr5500_sanitised.123", SOURCE, timezone="America/New_York")
     legs = by_id(contacts.legs)
     first = legs["00001023911191840931/453862/1"]
-    assert (first["talk_seconds"], first["wrap_seconds"], first["wait_seconds"], first["ivr_seconds"]) == (90, 13, 5, 31)
+    assert (first["talk_seconds"], first["wrap_seconds"], first["wait_seconds"], first["ivr_seconds"]) == (
+        90,
+        13,
+        5,
+        31,
+    )
     assert (first["agent_id"], first["customer_id"], first["queue"]) == ("40317", "5550739447", "13")
-    assert first["started_at"] == datetime(2007, 10, 8, 14, 55, 31)  # 10:55:31 in New York, four hours behind in October
+    assert first["started_at"] == datetime(
+        2007, 10, 8, 14, 55, 31
+    )  # 10:55:31 in New York, four hours behind in October
     # transferred and conferenced calls hold the trunk longer than their parts: 247 for 76, 552 for 272, 656 for 334
     gaps = {
         leg["total_seconds"]: leg["ivr_seconds"] + leg["wait_seconds"] + leg["talk_seconds"] + leg["hold_seconds"]

@@ -8,6 +8,8 @@ from datetime import datetime
 
 import pytest
 
+from cxfusion.tables.sources.talkdesk import TALKDESK_CONTACTS
+
 
 def write(path, header, *rows):
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -74,10 +76,14 @@ def talkdesk(contact, kind, started, **more):
     return {**fixed, "Data Status (Valid / Damaged)": "Valid"} | {name.replace("_", " "): more[name] for name in more}
 
 
-def test_talkdesk_interactions(vendor, tmp_path, read_log, by_id, set_aside):
+def test_the_headings_of_talkdesk_are_those_of_a_report(vendor):
     with (vendor / "talkdesk" / "contacts_report_header.csv").open(encoding="utf-8-sig") as file:
         header = next(csv.reader(file))
-    assert set(TALKDESK) <= set(header)
+    read = {source for how in TALKDESK_CONTACTS.legs.fields.values() for source in how.sources}
+    assert read | set(TALKDESK) <= set(header)
+
+
+def test_talkdesk_interactions(tmp_path, read_log, by_id, set_aside):
     first = talkdesk(
         "a1",
         "Answered",
@@ -96,7 +102,7 @@ def test_talkdesk_interactions(vendor, tmp_path, read_log, by_id, set_aside):
         talkdesk("c1", "Missed", "2026-03-02 10:06:00", Wait_Time="00:01:00"),
         talkdesk("d1", "Answered", "2026-03-02 10:07:00", **{"Data Status (Valid / Damaged)": "Damaged"}),
     ]
-    contacts = read_log(write(tmp_path / "report.csv", header, *rows), "talkdesk_contacts", timezone="Europe/Lisbon")
+    contacts = read_log(write(tmp_path / "report.csv", TALKDESK, *rows), "talkdesk_contacts", timezone="Europe/Lisbon")
     found = by_id(contacts)
     assert (found["a"]["talk_seconds"], found["a"]["hold_seconds"], found["a"]["wrap_seconds"]) == (180, 15, 20)
     assert (found["a"]["wait_seconds"], found["a"]["rewait_seconds"], found["a"]["ring_seconds"]) == (30, 12, 10)
@@ -145,10 +151,10 @@ def test_cxone_chains_of_masters(read_log, by_id, set_aside):
     assert ("talk_seconds", "negative_duration") in [row[1:] for row in set_aside(contacts.legs)]
 
 
-def test_zendesk_calls(vendor, tmp_path, read_log, by_id, set_aside):
-    sample = json.loads((vendor / "zendesk" / "talk_call_example.json").read_text())["calls"]
-    call = sample[0] | {"talk_time": 100, "wait_time": 30, "hold_time": 20, "wrap_up_time": 15, "ticket_id": 9}
-    call |= {"duration": 165, "updated_at": "2021-07-01T12:40:00Z"}
+def test_zendesk_calls(tmp_path, read_log, by_id, set_aside):
+    call = {"id": 112233, "agent_id": 12345, "call_group_id": 6789, "created_at": "2021-07-01T12:34:56Z"}
+    call |= {"completion_status": "completed", "ivr_time_spent": 15, "talk_time": 100, "wait_time": 30, "hold_time": 20}
+    call |= {"wrap_up_time": 15, "ticket_id": 9, "duration": 165, "updated_at": "2021-07-01T12:40:00Z"}
     early = call | {"talk_time": 50, "updated_at": "2021-07-01T12:36:00Z"}
     gone = {"id": 5, "created_at": "2021-07-01T12:00:00Z", "completion_status": "abandoned_in_queue", "wait_time": 33}
     path = tmp_path / "calls.json"
@@ -164,7 +170,7 @@ def test_zendesk_calls(vendor, tmp_path, read_log, by_id, set_aside):
     assert any("in 0 of 1 legs" in note for note in contacts.notes)  # 15 + 30 + 100 + 20 = 165
 
 
-def test_the_sample_of_zendesk_as_it_is(vendor, read_log, by_id):
+def test_a_call_of_zendesk_as_documented(vendor, read_log, by_id):
     (contact,) = by_id(read_log(vendor / "zendesk" / "talk_call_example.json", "zendesk_talk")).values()
     assert (contact["ivr_seconds"], contact["customer_id"], contact["direction"]) == (15, "24680", "inbound")
     assert contact["started_at"] == datetime(2021, 7, 1, 12, 34, 56)

@@ -173,7 +173,7 @@ def test_names_that_clash_with_ours_stay_the_sources(read):
 
 
 def test_half_a_character_pair_is_no_text(read, tmp_path):
-    text = json.dumps([{**RECORDS[0], "comments": "\ud800 well"}])
+    text = json.dumps([{**RECORDS[0], "comments": "\ud800 well", "\ud800": 1}])
     assert read(write(tmp_path, text, "export.json")).to_arrow()["comments"].to_pylist() == ["? well"]
 
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.sources.records import Row
     from cxfusion.tables.sources.source import Source
 
-__all__ = ["read_legs"]
+__all__ = ["cells_of", "read_legs"]
 
 FILE: Final = "row:file"
 ROW: Final = "row:number"
@@ -131,14 +131,23 @@ class _Stream:
 
     def _batch(self, chunk: Sequence[Row]) -> pa.RecordBatch:
         columns: dict[str, list[Any]] = {FILE: [row.file for row in chunk], REASON: [row.reason for row in chunk]}
-        columns |= {name: [_cell(row, name) for row in chunk] for name in self.names}
+        columns |= {name: cells_of(chunk, name) for name in self.names}
         columns[ROW] = [row.number for row in chunk]
         return pa.record_batch(columns, schema=self.schema())
 
 
-def _cell(row: Row, name: str) -> str | None:
-    found = row.derived.get(name.removeprefix(DERIVED)) if name.startswith(DERIVED) else dig(row.cells, name)
-    text = text_of(found)
+def cells_of(rows: Sequence[Row], name: str) -> list[str | None]:
+    """One column of rows as text: an export's own field, or a cell that several make."""
+    if name.startswith(DERIVED):
+        column = name.removeprefix(DERIVED)
+        return [_text(row.derived.get(column)) for row in rows]
+    if "." in name:
+        return [_text(dig(row.cells, name)) for row in rows]
+    return [_text(row.cells.get(name)) for row in rows]
+
+
+def _text(cell: Any) -> str | None:
+    text = text_of(cell)
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character, which no text can

@@ -198,7 +198,7 @@ def _of_records(files: Iterable[tuple[str, Iterable[Record]]]) -> pa.Table:
 
 def _flat(record: Record, above: str = "") -> Iterator[tuple[str, str | None]]:
     for key, value in record.items():
-        name = f"{above}{key}"
+        name = _utf8(f"{above}{key}")
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{name}.")
         else:
@@ -209,7 +209,12 @@ def _text(value: Any) -> str | None:
     if value is None or (isinstance(value, list | dict) and not value):
         return None
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return text.encode("utf-8", "replace").decode()  # half a character pair, which JSON allows, is no text
+    return _utf8(text)
+
+
+def _utf8(text: str) -> str:
+    """The same text; half a character pair, which JSON allows, is none and becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _placed(files: Iterable[tuple[str, pa.Table]]) -> pa.Table:
