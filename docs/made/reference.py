@@ -15,9 +15,13 @@ import typer
 from cxfusion import errors
 from cxfusion.cli import app
 from cxfusion.operations.metrics import METRICS
+from cxfusion.tables.leg_reading import REASONS
+from cxfusion.tables.sources.contact_logs import CONTACT_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from cxfusion.tables.sources import Source
 
 __all__ = ["PARTS", "on_page_markdown", "on_post_page"]
 
@@ -110,6 +114,37 @@ def metrics() -> str:
     )
 
 
+def leg_reasons() -> str:
+    """Every reason for which a leg of any source may be set aside."""
+    return _table(("Code", "Meaning"), [(f"`{reason}`", meaning) for reason, meaning in REASONS.items()])
+
+
+def contact_logs() -> str:
+    """Every vendor's contact log: what its fields mean, its rule, its reasons, and what is not confirmed."""
+    return "\n\n".join(map(_contact_log, CONTACT_LOGS))
+
+
+def _contact_log(source: Source) -> str:
+    export = source.legs
+    fields = [(f"`{column}`", words) for column, words in export.words.items()]
+    total = " + ".join(f"`{name}`" for name in export.total_of)
+    checks = [
+        f"Talk {'without' if export.talk_excludes_hold else 'includes'} hold.",
+        "The wait holds the ringing." if export.wait_includes_ring else "Ringing is added to the wait.",
+        f"`total_seconds` is checked against {total}." if total else "The export has no total of its own.",
+    ]
+    parts = [f"## {source.name}", source.description, export.rule, " ".join(checks), _table(("Leg", "Field"), fields)]
+    if export.reasons:
+        parts.append(
+            _table(("Set aside as", "Meaning"), [(f"`{code}`", told) for code, told in export.reasons.items()])
+        )
+    return "\n\n".join([*parts, "Not confirmed by the vendor's documentation:", _list(source.unconfirmed)])
+
+
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
 def _plain(docstring: str) -> str:
     return re.sub(r":\w+:`([^`]+)`", r"`\1`", inspect.cleandoc(docstring))
 
@@ -126,4 +161,6 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "error tree": error_tree,
     "error list": error_list,
     "metrics": metrics,
+    "leg reasons": leg_reasons,
+    "contact logs": contact_logs,
 }

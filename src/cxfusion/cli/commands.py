@@ -290,7 +290,7 @@ def sources(
         _print_json({"sources": listed, "accepted": ACCEPTED})
         return
     for source in SOURCES:
-        typer.echo(f"{source.name:<14}{' and '.join(source.reads)}\n{'':<14}{source.description}")
+        typer.echo(f"{source.name} ({' and '.join(source.reads)})\n  {source.description}")
     typer.echo(f"\nA source may be {ACCEPTED}; on the command line, files only.")
 
 

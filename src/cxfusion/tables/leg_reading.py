@@ -41,12 +41,20 @@ if TYPE_CHECKING:
     from cxfusion.tables.sources.records import Row
     from cxfusion.tables.sources.source import Source
 
-__all__ = ["cells_of", "read_legs"]
+__all__ = ["REASONS", "cells_of", "read_legs"]
 
 FILE: Final = "row:file"
 ROW: Final = "row:number"
 REASON: Final = "row:reason"
 BATCH_ROWS: Final = 8_192
+REASONS: Final = {
+    **BROKEN,
+    "redelivery": "The leg was told again; its last update counts.",
+    "left_out": "The map leaves it out.",
+    "contact_id_missing": "The leg names no contact.",
+    "started_at_missing": "The leg has no readable start.",
+}
+"""Why any export's legs may be set aside."""
 TOLERANCE: Final = 2.0  # seconds: what up to four parts in whole seconds lose to rounding
 OURS: Final = frozenset(column.name for column in (*CONTACT_COLUMNS, *LEG_COLUMNS))
 

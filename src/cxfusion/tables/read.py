@@ -59,6 +59,8 @@ def read_contacts(
         columns that it names, and those with usual headings, are read.
     source : str, optional
         Kind of source, as ``cxfusion sources`` lists them; goes before the map's. ``"generic"`` where neither says.
+        Of a vendor's contact log each row is a leg: ``legs`` of the result keeps them, and its rows are the contacts
+        that they make together.
     timezone : str, optional
         IANA name of the zone in which times without an offset are meant; goes before the map's. UTC, with a note,
         where neither says.

@@ -1,0 +1,34 @@
+"""The page of contact logs tells every source, field, reason and column of legs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import reference
+
+from cxfusion.tables.canonical import LEG_COLUMNS
+from cxfusion.tables.sources.contact_logs import CONTACT_LOGS
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "sources.md"
+
+
+def test_every_column_of_legs_has_its_kind_and_meaning():
+    section = re.search(r"^## Legs\n(.*?)^## ", PAGE.read_text(), re.MULTILINE | re.DOTALL)[1]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("| `")]
+    told = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert told == {column.name: column.kind for column in LEG_COLUMNS}
+
+
+@pytest.mark.parametrize("source", CONTACT_LOGS, ids=lambda source: source.name)
+def test_every_contact_log_is_told_in_full(source):
+    page = reference.on_page_markdown(PAGE.read_text())
+    section = re.search(rf"^## {source.name}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)[1]
+    export = source.legs
+    assert set(export.columns) <= {column.name for column in LEG_COLUMNS}
+    for text in (*export.reasons, *(f"`{column}` | {words}" for column, words in export.words.items())):
+        assert text in section
+    for sentence in (source.description, export.rule, *export.reasons.values(), *source.unconfirmed):
+        assert sentence in section
+    assert not {"contact_id", "is_handled"} - set(export.columns)  # no contact without either
