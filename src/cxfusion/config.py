@@ -21,9 +21,8 @@ from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
-from cxfusion.tables.mapping import LeverMap, Map, Section, TableMap
+from cxfusion.tables.mapping import LeverMap, Map, Section
 from cxfusion.tables.opening import open_source
-from cxfusion.tables.sources import require_source
 from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ __all__ = [
     "StudyConfig",
     "StudyMap",
     "StudySection",
-    "StudyTable",
     "load_study",
     "study_of_options",
 ]
@@ -63,10 +61,6 @@ def _interval(name: str) -> str:
     if name not in INTERVALS:
         raise ValueError(f"There is no interval {name!r}. Expected one of: {', '.join(INTERVALS)}.")
     return name
-
-
-def _source(name: str) -> str:
-    return require_source(name).name
 
 
 def _levers(levers: dict[str, LeverMap]) -> dict[str, LeverMap]:
@@ -98,29 +92,15 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class StudyTable(TableMap):
-    """``[contacts]`` or ``[surveys]``: a table of a map, and the kind of source it comes from.
-
-    Attributes
-    ----------
-    source : str
-        As ``cxfusion sources`` lists them.
-    """
-
-    source: Annotated[str, AfterValidator(_source)] = "generic"
-
-
 class StudyMap(Map):
     """A map as files hold it.
 
     Attributes
     ----------
-    contacts, surveys : StudyTable, optional
     levers : mapping of str to LeverMap
+        Each of which can be one.
     """
 
-    contacts: StudyTable | None = None
-    surveys: StudyTable | None = None
     levers: Annotated[dict[str, LeverMap], AfterValidator(_levers)] = Field(default_factory=dict)
 
 
@@ -225,7 +205,7 @@ class StudyConfig(StudyMap):
 
     Attributes
     ----------
-    contacts, surveys : StudyTable, optional
+    contacts, surveys : TableMap, optional
     levers : mapping of str to LeverMap
     pairing : PairingSection
     study : StudySection

@@ -15,7 +15,7 @@ import typer
 import cxfusion as cx
 from cxfusion import errors
 from cxfusion.cli import app
-from cxfusion.config import EngineSection, PairingSection, StudyConfig, StudySection, StudyTable
+from cxfusion.config import EngineSection, PairingSection, StudyConfig, StudySection
 from cxfusion.evidence.verdict import GRADES
 from cxfusion.job import diagnose_log
 from cxfusion.operations.metrics import METRICS
@@ -23,7 +23,7 @@ from cxfusion.pairing.reasons import PAIRED, RESPONSE_REASONS
 from cxfusion.results import schemas
 from cxfusion.results.labels import LADDER, VERDICTS, grade_label, rung_label
 from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, SURVEY_COLUMNS
-from cxfusion.tables.mapping import ColumnMap, LeverMap
+from cxfusion.tables.mapping import ColumnMap, LeverMap, TableMap
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMAS = {name.lower(): schema for name, schema in vars(schemas).items() if isinstance(schema, pa.Schema)}
@@ -163,7 +163,7 @@ def test_every_section_of_a_study_lists_its_keys():
         row[0]: set(re.findall(r"`(\w+)`", row[1])) for row in tables("how-to/nightly-job.md", "The study as a file")
     }
     assert rows == {
-        "`[contacts]`, `[surveys]`": set(StudyTable.model_fields) - {"columns"},
+        "`[contacts]`, `[surveys]`": set(TableMap.model_fields) - {"columns"},
         "[levers.NAME]": set(LeverMap.model_fields),
         "[pairing]": set(PairingSection.model_fields),
         "[study]": set(StudySection.model_fields),

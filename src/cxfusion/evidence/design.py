@@ -136,7 +136,7 @@ class Design:
         """Rows of the model."""
         dense = self._bases_of(batch)
         if self.projection is not None:
-            dense = np.hstack([dense, self.projection.predict(self._absorbed(batch), dense[:, :0])])
+            dense = np.hstack([dense, self.projection.predict(self.absorbed(batch), dense[:, :0])])
         return Rows(
             dense, _indicators(batch, self.controls), _codes(batch, "y"), _numbers(batch, "weight"),
             _codes(batch, "cluster"),
@@ -150,12 +150,13 @@ class Design:
     def make_absorbed(self, batch: pa.RecordBatch) -> AbsorbRows:
         """Rows of the projection: basis columns on groups and controls."""
         dense = self._bases_of(batch)
-        return AbsorbRows(dense, self._absorbed(batch), dense[:, :0], _numbers(batch, "weight"))
+        return AbsorbRows(dense, self.absorbed(batch), dense[:, :0], _numbers(batch, "weight"))
 
     def _bases_of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         return np.hstack([basis.value(_numbers(batch, basis.lever.name)) for basis in self.bases])
 
-    def _absorbed(self, batch: pa.RecordBatch) -> Indicators:
+    def absorbed(self, batch: pa.RecordBatch) -> Indicators:
+        """Codes of the absorbed groupings, then of the controls."""
         return _indicators(batch, (*self.groups, *self.controls))
 
 

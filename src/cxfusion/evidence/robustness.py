@@ -5,11 +5,9 @@ Asked of the linear model of the within rung, with the recorded reason of the co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from cxfusion.errors import EstimationError
 from cxfusion.estimators.moments import Block, LinearRows, gather_moments
@@ -111,6 +109,4 @@ def robustness_of(
 
 
 def _linear_rows(batch: pa.RecordBatch, design: Design, values: tuple[float, ...]) -> LinearRows:
-    rows, absorbed = design.make_rows(batch), design.make_absorbed(batch)
-    score = np.asarray(values, dtype=float)[rows.outcome]
-    return LinearRows(np.column_stack([score, absorbed.targets]), absorbed.groups, rows.weight, rows.cluster)
+    return replace(LinearRows.of_scores(design.make_rows(batch), values), groups=design.absorbed(batch))

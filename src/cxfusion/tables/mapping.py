@@ -5,21 +5,18 @@ A map is checked without data; everything wrong with it is told at once, each wi
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
-from cxfusion.errors import ConfigError, UnknownNameError, nearest_names
+from cxfusion.errors import ConfigError, UnknownNameError
 from cxfusion.tables.column_map import ColumnMap, Formats, Model, Unit, Words
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from cxfusion.tables.validation import validated
 
 __all__ = ["ColumnMap", "LeverMap", "Map", "MapLike", "Section", "TableMap", "Unit", "load_map", "table_map"]
 
@@ -147,7 +144,7 @@ def load_map(path: str | Path) -> Map:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"The map {path} is not TOML: {error}. Mend that line.") from error
-    return _checked(Map, content, f"The map {path}", ())
+    return validated(Map, content, f"The map {path}")
 
 
 def table_map(given: MapLike | None, section: Section) -> Map:
@@ -178,43 +175,7 @@ def table_map(given: MapLike | None, section: Section) -> Map:
         )
     content = dict(given)
     if any(isinstance(content.get(key), Mapping) for key in Map.model_fields):
-        return _checked(Map, content, "The map", ())
+        return validated(Map, content, "The map")
     if not set(content) & set(TableMap.model_fields):
         content = {"columns": content}
-    table = _checked(TableMap, content, "The map", (section,))
-    return Map(contacts=table) if section == "contacts" else Map(surveys=table)
-
-
-def _checked(model: type[M], content: Mapping[str, Any], what: str, place: tuple[str, ...]) -> M:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        problems = [_problem((*place, *map(str, told["loc"])), told) for told in error.errors()]
-    raise ConfigError(f"{what} cannot be used as it is. Mend what is listed below.", problems)
-
-
-def _problem(place: tuple[str, ...], told: ErrorDetails) -> str:
-    where, given = ".".join(place), told["input"]
-    if told["type"] == "extra_forbidden":
-        return f"{where} is not known; {_nearest(place[-1], _keys_beside(place))}"
-    if told["type"] == "literal_error":
-        choices = re.findall(r"'([^']+)'", told["ctx"]["expected"])
-        return f"{where} = {given!r} is not one of the choices; {_nearest(str(given), choices)}"
-    message = told["msg"].removeprefix("Value error, ")
-    return f"{where}: {message}" if told["type"] == "value_error" else f"{where} = {given!r}: {message}"
-
-
-def _keys_beside(place: tuple[str, ...]) -> list[str]:
-    """Keys that are allowed where an unknown one was found."""
-    model: type[BaseModel] = Map
-    if len(place) == 2:
-        model = TableMap
-    if len(place) > 2:
-        model = LeverMap if place[0] == "levers" else ColumnMap
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = nearest_names(name, names)
-    return f"nearest: {', '.join(near)}" if near else f"expected one of: {', '.join(names)}"
+    return validated(Map, {section: content}, "The map")
