@@ -46,7 +46,7 @@ def validated(model: type[M], content: Mapping[str, Any], what: str, further: Se
     except ValidationError as error:
         problems = [_problem(model, told) for told in error.errors()]
     if problems or further:
-        raise ConfigError(f"{what} cannot be used. Mend what is listed below.", [*problems, *further])
+        raise ConfigError(f"{what} cannot be used as it is. Mend what is listed below.", [*problems, *further])
     return checked
 
 
