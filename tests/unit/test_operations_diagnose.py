@@ -289,6 +289,22 @@ def test_a_log_without_rows(session):
     assert row(diagnosis.overall, "aht_seconds").status == "not_applicable"
 
 
+def test_groups_come_in_the_order_of_their_keys_the_unnamed_last(session):
+    names = [f"q{i:03}" for i in range(200)]
+    queues = np.random.default_rng(0).permutation([*names, None])
+    table = pa.table(
+        {
+            "contact_id": [str(i) for i in range(201)],
+            "started_at": [datetime(2026, 1, 5, 9)] * 201,
+            "queue": pa.array(queues.tolist(), pa.string()),
+        }
+    )
+    for interval in (None, "1h"):
+        frame = diagnose(contacts_of(session, table), by="queue", interval=interval, percentiles=True).table
+        in_order = frame["queue"].drop_duplicates()
+        assert [None if pd.isna(name) else name for name in in_order] == [*names, None]
+
+
 def test_a_diagnosis_outlives_its_session_and_is_not_changed_by_its_table():
     with Session(threads=1) as session:
         diagnosis = diagnose(contacts_of(session, log()), by="queue")

@@ -131,7 +131,9 @@ def _keys(log: Log, grouping: Grouping) -> dict[str, ir.Value]:
 
 def _aggregate(log: Log, values: Mapping[str, ir.Scalar], keys: Mapping[str, ir.Value]) -> pd.DataFrame:
     rows = log.contacts.rows
-    found = log.contacts.session.collect(rows.aggregate(_named(values), by=_named(keys))).to_pandas()
+    asked = rows.aggregate(_named(values), by=_named(keys))
+    asked = asked.order_by(*keys) if keys else asked  # an engine's threads give the groups in any order
+    found = log.contacts.session.collect(asked).to_pandas()
     is_sum = [name for name in values if name.startswith("sum_")]
     found[list(values)] = found[list(values)].astype(float)
     found[is_sum] = found[is_sum].fillna(0.0)  # SQL's sum of nothing is null
