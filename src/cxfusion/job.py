@@ -10,16 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from cxfusion.delivery.directory import deliver, rejected_directory, require_ours
 from cxfusion.delivery.outputs import write_diagnosis, write_rejection, write_study
-from cxfusion.errors import BooksError, CxfusionError
+from cxfusion.errors import CxfusionError
 from cxfusion.operations.diagnose import diagnose
-from cxfusion.pairing.audit import Books
 from cxfusion.pairing.pair import pair
 from cxfusion.study import first_score, stage_clock, study_of
-from cxfusion.tables.books import reading_counts
+from cxfusion.tables.books import log_books
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from cxfusion.operations.diagnose import Diagnosis
     from cxfusion.pairing.result import Pairing
     from cxfusion.study import OnStage, Study
+    from cxfusion.tables.books import Books
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["check", "diagnose_log", "run"]
@@ -104,7 +102,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
     with config.engine.session() as session:
         with _explained(config, Path(out), clock):
             contacts = _read_contacts(config, session, clock, on_stage)
-            books = _log_books(contacts)
+            books = log_books(contacts)
         with stage_clock(clock, on_stage, "diagnose", contacts.n_read):
             diagnosis = diagnose(contacts, by=config.study.by, interval=config.study.interval)
         with stage_clock(clock, on_stage, "write"):
@@ -145,21 +143,3 @@ def _read_contacts(
         contacts = read_contacts(config.path("contacts"), map=config, session=session, **config.study.period())
         tell(contacts.n_read)
     return contacts
-
-
-def _log_books(contacts: Contacts) -> Books:
-    """Where every row of a log went that is read alone: used, or not, with its reason."""
-    counts = reading_counts(contacts)
-    is_row, n_used = counts["column"].isna(), contacts.count()
-    n_told = n_used + int(counts.loc[is_row, "n"].sum())
-    if n_told != contacts.n_read:
-        raise BooksError(
-            f"Of {contacts.n_read:,} contacts read, {n_told:,} are accounted for. Expected all of them. This is a fault"
-            " of cxfusion, not of the data; please report it."
-        )
-    used = pd.DataFrame({"reason": ["used"], "n": [n_used]})
-    rows = pd.concat([used, counts.loc[is_row, ["reason", "n"]]]).assign(stage="contacts")
-    cells = counts[~is_row].assign(stage="contact_cells")[["stage", "column", "reason", "n"]]
-    bad = cells.groupby(["stage", "reason"], as_index=False).agg(n=("n", "sum"))
-    audit = pd.concat([rows[["stage", "reason", "n"]], bad], ignore_index=True)
-    return Books(audit=audit, cells=cells.reset_index(drop=True))

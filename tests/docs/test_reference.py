@@ -23,6 +23,7 @@ from cxfusion.pairing.reasons import PAIRED, RESPONSE_REASONS
 from cxfusion.results import schemas
 from cxfusion.results.labels import LADDER, VERDICTS, grade_label, rung_label
 from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, SURVEY_COLUMNS
+from cxfusion.tables.leg_reading import REASONS as LEG_REASONS
 from cxfusion.tables.mapping import ColumnMap, LeverMap, TableMap
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -119,6 +120,10 @@ def test_every_reason_is_documented_and_every_documented_reason_occurs(tmp_path)
     assert found["responses"] == set(first_cells("reference/reasons.md", "Responses"))
     assert found["contacts"] == set(first_cells("reference/reasons.md", "Contacts"))
     assert found["contact_cells"] | found["response_cells"] == set(first_cells("reference/reasons.md", "Cells"))
+
+
+def test_every_reason_of_a_leg_is_documented():
+    assert first_cells("reference/reasons.md", "Legs") == ["in_contact", *LEG_REASONS]
 
 
 def test_the_reasons_of_a_response_are_listed_in_the_order_in_which_they_are_tried():

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cxfusion.evidence.fit import LeverEvidence
-    from cxfusion.pairing.audit import Books
     from cxfusion.pairing.result import Pairing
+    from cxfusion.tables.books import Books
     from cxfusion.tables.relation import Contacts, Surveys
 
 __all__ = ["bare_manifest", "log_manifest", "study_manifest"]

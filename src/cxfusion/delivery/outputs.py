@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from cxfusion.delivery.directory import MANIFEST
 from cxfusion.delivery.manifest import bare_manifest, log_manifest, study_manifest
 from cxfusion.delivery.plain_json import to_json
+from cxfusion.errors import BooksError
 from cxfusion.results.schemas import EVIDENCE, LEVERS, OPERATIONS, PAIRS, PERCEPTION, SET_ASIDE, as_arrow
+from cxfusion.tables.books import set_aside_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.errors import CxfusionError
     from cxfusion.operations.diagnose import Diagnosis
-    from cxfusion.pairing.audit import Books
     from cxfusion.pairing.result import Pairing
     from cxfusion.study import Study
+    from cxfusion.tables.books import Books
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["write_diagnosis", "write_manifest", "write_rejection", "write_study"]
@@ -33,7 +35,7 @@ def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Stud
     """Every file of DESIGN's list that a study has."""
     _write_books(folder, pairing)
     tables: dict[str, tuple[pd.DataFrame | pa.Table, pa.Schema]] = {
-        "pairs": (pairing.session.collect(pairing.pairs), PAIRS),
+        "pairs": (_pairs(pairing), PAIRS),
         "operations": (study.operations_rows(), OPERATIONS),
         "perception": (study.perception_rows(), PERCEPTION),
         "evidence": (study.evidence.rungs, EVIDENCE),
@@ -56,7 +58,7 @@ def write_diagnosis(
 ) -> None:
     """The operations half alone."""
     _write_parquet(folder / "operations.parquet", diagnosis.as_rows(), OPERATIONS)
-    _write_set_aside(folder, contacts.session, contacts.set_aside)
+    _write_set_aside(folder, contacts.session, set_aside_rows(contacts), books)
     books.audit.to_csv(folder / "contacts_audit.csv", index=False)
     write_manifest(folder, {**log_manifest(contacts, books, clock), **_asked(config)})
 
@@ -85,12 +87,24 @@ def _asked(config: StudyConfig) -> dict[str, Any]:
 
 def _write_books(folder: Path, pairing: Pairing) -> None:
     pairing.audit.to_csv(folder / "pairing_audit.csv", index=False)
-    _write_set_aside(folder, pairing.session, pairing.set_aside)
+    _write_set_aside(folder, pairing.session, pairing.set_aside, pairing.books)
 
 
-def _write_set_aside(folder: Path, session: Session, set_aside: ir.Table) -> None:
-    ordered = set_aside.order_by("stage", "source_file", "source_row", "column")
-    _write_parquet(folder / "set_aside.parquet", session.collect(ordered), SET_ASIDE)
+def _pairs(pairing: Pairing) -> pa.Table:
+    """The pairs, if they are as many as the books say."""
+    pairs = pairing.session.collect(pairing.pairs.order_by("response_file", "response_row"))
+    if pairs.num_rows != pairing.n_pairs:
+        raise BooksError(
+            f"{pairs.num_rows:,} pairs were to be written, but the books count {pairing.n_pairs:,}. This is a fault of"
+            " cxfusion, not of the data; please report it."
+        )
+    return pairs
+
+
+def _write_set_aside(folder: Path, session: Session, set_aside: ir.Table, books: Books) -> None:
+    listed = session.collect(set_aside.order_by("stage", "source_file", "source_row", "column"))
+    books.require_listed(listed)
+    _write_parquet(folder / "set_aside.parquet", listed, SET_ASIDE)
 
 
 def _write_parquet(path: Path, table: pd.DataFrame | pa.Table, schema: pa.Schema) -> None:

@@ -15,6 +15,7 @@ from cxfusion.pairing.plan import PairingPlan
 from cxfusion.pairing.reasons import PAIRED, reason_of
 from cxfusion.pairing.responses import SCORES, asked
 from cxfusion.pairing.result import Pairing
+from cxfusion.tables.books import set_aside_rows
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -34,14 +35,6 @@ FOUND: Final = {
     "ended_at": "timestamp",
     "n_candidates": "int64",
     "next_ended_at": "timestamp",
-}
-SET_ASIDE: Final = {
-    "source_file": "string",
-    "source_row": "int64",
-    "stage": "string",
-    "column": "string",
-    "reason": "string",
-    "original": "string",
 }
 
 
@@ -166,5 +159,4 @@ def _set_aside(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Table
         reason="reason",
         original="response_id",
     )
-    parts = (contacts.set_aside, surveys.set_aside, responses)
-    return ibis.union(*(part.select(*SET_ASIDE).cast(SET_ASIDE) for part in parts))
+    return set_aside_rows(contacts, surveys.set_aside, responses)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-    from cxfusion.pairing.audit import Books
     from cxfusion.pairing.plan import PairingPlan
+    from cxfusion.tables.books import Books
 
 __all__ = ["Pairing"]
 
@@ -37,8 +37,9 @@ class Pairing(Relation):
     books : Books
         The counts behind :attr:`audit` and :attr:`cells`.
     set_aside : ibis.Table
-        ``source_file, source_row, stage, column, reason, original``: what reading set aside of both tables, and the
-        responses that were not paired (stage ``pairing``, ``original`` their id).
+        ``source_file, source_row, stage, column, reason, original``: what reading set aside of both tables
+        (and of the legs of a vendor's log), and the responses that were not paired (stage ``pairing``, ``original``
+        their id).
     """
 
     contacts: Contacts
@@ -59,7 +60,7 @@ class Pairing(Relation):
 
     @property
     def audit(self) -> pd.DataFrame:
-        """``stage, reason, n``: where every row went (``contacts``, ``responses``), and every bad cell."""
+        """``stage, reason, n``: where every row went (``legs``, ``contacts``, ``responses``), and every bad cell."""
         return self.books.audit.copy()
 
     @property
@@ -69,7 +70,14 @@ class Pairing(Relation):
 
     def summary(self) -> str:
         """The pairing in a few lines of plain text."""
-        return "\n".join([self._headline(), *self._stage_lines("responses"), *self._stage_lines("contacts")])
+        return "\n".join(
+            [
+                self._headline(),
+                *self._stage_lines("responses"),
+                *self._stage_lines("contacts"),
+                *self._stage_lines("legs"),
+            ]
+        )
 
     def __str__(self) -> str:
         return self.summary()
@@ -89,7 +97,8 @@ class Pairing(Relation):
 
     def _stage_lines(self, stage: str) -> list[str]:
         here = self.books.audit[self.books.audit["stage"] == stage]
-        return [f"{stage}:", *(f"  {row.reason:<24}{row.n:>14,}" for row in here.itertuples())]
+        heading = [f"{stage}:"] if len(here) else []
+        return [*heading, *(f"  {row.reason:<24}{row.n:>14,}" for row in here.itertuples())]
 
     def _canonical(self) -> tuple[Column, ...]:
         return SURVEY_COLUMNS

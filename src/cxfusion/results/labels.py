@@ -107,10 +107,12 @@ _METRICS: Final = {
     "ces_mean": "Effort score (CES), average",
 }
 _STAGES: Final = {
+    "legs": "Legs of the contact log",
     "contacts": "Contacts",
     "responses": "Survey answers",
     "surveys": "Survey answers",
     "pairing": "Pairing",
+    "leg_cells": "Single values in the legs of the contact log",
     "contact_cells": "Single values in the contact log",
     "response_cells": "Single values in the survey file",
     "survey_cells": "Single values in the survey file",
@@ -118,6 +120,13 @@ _STAGES: Final = {
 _REASONS: Final = {
     "paired_contact_id": "Paired: the contact id matches",
     "paired_window": "Paired: the customer's latest contact before the answer",
+    "in_contact": "The leg is part of a contact",
+    "used": "The contact is in the figures",
+    "unreadable_record": "The line is no record: broken off, or cut into another number of cells",
+    "not_a_record": "The record lacks a field that every record has",
+    "short_call": "Gone within the time that the centre counts as too short to be a call",
+    "cut_off": "The log begins or ends in the middle of the call, before anybody answered",
+    "damaged": "The export itself marks the row as damaged",
     "no_response": "No survey answer came back for this contact",
     "no_key": "The answer names neither a contact nor a customer",
     "no_anchor": "The answer carries no time, so the contact it speaks about cannot be found",
