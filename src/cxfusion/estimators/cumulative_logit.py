@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["CumulativeLogitFit", "fit_cumulative_logit", "row_derivatives"]
+__all__ = ["CumulativeLogitFit", "derivatives_at", "fit_cumulative_logit", "information_of", "row_derivatives"]
 
 CONVERGED_AT = 1e-9  # Newton decrement: about twice the distance of the log-likelihood from its maximum
 MAX_STEPS = 50
@@ -74,8 +74,45 @@ class CumulativeLogitFit:
         """Of the coefficients: whether the data determine it, shape (width,)."""
         return self.inverse.is_identified[len(self.cuts) :]
 
+    def predictors(self, rows: Rows) -> NDArray[np.float64]:
+        """Cut less linear predictor, shape (n, cuts)."""
+        return self.cuts - rows.times(self.coefficients)[:, None]
 
-def fit_cumulative_logit(sweep: Sweep, make_rows: RowMaker, n_categories: int) -> CumulativeLogitFit:
+    def coefficients_of(self, columns: slice) -> NDArray[np.float64]:
+        """Coefficients of some dense columns, the same at every cut, shape (columns, cuts)."""
+        return np.repeat(self.coefficients[columns, None], len(self.cuts), axis=1)
+
+    def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Σ by_predictor · ∂predictor/∂parameters, shape (cuts + width,)."""
+        return np.concatenate([by_predictor.sum(axis=0), -rows.transposed_times(by_predictor.sum(axis=1))])
+
+    def pull_back_of(self, columns: slice, by_coefficient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Σ by_coefficient · ∂coefficients_of(columns)/∂parameters, shape (cuts + width,)."""
+        gradient = np.zeros(len(self.parameters))
+        gradient[len(self.cuts) :][columns] = by_coefficient.sum(axis=1)
+        return gradient
+
+    def scores_times(
+        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Each row's score times some directions, shape (n, m)."""
+        n_cuts = len(self.cuts)
+        at = derivatives_at(predictors, rows.outcome)
+        by_cut = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
+        y, w = rows.outcome, rows.weight
+        scores = (w * at.d_upper / at.probability)[:, None] * by_cut[y]
+        scores -= (w * at.d_lower / at.probability)[:, None] * by_cut[y - 1]  # below the bottom one: the row of zeros
+        scores += (w * (at.upper + at.lower - 1))[:, None] * rows.times(directions[n_cuts:])
+        return np.asarray(scores)
+
+    def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Observed information of some rows, shape (cuts + width, cuts + width)."""
+        return information_of(rows, derivatives_at(predictors, rows.outcome), len(self.cuts))
+
+
+def fit_cumulative_logit(
+    sweep: Sweep, make_rows: RowMaker, n_categories: int, start: NDArray[np.float64] | None = None
+) -> CumulativeLogitFit:
     """Fit a cumulative logit.
 
     Parameters
@@ -85,6 +122,8 @@ def fit_cumulative_logit(sweep: Sweep, make_rows: RowMaker, n_categories: int) -
     make_rows : RowMaker
     n_categories : int
         Outcomes are 0 … n_categories − 1, each seen at least once.
+    start : array, shape (n_categories − 1 + width,), optional
+        Parameters of a model nearby, from which fewer steps are left to go.
 
     Raises
     ------
@@ -116,7 +155,7 @@ def fit_cumulative_logit(sweep: Sweep, make_rows: RowMaker, n_categories: int) -
     if (totals.weight <= 0).any():
         raise ValueError("every category from 0 to n_categories - 1 must be seen with a positive weight")
     below = np.cumsum(totals.weight)[:-1] / totals.weight.sum()
-    parameters = np.concatenate([np.log(below / (1 - below)), np.zeros(totals.width)])
+    parameters = np.concatenate([np.log(below / (1 - below)), np.zeros(totals.width)]) if start is None else start
     surface = sweep(_LikelihoodFold(make_rows, parameters, n_categories))
     first_information = np.diag(surface.information)
     for n_steps in range(1, MAX_STEPS + 1):  # noqa: B007  (reported with the fit)
@@ -168,8 +207,18 @@ def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome
         Linear predictor.
     outcome : int array, shape (n,)
     """
-    above = np.append(cuts, np.inf)[outcome] - eta
-    below = np.append(-np.inf, cuts)[outcome] - eta
+    return _derivatives(np.append(cuts, np.inf)[outcome] - eta, np.append(-np.inf, cuts)[outcome] - eta)
+
+
+def derivatives_at(predictors: NDArray[np.float64], outcome: NDArray[np.int64]) -> RowDerivatives:
+    """The same from the predictor of every cut, shape (n, cuts)."""
+    end = np.full((len(outcome), 1), np.inf)
+    ends = np.hstack([-end, predictors, end])
+    row = np.arange(len(outcome))
+    return _derivatives(ends[row, outcome + 1], ends[row, outcome])
+
+
+def _derivatives(above: NDArray[np.float64], below: NDArray[np.float64]) -> RowDerivatives:
     upper, lower = expit(above), expit(below)
     # F(a) − F(b) = F(a)·F(−b)·(1 − e^(b−a)) keeps its digits where both are near 0 or near 1
     probability = upper * expit(-below) * -np.expm1(below - above)

@@ -6,14 +6,14 @@ Two folds at the optimum: the effects with their gradients, then each cluster's 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy.special import expit
 from scipy.stats import t as student_t
 
-from cxfusion.estimators.clusters import CR2_BELOW, adjusted_scores
-from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, information_of, row_derivatives
+from cxfusion.estimators.influence import cluster_influence, std_error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.influence import OrdinalFit
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
@@ -36,14 +37,17 @@ class LeverTerm:
     columns : slice
         Its basis among the dense columns.
     step : float
-        In the lever's own unit, signed; capped at the lever's weighted mean.
+        In the lever's own unit, signed.
     at_zero : array, shape (width,)
         The basis where the lever is 0.
+    is_capped : bool
+        Whether a step larger than the lever's weighted mean is cut back to it.
     """
 
     columns: slice
     step: float
     at_zero: NDArray[np.float64]
+    is_capped: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,18 @@ class LeverRows:
         Derivative of the basis by the level.
     one_less : array, shape (n, width), or None
         Counts and 0/1 levers: the basis at level − 1. None for continuous levers.
+    is_counted : bool array, shape (n,), or None
+        Rows over which the effect is averaged; None for all.
     """
 
     level: NDArray[np.float64]
     slope: NDArray[np.float64]
     one_less: NDArray[np.float64] | None = None
+    is_counted: NDArray[np.bool_] | None = None
+
+    def weight(self, rows: Rows) -> NDArray[np.float64]:
+        """Weight of each row in the lever's averages, shape (n,)."""
+        return rows.weight if self.is_counted is None else rows.weight * self.is_counted
 
 
 class LeverMaker(Protocol):
@@ -135,7 +146,7 @@ def combined(parts: Sequence[tuple[float, Effects]]) -> Effects:
     _, first = parts[0]
     influence = np.add.reduce([weight * part.influence for weight, part in parts])
     estimate = np.add.reduce([weight * part.estimate for weight, part in parts])
-    std_error = _std_error(influence)
+    std_error = std_error_of(influence)
     return replace(
         first,
         estimate=estimate,
@@ -152,7 +163,7 @@ def estimate_effects(
     make_rows: RowMaker,
     make_levers: LeverMaker,
     terms: Sequence[LeverTerm],
-    fit: CumulativeLogitFit,
+    fit: OrdinalFit,
     values: Sequence[float],
     n_clusters: int,
 ) -> Effects:
@@ -166,7 +177,7 @@ def estimate_effects(
     make_levers : LeverMaker
     terms : sequence of LeverTerm, length m
         Levers whose columns the fit identifies.
-    fit : CumulativeLogitFit
+    fit : CumulativeLogitFit or PartialOddsFit
     values : sequence of float, length categories
         What each category counts in the mean: 1 … 5 for CSAT, (−100, 0, 100) for NPS, (0, 0, 0, 1, 1) for top-2-box.
     n_clusters : int
@@ -179,13 +190,12 @@ def estimate_effects(
     """
     question = _Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)))
     averages = sweep(_AverageFold(question))
-    step = np.sign([term.step for term in terms]) * np.minimum(
-        np.abs([term.step for term in terms]), averages.level / averages.weight
-    )
+    step = np.array([_step(term, mean) for term, mean in zip(terms, averages.level / averages.weight, strict=True)])
     per_unit = averages.gain / averages.level
     directions = fit.inverse.matrix @ (averages.gradient / averages.level[:, None]).T
-    influence = sweep(_InfluenceFold(question, directions, averages, n_clusters)) * step
-    std_error = _std_error(influence)
+    parts = partial(_own_parts, question=question, averages=averages)
+    influence = cluster_influence(sweep, parts, fit, directions, n_clusters) * step
+    std_error = std_error_of(influence)
     estimate = step * per_unit
     return Effects(
         step=step,
@@ -200,10 +210,8 @@ def estimate_effects(
     )
 
 
-def _std_error(influence: NDArray[np.float64]) -> NDArray[np.float64]:
-    n_clusters = len(influence)
-    factor = 1.0 if n_clusters < CR2_BELOW else n_clusters / (n_clusters - 1)  # CR2 has corrected already
-    return np.asarray(np.sqrt((influence**2).sum(axis=0) * factor))
+def _step(term: LeverTerm, mean: float) -> float:
+    return float(np.sign(term.step) * min(abs(term.step), mean)) if term.is_capped else term.step
 
 
 def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
@@ -212,28 +220,20 @@ def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], n_cl
 
 @dataclass(frozen=True)
 class _Question:
-    """The levers asked about, and the expected score as a function of the linear predictor, at the fit."""
+    """The levers asked about, and the expected score as a function of the predictors, at the fit."""
 
     make_rows: RowMaker
     make_levers: LeverMaker
     terms: Sequence[LeverTerm]
-    fit: CumulativeLogitFit
+    fit: OrdinalFit
     gaps: NDArray[np.float64]  # from each category's value to the next, shape (cuts,)
 
-    def tails(self, eta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """P(Y ≤ k), shape (n, cuts)."""
-        return np.asarray(expit(self.fit.cuts - eta[:, None]))
-
-    def gain(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Expected score at tails ``after`` less that at ``before``."""
-        return (before - after) @ self.gaps
-
     def ask(self, batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], list[_Gain]]:
-        """Rows of a batch, their linear predictor, and the gain of each lever."""
+        """Rows of a batch, their predictors, and the gain of each lever."""
         rows = self.make_rows(batch)
-        eta = rows.times(self.fit.coefficients)
+        predictors = self.fit.predictors(rows)
         levers = zip(self.terms, self.make_levers(batch), strict=True)
-        return rows, eta, [_gain(self, term, rows, lever, eta) for term, lever in levers]
+        return rows, predictors, [_gain(self, term, rows, lever, predictors) for term, lever in levers]
 
 
 @dataclass(frozen=True)
@@ -242,59 +242,65 @@ class _Gain:
 
     term: LeverTerm
     lever: LeverRows
+    weight: NDArray[np.float64]
     gain: NDArray[np.float64]  # shape (n,)
     slope: NDArray[np.float64]  # m′(L), shape (n,)
-    tails: NDArray[np.float64]
+    tails: NDArray[np.float64]  # P(Y ≤ k), shape (n, cuts)
     less: tuple[NDArray[np.float64], NDArray[np.float64]] | None  # counts: tails one below, and the change of basis
 
 
-def _gain(question: _Question, term: LeverTerm, rows: Rows, lever: LeverRows, eta: NDArray[np.float64]) -> _Gain:
-    own = question.fit.coefficients[term.columns]
-    tails = question.tails(eta)
-    slope = ((tails * (1 - tails)) @ question.gaps) * (lever.slope @ own)
+def _gain(question: _Question, term: LeverTerm, rows: Rows, lever: LeverRows, predictors: NDArray[np.float64]) -> _Gain:
+    own = question.fit.coefficients_of(term.columns)
+    tails = expit(predictors)
+    slope = (tails * (1 - tails) * (lever.slope @ own)) @ question.gaps
+    weight = lever.weight(rows)
     if lever.one_less is None:
-        return _Gain(term, lever, slope, slope, tails, None)
+        return _Gain(term, lever, weight, slope, slope, tails, None)
     change = rows.dense[:, term.columns] - lever.one_less
-    tails_less = question.tails(eta - change @ own)
-    return _Gain(term, lever, question.gain(tails_less, tails), slope, tails, (tails_less, change))
+    tails_less = expit(predictors + change @ own)
+    return _Gain(term, lever, weight, (tails_less - tails) @ question.gaps, slope, tails, (tails_less, change))
 
 
 def _gradient(question: _Question, at: _Gain, rows: Rows, by_level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gradient of Σ by_level·gain by (cuts, coefficients)."""
-    gaps = question.gaps
+    """Gradient of Σ by_level·gain by the parameters."""
+    fit, columns = question.fit, at.term.columns
     density = at.tails * (1 - at.tails)
-    gradient = np.zeros(len(gaps) + rows.width)
-    to_cuts, to_design = gradient[: len(gaps)], gradient[len(gaps) :]
+    by_row = by_level[:, None] * question.gaps
     if at.less is None:
-        weighted = by_level * (at.lever.slope @ question.fit.coefficients[at.term.columns])
-        curvature = density * (1 - 2 * at.tails)
-        to_cuts += gaps * (weighted @ curvature)
-        to_design -= rows.transposed_times(weighted * (curvature @ gaps))
-        to_design[at.term.columns] += at.lever.slope.T @ (by_level * (density @ gaps))
-        return gradient
+        own_slope = at.lever.slope @ fit.coefficients_of(columns)
+        gradient = fit.pull_back(rows, by_row * own_slope * density * (1 - 2 * at.tails))
+        return gradient + fit.pull_back_of(columns, at.lever.slope.T @ (by_row * density))
     tails_less, change = at.less
     density_less = tails_less * (1 - tails_less)
-    to_cuts -= gaps * (by_level @ (density - density_less))
-    to_design += rows.transposed_times(by_level * ((density - density_less) @ gaps))
-    to_design[at.term.columns] += change.T @ (by_level * (density_less @ gaps))
-    return gradient
+    gradient = fit.pull_back(rows, by_row * (density_less - density))
+    return gradient + fit.pull_back_of(columns, change.T @ (by_row * density_less))
 
 
-def _removal(question: _Question, at: _Gain, rows: Rows, eta: NDArray[np.float64]) -> NDArray[np.float64]:
+def _removal(question: _Question, at: _Gain, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
     """What the expected score of each row would change by without the lever."""
-    own = question.fit.coefficients[at.term.columns]
-    without = question.tails(eta + (at.term.at_zero - rows.dense[:, at.term.columns]) @ own)
-    return question.gain(at.tails, without)
+    own = question.fit.coefficients_of(at.term.columns)
+    without = expit(predictors - (at.term.at_zero - rows.dense[:, at.term.columns]) @ own)
+    return (at.tails - without) @ question.gaps
+
+
+def _own_parts(
+    batch: pa.RecordBatch, question: _Question, averages: _Averages
+) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
+    """Rows, predictors, and what averaging over these rows and not others does to each effect per unit."""
+    rows, predictors, gains = question.ask(batch)
+    mean_gain = averages.gain / averages.level
+    own = [at.weight * at.lever.level * (at.gain - mean_gain[j]) / averages.level[j] for j, at in enumerate(gains)]
+    return rows, predictors, np.column_stack(own)
 
 
 @dataclass
 class _Averages:
-    weight: float
-    level: NDArray[np.float64]  # Σ w·L by lever
+    weight: NDArray[np.float64]  # Σ w by lever
+    level: NDArray[np.float64]  # Σ w·L
     gain: NDArray[np.float64]  # Σ w·L·gain
     slope: NDArray[np.float64]  # Σ w·m′
     removal: NDArray[np.float64]  # Σ w·(m(0) − m(L))
-    gradient: NDArray[np.float64]  # of ``gain`` by (cuts, coefficients), shape (m, q)
+    gradient: NDArray[np.float64]  # of ``gain`` by the parameters, shape (m, q)
 
 
 class _AverageFold:
@@ -305,17 +311,17 @@ class _AverageFold:
 
     def zero(self) -> _Averages:
         m, q = len(self._question.terms), len(self._question.fit.parameters)
-        return _Averages(0.0, np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((m, q)))
+        return _Averages(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((m, q)))
 
     def step(self, state: _Averages, batch: pa.RecordBatch) -> _Averages:
-        rows, eta, gains = self._question.ask(batch)
-        state.weight += float(rows.weight.sum())
+        rows, predictors, gains = self._question.ask(batch)
         for j, at in enumerate(gains):
-            by_level = rows.weight * at.lever.level
+            by_level = at.weight * at.lever.level
+            state.weight[j] += at.weight.sum()
             state.level[j] += by_level.sum()
             state.gain[j] += by_level @ at.gain
-            state.slope[j] += rows.weight @ at.slope
-            state.removal[j] += rows.weight @ _removal(self._question, at, rows, eta)
+            state.slope[j] += at.weight @ at.slope
+            state.removal[j] += at.weight @ _removal(self._question, at, rows, predictors)
             state.gradient[j] += _gradient(self._question, at, rows, by_level)
         return state
 
@@ -331,78 +337,3 @@ class _AverageFold:
 
     def finish(self, state: _Averages) -> _Averages:
         return state
-
-
-@dataclass
-class _ClusterSums:
-    own: NDArray[np.float64]  # Σ w·L·(gain − per unit)/Σ w·L by cluster, shape (G, m)
-    fitted: NDArray[np.float64]  # scores times directions, shape (G, m); with CR2 the scores, (G, q)
-    information: NDArray[np.float64]  # by cluster, shape (G, q, q); empty without CR2
-
-
-class _InfluenceFold:
-    """Fold: each cluster's influence on each lever's effect per unit."""
-
-    def __init__(
-        self, question: _Question, directions: NDArray[np.float64], averages: _Averages, n_clusters: int
-    ) -> None:
-        self._question = question
-        self._directions = directions
-        self._averages = averages
-        self._n_clusters = n_clusters
-        self._with_cr2 = n_clusters < CR2_BELOW
-
-    def zero(self) -> _ClusterSums:
-        g, (q, m) = self._n_clusters, self._directions.shape
-        return _ClusterSums(
-            np.zeros((g, m)),
-            np.zeros((g, q if self._with_cr2 else m)),
-            np.zeros((g, q, q) if self._with_cr2 else (0, q, q)),
-        )
-
-    def step(self, state: _ClusterSums, batch: pa.RecordBatch) -> _ClusterSums:
-        rows, eta, gains = self._question.ask(batch)
-        for j, at in enumerate(gains):
-            level, mean_gain = self._averages.level[j], self._averages.gain[j] / self._averages.level[j]
-            own = rows.weight * at.lever.level * (at.gain - mean_gain) / level
-            state.own[:, j] += np.bincount(rows.cluster, own, self._n_clusters)
-        if self._with_cr2:
-            self._add_by_cluster(state, rows, eta)
-        else:
-            fitted = _scores_times(rows, self._question.fit, eta, self._directions)
-            for j in range(fitted.shape[1]):
-                state.fitted[:, j] += np.bincount(rows.cluster, fitted[:, j], self._n_clusters)
-        return state
-
-    def _add_by_cluster(self, state: _ClusterSums, rows: Rows, eta: NDArray[np.float64]) -> None:
-        fit = self._question.fit
-        every_direction = np.eye(self._directions.shape[0])
-        for cluster in np.unique(rows.cluster):
-            inside = rows.cluster == cluster
-            part, eta_part = rows.where(inside), eta[inside]
-            at = row_derivatives(fit.cuts, eta_part, part.outcome)
-            state.fitted[cluster] += _scores_times(part, fit, eta_part, every_direction).sum(axis=0)
-            state.information[cluster] += information_of(part, at, len(fit.cuts))
-
-    def merge(self, left: _ClusterSums, right: _ClusterSums) -> _ClusterSums:
-        return _ClusterSums(left.own + right.own, left.fitted + right.fitted, left.information + right.information)
-
-    def finish(self, state: _ClusterSums) -> NDArray[np.float64]:
-        if not self._with_cr2:
-            return state.own + state.fitted
-        scores = adjusted_scores(state.fitted, state.information, self._question.fit.inverse)
-        return state.own + scores @ self._directions
-
-
-def _scores_times(
-    rows: Rows, fit: CumulativeLogitFit, eta: NDArray[np.float64], directions: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Each row's score times some directions, shape (n, m)."""
-    n_cuts = len(fit.cuts)
-    at = row_derivatives(fit.cuts, eta, rows.outcome)
-    by_cut = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
-    y, w = rows.outcome, rows.weight
-    scores = (w * at.d_upper / at.probability)[:, None] * by_cut[y]
-    scores -= (w * at.d_lower / at.probability)[:, None] * by_cut[y - 1]  # below the bottom one: the row of zeros
-    scores += (w * (at.upper + at.lower - 1))[:, None] * rows.times(directions[n_cuts:])
-    return scores

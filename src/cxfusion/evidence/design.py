@@ -50,9 +50,13 @@ class Basis:
         """Columns of the basis."""
         return len(self.centre)
 
+    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Basis columns and their slopes before centring and scaling, shapes (n, width)."""
+        return _raw_basis(self.lever, self.knots, level)
+
     def value(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
         """Basis columns, shape (n, width)."""
-        return (_raw_basis(self.lever, self.knots, level)[0] - self.centre) / self.scale
+        return (self.raw(level)[0] - self.centre) / self.scale
 
     def straight(self) -> Basis:
         """The same lever as one straight line."""
@@ -60,7 +64,7 @@ class Basis:
 
     def rows(self, level: NDArray[np.float64]) -> LeverRows:
         """What the effect estimator needs of this lever."""
-        slope = _raw_basis(self.lever, self.knots, level)[1] / self.scale
+        slope = self.raw(level)[1] / self.scale
         is_count = self.lever.shape == "count"
         return LeverRows(level, slope, self.value(level - 1) if is_count else None)
 
