@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from cxfusion.tables.reading import Reading
+    from cxfusion.tables.reading import Reading, Remark
 
 __all__ = ["Rules", "SortedRows", "sort_rows"]
 
@@ -30,6 +30,8 @@ FINE, BAD_CELLS, UNUSABLE = 0, 1, 2
 
 Values: TypeAlias = "dict[str, ir.Value]"
 Faults: TypeAlias = "Mapping[str, ir.BooleanValue]"
+Mark: TypeAlias = "tuple[Remark, str]"
+"""A remark and the column that it is about."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,15 @@ class SortedRows:
     kept, set_aside : ibis.Table
     n_outside : int
         Rows outside the period.
-    missing_by_map : mapping of str to int
-        Column to its cells that the map declares to mean "missing".
+    remarked : mapping of Remark to (mapping of str to int)
+        What was noticed of cells that were read, to column, to how many; those that the map declares to mean "missing"
+        among them.
     """
 
     kept: ir.Table
     set_aside: ir.Table
     n_outside: int
-    missing_by_map: Mapping[str, int]
+    remarked: Mapping[str, Mapping[str, int]]
 
 
 def sort_rows(reading: Reading, rules: Rules) -> SortedRows:
@@ -88,12 +91,16 @@ def sort_rows(reading: Reading, rules: Rules) -> SortedRows:
     """
     session = reading.session
     n_outside = _count_outside(reading)
-    declared = {binding.name: f"cx:missing:{i}" for i, binding in enumerate(reading.declaring_missing())}
-    whole = compute(session, _whole(reading, rules, declared))
+    marks = {
+        (remark, name): f"cx:{remark}:{i}"
+        for remark, columns in reading.remarks().items()
+        for i, name in enumerate(columns)
+    }
+    whole = compute(session, _whole(reading, rules, marks))
     status = whole[STATUS]
     facts = {"n": whole.count(), "n_bad": (status > FINE).sum(), "n_unusable": (status == UNUSABLE).sum()}
-    found = ask(session, whole, facts | {mark: whole[mark].sum() for mark in declared.values()})
-    kept = (whole.filter(status < UNUSABLE) if found["n_unusable"] else whole).drop(STATUS, *declared.values())
+    found = ask(session, whole, facts | {mark: whole[mark].sum() for mark in marks.values()})
+    kept = (whole.filter(status < UNUSABLE) if found["n_unusable"] else whole).drop(STATUS, *marks.values())
     bad = _bad_cells_and_rows(reading, rules, whole) if found["n_bad"] else _nothing(whole)
     copies = compute(session, _second_copies(kept, rules))
     if ask(session, copies, {"n": copies.count()})["n"]:
@@ -101,8 +108,15 @@ def sort_rows(reading: Reading, rules: Rules) -> SortedRows:
         bad = bad.union(_listed(reading, copies, None, SECOND_COPY[reading.section], copies[rules.key]))
     set_aside = compute(session, bad.order_by([*PLACE, "column"]))
     _check_books(reading, kept, set_aside, n_outside)
-    missing = {name: int(found[mark] or 0) for name, mark in declared.items()}
-    return SortedRows(kept, set_aside, n_outside, {name: n for name, n in missing.items() if n})
+    return SortedRows(kept, set_aside, n_outside, _remarked(marks, found))
+
+
+def _remarked(marks: Mapping[Mark, str], found: Mapping[str, int | None]) -> dict[str, dict[str, int]]:
+    remarked: dict[str, dict[str, int]] = {}
+    for (remark, name), mark in marks.items():
+        if n := found[mark]:
+            remarked.setdefault(remark, {})[name] = int(n)
+    return remarked
 
 
 def _count_outside(reading: Reading) -> int:
@@ -119,7 +133,7 @@ def _count_outside(reading: Reading) -> int:
     return int(found["n"] or 0)
 
 
-def _whole(reading: Reading, rules: Rules, declared: Mapping[str, str]) -> ir.Table:
+def _whole(reading: Reading, rules: Rules, marks: Mapping[Mark, str]) -> ir.Table:
     """All rows of the period as they would be kept, and whether they have something bad."""
     reading = reading.nearby()
     rows = reading.staged
@@ -130,9 +144,10 @@ def _whole(reading: Reading, rules: Rules, declared: Mapping[str, str]) -> ir.Ta
         ibis.literal(False), *(reading.get(name, "reason").notnull() for name in _failing(reading))
     )
     status = ibis.cases((is_unusable, UNUSABLE), (has_bad_cells, BAD_CELLS), else_=FINE).cast("int8")
-    marks = {mark: reading.says_missing(name) for name, mark in declared.items()}
+    remarks = reading.remarks()
+    remarked = {mark: remarks[remark][name] for (remark, name), mark in marks.items()}
     places = {name: reading.staged[name] for name in PLACE}
-    return rows.select(**rules.values(reading), **places, **{STATUS: status}, **marks)
+    return rows.select(**rules.values(reading), **places, **{STATUS: status}, **remarked)
 
 
 def _failing(reading: Reading) -> list[str]:

@@ -13,7 +13,7 @@ import ibis
 import pandas as pd
 
 from cxfusion.errors import BooksError
-from cxfusion.tables.relation import Contacts, Surveys
+from cxfusion.tables.relation import Contacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-    from cxfusion.tables.relation import Legs
+    from cxfusion.tables.relation import Legs, Surveys
 
 __all__ = [
     "Books",
@@ -143,7 +143,7 @@ def reading_counts(table: Contacts | Surveys | Legs) -> pd.DataFrame:
     keys = {name: aside[name].cast("string") for name in ("column", "reason")}
     listed = table.session.collect(aside.aggregate(by=keys, n=aside.count())).to_pandas()
     n_outside = table.n_outside_period if isinstance(table, Contacts) else 0
-    by_map = table.missing_by_map if isinstance(table, Contacts | Surveys) else {}
+    by_map = table.remarked.get("missing_by_map", {})
     missing = pd.DataFrame(by_map.items(), columns=["column", "n"]).assign(reason="missing_by_map")
     outside = pd.DataFrame({"column": [None], "reason": ["outside_period"], "n": [n_outside]})
     parts: list[pd.DataFrame] = [listed, *(part.astype(listed.dtypes) for part in (missing, outside))]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import ibis
 
 from cxfusion.tables.formats import TimeForm, instant, plausible, read_epoch
+from cxfusion.tables.times import is_skipped, to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.tables.mapping import ColumnMap, Unit
+    from cxfusion.tables.times import Years
 
 __all__ = [
     "MISSING",
+    "Clock",
     "NumberStyle",
     "Recipe",
-    "ToUtc",
     "clean_text",
     "comma_evidence",
     "digits",
@@ -55,9 +57,24 @@ CLOCK: Final = r"^(-?)(?:(\d+) days?,? )?(?:(\d+):)?([0-5]?\d|\d{3,}):([0-5]?\d(
 
 NumberStyle: TypeAlias = Literal["point", "comma", "unclear"]
 """What a comma means in a column of numbers: thousands, the decimals, or not to be told."""
-Part: TypeAlias = Literal["text", "number", "time", "value", "reason", "original", "is_day"]
-ToUtc: TypeAlias = Callable[["ir.TimestampValue"], "ir.TimestampValue"]
+Part: TypeAlias = Literal["text", "number", "time", "value", "reason", "original", "is_day", "is_skipped"]
 Step: TypeAlias = Callable[["ir.Table"], dict[str, "ir.Value"]]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The wall clock of a site, through the years that its data span; without years nothing is meant by it."""
+
+    zone: str
+    years: Years | None
+
+    def to_utc(self, time: ir.TimestampValue) -> ir.TimestampValue:
+        """What it shows, in UTC."""
+        return time if self.years is None else to_utc(time, self.zone, self.years)
+
+    def skips(self, time: ir.TimestampValue) -> ir.BooleanValue:
+        """Whether it never showed this."""
+        return ibis.literal(False) if self.years is None else is_skipped(time, self.zone, self.years)
 
 
 @dataclass(frozen=True)
@@ -74,7 +91,7 @@ class Recipe:
     can_fail : bool
         There is a ``reason``.
     has_days : bool
-        There is an ``is_day``.
+        There is an ``is_day`` (a date without a time), and an ``is_skipped`` (a time that no clock showed).
     """
 
     name: str
@@ -210,7 +227,7 @@ def number_recipe(
     return Recipe(name, (text, number, reason, _value_unless_bad(name, "number")), can_fail=True)
 
 
-def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, to_utc: ToUtc) -> Recipe:
+def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, clock: Clock) -> Recipe:
     """Times as UTC without a zone; reason ``unreadable_time``.
 
     Parameters
@@ -219,8 +236,8 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, t
     how : ColumnMap
     form : TimeForm or None
         How text is written; None where no form fits any cell, or the column is not text.
-    to_utc : callable
-        From the site's wall clock to UTC.
+    clock : Clock
+        The site's.
     """
 
     def text(table: ir.Table) -> dict[str, ir.Value]:
@@ -243,10 +260,11 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, t
         if part(name, "text") in table.columns and form:
             cell = table[part(name, "text")]
             is_zoned, is_day = form.always_zoned or form.is_zoned(cell), form.is_day(cell)
-        utc = read if is_zoned is True else to_utc(read)
+        utc, skipped = (read, ibis.literal(False)) if is_zoned is True else (clock.to_utc(read), clock.skips(read))
         if not isinstance(is_zoned, bool):
-            utc = ibis.ifelse(is_zoned, read, utc)
-        return {part(name, "value"): utc, part(name, "is_day"): is_day & read.notnull()}
+            utc, skipped = ibis.ifelse(is_zoned, read, utc), skipped & ~is_zoned
+        marks = {part(name, "is_day"): is_day & read.notnull(), part(name, "is_skipped"): skipped.fill_null(False)}
+        return {part(name, "value"): utc, **marks}
 
     def reason(table: ir.Table) -> dict[str, ir.Value]:
         is_cleaned = part(name, "text") in table.columns

@@ -105,6 +105,7 @@ def read_legs(kind: Source, data: Data, given: TableMap, timezone: str | None, s
         timezone=zone or "UTC",
         columns_from=export.words,
         notes=(*reading.notes, *_notes(kind, export, session, kept, sorted_rows.set_aside)),
+        remarked=sorted_rows.remarked,
         further=further,
         is_whole=export.is_whole,
     )

@@ -150,7 +150,7 @@ def read_surveys(
         timezone=reading.zone,
         columns_from=reading.columns_from,
         notes=(*reading.notes, *_survey_notes(reading)),
-        missing_by_map=rows.missing_by_map,
+        remarked=rows.remarked,
         scales={binding.name: scale_of(binding) for binding in reading.bindings.of_kind("score")},
     )
 
@@ -165,7 +165,7 @@ def _contacts(reading: Reading) -> Contacts:
         timezone=reading.zone,
         columns_from=reading.columns_from,
         notes=reading.notes,
-        missing_by_map=rows.missing_by_map,
+        remarked=rows.remarked,
         n_outside_period=rows.n_outside,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import ibis
 
@@ -12,6 +12,7 @@ from cxfusion.errors import EmptyTableError
 from cxfusion.tables.binding import bind
 from cxfusion.tables.canonical import SCORE_SCALES
 from cxfusion.tables.cells import (
+    Clock,
     Part,
     clean_text,
     flag_recipe,
@@ -30,7 +31,7 @@ from cxfusion.tables.opening import open_source
 from cxfusion.tables.period import period_of
 from cxfusion.tables.relation import Scale
 from cxfusion.tables.sources import require_source
-from cxfusion.tables.times import require_zone, to_utc
+from cxfusion.tables.times import require_zone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,9 @@ if TYPE_CHECKING:
     from cxfusion.tables.period import Moment, Period
     from cxfusion.tables.sources.export import Export
 
-__all__ = ["Reading", "read_bound", "scale_of", "start_reading"]
+Remark: TypeAlias = Literal["missing_by_map", "date_without_time", "skipped_time"]
+
+__all__ = ["Reading", "Remark", "read_bound", "scale_of", "start_reading"]
 
 
 @dataclass(frozen=True)
@@ -138,9 +141,19 @@ class Reading:
         """Whether a source row holds nothing at all."""
         return ibis.and_(*(_as_it_is(self.staged[name]).isnull() for name in self.bindings.found))
 
-    def declaring_missing(self) -> tuple[Binding, ...]:
+    def declaring_missing(self) -> tuple[str, ...]:
         """Columns for which the map says what means "missing"."""
-        return tuple(binding for binding in self.bindings.columns if binding.how.null)
+        return tuple(binding.name for binding in self.bindings.columns if binding.how.null)
+
+    def remarks(self) -> dict[Remark, dict[str, ir.BooleanValue]]:
+        """What is to be counted of cells that were read: remark to column to whether it holds."""
+        times = [recipe.name for recipe in self.recipes if recipe.has_days]
+        found: dict[Remark, dict[str, ir.BooleanValue]] = {
+            "missing_by_map": {name: self.says_missing(name) for name in self.declaring_missing()},
+            "date_without_time": {name: self.get(name, "is_day") for name in times},
+            "skipped_time": {name: self.get(name, "is_skipped") for name in times} if self.look.years else {},
+        }
+        return found
 
     def says_missing(self, name: str) -> ir.BooleanValue:
         """Whether a bound column has no value because a cell says what the map declares to mean that."""
@@ -243,11 +256,10 @@ def scale_of(binding: Binding) -> Scale:
 def _recipe(binding: Binding, source: ir.Table, look: Look, zone: str, table: TableMap) -> Recipe:
     name, how = binding.name, binding.how
 
-    def utc(time: ir.TimestampValue) -> ir.TimestampValue:
-        return time if look.years is None else to_utc(time, zone, look.years)
+    clock = Clock(zone, look.years)
 
     def time(as_name: str, column: str) -> Recipe:
-        return time_recipe(as_name, column, how, look.forms.get((column, time_formats(binding, table))), utc)
+        return time_recipe(as_name, column, how, look.forms.get((column, time_formats(binding, table))), clock)
 
     if how.column is None:
         return until_recipe(name, time(f"{name}:from", how.from_ or ""), time(f"{name}:to", how.to or ""))

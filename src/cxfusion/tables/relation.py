@@ -109,8 +109,9 @@ class Contacts(Relation):
         Canonical name to where it came from in the source, in words.
     notes : tuple of str
         What a reader of the results should know about the reading.
-    missing_by_map : mapping of str to int
-        Column to the number of its cells that the map declares to mean "missing".
+    remarked : mapping of str to (mapping of str to int)
+        What was noticed of cells that were read, to column, to how many cells: ``missing_by_map`` (the map declares
+        them to mean "missing"), ``date_without_time``, ``skipped_time`` (one that no clock at the site showed).
     n_outside_period : int
         Rows that were not read further, since they started before or after the period asked for. Rows kept, rows set
         aside and these add up to ``n_read``.
@@ -124,7 +125,7 @@ class Contacts(Relation):
     timezone: str = "UTC"
     columns_from: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    missing_by_map: Mapping[str, int] = field(default_factory=dict)
+    remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     n_outside_period: int = 0
     legs: Legs | None = None
 
@@ -138,7 +139,7 @@ class Legs(Relation):
 
     Attributes
     ----------
-    n_read, set_aside, timezone, columns_from, notes
+    n_read, set_aside, timezone, columns_from, notes, remarked
         As of :class:`Contacts`; rows kept and rows set aside add up to ``n_read``.
     further : tuple of str
         Fields of the export that the map names besides, kept under their own names.
@@ -151,6 +152,7 @@ class Legs(Relation):
     timezone: str = "UTC"
     columns_from: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     further: tuple[str, ...] = ()
     is_whole: bool = False
 
@@ -167,7 +169,7 @@ class Surveys(Relation):
 
     Attributes
     ----------
-    n_read, set_aside, timezone, columns_from, notes, missing_by_map
+    n_read, set_aside, timezone, columns_from, notes, remarked
         As of :class:`Contacts`.
     scales : mapping of str to Scale
         Scale of each score column present.
@@ -178,7 +180,7 @@ class Surveys(Relation):
     timezone: str = "UTC"
     columns_from: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    missing_by_map: Mapping[str, int] = field(default_factory=dict)
+    remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     scales: Mapping[str, Scale] = field(default_factory=dict)
 
     def _canonical(self) -> tuple[Column, ...]:

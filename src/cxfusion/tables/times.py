@@ -19,7 +19,7 @@ from cxfusion.errors import ConfigError, nearest_names
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Years", "require_zone", "to_local", "to_utc"]
+__all__ = ["Years", "is_skipped", "require_zone", "to_local", "to_utc"]
 
 Years: TypeAlias = tuple[int, int]
 """First and last year that occur in the data."""
@@ -113,6 +113,28 @@ def to_utc(local: ir.TimestampValue, zone: str, years: Years) -> ir.TimestampVal
         for change in _changes(zone, years)
     ]
     return _shift(local, steps, _last_offset(zone, years), -1)
+
+
+def is_skipped(local: ir.TimestampValue, zone: str, years: Years) -> ir.BooleanValue:
+    """Whether no clock at a site ever showed this wall-clock time: the clocks went forward over it.
+
+    Parameters
+    ----------
+    local, zone, years
+        As of :func:`to_utc`.
+
+    Returns
+    -------
+    ibis boolean expression
+    """
+    gaps = [
+        (change.at + timedelta(seconds=change.before), change.at + timedelta(seconds=change.after))
+        for change in _changes(zone, years)
+        if change.after > change.before
+    ]
+    return ibis.or_(
+        ibis.literal(False), *((local >= ibis.literal(first)) & (local < ibis.literal(end)) for first, end in gaps)
+    )
 
 
 def _shift(time: ir.TimestampValue, steps: list[tuple[datetime, int]], last: int, sign: int) -> ir.TimestampValue:
