@@ -101,7 +101,7 @@ def test_words_that_a_map_declares_missing_are_counted(session):
     rows = contacts.to_arrow().select(list(given)).to_pylist()
     assert [tuple(row.values()) for row in rows] == [(None, None, None), ("5", None, 4.0), (None, None, None)]
     assert contacts.remarked["missing_by_map"] == {"customer_id": 2, "agent_id": 2, "wait_seconds": 1}
-    assert counted(contacts) == {(name, "missing_by_map"): n for name, n in contacts.missing_by_map.items()}
+    assert counted(contacts) == {(name, "missing_by_map"): n for name, n in contacts.remarked["missing_by_map"].items()}
 
 
 def test_rows_that_a_map_leaves_out_are_set_aside(session):
