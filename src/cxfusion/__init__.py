@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
     from cxfusion.operations.diagnose import Diagnosis as Diagnosis
     from cxfusion.operations.diagnose import diagnose as diagnose
+    from cxfusion.operations.episodes import EpisodePlan as EpisodePlan
+    from cxfusion.operations.episodes import with_history as with_history
     from cxfusion.pairing.pair import pair as pair
     from cxfusion.pairing.plan import PairingPlan as PairingPlan
     from cxfusion.pairing.result import Pairing as Pairing
@@ -44,6 +46,7 @@ _PLACES = {
     "CxfusionError": "errors",
     "DEFAULT_LEVERS": "evidence.catalogue",
     "Diagnosis": "operations.diagnose",
+    "EpisodePlan": "operations.episodes",
     "Lever": "evidence.catalogue",
     "LeverEvidence": "evidence.fit",
     "LeverSpec": "evidence.spec",
@@ -65,6 +68,7 @@ _PLACES = {
     "read_surveys": "tables.read",
     "simulate": "simulation.simulate",
     "weigh": "perception.weights",
+    "with_history": "operations.episodes",
 }
 
 __all__ = ["__version__", *_PLACES]  # noqa: PLE0604 (names only, checked by a test)

@@ -14,6 +14,7 @@ from cxfusion.delivery.directory import deliver, rejected_directory, require_our
 from cxfusion.delivery.outputs import write_diagnosis, write_rejection, write_study
 from cxfusion.errors import CxfusionError
 from cxfusion.operations.diagnose import diagnose
+from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
 from cxfusion.study import first_score, stage_clock, study_of
 from cxfusion.tables.books import log_books
@@ -104,7 +105,8 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
             contacts = _read_contacts(config, session, clock, on_stage)
             books = log_books(contacts)
         with stage_clock(clock, on_stage, "diagnose", contacts.n_read):
-            diagnosis = diagnose(contacts, by=config.study.by, interval=config.study.interval)
+            asked = config.study
+            diagnosis = diagnose(contacts, by=asked.by, interval=asked.interval, episodes=EpisodePlan())
         with stage_clock(clock, on_stage, "write"):
             write = partial(
                 write_diagnosis, config=config, contacts=contacts, books=books, diagnosis=diagnosis, clock=clock

@@ -17,6 +17,7 @@ PUBLIC = {
     "CxfusionError",
     "DEFAULT_LEVERS",
     "Diagnosis",
+    "EpisodePlan",
     "Lever",
     "LeverEvidence",
     "LeverSpec",
@@ -38,6 +39,7 @@ PUBLIC = {
     "read_surveys",
     "simulate",
     "weigh",
+    "with_history",
 }
 
 

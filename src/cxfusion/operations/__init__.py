@@ -1,6 +1,16 @@
 """The diagnostic approach: what happened on the contacts, from the whole log."""
 
 from cxfusion.operations.diagnose import Diagnosis, diagnose
+from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.operations.metrics import METRICS, Metric
 
-__all__ = ["METRICS", "Diagnosis", "Metric", "diagnose"]
+__all__ = [
+    "METRICS",
+    "Diagnosis",
+    "EpisodePlan",
+    "Metric",
+    "diagnose",
+    "recontacts",
+    "with_episodes",
+    "with_history",
+]

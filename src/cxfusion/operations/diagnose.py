@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import altair as alt
 
+    from cxfusion.operations.episodes import EpisodePlan
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -137,6 +138,7 @@ def diagnose(
     target_seconds: float = 20,
     short_abandon_seconds: float = 5,
     percentiles: bool = False,
+    episodes: EpisodePlan | None = None,
 ) -> Diagnosis:
     """Volume, handle time and its parts, waiting, service levels, abandonment and transfers of a contact log.
 
@@ -157,6 +159,8 @@ def diagnose(
     percentiles : bool, default False
         Median and 90th percentile of wait and of handle time as well; exact, so they take queries of their own and
         more memory than sums.
+    episodes : EpisodePlan, optional
+        First-contact resolution as well, by these rules; it sorts the log by customer.
 
     Returns
     -------
@@ -182,8 +186,9 @@ def diagnose(
     [75.0]
     """
     grouping = grouping_by(by, interval, contacts.columns, _TAKEN)
-    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
-    figures = {metric: metric.value(log) for metric in METRICS if percentiles or not metric.is_quantile}
+    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds), episodes)
+    asked = [metric for metric in METRICS if percentiles or not metric.is_quantile]
+    figures = {metric: metric.value(log) for metric in asked if episodes or not metric.is_chained}
     numbers = numbers_of(log, figures, grouping, years)
     groups = numbers.groups if grouping.names else numbers.groups.iloc[:0]
     return Diagnosis(

@@ -15,12 +15,19 @@ from cxfusion.errors import UsageError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from cxfusion.operations.episodes import EpisodePlan
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["PARTIAL", "Doubt", "Figure", "Formula", "Limits", "Log", "NotApplicable", "Total"]
+__all__ = ["PARTIAL", "RECONTACTED", "Doubt", "Figure", "Formula", "Limits", "Log", "NotApplicable", "Total"]
 
-PARTIAL: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds", "n_transfers", "is_abandoned")
+PARTIAL: Final = (
+    "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds", "n_transfers", "is_abandoned", "is_resolved",
+    "customer_id",
+)  # fmt: skip
 """Columns that metrics are made from; one without a single value is as good as absent."""
+
+RECONTACTED: Final = "cx:is_recontacted"
+"""Column of a chained log: whether the same customer tried again soon; null where that cannot be known."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,15 @@ class Log:
     limits : Limits
     has_wait_of_abandoned : bool
         Whether the wait of any :attr:`gone` contact is known; True where there is none.
+    episodes : EpisodePlan, optional
+        By which rules the log was chained; the rows of ``contacts`` then have :data:`RECONTACTED`.
     """
 
     contacts: Contacts
     filled: frozenset[str]
     limits: Limits
     has_wait_of_abandoned: bool
+    episodes: EpisodePlan | None = None
 
     def value(self, name: str) -> ir.Value:
         """A column, or a typed null."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
-from cxfusion.operations.figures import Doubt, Figure, Formula, Log, NotApplicable, Total
+from cxfusion.operations.episodes import is_attempt
+from cxfusion.operations.figures import RECONTACTED, Doubt, Figure, Formula, Log, NotApplicable, Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,8 @@ class Metric:
     value : callable
         From a :class:`Log` to a :class:`Figure` or :class:`NotApplicable`. Its docstring states numerator,
         denominator, unit and source.
+    is_chained : bool
+        Whether it needs to know which contacts followed upon which.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Metric:
     statistic: Statistic
     among: str
     value: Formula
+    is_chained: bool = False
 
     @property
     def definition(self) -> str:
@@ -201,6 +205,35 @@ def transfer_rate(log: Log) -> Figure | NotApplicable:
     return _of_handled(log, log.value("n_transfers") >= 1)
 
 
+def resolved_rate(log: Log) -> Figure | NotApplicable:
+    """Resolution as the log itself marks it.
+
+    Numerator: handled contacts marked resolved. Denominator: handled contacts whose mark is known. Unit: share.
+    Source: "agent-flagged" resolution; agents are kinder to themselves than customers are (compare ``fcr``).
+    """
+    if "is_resolved" not in log.filled:
+        return NotApplicable(_LACKS["is_resolved"])
+    return _of_handled(log, log.value("is_resolved"))
+
+
+def fcr(log: Log) -> Figure | NotApplicable:
+    """First-contact resolution (FCR): no repeat contact.
+
+    Numerator: contacts of the denominator after which the same customer (and reason, if asked so) did not try again
+    within 7 days of its start; abandoned attempts count, outbound contacts and transfers do not. Denominator: handled
+    contacts, outbound ones left out, of customers who are known and one person, unless their 7 days pass the end of
+    the log. Unit: share. Source: repeat-contact FCR (J.D. Power; Call Centre Helper).
+    """
+    if log.episodes is None or "customer_id" not in log.filled:
+        return NotApplicable(_LACKS["customer_id"])
+    if log.episodes.same_reason and not log.contacts.has("reason"):
+        return NotApplicable("the log has no reasons")
+    same = ", for the same reason," if log.episodes.same_reason else ""
+    among = (log.handled & is_attempt(log.contacts)).fill_null(False)
+    resolved = among.ifelse(~log.contacts.rows[RECONTACTED], None)
+    return _mean(resolved, among, f"no further attempt{same} within {log.episodes.repeat_days:g} days")
+
+
 def wait_seconds(log: Log) -> Figure | NotApplicable:
     """Average wait of all contacts, whether answered or abandoned.
 
@@ -265,6 +298,8 @@ _LACKS: Final = {
     "wrap_seconds": "the log has no after-call work",
     "n_transfers": "the log has no count of transfers",
     "is_abandoned": "the log has no mark of abandoned contacts",
+    "is_resolved": "the log has no mark of resolved contacts",
+    "customer_id": "the log names no customers, so nobody can be seen to come back",
 }
 
 
@@ -365,6 +400,8 @@ METRICS: Final[tuple[Metric, ...]] = (
         abandonment_rate_without_short,
     ),
     Metric("transfer_rate", "share", "mean", _HANDLED, transfer_rate),
+    Metric("resolved_rate", "share", "mean", _HANDLED, resolved_rate),
+    Metric("fcr", "share", "mean", f"inbound {_HANDLED}", fcr, is_chained=True),
     Metric("wait_seconds", "seconds", "mean", _OFFERED, wait_seconds),
     Metric("talk_seconds", "seconds", "mean", _HANDLED, talk_seconds),
     Metric("hold_seconds", "seconds", "mean", _HANDLED, hold_seconds),
@@ -374,4 +411,4 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("handle_median_seconds", "seconds", "median", _HANDLED, handle_quantile),
     Metric("handle_p90_seconds", "seconds", "p90", _HANDLED, handle_quantile),
 )
-"""In the order in which they are shown; quantiles only where they are asked for."""
+"""In the order in which they are shown; quantiles, and what needs chains of contacts, only where asked for."""

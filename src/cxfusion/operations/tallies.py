@@ -5,12 +5,13 @@ Sums over slots of time add up to sums over intervals and over the whole; quanti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from cxfusion.operations.figures import PARTIAL, Figure, Limits, Log, NotApplicable
+from cxfusion.operations.episodes import chains_of
+from cxfusion.operations.figures import PARTIAL, RECONTACTED, Figure, Limits, Log, NotApplicable
 from cxfusion.operations.metrics import QUANTILES
 from cxfusion.operations.slots import Slots
 from cxfusion.results.grouping import START, local_starts
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from cxfusion.operations.episodes import EpisodePlan
     from cxfusion.operations.figures import Total
     from cxfusion.operations.metrics import Metric
     from cxfusion.results.grouping import Grouping
@@ -58,17 +60,21 @@ class Numbers:
         return np.asarray(added - sum(rows[self.columns[part.op()]].to_numpy() for part in total.minus), dtype=float)
 
 
-def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
-    """Which columns hold anything, and the years that the log spans."""
+def look_at(contacts: Contacts, limits: Limits, episodes: EpisodePlan | None = None) -> tuple[Log, tuple[int, int]]:
+    """Which columns hold anything, and the years that the log spans; with episodes, the log is chained by them."""
     rows, started_at = contacts.rows, contacts.rows["started_at"]
     blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True)
     known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
     gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
-    years = {"first": started_at.min().year(), "last": started_at.max().year()}
-    seen = contacts.session.collect(rows.aggregate(_named(known | gone | years))).to_pylist()[0]
+    ends = {"first": started_at.min().year(), "last": started_at.max().year()}
+    seen = contacts.session.collect(rows.aggregate(_named(known | gone | ends))).to_pylist()[0]
     filled = frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name])
     has_wait = bool(seen["n_gone_with_wait"]) or not seen["n_gone"]
-    return Log(contacts, filled, limits, has_wait), (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
+    if episodes is not None and "customer_id" in filled:
+        chains = chains_of(contacts, episodes)
+        contacts = replace(contacts, rows=chains.rows.mutate(**{RECONTACTED: chains.is_recontacted}))
+    years = (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
+    return Log(contacts, filled, limits, has_wait, episodes), years
 
 
 def numbers_of(log: Log, figures: Figures, grouping: Grouping, years: tuple[int, int]) -> Numbers:

@@ -34,7 +34,7 @@ LADDER: Final = ("raw", "adjusted", "within", "corrected")
 """The rungs every lever climbs, from what a driver chart shows to the fairest comparison the log allows."""
 HEADLINES: Final = (
     "volume", "handled", "aht_seconds", "asa_seconds", "service_level", "abandonment_rate", "transfer_rate",
-    "hold_seconds", "wait_median_seconds", "wait_p90_seconds", "handle_median_seconds", "handle_p90_seconds",
+    "fcr", "hold_seconds", "wait_median_seconds", "wait_p90_seconds", "handle_median_seconds", "handle_p90_seconds",
 )  # fmt: skip
 """Operational metrics that a page, a picture or a summary shows, where there are figures; tables and files hold all."""
 
@@ -92,6 +92,8 @@ _METRICS: Final = {
     "abandonment_rate": "Abandoned",
     "abandonment_rate_without_short": "Abandoned, without short abandons",
     "transfer_rate": "Transferred",
+    "resolved_rate": "Resolved, as marked in the log",
+    "fcr": "Resolved at first contact (FCR)",
     "wait_seconds": "Average waiting time",
     "talk_seconds": "Average talking time",
     "hold_seconds": "Average time on hold",

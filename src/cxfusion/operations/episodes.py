@@ -1,0 +1,330 @@
+"""Contacts of one customer as a chain: what came before each of them, and whether another one followed.
+
+An error in one transaction shows up as the next contact. Everything here comes from window functions over the log,
+partitioned by customer, in time order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import ibis
+
+from cxfusion.errors import ConfigError
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.tables.relation import Contacts
+
+__all__ = [
+    "EPISODE",
+    "HISTORY",
+    "Chains",
+    "EpisodePlan",
+    "chains_of",
+    "is_attempt",
+    "recontacts",
+    "with_episodes",
+    "with_history",
+]
+
+HISTORY: Final = ("n_prior_contacts", "prior_wait_seconds")
+"""What came before a contact: columns that :func:`with_history` adds."""
+EPISODE: Final = ("episode_started_at", "episode_position", "n_in_episode", "is_episode_open")
+"""Place of a contact in its episode: columns that :func:`with_episodes` adds."""
+EPOCH: Final = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class EpisodePlan:
+    """When two contacts of a customer belong together.
+
+    Attributes
+    ----------
+    repeat_days : float, default 7
+        A contact is repeated if the same customer tries again within so many days of its start.
+    look_back_days : float, default 30
+        How far back a contact's history reaches.
+    same_reason : bool, default False
+        Only attempts with the same reason belong together; a contact without a reason then belongs nowhere.
+    shared_above : int, default 100
+        An id with more attempts than that within ``look_back_days`` is no one person: a firm's switchboard, a test
+        line, a placeholder. Its contacts belong nowhere.
+
+    Raises
+    ------
+    ConfigError
+        A length of time or a limit that is not above zero.
+
+    Examples
+    --------
+    >>> EpisodePlan(repeat_days=30, same_reason=True).repeat
+    datetime.timedelta(days=30)
+    """
+
+    repeat_days: float = 7
+    look_back_days: float = 30
+    same_reason: bool = False
+    shared_above: int = 100
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name}={value!r}; expected a number above zero and at most 3,660"
+            for name, value in (("repeat_days", self.repeat_days), ("look_back_days", self.look_back_days))
+            if not 0 < value <= 3_660
+        ]
+        if self.shared_above < 1:
+            problems.append(f"shared_above={self.shared_above!r}; expected a number of contacts, at least 1")
+        if problems:
+            raise ConfigError("These episodes cannot be formed.", problems)
+
+    @property
+    def repeat(self) -> timedelta:
+        """``repeat_days`` as a length of time."""
+        return timedelta(days=self.repeat_days)
+
+    @property
+    def look_back(self) -> timedelta:
+        """``look_back_days`` as a length of time."""
+        return timedelta(days=self.look_back_days)
+
+
+def is_attempt(contacts: Contacts) -> ir.BooleanValue:
+    """Whether the customer came to the centre, abandoned or not: anything but an outbound contact.
+
+    A direction that begins with "out" is outbound; a missing one is inbound.
+    """
+    return ~contacts.value("direction").strip().lower().startswith("out").fill_null(False)
+
+
+@dataclass(frozen=True)
+class Chains:
+    """The contacts of a log with what its chains are made from.
+
+    ``rows`` are the log's own with ``cx:person`` (null where nobody is known to be one person), ``cx:attempt``, and
+    ``cx:alone`` (the contact's own id where there is no person, so that such contacts fill no partition together).
+
+    Attributes
+    ----------
+    rows : ibis.Table
+        Not materialised.
+    plan : EpisodePlan
+    first, last : datetime or None
+        Earliest and latest start in the log; None of an empty one.
+    """
+
+    rows: ir.Table
+    plan: EpisodePlan
+    first: datetime | None
+    last: datetime | None
+
+    @property
+    def _keys(self) -> list[str]:
+        return ["cx:person", "cx:alone", *(["cx:reason"] if self.plan.same_reason else [])]
+
+    @property
+    def _instant(self) -> ir.IntegerValue:
+        """Microseconds since 1970: a number, so that any engine can look a range of it around."""
+        return self.rows["started_at"].cast("timestamp").delta(ibis.literal(EPOCH), unit="microsecond")
+
+    def _before(self, reach: timedelta) -> ir.WindowBuilder:
+        """The person's contacts that started earlier, at most so long ago; what starts at the same time is neither."""
+        return ibis.range_window(
+            group_by=self._keys, order_by=self._instant, preceding=(reach // timedelta(microseconds=1), 1)
+        )
+
+    def _after(self, reach: timedelta) -> ir.WindowBuilder:
+        return ibis.range_window(
+            group_by=self._keys, order_by=self._instant, following=(1, reach // timedelta(microseconds=1))
+        )
+
+    @property
+    def is_known(self) -> ir.BooleanValue:
+        """Whether it can be told which other contacts belong to this one."""
+        known = self.rows["cx:person"].notnull()
+        return known & self.rows["cx:reason"].notnull() if self.plan.same_reason else known
+
+    @property
+    def has_look_back(self) -> ir.BooleanValue:
+        """Whether the log reaches back far enough before the contact."""
+        if self.first is None:
+            return ibis.literal(False)
+        return self.rows["started_at"] >= ibis.literal(self.first + self.plan.look_back)
+
+    @property
+    def is_followed_up(self) -> ir.BooleanValue:
+        """Whether the log goes on long enough after the contact."""
+        if self.last is None:
+            return ibis.literal(False)
+        return self.rows["started_at"] <= ibis.literal(self.last - self.plan.repeat)
+
+    @property
+    def is_recontacted(self) -> ir.BooleanValue:
+        """Whether the same customer tried again within ``repeat_days``; null where that cannot be known."""
+        later = self.rows["cx:attempt"].sum().over(self._after(self.plan.repeat)).fill_null(0)
+        return ibis.ifelse(self.is_known & self.is_followed_up, later > 0, ibis.null("boolean"))
+
+    @property
+    def history(self) -> dict[str, ir.Value]:
+        """Values of :data:`HISTORY`."""
+        window, is_known = self._before(self.plan.look_back), self.is_known & self.has_look_back
+        attempt, wait = self.rows["cx:attempt"], self.rows["cx:wait"]
+        n = attempt.sum().over(window).fill_null(0).cast("float64")
+        waited = ibis.ifelse(attempt, wait, ibis.null("float64"))
+        total, n_told = waited.sum().over(window).fill_null(0.0), waited.count().over(window)
+        nothing = ibis.null("float64")
+        return {
+            "n_prior_contacts": ibis.ifelse(is_known, n, nothing),
+            "prior_wait_seconds": ibis.ifelse(is_known & (n_told == n), total, nothing),
+        }
+
+
+def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
+    """What the chains of a log are made from; of a log without ``customer_id``, nobody is a person."""
+    rows, session = contacts.rows, contacts.session
+    ends = session.collect(rows.aggregate(first=rows["started_at"].min(), last=rows["started_at"].max())).to_pylist()[0]
+    marked = rows.mutate(
+        **{
+            "cx:attempt": is_attempt(contacts),
+            "cx:wait": contacts.value("wait_seconds").cast("float64"),
+            "cx:reason": contacts.value("reason").cast("string"),
+            "cx:person": contacts.value("customer_id").cast("string"),
+        }
+    )
+    shared = _shared_ids(contacts, marked, plan)
+    if shared is not None:
+        person = marked["cx:person"]
+        marked = marked.mutate(**{"cx:person": person.isin(shared["shared"]).ifelse(ibis.null("string"), person)})
+    alone = ibis.ifelse(marked["cx:person"].isnull(), marked["contact_id"], ibis.null("string"))
+    return Chains(marked.mutate(**{"cx:alone": alone}), plan, ends["first"], ends["last"])
+
+
+def _shared_ids(contacts: Contacts, marked: ir.Table, plan: EpisodePlan) -> ir.Table | None:
+    """Ids with too many attempts within the look-back window; None where there are none, which is usual."""
+    named = marked.filter(marked["cx:person"].notnull(), marked["cx:attempt"])
+    often = named.group_by(shared="cx:person").aggregate(n=named.count())
+    often = contacts.session.materialize(often.filter(often["n"] > plan.shared_above).select("shared"))
+    if not contacts.session.collect(often.aggregate(n=often.count()))["n"][0].as_py():
+        return None
+    theirs = named.semi_join(often, [("cx:person", "shared")]).mutate(**{"cx:alone": ibis.null("string")})
+    chains = Chains(theirs, replace(plan, same_reason=False), None, None)
+    counted = theirs.select(shared="cx:person", n=theirs.count().over(chains._before(plan.look_back)) + 1)
+    found = counted.group_by("shared").aggregate(n=counted["n"].max())
+    return contacts.session.materialize(found.filter(found["n"] > plan.shared_above).select("shared"))
+
+
+def with_history(contacts: Contacts, plan: EpisodePlan | None = None) -> Contacts:
+    """The same contacts with what came before each of them.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    plan : EpisodePlan, optional
+
+    Returns
+    -------
+    Contacts
+        With ``n_prior_contacts`` (attempts of the same customer in the 30 days before, abandoned ones included) and
+        ``prior_wait_seconds`` (what these waited in all; missing where one of their waits is). Both are missing, not
+        zero, where the log does not reach back 30 days, and where no customer, or a shared id, is named.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> log = [{"contact_id": "a", "started_at": "2026-01-01 09:00", "customer_id": "kim"}]
+    >>> log += [{"contact_id": "b", "started_at": "2026-02-07 09:00", "customer_id": "kim"}]
+    >>> log += [{"contact_id": "c", "started_at": "2026-02-09 09:00", "customer_id": "kim"}]
+    >>> contacts = with_history(cx.read_contacts(log, timezone="UTC"))
+    >>> contacts.to_pandas().set_index("contact_id")["n_prior_contacts"].sort_index().to_list()
+    [nan, 0.0, 1.0]
+    """
+    chains = chains_of(contacts, plan or EpisodePlan())
+    own = [chains.rows[name] for name in contacts.columns if name not in HISTORY]
+    return replace(contacts, rows=contacts.session.materialize(chains.rows.select(*own, **chains.history)))
+
+
+def recontacts(contacts: Contacts, plan: EpisodePlan | None = None) -> ir.Table:
+    """Whether each contact was followed by another of the same customer.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    plan : EpisodePlan, optional
+
+    Returns
+    -------
+    ibis.Table
+        Materialised: ``contact_id``, ``is_recontacted`` (boolean; within 7 days unless the plan says otherwise), one
+        row per contact. Null where that cannot be known: the window passes the log's end, no customer, or a shared
+        id. Who abandons and tries again counts as an attempt; outbound contacts do not.
+    """
+    chains = chains_of(contacts, plan or EpisodePlan())
+    return contacts.session.materialize(chains.rows.select("contact_id", is_recontacted=chains.is_recontacted))
+
+
+def with_episodes(contacts: Contacts, plan: EpisodePlan | None = None) -> Contacts:
+    """The same contacts with their place in an episode: attempts of a customer, each soon after the one before.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    plan : EpisodePlan, optional
+        An attempt within ``repeat_days`` of the one before continues its episode.
+
+    Returns
+    -------
+    Contacts
+        With ``episode_started_at``, ``n_in_episode`` (attempts seen so far and later), ``episode_position`` (1 for the
+        first; attempts that started at the same time share theirs) and ``is_episode_open`` (the log ends before
+        another attempt could be ruled out). Missing for outbound contacts, unknown customers and shared ids; position
+        and start are missing too where the episode may have begun before the log.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> days = {"z": "01-01", "a": "02-01", "b": "02-07", "c": "02-13", "d": "03-30"}
+    >>> log = [
+    ...     {"contact_id": name, "started_at": f"2026-{day} 09:00", "customer_id": "kim"} for name, day in days.items()
+    ... ]
+    >>> contacts = with_episodes(cx.read_contacts(log, timezone="UTC")).to_pandas().sort_values("started_at")
+    >>> contacts["episode_position"].to_list()
+    [nan, 1.0, 2.0, 3.0, 1.0]
+    """
+    plan, session = plan or EpisodePlan(), contacts.session
+    chains = chains_of(contacts, plan)
+    placed = _placed(chains, contacts)
+    named = placed.select(named="contact_id", **{name: placed[name] for name in EPISODE})
+    joined = contacts.rows.left_join(named, [("contact_id", "named")])
+    own = [joined[name] for name in contacts.columns if name not in EPISODE]
+    return replace(contacts, rows=session.materialize(joined.select(*own, *EPISODE)))
+
+
+def _placed(chains: Chains, contacts: Contacts) -> ir.Table:
+    """``contact_id`` of every attempt of a known person, and :data:`EPISODE`."""
+    session, plan = contacts.session, chains.plan
+    attempts = chains.rows.filter(chains.rows["cx:attempt"], chains.is_known)
+    here = replace(chains, rows=attempts)
+    keys = here._keys
+    own = attempts.select("contact_id", "started_at", *keys, n_before=attempts.count().over(here._before(plan.repeat)))
+    first = session.materialize(own)
+    start = ibis.ifelse(first["n_before"] == 0, first["started_at"], ibis.null("timestamp(6)"))
+    so_far = ibis.range_window(group_by=keys, order_by=first["started_at"], following=0)
+    chained = session.materialize(first.mutate(start=start.max().over(so_far)))
+    whole = ibis.window(group_by=[*keys, "start"])
+    position = ibis.rank().over(ibis.window(group_by=[*keys, "start"], order_by="started_at")) + 1
+    found = chained.mutate(
+        position=position, n=chained.count().over(whole), latest=chained["started_at"].max().over(whole)
+    )
+    begun = found["start"] >= ibis.literal((chains.first or EPOCH) + plan.repeat)
+    return session.materialize(
+        found.select(
+            "contact_id",
+            episode_started_at=ibis.ifelse(begun, found["start"], ibis.null("timestamp(6)")),
+            episode_position=ibis.ifelse(begun, found["position"], ibis.null("int64")).cast("float64"),
+            n_in_episode=found["n"].cast("float64"),
+            is_episode_open=found["latest"] > ibis.literal((chains.last or EPOCH) - plan.repeat),
+        )
+    )
