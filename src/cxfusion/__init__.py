@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from cxfusion.errors import CxfusionError as CxfusionError
     from cxfusion.evidence.catalogue import DEFAULT_LEVERS as DEFAULT_LEVERS
     from cxfusion.evidence.catalogue import Lever as Lever
+    from cxfusion.evidence.dose import DoseResponse as DoseResponse
+    from cxfusion.evidence.dose import dose_response as dose_response
     from cxfusion.evidence.fit import LeverEvidence as LeverEvidence
     from cxfusion.evidence.fit import fit_levers as fit_levers
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
@@ -46,6 +48,7 @@ _PLACES = {
     "CxfusionError": "errors",
     "DEFAULT_LEVERS": "evidence.catalogue",
     "Diagnosis": "operations.diagnose",
+    "DoseResponse": "evidence.dose",
     "EpisodePlan": "operations.episodes",
     "Lever": "evidence.catalogue",
     "LeverEvidence": "evidence.fit",
@@ -59,6 +62,7 @@ _PLACES = {
     "Study": "study",
     "Surveys": "tables.relation",
     "diagnose": "operations.diagnose",
+    "dose_response": "evidence.dose",
     "fit_levers": "evidence.fit",
     "fuse": "study",
     "load_map": "tables.mapping",

@@ -76,7 +76,12 @@ OwnParts: TypeAlias = (
 
 
 def cluster_influence(
-    sweep: Sweep, make_parts: OwnParts, fit: OrdinalFit, directions: NDArray[np.float64], n_clusters: int
+    sweep: Sweep,
+    make_parts: OwnParts,
+    fit: OrdinalFit,
+    directions: NDArray[np.float64],
+    n_clusters: int,
+    inverse: Inverse | None = None,
 ) -> NDArray[np.float64]:
     """Each cluster's influence on each of m averages, shape (n_clusters, m); one fold.
 
@@ -90,8 +95,10 @@ def cluster_influence(
         The inverse information times the gradient of each average.
     n_clusters : int
         With fewer than 30 the scores are corrected by CR2.
+    inverse : Inverse, optional
+        Of the information of all parameters, where the fit holds some of them at zero.
     """
-    return sweep(_InfluenceFold(make_parts, fit, directions, n_clusters))
+    return sweep(_InfluenceFold(make_parts, fit, directions, n_clusters, inverse or fit.inverse))
 
 
 def std_error_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,11 +118,19 @@ class _ClusterSums:
 class _InfluenceFold:
     """Fold: each cluster's influence on each average."""
 
-    def __init__(self, make_parts: OwnParts, fit: OrdinalFit, directions: NDArray[np.float64], n_clusters: int) -> None:
+    def __init__(
+        self,
+        make_parts: OwnParts,
+        fit: OrdinalFit,
+        directions: NDArray[np.float64],
+        n_clusters: int,
+        inverse: Inverse,
+    ) -> None:
         self._make_parts = make_parts
         self._fit = fit
         self._directions = directions
         self._n_clusters = n_clusters
+        self._inverse = inverse
         self._with_cr2 = n_clusters < CR2_BELOW
 
     def zero(self) -> _ClusterSums:
@@ -153,5 +168,5 @@ class _InfluenceFold:
     def finish(self, state: _ClusterSums) -> NDArray[np.float64]:
         if not self._with_cr2:
             return state.own + state.fitted
-        scores = adjusted_scores(state.fitted, state.information, self._fit.inverse)
+        scores = adjusted_scores(state.fitted, state.information, self._inverse)
         return state.own + scores @ self._directions

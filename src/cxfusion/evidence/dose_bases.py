@@ -1,0 +1,180 @@
+"""How a lever enters where its shape is asked about: a spline of more knots, or one level per band."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import numpy as np
+
+from cxfusion.errors import UsageError
+from cxfusion.estimators.splines import restricted_cubic_spline
+from cxfusion.evidence.design import Basis
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from cxfusion.evidence.ground import Ground
+
+__all__ = [
+    "Bands",
+    "Spline",
+    "band_edges",
+    "bending_of",
+    "curve_levels",
+    "learn_bands",
+    "learn_spline",
+    "observed_bands",
+]
+
+N_LEVELS: Final = 41
+ENDS: Final = (0.01, 0.99)
+"""The curve goes from the first to the 99th percentile of the lever: beyond, there is too little to see."""
+KNOT_SHARES: Final = (0.05, 0.275, 0.5, 0.725, 0.95)
+SEEN: Final = [share / 200 for share in range(1, 200)]
+"""Where the spline's columns are compared with each other."""
+SAME_BELOW: Final = 1e-8
+N_BANDS: Final = 8
+
+
+@dataclass(frozen=True)
+class Spline(Basis):
+    """A spline of the level or of its log; its columns are turned so that none looks like another, the first straight.
+
+    Attributes
+    ----------
+    turn : array, shape (columns of the spline, width)
+    """
+
+    turn: NDArray[np.float64]
+
+    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Turned columns and their slopes."""
+        is_log = self.lever.shape == "log1p"
+        x = np.log1p(level) if is_log else level
+        value, slope = restricted_cubic_spline(x, self.knots) if self.knots else (x[:, None], np.ones((len(x), 1)))
+        rate = 1 / (1 + level)[:, None] if is_log else 1.0
+        return value @ self.turn, rate * (slope @ self.turn)
+
+
+@dataclass(frozen=True)
+class Bands(Basis):
+    """One column per band but for the reference; ``knots`` are the inner edges.
+
+    Attributes
+    ----------
+    reference : int
+        The band without a column.
+    """
+
+    reference: int
+
+    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Indicators of the bands; steps have no slope."""
+        band = np.searchsorted(self.knots, level, side="left")
+        columns = self.of(np.eye(len(self.knots) + 1))[band]
+        return columns, np.zeros_like(columns)
+
+    def of(self, bands: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Columns of rows of band indicators."""
+        return np.delete(bands, self.reference, axis=1)
+
+
+def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
+    """Inner edges of the bands, without those that would leave a band with too few answers."""
+    if bands is not None:
+        edges = sorted({float(edge) for edge in bands})
+        if not edges:
+            raise UsageError("bands is empty. Expected at least one inner edge, such as [60, 300]; or leave it out.")
+    elif ground.lever.shape == "count":
+        edges = [float(edge) for edge in range(int(ground.sample.facts[ground.lever.name].high))]
+    else:
+        edges = [0.0, *ground.quantiles([k / N_BANDS for k in range(1, N_BANDS)], positive=True)]
+    edges = sorted(set(edges))
+    return _joined(edges, _sizes(ground, edges), ground.spec.min_level_responses)
+
+
+def _joined(edges: list[float], sizes: NDArray[np.int64], fewest: int) -> list[float]:
+    """The edges above bands with enough answers; the last band is joined with the one before."""
+    kept, here = [], 0
+    for edge, size in zip(edges, sizes, strict=False):
+        here += int(size)
+        if here >= fewest:
+            kept.append(edge)
+            here = 0
+    return kept[:-1] if kept and here + sizes[-1] < fewest else kept
+
+
+def _sizes(ground: Ground, edges: Sequence[float]) -> NDArray[np.int64]:
+    """Responses in each band, shape (bands,)."""
+    found = observed_bands(ground, edges)
+    sizes = np.zeros(len(edges) + 1, dtype=np.int64)
+    sizes[found["band"].to_numpy()] = found["n"].to_numpy()
+    return sizes
+
+
+def observed_bands(ground: Ground, edges: Sequence[float]) -> pd.DataFrame:
+    """``band, n, level, mean`` of the responses (the mean level and the mean score), bands in order."""
+    rows = ground.rows
+    band = sum(((rows[ground.lever.name] > edge).cast("int64") for edge in edges), start=ibis.literal(0))
+    counts = rows["y"].cases(*enumerate(ground.sample.values), else_=None)
+    marked = rows.select(band=band, weight=rows["weight"], value=counts, level=rows[ground.lever.name])
+    found = marked.group_by("band").aggregate(
+        n=marked.count(),
+        level=(marked["weight"] * marked["level"]).sum() / marked["weight"].sum(),
+        mean=(marked["weight"] * marked["value"]).sum() / marked["weight"].sum(),
+    )
+    return ground.sample.session.collect(found.order_by("band")).to_pandas()
+
+
+def _largest(ground: Ground, edges: Sequence[float]) -> int:
+    if not edges:
+        raise UsageError(
+            f"{ground.lever.name} has too few answers for two bands. Expected at least"
+            f" {ground.spec.min_level_responses} on each side of an edge."
+        )
+    return int(_sizes(ground, edges).argmax())
+
+
+def curve_levels(ground: Ground) -> NDArray[np.float64]:
+    """Levels of the curve: evenly from one end to the other, in the log where the lever enters so."""
+    low, high = ground.quantiles(ENDS)
+    if ground.lever.shape == "log1p":
+        return np.asarray(np.expm1(np.linspace(np.log1p(low), np.log1p(high), N_LEVELS)))
+    return np.linspace(low, high, N_LEVELS)
+
+
+def learn_spline(ground: Ground) -> Basis:
+    """Five knots at the lever's quantiles; fewer where they coincide, a straight line below three."""
+    lever = ground.lever
+    places = np.unique(ground.quantiles(KNOT_SHARES, positive=True))
+    knots = tuple((np.log1p(places) if lever.shape == "log1p" else places).tolist()) if len(places) >= 3 else ()
+    width = max(len(knots) - 1, 1)
+    plain = Spline(lever, knots, np.zeros(width), np.ones(width), np.eye(width))
+    seen = plain.value(np.array(ground.quantiles(SEEN)))
+    centre = seen.mean(axis=0)
+    triangle = np.linalg.qr(seen - centre)[1]
+    told = np.abs(np.diag(triangle)) > SAME_BELOW * np.linalg.norm(seen - centre, axis=0)
+    turn = np.linalg.inv(triangle[np.ix_(told, told)]) * np.sqrt(len(seen))
+    turned = np.zeros((width, int(told.sum())))
+    turned[told] = turn
+    return Spline(lever, knots, centre @ turned, np.ones(turned.shape[1]), turned)
+
+
+def bending_of(basis: Basis) -> NDArray[np.float64]:
+    """Combinations of a basis's coefficients that are zero where the lever enters as a straight line."""
+    if not isinstance(basis, Bands):
+        return np.eye(basis.width)[1:]
+    levels = np.array([0.0, *(edge + 1 for edge in basis.knots)])
+    straight = basis.of(np.eye(len(levels))).T @ (levels - levels[basis.reference])
+    return np.linalg.svd(straight[None, :])[2][1:]
+
+
+def learn_bands(ground: Ground, edges: Sequence[float]) -> Bands:
+    """One level per band; the largest is the reference."""
+    n = len(edges)
+    return Bands(ground.lever, tuple(edges), np.zeros(n), np.ones(n), _largest(ground, edges))

@@ -1,0 +1,189 @@
+"""The ground on which one lever is asked about in detail: its moment's rows, and the model within agents and days.
+
+The same comparison as the within rung; dose curves, segments and what-ifs about non-response all stand on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, nearest_names
+from cxfusion.estimators.absorb import project_on_groups
+from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
+from cxfusion.estimators.held import ModelRows, model_rows
+from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.design import Basis, Design, learn_basis
+from cxfusion.evidence.rungs import NO_VARIATION_BELOW, untestable_because
+from cxfusion.evidence.sample import Sample, draw_sample
+from cxfusion.evidence.spec import LeverSpec, usable_levers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import ibis.expr.types as ir
+
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.fold import Sweep
+    from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.weights import ResponseWeights
+
+__all__ = ["Ground", "WithinFit", "asked_spec", "lay_ground", "lever_named"]
+
+
+@dataclass(frozen=True)
+class WithinFit:
+    """The model of the within rung with a basis of one's own for one lever.
+
+    Attributes
+    ----------
+    design : Design
+        The lever's basis stands first.
+    fit : CumulativeLogitFit
+    model : ModelRows
+    columns : slice
+        The lever's basis among the dense columns.
+    """
+
+    design: Design
+    fit: CumulativeLogitFit
+    model: ModelRows
+    columns: slice
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where one lever is compared.
+
+    Attributes
+    ----------
+    sample : Sample
+    spec : LeverSpec
+    lever : Lever
+    others : tuple of Lever
+        Levers of earlier moments and beside it, which are held equal.
+    rows : ibis.Table
+        Responses whose contact has a value of all of these.
+    sweep : Sweep
+        Over the rows.
+    """
+
+    sample: Sample
+    spec: LeverSpec
+    lever: Lever
+    others: tuple[Lever, ...]
+    rows: ir.Table
+    sweep: Sweep
+
+    @property
+    def n_clusters(self) -> int:
+        """Clusters of the sample."""
+        return self.sample.coding.n_clusters
+
+    def design(self, *own: Basis) -> Design:
+        """Columns of the within model, the given bases first."""
+        coding = self.sample.coding
+        others = tuple(learn_basis(lever, self.sample.facts[lever.name]) for lever in self.others)
+        return Design((*own, *others), tuple(coding.controls.items()), tuple(coding.groups.items()))
+
+    def fit_within(self, *own: Basis) -> WithinFit:
+        """Fit the within model with bases of one's own for the lever.
+
+        Raises
+        ------
+        NothingToEstimateError
+            The lever does not vary within the groups, or cannot be told apart from other columns.
+        EstimationError
+            The model has no optimum.
+        """
+        plain = self.design(*own)
+        width = sum(basis.width for basis in own)
+        projection = project_on_groups(self.sweep, plain.make_absorbed)
+        if projection.residual_share[:width].max() <= NO_VARIATION_BELOW:
+            raise _cannot(self.lever, "it does not vary within the same agent, hour and day")
+        design = plain.projected(projection)
+        names = [basis.lever.name for basis in own]
+        model = model_rows(self.sweep, design.make_rows, partial(design.make_levers, levers=names))
+        fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))
+        if not fit.is_identified[:width].all():
+            raise _cannot(self.lever, "it cannot be told apart from the other columns of the model")
+        return WithinFit(design, fit, model, slice(0, width))
+
+    def quantiles(self, shares: Sequence[float], *, positive: bool = False) -> list[float]:
+        """Quantiles of the lever over the rows, or over its positive values; empty where there are none."""
+        column = self.rows[self.lever.name]
+        where = column > 0 if positive else None
+        asked = {f"q{i}": column.quantile(share, where=where) for i, share in enumerate(shares)}
+        found = self.sample.session.collect(self.rows.aggregate(**asked)).to_pylist()[0]
+        return [float(value) for value in found.values() if value is not None]
+
+
+def _cannot(lever: Lever, reason: str) -> NothingToEstimateError:
+    return NothingToEstimateError(f"{lever.name} cannot be looked at in detail: {reason}. Choose another lever.")
+
+
+def asked_spec(spec: LeverSpec | None, outcome: str | None, levers: Iterable[Lever] | None) -> LeverSpec:
+    """The spec with the outcome and the levers that a call names beside it."""
+    spec = spec or LeverSpec()
+    return replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
+
+
+def lever_named(name: str, levers: Sequence[Lever]) -> Lever:
+    """The lever of that name.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none; the nearest are named.
+    """
+    known = {lever.name: lever for lever in levers}
+    if name not in known:
+        near = ", ".join(nearest_names(name, known) or known)
+        raise UnknownNameError(
+            f"There is no lever {name!r} among those asked about; nearest: {near}. Name one of these, or define your"
+            " own with levers=[*cx.DEFAULT_LEVERS, cx.Lever(…)]."
+        )
+    return known[name]
+
+
+def lay_ground(
+    pairing: Pairing, name: str, spec: LeverSpec, weights: ResponseWeights | None, extra: Sequence[Lever] = ()
+) -> Ground:
+    """Draw the sample of one lever.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    name : str
+        Of the lever.
+    spec : LeverSpec
+    weights : ResponseWeights or None
+    extra : sequence of Lever
+        Further columns to be read, that are no part of the model.
+
+    Raises
+    ------
+    UnknownNameError
+        No such lever.
+    NothingToEstimateError
+        It cannot be tested, and why.
+    """
+    present = usable_levers(spec, pairing.contacts)
+    lever = lever_named(name, present)
+    sample = draw_sample(pairing, spec, (*present, *extra), weights)
+    reason = untestable_because(lever, sample, spec)
+    if reason is not None:
+        raise _cannot(lever, reason)
+    reached = MOMENTS[: MOMENTS.index(lever.moment) + 1]
+    others = tuple(
+        other
+        for other in present
+        if other is not lever
+        and other.moment in reached
+        and other.role != "placebo"
+        and untestable_because(other, sample, spec) is None
+    )
+    needed = [one.name for one in (lever, *others, *extra)]
+    rows = sample.session.materialize(sample.rows.filter(*(sample.rows[one].notnull() for one in needed)))
+    return Ground(sample, spec, lever, others, rows, partial(sample.session.fold, rows))

@@ -1,0 +1,268 @@
+"""Does the score bend or drop at some level of a lever, and where? A sup-test, and an interval for the place.
+
+Against the straight line of the within model stand many kinks and many drops, one at each of some levels; the largest
+of their scores is judged by the joint distribution of all of them, so that searching costs what it should.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from cxfusion.errors import EstimationError
+from cxfusion.estimators.absorb import project_on_groups
+from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
+from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.held import ModelRows, model_rows
+from cxfusion.estimators.joint_tests import EfficientScores, efficient_scores, sup_p_value
+from cxfusion.evidence.design import Basis, learn_basis
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.rows import Rows
+    from cxfusion.evidence.design import Design
+    from cxfusion.evidence.ground import Ground
+
+__all__ = ["Threshold", "find_threshold"]
+
+Kind: TypeAlias = Literal["kink", "drop"]
+SEARCHED: Final = np.linspace(0.1, 0.9, 17)
+"""Shares of the lever's positive values that lie below the levels searched first."""
+N_PROFILED: Final = 15
+"""Levels near the best one at which the model is fitted again, to find the ends of the interval."""
+FOUND_BELOW: Final = 0.05
+LEAST_LEVELS: Final = 3
+UNTOLD_BELOW: Final = 1e-8  # share of a column's information that the other columns leave it
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A level of the lever at which the score bends or drops, or why none is told.
+
+    Attributes
+    ----------
+    p_value : float or None
+        Of the sup-test against a straight line.
+    kind : {"kink", "drop"} or None
+        Whether the slope changes there, or the score itself.
+    estimate, conf_low, conf_high : float or None
+        The level, in the lever's unit, and its interval.
+    is_open_low, is_open_high : bool
+        Whether the interval reaches the end of the levels searched, so that it may go on beyond.
+    before, after : float or None
+        Points of the outcome per unit of the lever just below and just above; for a drop, ``after`` is its height.
+    n_levels : int
+        Levels searched.
+    reason : str or None
+        Why there is no threshold.
+    """
+
+    p_value: float | None
+    kind: Kind | None = None
+    estimate: float | None = None
+    conf_low: float | None = None
+    conf_high: float | None = None
+    is_open_low: bool = False
+    is_open_high: bool = False
+    before: float | None = None
+    after: float | None = None
+    n_levels: int = 0
+    reason: str | None = None
+
+
+def find_threshold(ground: Ground, conf_level: float = 0.95) -> Threshold:
+    """Search for a kink or a drop in what a lever does to the score.
+
+    Parameters
+    ----------
+    ground : Ground
+    conf_level : float
+        Of the interval for the place.
+
+    Notes
+    -----
+    The interval holds the levels whose likelihood is not significantly below the best one's, by the cluster-robust
+    scale of the score there. A drop's place has its own limit law (Hansen 2000), hence wider limits.
+
+    References
+    ----------
+    Davies (1987), Biometrika 74, 33–43; Hansen (1996), Econometrica 64, 413–430; Hansen (2000), Econometrica 68,
+    575–603.
+    """
+    if ground.lever.shape == "count":
+        return Threshold(None, reason="counts are compared level by level")
+    levels = np.unique(ground.quantiles([float(share) for share in SEARCHED], positive=True))
+    if len(levels) < LEAST_LEVELS:
+        return Threshold(None, reason="the lever has too few different values to search among")
+    try:
+        return _searched(ground, levels, conf_level)
+    except EstimationError as error:
+        return Threshold(None, n_levels=len(levels), reason=error.message)
+
+
+def _searched(ground: Ground, levels: NDArray[np.float64], conf_level: float) -> Threshold:
+    bends = _Bends.at(ground, levels, ("kink", "drop"))
+    straight = bends.fit(None)
+    scores = bends.scores(straight)
+    told = np.diag(scores.information) > UNTOLD_BELOW * np.diag(scores.information).max()
+    variance = np.where(told, np.diag(scores.covariance), 1.0)
+    robust = np.where(told, scores.score**2 / variance, 0.0)
+    best = int(robust.argmax())
+    kept = np.flatnonzero(told)
+    p_value = sup_p_value(float(robust[best]), scores.covariance[np.ix_(kept, kept)])
+    if p_value > FOUND_BELOW:
+        reason = "no bend or drop is told from a straight line"
+        return Threshold(p_value, n_levels=len(levels), reason=reason)
+    kind: Kind = "kink" if best < len(levels) else "drop"
+    at_best = best % len(levels)
+    drop = len(levels) + at_best
+    over = float(scores.covariance[drop, drop] / scores.information[drop, drop])  # robust over model variance
+    reach = over * _critical(kind, conf_level, ground.n_clusters)
+    near = _bracket(levels, scores, slice(0, len(levels)) if kind == "kink" else slice(len(levels), None), reach)
+    return replace(_placed(ground, near, kind, reach), p_value=p_value, n_levels=len(levels))
+
+
+def _critical(kind: Kind, conf_level: float, n_clusters: int) -> float:
+    """How far twice the log-likelihood may fall inside the interval, where the model's variance is right."""
+    if kind == "kink":
+        return float(student_t.isf((1 - conf_level) / 2, n_clusters - 1) ** 2)
+    return float(-2 * np.log1p(-np.sqrt(conf_level)))
+
+
+def _bracket(levels: NDArray[np.float64], scores: EfficientScores, family: slice, reach: float) -> NDArray[np.float64]:
+    """Levels to fit at: evenly over those that a glance at the scores does not rule out, and one more at each side."""
+    information = np.diag(scores.information)[family]
+    gain = np.where(information > 0, scores.score[family] ** 2 / np.where(information > 0, information, 1.0), 0.0)
+    possible = np.flatnonzero(gain >= gain.max() - 2 * reach)
+    low, high = max(possible[0] - 1, 0), min(possible[-1] + 1, len(levels) - 1)
+    return np.linspace(levels[low], levels[high], N_PROFILED)
+
+
+def _placed(ground: Ground, levels: NDArray[np.float64], kind: Kind, reach: float) -> Threshold:
+    """The best of some levels, and the ends of its interval."""
+    bends = _Bends.at(ground, levels, (kind,))
+    straight = bends.fit(None)
+    fits = [bends.fit(j, straight) for j in range(len(levels))]
+    fall = 2 * (max(fit.log_likelihood for fit in fits) - np.array([fit.log_likelihood for fit in fits]))
+    best = int(fall.argmin())
+    low, is_open_low = _crossing(levels[best::-1], fall[best::-1], reach)
+    high, is_open_high = _crossing(levels[best:], fall[best:], reach)
+    before, after = bends.sizes(best, fits[best], kind)
+    return Threshold(
+        p_value=None,
+        kind=kind,
+        estimate=float(levels[best]),
+        conf_low=low,
+        conf_high=high,
+        is_open_low=is_open_low,
+        is_open_high=is_open_high,
+        before=before,
+        after=after,
+    )
+
+
+def _crossing(levels: NDArray[np.float64], fall: NDArray[np.float64], reach: float) -> tuple[float, bool]:
+    """The level, going outwards, from which on the likelihood has fallen too far; and whether it never does."""
+    inside = np.flatnonzero(fall <= reach)
+    last = int(inside[-1])
+    if last == len(levels) - 1:
+        return float(levels[last]), True
+    share = (reach - fall[last]) / (fall[last + 1] - fall[last])
+    return float(levels[last] + share * (levels[last + 1] - levels[last])), False
+
+
+@dataclass(frozen=True)
+class _Bend(Basis):
+    """Kinks and drops of a lever at some levels, one column each; drops after kinks."""
+
+    levels: tuple[float, ...]
+    kinds: tuple[Kind, ...]
+
+    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        own, at = level[:, None], np.array(self.levels)
+        if self.lever.shape == "log1p":
+            own, at = np.log1p(own), np.log1p(at)
+        parts = [np.maximum(own - at, 0.0) if kind == "kink" else (own > at).astype(float) for kind in self.kinds]
+        columns = np.hstack(parts)
+        return columns, np.zeros_like(columns)
+
+
+@dataclass(frozen=True)
+class _Bends:
+    """The within model with a straight lever, and columns that could be added, cleared of the groups."""
+
+    ground: Ground
+    straight: Basis
+    bend: _Bend
+    model: ModelRows
+    n_plain: int  # dense columns without the bends
+
+    @classmethod
+    def at(cls, ground: Ground, levels: NDArray[np.float64], kinds: tuple[Kind, ...]) -> _Bends:
+        lever = ground.lever
+        shape: Literal["log1p", "linear"] = "log1p" if lever.shape == "log1p" else "linear"
+        straight = learn_basis(replace(lever, shape=shape), ground.sample.facts[lever.name])
+        scale = np.concatenate(
+            [np.ones(len(levels)) * (straight.scale[0] if kind == "kink" else 1.0) for kind in kinds]
+        )
+        bend = _Bend(straight.lever, (), np.zeros(len(scale)), scale, tuple(levels.tolist()), kinds)
+        plain = ground.design(straight, bend)
+        design = plain.projected(project_on_groups(ground.sweep, plain.make_absorbed))
+
+        def make_rows(batch: pa.RecordBatch) -> Rows:
+            return _cleared(design, bend.width, batch)
+
+        model = model_rows(ground.sweep, make_rows, lambda _: [])
+        return cls(ground, straight, bend, model, 2 * (design.width - bend.width))
+
+    def fit(self, column: int | None, start: CumulativeLogitFit | None = None) -> CumulativeLogitFit:
+        """The straight model, or that with one bend added."""
+        kept = np.arange(self.n_plain) if column is None else np.append(np.arange(self.n_plain), self.n_plain + column)
+        at = None if start is None else np.insert(start.parameters, len(start.cuts) + self.n_plain, 0.0)
+        n_categories = len(self.ground.sample.values)
+        return fit_cumulative_logit(self.model.sweep, lambda batch: self._rows(batch, kept), n_categories, at)
+
+    def _rows(self, batch: pa.RecordBatch, kept: NDArray[np.int64]) -> Rows:
+        rows = self.model.make_rows(batch)
+        return replace(rows, dense=rows.dense[:, kept])
+
+    def scores(self, straight: CumulativeLogitFit) -> EfficientScores:
+        """Scores of all bends at the straight model."""
+        zeros = np.zeros(self.bend.width)
+        padded = replace(straight, coefficients=np.insert(straight.coefficients, self.n_plain, zeros))
+        tested = len(straight.cuts) + self.n_plain + np.arange(self.bend.width)
+        return efficient_scores(self.model.sweep, self.model.make_rows, padded, tested, self.ground.n_clusters)
+
+    def sizes(self, column: int, fit: CumulativeLogitFit, kind: Kind) -> tuple[float, float]:
+        """Points per unit of the lever before and after; a drop's height stands for the latter."""
+        kept = np.append(np.arange(self.n_plain), self.n_plain + column)
+
+        def ones(batch: pa.RecordBatch) -> list[LeverRows]:
+            n = len(self._rows(batch, kept).outcome)
+            return [LeverRows(np.ones(n), np.ones((n, 1)))] * 2
+
+        at_zero = np.zeros(1)
+        places = (slice(0, 1), slice(self.n_plain, self.n_plain + 1))
+        terms = [LeverTerm(place, 1.0, at_zero, is_capped=False) for place in places]
+        effects = estimate_effects(
+            self.model.sweep, lambda batch: self._rows(batch, kept), ones, terms, fit, self.ground.sample.values,
+            self.ground.n_clusters,
+        )  # fmt: skip
+        level = self.bend.levels[column]
+        per_unit = (1 / (1 + level) if self.straight.lever.shape == "log1p" else 1.0) / float(self.straight.scale[0])
+        line, bend = (float(value) for value in effects.estimate)
+        return line * per_unit, (line + bend) * per_unit if kind == "kink" else bend
+
+
+def _cleared(design: Design, n_bends: int, batch: pa.RecordBatch) -> Rows:
+    """Rows whose bends stand last, less their projections; the straight lever stands first."""
+    rows = design.make_rows(batch)
+    own, projected = np.hsplit(rows.dense, 2)
+    bends = slice(1, 1 + n_bends)
+    plain = [np.delete(part, bends, axis=1) for part in (own, projected)]
+    return replace(rows, dense=np.hstack([*plain, own[:, bends] - projected[:, bends]]))
