@@ -17,6 +17,7 @@ def test_catalogue_is_that_of_the_methods():
         "hold_seconds": ("during", "lever", -30),
         "talk_seconds": ("during", "lever", -60),
         "n_transfers": ("during", "lever", -1),
+        "n_prior_contacts": ("before", "lever", -1),
         "wrap_seconds": ("after", "placebo", -30),
     }
 

@@ -82,9 +82,11 @@ DEFAULT_LEVERS: Final[tuple[Lever, ...]] = (
     Lever("hold_seconds", "during", -30),
     Lever("talk_seconds", "during", -60),
     Lever("n_transfers", "during", -1, shape="count"),
+    Lever("n_prior_contacts", "before", -1, shape="count"),
     Lever("wrap_seconds", "after", -30, role="placebo"),
 )
-"""The levers of any call centre, used where the log has them."""
+"""The levers of any call centre, used where the log has them; ``n_prior_contacts`` is looked up in a log that names
+customers and is long enough."""
 
 
 WITNESS_LEVER: Final = Lever("wrap_seconds", "after", -30, role="placebo", shape="log1p")

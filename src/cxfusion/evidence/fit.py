@@ -10,6 +10,7 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
+from cxfusion.evidence.history import look_back
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.rungs import RUNGS, Ladder, RungEstimate, climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
@@ -145,6 +146,7 @@ def fit_levers(
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
+    pairing, told = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
     sample = draw_sample(pairing, spec, present, _weights_for(spec, weights))
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
@@ -166,7 +168,7 @@ def fit_levers(
         levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness),
         rungs=_rung_frame(sample, ladder),
         sensitivity=_sensitivity_frame(ladder),
-        notes=(*sample.notes, *_notes(spec, scale, witness, weights)),
+        notes=(*sample.notes, *told, *_notes(spec, scale, witness, weights)),
         n=sample.n,
     )
 

@@ -50,6 +50,7 @@ _LEVERS: Final[dict[str, tuple[str, str]]] = {  # label, and the noun of "30 sec
     "n_holds": ("Times put on hold", "holds"),
     "n_agents": ("Agents spoken to", "agents"),
     "n_prior_contacts": ("Earlier contacts", "earlier contacts"),
+    "prior_wait_seconds": ("Waiting in earlier contacts", "waiting in earlier contacts"),
     "is_repeat": ("Repeat contact", "repeat contact"),
     "is_resolved": ("Resolved", "resolved"),
 }
