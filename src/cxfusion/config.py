@@ -16,20 +16,24 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cxfusion.engine import FileSource, Session
+from cxfusion.engine.addresses import database_of, is_url, redacted, started_at_folder
 from cxfusion.errors import ConfigError, CxfusionError, EmptyTableError, nearest_names
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
-from cxfusion.tables.mapping import LeverMap, Map, Section
+from cxfusion.tables.mapping import LeverMap, Map, Place, Section
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cxfusion.engine.addresses import Address
+
 __all__ = [
     "EngineSection",
+    "OutputSection",
     "PairingSection",
     "StudyConfig",
     "StudyMap",
@@ -200,6 +204,33 @@ class EngineSection(_Section):
         return Session(memory_limit=self.memory_limit, threads=self.threads, temp_dir=self.temp_dir)
 
 
+class OutputSection(_Section):
+    """``[output]``: where the output tables are written besides the directory.
+
+    Attributes
+    ----------
+    database : str, optional
+        URL of a database, such as ``postgres://kim@db.example/sales`` or ``duckdb://results.duckdb``; its password is
+        in no manifest and no message.
+    schema : str, optional
+        Of that database, made if need be; else that of the URL, else the one its user begins in.
+    """
+
+    database: Place | None = Field(default=None, repr=False)
+    schema_: str | None = Field(default=None, alias="schema", min_length=1)
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> OutputSection:
+        self.address()
+        if self.schema_ is not None and self.database is None:
+            raise ValueError("`schema` belongs to `database`: say where that is")
+        return self
+
+    def address(self) -> Address | None:
+        """Where the tables are written; None where nowhere."""
+        return None if self.database is None else database_of(self.database, self.schema_)
+
+
 class StudyConfig(StudyMap):
     """A whole job: what ``cxfusion run`` reads, and what the options of the other commands become.
 
@@ -210,11 +241,13 @@ class StudyConfig(StudyMap):
     pairing : PairingSection
     study : StudySection
     engine : EngineSection
+    output : OutputSection
     """
 
     pairing: PairingSection = PairingSection()
     study: StudySection = StudySection()
     engine: EngineSection = EngineSection()
+    output: OutputSection = OutputSection()
 
     @model_validator(mode="after")
     def _is_a_spec(self) -> StudyConfig:
@@ -271,6 +304,9 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
     engine = content.get("engine")
     if isinstance(engine, dict) and isinstance(engine.get("temp_dir"), str):
         engine["temp_dir"] = str(Path(path).parent / engine["temp_dir"])
+    output = content.get("output")
+    if isinstance(output, dict) and is_url(output.get("database")):
+        output["database"] = started_at_folder(output["database"], Path(path).parent)
     return validated(StudyConfig, _with_options(content, options), what, problems)
 
 
@@ -324,14 +360,14 @@ def _place_table(section: Section, table: dict[str, Any], folder: Path) -> list[
         return [f'{section}.path is missing; say where the {section} are: path = "{section}.csv"']
     if not isinstance(given, str):
         return []
-    table["path"] = str(folder / given)
+    table["path"] = started_at_folder(given, folder) if is_url(given) else str(folder / given)
     try:
         source = open_source(table["path"])
     except EmptyTableError:
         return []  # it can be read; that there is nothing in it is a matter of the data
     except CxfusionError as error:
         near = _nearest_files(table["path"])
-        return [f"{section}.path = {given!r}: {f'no such file; nearest: {near}' if near else error.message}"]
+        return [f"{section}.path = {redacted(given)!r}: {f'no such file; nearest: {near}' if near else error.message}"]
     paths = source.paths if isinstance(source, FileSource) else ()
     barred = [path for path in paths if not os.access(path, os.R_OK)]
     return [f"{section}.path = {given!r}: no permission to read {', '.join(barred)}"] if barred else []
@@ -339,6 +375,6 @@ def _place_table(section: Section, table: dict[str, Any], folder: Path) -> list[
 
 def _nearest_files(path: str) -> str:
     """Files that a misspelt path may have meant; none where it is a pattern or is there."""
-    if os.path.exists(path) or glob.has_magic(path) or not Path(path).parent.is_dir():
+    if is_url(path) or os.path.exists(path) or glob.has_magic(path) or not Path(path).parent.is_dir():
         return ""
     return ", ".join(nearest_names(Path(path).name, [entry.name for entry in Path(path).parent.iterdir()]))

@@ -8,7 +8,8 @@
     │   ├── UnknownNameError (LookupError)   a name that does not exist, with the nearest that do
     │   ├── SessionMismatchError             relations of two sessions were mixed
     │   ├── BadControlError                  a lever would be adjusted for what it sets off
-    │   └── OutputDirectoryError (OSError)   the output directory cannot be written, or is not ours
+    │   ├── OutputDirectoryError (OSError)   the output directory cannot be written, or is not ours
+    │   └── OutputDatabaseError              the output database cannot be written, or a table there is not ours
     ├── InputError (ValueError)              the data cannot be used                         exit code 3
     │   ├── UnreadableFileError (OSError)    missing, not a table, or broken on a named line
     │   ├── EmptyTableError                  no rows at all
@@ -47,6 +48,7 @@ __all__ = [
     "NoScoreError",
     "NothingPairedError",
     "NothingToEstimateError",
+    "OutputDatabaseError",
     "OutputDirectoryError",
     "SeparationError",
     "SessionMismatchError",
@@ -104,6 +106,10 @@ class BadControlError(UsageError):
 
 class OutputDirectoryError(UsageError, OSError):
     """The output directory cannot be written, or holds something that is not ours."""
+
+
+class OutputDatabaseError(UsageError):
+    """The output database cannot be written, or has a table by the name of one of ours that is not ours."""
 
 
 class InputError(CxfusionError, ValueError):

@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cxfusion.delivery.database import write_database
 from cxfusion.delivery.directory import deliver, rejected_directory, require_ours
 from cxfusion.delivery.outputs import write_diagnosis, write_rejection, write_study
+from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
@@ -21,7 +23,7 @@ from cxfusion.tables.books import log_books
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cxfusion.config import StudyConfig
     from cxfusion.engine import Session
@@ -53,10 +55,13 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     ------
     OutputDirectoryError
         ``out`` cannot be written or holds something that is not ours; nothing was read.
+    OutputDatabaseError
+        The same of the study's output database; where it cannot be reached, nothing was read.
     CxfusionError
         The data cannot be used (``out`` is untouched, ``out.rejected`` says why), or the call is wrong.
     """
     require_ours(out)
+    _require_database(config)
     clock: dict[str, float] = {}
     with config.engine.session() as session:
         with _explained(config, Path(out), clock):
@@ -74,7 +79,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
             )
         with stage_clock(clock, on_stage, "write", pairing.n_pairs):
             write = partial(write_study, config=config, pairing=pairing, study=study, with_report=with_report)
-            deliver(out, write)
+            deliver(out, partial(_with_database, write, config))
     return study
 
 
@@ -99,6 +104,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
         As of :func:`run`.
     """
     require_ours(out)
+    _require_database(config)
     clock: dict[str, float] = {}
     with config.engine.session() as session:
         with _explained(config, Path(out), clock):
@@ -111,8 +117,22 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
             write = partial(
                 write_diagnosis, config=config, contacts=contacts, books=books, diagnosis=diagnosis, clock=clock
             )
-            deliver(out, write)
+            deliver(out, partial(_with_database, write, config))
     return diagnosis, books
+
+
+def _require_database(config: StudyConfig) -> None:
+    address = config.output.address()
+    if address is not None:
+        require_database(address)
+
+
+def _with_database(write: Callable[[Path], None], config: StudyConfig, folder: Path) -> None:
+    """The files, then the same tables in the database that the study names: should it fail, nothing is delivered."""
+    write(folder)
+    address = config.output.address()
+    if address is not None:
+        write_database(folder, address)
 
 
 @contextmanager

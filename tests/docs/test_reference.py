@@ -15,7 +15,7 @@ import typer
 import cxfusion as cx
 from cxfusion import errors
 from cxfusion.cli import app
-from cxfusion.config import EngineSection, PairingSection, StudyConfig, StudySection
+from cxfusion.config import EngineSection, OutputSection, PairingSection, StudyConfig, StudySection
 from cxfusion.evidence.verdict import GRADES
 from cxfusion.job import diagnose_log
 from cxfusion.operations.metrics import METRICS
@@ -173,6 +173,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[pairing]": set(PairingSection.model_fields),
         "[study]": set(StudySection.model_fields),
         "[engine]": set(EngineSection.model_fields),
+        "[output]": {field.alias or name for name, field in OutputSection.model_fields.items()},
     }
 
 

@@ -39,6 +39,7 @@ from cxfusion.cli.options import (
     SurveysSource,
     Threads,
     Timezone,
+    To,
     Until,
     Within,
 )
@@ -138,7 +139,7 @@ def fuse(
     contacts: ContactLog, surveys: SurveyFile, out: Out, pair_by: PairBy = None, within: Within = "72h",
     outcome: Outcome = None, map_file: MapFile = None, contacts_source: ContactsSource = None,
     surveys_source: SurveysSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
-    no_report: NoReport = False, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    to: To = None, no_report: NoReport = False, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
     quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Pair, diagnose, measure, find the levers, and write tables and a report."""
@@ -151,20 +152,21 @@ def fuse(
         pairing={"by": pair_by, "within": within},
         study={"outcome": outcome, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
+        output={"database": to},
     )
     _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
 
 
 @app.command(cls=Command, name="run")
 def run_study(
-    study_file: StudyFile, out: Out, no_report: NoReport = False,
+    study_file: StudyFile, out: Out, to: To = None, no_report: NoReport = False,
     threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Do the job of `fuse` as a STUDY.toml describes it: for jobs that run every night."""
     from cxfusion.config import load_study
 
-    config = load_study(study_file, engine={"threads": threads, "memory_limit": memory})
+    config = load_study(study_file, engine={"threads": threads, "memory_limit": memory}, output={"database": to})
     _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
 
 
@@ -204,7 +206,7 @@ def check(
 def diagnose(
     contacts: ContactLog, out: Out, by: By = None, interval: Interval = None, map_file: MapFile = None,
     contacts_source: ContactsSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
-    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
+    to: To = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """The operations half alone: volume, AHT, ASA, abandonment and the like of a contact log."""
@@ -218,6 +220,7 @@ def diagnose(
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         study={"by": columns or None, "interval": interval, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
+        output={"database": to},
     )
     with StageLines(quiet=quiet) as on_stage:
         diagnosis, books = diagnose_log(config, out, on_stage)
@@ -291,7 +294,7 @@ def sources(
         return
     for source in SOURCES:
         typer.echo(f"{source.name} ({' and '.join(source.reads)})\n  {source.description}")
-    typer.echo(f"\nA source may be {ACCEPTED}; on the command line, files only.")
+    typer.echo(f"\nA source may be {ACCEPTED}; on the command line, files and URLs only.")
 
 
 @app.command(cls=Command)

@@ -34,6 +34,7 @@ __all__ = [
     "SurveysSource",
     "Threads",
     "Timezone",
+    "To",
     "Until",
     "Within",
 ]
@@ -44,14 +45,27 @@ EVERYWHERE: Final = "Options of every command"
 ContactLog = Annotated[
     str,
     typer.Argument(
-        metavar="CONTACTS", help="The contact log: a file, a glob or a folder; `cxfusion sources` lists formats."
+        metavar="CONTACTS",
+        help="The contact log: a file, a glob, a folder or a table of a database; `cxfusion sources` lists formats.",
     ),
 ]
-SurveyFile = Annotated[str, typer.Argument(metavar="SURVEYS", help="The survey answers: a file, a glob or a folder.")]
+SurveyFile = Annotated[
+    str, typer.Argument(metavar="SURVEYS", help="The survey answers: a file, a glob, a folder or a table.")
+]
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: tables, pairing, question, engine.")]
-AnyFile = Annotated[str, typer.Argument(metavar="FILE", help="The table to look at: a file, a glob or a folder.")]
+AnyFile = Annotated[
+    str, typer.Argument(metavar="FILE", help="The table to look at: a file, a glob, a folder or a table of a database.")
+]
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Directory to write; replaced as a whole or not at all.")
+]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        metavar="URL",
+        help="Write the tables to a database too, all or none: postgres://USER@HOST/DATABASE/SCHEMA or duckdb://FILE.",
+    ),
 ]
 PairBy = Annotated[
     Literal["contact_id", "customer_id"] | None,

@@ -81,8 +81,9 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _asked(config: StudyConfig) -> dict[str, Any]:
-    tables = {"contacts": config.contacts, "surveys": config.surveys}
-    return {"inputs": {name: table.path for name, table in tables.items() if table}, "config": config.words()}
+    words = config.words()
+    inputs = {name: words[name].get("path") for name in ("contacts", "surveys") if words.get(name) is not None}
+    return {"inputs": inputs, "config": words}
 
 
 def _write_books(folder: Path, pairing: Pairing) -> None:

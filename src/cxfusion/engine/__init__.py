@@ -1,6 +1,7 @@
 """Where relations run. One small contract; DuckDB is the embedded default."""
 
 from cxfusion.engine.contract import (
+    DatabaseSource,
     Engine,
     FileSource,
     FrameSource,
@@ -11,6 +12,7 @@ from cxfusion.engine.contract import (
 from cxfusion.engine.session import Session, default_session, require_one_session
 
 __all__ = [
+    "DatabaseSource",
     "Engine",
     "FileSource",
     "FrameSource",

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import ibis.expr.types as ir
     import pyarrow as pa
     import pyarrow.dataset as pads
 
+    from cxfusion.engine.addresses import Address
     from cxfusion.fold import Fold
 
 __all__ = [
     "SOURCE_FILE",
     "SOURCE_ROW",
     "Capability",
+    "DatabaseSource",
     "Engine",
     "FileFormat",
     "FileSource",
     "FrameSource",
+    "Narrow",
     "RelationSource",
     "Source",
     "StreamSource",
@@ -38,6 +43,8 @@ Capability: TypeAlias = Literal["files", "frames", "streaming_fold", "parallel_f
 
 
 FileFormat: TypeAlias = Literal["csv", "parquet", "json", "excel"]
+Narrow: TypeAlias = "Callable[[ir.Table], ir.Table]"
+"""A table to some of its columns and rows, or to answers about them."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,36 @@ class RelationSource:
     relation: ir.Table
     name: str
 
+    def narrowed(self, how: Narrow) -> Self:
+        """What is made of it, where it lives."""
+        return replace(self, relation=how(self.relation))
 
-Source: TypeAlias = FileSource | FrameSource | StreamSource | RelationSource
+
+@dataclass(frozen=True)
+class DatabaseSource:
+    """A table of a database.
+
+    Attributes
+    ----------
+    address : Address
+    how : callable
+        The table to what is wanted of it; the database does it, and the rest never travels.
+    """
+
+    address: Address
+    how: Narrow = lambda table: table
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.address.shown
+
+    def narrowed(self, how: Narrow) -> Self:
+        """What is made of it, where it lives."""
+        return replace(self, how=lambda table: how(self.how(table)))
+
+
+Source: TypeAlias = FileSource | FrameSource | StreamSource | RelationSource | DatabaseSource
 
 
 class Engine(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import warnings
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -15,12 +14,14 @@ from cxfusion.engine.contract import (
     SOURCE_FILE,
     SOURCE_ROW,
     Capability,
+    DatabaseSource,
     FileSource,
     FrameSource,
     RelationSource,
     Source,
     StreamSource,
 )
+from cxfusion.engine.databases import BATCH_ROWS, batches_of, open_table
 from cxfusion.engine.file_queries import csv_query, json_query, parquet_query, quoted_text
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import UnreadableFileError
@@ -39,7 +40,6 @@ State = TypeVar("State")
 Answer = TypeVar("Answer")
 
 CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold"})
-BATCH_ROWS: Final = 65_536  # a batch of twenty float columns is then 10 MB: small beside any budget
 
 
 @ibis.udf.scalar.builtin(name="epoch", signature=(("interval('us')",), "float64"))
@@ -82,6 +82,9 @@ class DuckDBEngine:
                 query = self._stream_query(source.batches, source.name)
             case RelationSource():
                 query = self._relation_query(source.relation, source.name)
+            case DatabaseSource():
+                with open_table(source.address) as remote:
+                    query = self._stream_query(remote.fetch(source.how(remote.table)), source.name)
         view = _new_name("source")
         with _told_as_unreadable(source):
             self._backend.con.execute(f"CREATE VIEW {view} AS {query}")
@@ -138,10 +141,7 @@ class DuckDBEngine:
         """Kept too, since a relation need not give its rows in the same order twice."""
         if relation.get_backend() is self._backend:
             return _numbered(self.materialize(relation).get_name(), name)
-        with warnings.catch_warnings():
-            # the method of DuckDB 1.5 that ibis 12 still calls; DuckDB is held below 2, which lacks it
-            warnings.filterwarnings("ignore", "fetch_record_batch", DeprecationWarning)
-            return self._stream_query(relation.to_pyarrow_batches(chunk_size=BATCH_ROWS), name)
+        return self._stream_query(batches_of(relation), name)
 
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import ibis
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
-from cxfusion.errors import BooksError, EmptyTableError
+from cxfusion.errors import BooksError
 from cxfusion.tables.look import ask, compute
+from cxfusion.tables.period import nothing_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -126,11 +127,8 @@ def _count_outside(reading: Reading) -> int:
     facts = {"n": reading.period.is_outside(start).sum(), "first": start.min(), "last": start.max()}
     found = ask(reading.session, reading.staged, facts)
     if found["n"] == reading.look.n_rows:
-        raise EmptyTableError(
-            f"None of the {reading.look.n_rows:,} contacts started within the period asked for: they run from"
-            f" {found['first']:%Y-%m-%d %H:%M} to {found['last']:%Y-%m-%d %H:%M} UTC. Mend since or until."
-        )
-    return int(found["n"] or 0)
+        raise nothing_within(reading.n_rows, found["first"], found["last"])
+    return int(found["n"] or 0) + reading.n_far
 
 
 def _whole(reading: Reading, rules: Rules, marks: Mapping[Mark, str]) -> ir.Table:
@@ -208,9 +206,9 @@ def _place(rows: ir.Table) -> ir.StructValue:
 def _check_books(reading: Reading, kept: ir.Table, set_aside: ir.Table, n_outside: int) -> None:
     n_kept = ask(reading.session, kept, {"n": kept.count()})["n"]
     n_aside = ask(reading.session, set_aside, {"n": set_aside["column"].isnull().sum()})["n"] or 0
-    if n_kept + n_aside + n_outside != reading.look.n_rows:
+    if n_kept + n_aside + n_outside != reading.n_rows:
         raise BooksError(
-            f"Reading the {reading.section}: {reading.look.n_rows:,} rows were read, but {n_kept:,} kept,"
+            f"Reading the {reading.section}: {reading.n_rows:,} rows were read, but {n_kept:,} kept,"
             f" {n_aside:,} set aside and {n_outside:,} found outside the period. Please report this, with the reasons"
             " in set_aside."
         )

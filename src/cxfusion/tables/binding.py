@@ -70,6 +70,13 @@ class Bindings:
     leave_out: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Columns of the source that anything is read from, in its order."""
+        named = {name for binding in self.columns for name in binding.how.sources}
+        named |= {*self.attributes.values(), *self.leave_out}
+        return tuple(name for name in self.found if name in named)
+
     def of_kind(self, *kinds: Kind) -> tuple[Binding, ...]:
         """The columns of some kinds."""
         return tuple(binding for binding in self.columns if binding.kind in kinds)

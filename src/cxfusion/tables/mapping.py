@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer
 
+from cxfusion.engine.addresses import redacted
 from cxfusion.errors import ConfigError, UnknownNameError
 from cxfusion.tables.column_map import ColumnMap, Formats, Model, Unit, Words
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone
 from cxfusion.tables.validation import validated
 
-__all__ = ["ColumnMap", "LeverMap", "Map", "MapLike", "Section", "TableMap", "Unit", "load_map", "table_map"]
+__all__ = ["ColumnMap", "LeverMap", "Map", "MapLike", "Place", "Section", "TableMap", "Unit", "load_map", "table_map"]
 
 M = TypeVar("M", bound=BaseModel)
 Section: TypeAlias = Literal["contacts", "surveys"]
@@ -42,6 +43,8 @@ def _source(name: str) -> str:
         raise ValueError(error.message) from None
 
 
+Place: TypeAlias = Annotated[str, PlainSerializer(redacted, when_used="json")]
+"""A path or URL; as JSON, which manifests hold, it has no password."""
 Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
 
 
@@ -51,7 +54,8 @@ class TableMap(Model):
     Attributes
     ----------
     path : str, optional
-        Where the table is, for jobs that take their sources from the map.
+        Where the table is, for jobs that take their sources from the map: also the URL of a table in a database, whose
+        password is in no manifest and no message.
     source : str
         Kind of source, as ``cxfusion sources`` lists them; what it knows of its columns holds where this map is silent.
     sheet : str, optional
@@ -69,7 +73,7 @@ class TableMap(Model):
         rows are set aside with the reason ``left_out``.
     """
 
-    path: str | None = None
+    path: Place | None = Field(default=None, repr=False)
     source: Annotated[str, AfterValidator(_source)] = "generic"
     sheet: str | None = None
     timezone: Zone | None = None

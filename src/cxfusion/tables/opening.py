@@ -6,7 +6,8 @@ import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from cxfusion.engine import FileSource, RelationSource
+from cxfusion.engine import DatabaseSource, FileSource, RelationSource
+from cxfusion.engine.addresses import is_url, redacted, table_of
 from cxfusion.errors import EmptyTableError, UnreadableFileError, UsageError
 from cxfusion.tables.frames import frame_source
 
@@ -27,10 +28,12 @@ FORMATS: Final[dict[str, FileFormat]] = {
     **dict.fromkeys([".json", ".jsonl", ".ndjson"], "json"),
     ".xlsx": "excel",
 }
+DUCKDB_ENDINGS: Final = (".duckdb", ".ddb", ".db")
 PACKED: Final = (".csv.gz", ".tsv.gz", ".txt.gz", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 ACCEPTED: Final = (
     "a path or glob of CSV, JSON lines, Parquet or Excel files, a folder of (partitioned) Parquet files, a pandas or"
-    " Polars frame, an Arrow table, reader or dataset, a DuckDB relation, an Ibis table, or a list of dicts"
+    " Polars frame, an Arrow table, reader or dataset, a DuckDB relation, an Ibis table, a list of dicts, or the URL of"
+    " a table in a database, such as postgres://USER@HOST/DATABASE/TABLE or duckdb://FILE/TABLE"
 )
 
 
@@ -56,7 +59,11 @@ def open_source(data: Data, sheet: str | None = None) -> Source:
     """
     if isinstance(data, RelationSource):
         return data
-    source = _files(str(data), sheet) if isinstance(data, str | Path) else frame_source(data)
+    source: Source | None
+    if is_url(data):
+        source = DatabaseSource(table_of(data))
+    else:
+        source = _files(str(data), sheet) if isinstance(data, str | Path) else frame_source(data)
     if source is None:
         raise UsageError(f"A {type(data).__name__} was given. Expected {ACCEPTED}.")
     if sheet is not None and not (isinstance(source, FileSource) and source.format == "excel"):
@@ -68,10 +75,13 @@ def _files(given: str, sheet: str | None) -> FileSource:
     paths = _matching(given)
     if not paths:
         raise UnreadableFileError(
-            f"{given} matches no file. Expected {ACCEPTED}; look at the spelling and at the folder you are in."
+            f"{redacted(given)} matches no file. Expected {ACCEPTED}; look at the spelling and at the folder you are"
+            " in."
         )
     formats = {_format(path) for path in paths}
     only = formats.pop()
+    if only is None and Path(paths[0]).suffix.lower() in DUCKDB_ENDINGS:
+        raise UsageError(f"{given} is a database. Expected the table too: duckdb://{given}/TABLE.")
     if formats or only is None:
         raise UsageError(
             f"{given} is not one of the formats that can be read, or mixes two. Expected files that end in"

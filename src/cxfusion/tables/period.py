@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import ibis
 
-from cxfusion.errors import UsageError
+from cxfusion.errors import EmptyTableError, UsageError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Moment", "Period", "period_of"]
+__all__ = ["Moment", "Period", "nothing_within", "period_of"]
 
 Moment: TypeAlias = date | datetime | str
 """A date (its first moment), a time, or either as ISO text; without an offset it is meant on the site's clock."""
@@ -70,6 +70,14 @@ def period_of(since: Moment | None, until: Moment | None, zone: str) -> Period |
             f"since={since!s} is not before until={until!s}: no contact could lie between them. Mend either."
         )
     return Period(first, end)
+
+
+def nothing_within(n: int, first: datetime, last: datetime) -> EmptyTableError:
+    """What is told of a log none of whose contacts lie within the period; its own first and last start in UTC."""
+    return EmptyTableError(
+        f"None of the {n:,} contacts started within the period asked for: they run from {first:%Y-%m-%d %H:%M} to"
+        f" {last:%Y-%m-%d %H:%M} UTC. Mend since or until."
+    )
 
 
 def _instant(what: str, moment: Moment, zone: str) -> datetime:

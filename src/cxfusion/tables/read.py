@@ -53,7 +53,9 @@ def read_contacts(
     data : path, glob, folder, frame, reader, relation or list of dict
         Files of CSV (also packed with gzip), JSON lines (what is nested gets dotted names), Parquet or Excel; a folder
         stands for the Parquet files in it, and its subfolders ``key=value`` for columns. Or a pandas or Polars frame
-        (eager or lazy), an Arrow table, reader or dataset, a DuckDB relation, an Ibis table of any engine.
+        (eager or lazy), an Arrow table, reader or dataset, a DuckDB relation, an Ibis table of any engine. Or the URL
+        of a table in a database: ``duckdb://FILE/TABLE``, ``postgres://USER@HOST/DATABASE/SCHEMA.TABLE``, or any other
+        that Ibis connects to, with ``?table=TABLE``.
     map : path, Map or mapping, optional
         Column map: a TOML file, its content, or just ``{canonical: source column}``. With ``attributes = []`` only the
         columns that it names, and those with usual headings, are read.
@@ -145,7 +147,7 @@ def read_surveys(
     return Surveys(
         session=reading.session,
         rows=rows.kept,
-        n_read=reading.look.n_rows,
+        n_read=reading.n_rows,
         set_aside=rows.set_aside,
         timezone=reading.zone,
         columns_from=reading.columns_from,
@@ -160,7 +162,7 @@ def _contacts(reading: Reading) -> Contacts:
     return Contacts(
         session=reading.session,
         rows=rows.kept,
-        n_read=reading.look.n_rows,
+        n_read=reading.n_rows,
         set_aside=rows.set_aside,
         timezone=reading.zone,
         columns_from=reading.columns_from,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import ibis
 
-from cxfusion.engine import FileSource, FrameSource, default_session
+from cxfusion.engine import DatabaseSource, FileSource, FrameSource, RelationSource, default_session
 from cxfusion.errors import EmptyTableError
 from cxfusion.tables.binding import bind
 from cxfusion.tables.canonical import SCORE_SCALES
@@ -32,13 +32,14 @@ from cxfusion.tables.period import period_of
 from cxfusion.tables.relation import Scale
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone
+from cxfusion.tables.wanted import wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
 
-    from cxfusion.engine import Session
+    from cxfusion.engine import Session, Source
     from cxfusion.tables.binding import Binding, Bindings
     from cxfusion.tables.cells import Recipe
     from cxfusion.tables.look import Look
@@ -77,6 +78,8 @@ class Reading:
     notes : tuple of str
     left_out : mapping of str to (mapping of str to tuple of str)
         What the kind of source leaves out besides: reason to source column to cells.
+    n_far : int
+        Rows that stayed in their database, since they lie far outside the period.
     """
 
     session: Session
@@ -92,6 +95,12 @@ class Reading:
     period: Period | None
     notes: tuple[str, ...]
     left_out: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    n_far: int = 0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the source."""
+        return self.look.n_rows + self.n_far
 
     @property
     def columns_from(self) -> dict[str, str]:
@@ -185,10 +194,14 @@ def start_reading(
     whole_map = _with_known(own_map, section, kind_of.map, export)
     table = whole_map.table(section)
     zone = require_zone(timezone) if timezone else table.timezone
-    opened = FrameSource(export.table, kind_of.name) if export else open_source(data, table.sheet)
+    period = period_of(*between, zone or "UTC")
+    opened: Source = FrameSource(export.table, kind_of.name) if export else open_source(data, table.sheet)
+    n_far = 0
+    if section == "contacts" and isinstance(opened, DatabaseSource | RelationSource):
+        opened, n_far = wanted_of(opened, session, whole_map, period)
     source = session.read(opened)
     bound = bind(section, source.columns, whole_map)
-    reading = read_bound(session, section, source, bound, table, zone, period_of(*between, zone or "UTC"))
+    reading = replace(read_bound(session, section, source, bound, table, zone, period), n_far=n_far)
     if export:
         doubts = (f"not confirmed by the vendor's documentation: {fact}" for fact in kind_of.unconfirmed)
         notes = (*export.notes, *reading.notes, *doubts)

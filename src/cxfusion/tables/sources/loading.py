@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from cxfusion.engine import FileSource, FrameSource, StreamSource
+from cxfusion.engine import DatabaseSource, FileSource, FrameSource, StreamSource
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.engine.csv_header import read_header, unique_names
+from cxfusion.engine.databases import open_table
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import EmptyTableError, UnreadableFileError
 from cxfusion.tables.opening import open_source
@@ -73,6 +74,9 @@ def load_table(
             table = opened.table.to_table() if isinstance(opened.table, pads.Dataset) else opened.table
         case StreamSource():
             table = opened.batches.read_all()
+        case DatabaseSource():
+            with open_table(opened.address) as remote:
+                table = remote.fetch(remote.table).read_all()
         case _:
             table = opened.relation.to_pyarrow()
     return _placed([(opened.name, table)])

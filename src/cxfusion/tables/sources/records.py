@@ -19,8 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
-from cxfusion.engine import FrameSource, RelationSource, StreamSource
+from cxfusion.engine import DatabaseSource, FrameSource, RelationSource, StreamSource
+from cxfusion.engine.addresses import is_url, table_of
 from cxfusion.engine.csv_header import read_header
+from cxfusion.engine.databases import batches_of, rows_of
 from cxfusion.errors import UnreadableFileError, UsageError
 from cxfusion.tables.frames import frame_source
 
@@ -44,6 +46,7 @@ EXCERPT: Final = 120
 SCRATCH: Final = ("_", ".")  # how engines and systems begin the names of files of their own
 
 Cells: TypeAlias = Mapping[str, Any]
+Frame: TypeAlias = FrameSource | StreamSource | RelationSource | DatabaseSource
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,11 @@ def paths_of(data: Any, what: str) -> list[str]:
 
 
 def records(data: Any, what: str, *, lists: Sequence[str] = (), names: Iterable[str] = ()) -> Iterator[Row]:
-    """Records of files of JSON or CSV, which their first character tells apart, of a frame, or of a list of dicts.
+    """Records of files of JSON or CSV, told apart by their first character, of a database, a frame or a list of dicts.
 
     Parameters
     ----------
-    data : path, glob, folder, frame or list of dict
+    data : path, glob, folder, URL of a table, frame or list of dict
     what : str
         What messages call the export.
     lists : sequence of str
@@ -119,7 +122,10 @@ def records(data: Any, what: str, *, lists: Sequence[str] = (), names: Iterable[
     if isinstance(data, list) and all(isinstance(record, Mapping) for record in data):
         yield from _rows(what, data, lists)
         return
-    if not isinstance(data, str | Path) and (frame := frame_source(data)) is not None:
+    frame: Frame | None = DatabaseSource(table_of(data)) if is_url(data) else None
+    if not isinstance(data, str | Path):
+        frame = frame_source(data)
+    if frame is not None:
         batches = (record for batch in _batches(frame) for record in batch.to_pylist())
         yield from _rows(frame.name, batches, lists)
         return
@@ -149,14 +155,16 @@ def _unwrapped(values: Iterable[Any], lists: Sequence[str]) -> Iterator[Any]:
             yield value
 
 
-def _batches(frame: FrameSource | StreamSource | RelationSource) -> Iterator[pa.RecordBatch]:
+def _batches(frame: Frame) -> Iterator[pa.RecordBatch]:
     match frame:
         case FrameSource():
             yield from frame.table.to_batches()
         case StreamSource():
             yield from frame.batches
-        case _:
-            yield from frame.relation.to_pyarrow().to_batches()
+        case DatabaseSource():
+            yield from rows_of(frame)
+        case RelationSource():
+            yield from batches_of(frame.relation)
 
 
 @contextmanager

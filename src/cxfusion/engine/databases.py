@@ -1,0 +1,204 @@
+"""Tables of databases: asked where they live for the columns and rows that are wanted, and handed on as Arrow batches.
+
+A connection is open only while something is asked of it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
+import pyarrow as pa
+
+from cxfusion.engine.addresses import redacted
+from cxfusion.engine.file_queries import quoted_name, quoted_text
+from cxfusion.errors import UnreadableFileError, UsageError, nearest_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import ibis.expr.types as ir
+
+    from cxfusion.engine.addresses import Address
+    from cxfusion.engine.contract import DatabaseSource
+
+__all__ = ["BATCH_ROWS", "RemoteTable", "batches_of", "open_table", "postgres_connection", "rows_of"]
+
+BATCH_ROWS: Final = 65_536  # a batch of twenty float columns is then 10 MB: small beside any budget
+SOURCE: Final = "cx_source"
+# The same rows in the same order, run after run: no scan that joins another one half-way, no workers that race.
+STEADY: Final = ("SET TRANSACTION READ ONLY", "SET synchronize_seqscans = off", "SET max_parallel_workers = 0")
+
+
+@dataclass(frozen=True)
+class RemoteTable:
+    """A table where it lives.
+
+    Attributes
+    ----------
+    table : ibis.Table
+        To be narrowed before its rows travel.
+    fetch : callable
+        What was made of it to its rows.
+    """
+
+    table: ir.Table
+    fetch: Callable[[ir.Table], pa.RecordBatchReader]
+
+
+@contextmanager
+def open_table(address: Address) -> Iterator[RemoteTable]:
+    """A table of a database, as long as the context lasts.
+
+    Raises
+    ------
+    UsageError
+        The driver is not installed.
+    UnreadableFileError
+        There is no such database or table, or it cannot be read.
+    """
+    with _told(address), (_postgres if address.kind == "postgres" else _of_ibis)(address) as remote:
+        yield remote
+
+
+def batches_of(relation: ir.Table) -> pa.RecordBatchReader:
+    """Rows of a table that an engine of Ibis holds."""
+    with _quietly():
+        batches: pa.RecordBatchReader = relation.to_pyarrow_batches(chunk_size=BATCH_ROWS)
+    return pa.RecordBatchReader.from_batches(batches.schema, _one_by_one(batches))
+
+
+def _one_by_one(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    while True:
+        with _quietly():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what newer libraries say of calls of ibis 12: the caps on their versions answer for those."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fetch_", DeprecationWarning)  # of DuckDB 1.5; DuckDB 2 lacks the method
+        warnings.filterwarnings("ignore", "The 'future.infer_string' option")  # of pandas 3
+        yield
+
+
+def rows_of(source: DatabaseSource) -> Iterator[pa.RecordBatch]:
+    """Rows of a table of a database, batch by batch."""
+    with open_table(source.address) as remote:
+        yield from remote.fetch(source.how(remote.table))
+
+
+@contextmanager
+def _told(address: Address) -> Iterator[None]:
+    """Tell what a database says as our own error; each driver has a tree of errors of its own."""
+    try:
+        yield
+    except (UsageError, UnreadableFileError, GeneratorExit):
+        raise
+    except Exception as error:
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UnreadableFileError(
+            f"{address} could not be read: {redacted(said)}. Expected a table of a database that can be reached and"
+            " read; look at the URL and at your rights."
+        ) from error
+
+
+@contextmanager
+def _of_ibis(address: Address) -> Iterator[RemoteTable]:
+    try:
+        backend: Any = (
+            ibis.duckdb.connect(address.target, read_only=True)
+            if address.kind == "duckdb"
+            else ibis.connect(address.target)
+        )
+    except ImportError as error:
+        raise UsageError(
+            f"{address} needs Ibis' driver for {address.kind}, which is not installed: {error}. Install it with"
+            f"  pip install 'ibis-framework[{address.kind}]'"
+        ) from error
+    try:
+        with _quietly():
+            names = backend.list_tables(database=address.schema)
+            if address.table not in names:
+                raise _no_table(address, names)
+            table = backend.table(address.table, database=address.schema)
+        yield RemoteTable(table, batches_of)
+    finally:
+        backend.disconnect()
+
+
+def _no_table(address: Address, names: list[str]) -> UnreadableFileError:
+    near = nearest_names(address.table or "", names) or sorted(names)[:10]
+    return UnreadableFileError(
+        f"{address}: there is no table {address.table!r}. Expected one such as: {', '.join(near) or 'none is there'}."
+    )
+
+
+@contextmanager
+def postgres_connection(address: Address) -> Iterator[Any]:
+    """A connection to PostgreSQL, with a transaction begun that is rolled back unless it is committed.
+
+    Raises
+    ------
+    UsageError
+        The driver is not installed.
+    """
+    try:
+        from adbc_driver_postgresql import dbapi
+    except ImportError as error:
+        raise UsageError(
+            f"{address} is a PostgreSQL database, and adbc-driver-postgresql, which reads and writes those, is not"
+            " installed. Install it with  pip install 'cxfusion[postgres]'"
+        ) from error
+    with dbapi.connect(address.target) as connection:
+        yield connection
+
+
+@contextmanager
+def _postgres(address: Address) -> Iterator[RemoteTable]:
+    place = ".".join(quoted_name(name) for name in (address.schema, address.table) if name)
+    with postgres_connection(address) as connection, connection.cursor() as cursor:
+        for setting in STEADY:
+            cursor.execute(setting)
+        _require_table(address, cursor)
+        fields = cursor.adbc_execute_schema(f"SELECT * FROM {place}")
+        columns = ", ".join(_plain(field) for field in fields)
+        plain = cursor.adbc_execute_schema(f"SELECT {columns} FROM {place}")
+        table = ibis.table(ibis.Schema.from_pyarrow(plain), name=SOURCE)
+
+        def fetch(relation: ir.Table) -> pa.RecordBatchReader:
+            asked = ibis.to_sql(relation, dialect="postgres")
+            cursor.execute(f"WITH {SOURCE} AS (SELECT {columns} FROM {place}) SELECT * FROM ({asked}) AS wanted")
+            batches: pa.RecordBatchReader = cursor.fetch_record_batch()
+            return batches
+
+        yield RemoteTable(table, fetch)
+
+
+def _require_table(address: Address, cursor: Any) -> None:
+    schemas = f"= {quoted_text(address.schema)}" if address.schema else "= ANY (current_schemas(false))"
+    cursor.execute(
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        f" WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND n.nspname {schemas} ORDER BY 1"
+    )
+    names = [str(name) for (name,) in cursor.fetchall()]
+    if address.table not in names:
+        raise _no_table(address, names)
+
+
+def _plain(field: pa.Field[Any]) -> str:
+    """A column in a type that every engine knows: elapsed times as seconds, what else is odd as its text."""
+    name, kind = quoted_name(field.name), field.type
+    if pa.types.is_interval(kind) or pa.types.is_duration(kind):
+        return f"extract(epoch FROM {name})::float8 AS {name}"
+    is_plain = pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    if is_plain or pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_string(kind):
+        return name
+    return f"{name}::text AS {name}"
