@@ -49,7 +49,7 @@ class _Held:
 
     @property
     def n_bytes(self) -> int:
-        of_groups = self.rows.groups.matrix
+        of_groups = self.rows.groups.runs
         arrays = [self.rows.dense, self.rows.groups.codes, of_groups.data, of_groups.indices, of_groups.indptr]
         for lever in self.levers:
             arrays += [lever.slope] + ([] if lever.one_less is None else [lever.one_less])

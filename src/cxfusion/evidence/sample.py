@@ -115,7 +115,8 @@ def draw_sample(
     categories = _categories(session, answered, outcome)
     numeric, coding = coded(session, answered, contacts, spec, {"y": categories.frame})
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups])
-    rows = session.materialize(numeric.order_by("response_file", "response_row").select(*columns))
+    in_runs = numeric.order_by(*coding.controls, "response_file", "response_row")  # alike cases stand together
+    rows = session.materialize(in_runs.select(*columns))
     return Sample(session, rows, outcome, categories.values, categories.sd, n, coding, facts, _notes(pairing, spec))
 
 
