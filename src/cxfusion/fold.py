@@ -5,10 +5,13 @@ A fold holds no rows, so memory does not grow with the table, and any split of t
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
 
     import pyarrow as pa
 
@@ -51,16 +54,38 @@ class Sweep(Protocol):
         ...
 
 
-def fold_batches(fold: Fold[State, Answer], batches: Iterable[pa.RecordBatch]) -> Answer:
-    """Run a fold over record batches, one at a time.
+def fold_batches(fold: Fold[State, Answer], batches: Iterable[Any], threads: int = 1) -> Answer:
+    """Run a fold over record batches, in their order.
+
+    Each batch makes a state of its own and the states merge one after the other, so that the answer is the same to the
+    last bit for any number of threads.
 
     Parameters
     ----------
     fold : Fold
     batches : iterable of pyarrow.RecordBatch
-        Each is let go before the next is asked for.
+        Or of whatever the fold steps over. At most ``threads`` + 1 of them are held at a time.
+    threads : int
+        That step at the same time; array libraries let go of the interpreter while they work.
     """
     state = fold.zero()
-    for batch in batches:
-        state = fold.step(state, batch)
+    for part in _states_of(fold, batches, threads):
+        state = fold.merge(state, part)
     return fold.finish(state)
+
+
+def _states_of(fold: Fold[State, Any], batches: Iterable[Any], threads: int) -> Iterator[State]:
+    def state_of(batch: Any) -> State:
+        return fold.step(fold.zero(), batch)
+
+    if threads == 1:
+        yield from map(state_of, batches)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[State]] = deque()
+        for batch in batches:
+            begun.append(pool.submit(state_of, batch))
+            if len(begun) > threads:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()

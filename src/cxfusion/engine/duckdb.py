@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from contextlib import contextmanager
 from itertools import takewhile
@@ -61,6 +62,7 @@ class DuckDBEngine:
     def __init__(
         self, memory_limit: str | None = None, threads: int | None = None, temp_dir: str | None = None
     ) -> None:
+        self._threads = threads or os.cpu_count() or 1
         settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": temp_dir}
         self._backend = ibis.duckdb.connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.con.execute("SET TimeZone = 'UTC'")
@@ -114,7 +116,7 @@ class DuckDBEngine:
                 _told_as_unreadable(),
                 self._backend.con.execute(f"FROM {view}").to_arrow_reader(BATCH_ROWS) as batches,
             ):
-                return fold_batches(fold, batches)
+                return fold_batches(fold, batches, self._threads)
         finally:
             self._backend.drop_view(view)
 

@@ -5,25 +5,26 @@ The folds are the same either way: they step over what was kept instead of over 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from cxfusion.fold import fold_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import pyarrow as pa
 
     from cxfusion.estimators.effects import LeverMaker, LeverRows
     from cxfusion.estimators.rows import RowMaker, Rows
-    from cxfusion.fold import Fold, Sweep
+    from cxfusion.fold import Sweep
 
 __all__ = ["MODEL_BUDGET_BYTES", "ModelRows", "model_rows"]
 
-Answer = TypeVar("Answer")
-
 MODEL_BUDGET_BYTES: Final = 1_500_000_000
-PARTS: Final = 8  # always as many, however many threads there are: the sums are then the same to the last bit
+PART_ROWS: Final = 16_384  # few enough for the columns of a part to stay in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def model_rows(
     held = sweep(_HoldFold(make_rows, make_levers, budget_bytes))
     if held is None:
         return ModelRows(sweep, make_rows, make_levers)
-    return ModelRows(_sweep_over(held), _kept_rows, _kept_levers)
+    return ModelRows(partial(fold_batches, batches=held, threads=os.cpu_count() or 1), _kept_rows, _kept_levers)
 
 
 def _kept_rows(held: Any) -> Rows:
@@ -83,28 +84,6 @@ def _kept_rows(held: Any) -> Rows:
 def _kept_levers(held: Any) -> Sequence[LeverRows]:
     levers: Sequence[LeverRows] = held.levers
     return levers
-
-
-def _sweep_over(held: list[_Held]) -> Callable[[Fold[Any, Any]], Any]:
-    size = -(-len(held) // PARTS) if held else 1
-    parts = [held[start : start + size] for start in range(0, len(held), size)]
-
-    def sweep(fold: Fold[Any, Answer], /) -> Answer:
-        def state_of(part: list[_Held]) -> Any:
-            state = fold.zero()
-            for batch in part:  # the row makers of what was kept know what to do with it
-                state = fold.step(state, batch)  # type: ignore[arg-type]
-            return state
-
-        if len(parts) == 1:
-            return fold.finish(state_of(parts[0]))
-        with ThreadPoolExecutor() as pool:
-            state = fold.zero()
-            for other in pool.map(state_of, parts):
-                state = fold.merge(state, other)
-        return fold.finish(state)
-
-    return sweep
 
 
 class _HoldFold:
@@ -121,7 +100,8 @@ class _HoldFold:
     def step(self, state: list[_Held] | None, batch: pa.RecordBatch) -> list[_Held] | None:
         if state is None or not len(batch):
             return state
-        return self.merge(state, [_Held(self._make_rows(batch), self._make_levers(batch))])
+        parts = (batch.slice(start, PART_ROWS) for start in range(0, len(batch), PART_ROWS))
+        return self.merge(state, [_Held(self._make_rows(part), self._make_levers(part)) for part in parts])
 
     def merge(self, left: list[_Held] | None, right: list[_Held] | None) -> list[_Held] | None:
         if left is None or right is None:
