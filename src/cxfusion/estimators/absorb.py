@@ -88,6 +88,10 @@ class Projection:
         left = np.divide(np.diag(self.residual), self.total, out=np.zeros_like(self.total), where=self.total > 0)
         return np.clip(left, 0.0, 1.0)
 
+    def first(self, m: int) -> Projection:
+        """The projection of the first m columns."""
+        return Projection(self.coefficients[:, :m], self.residual[:m, :m], self.total[:m], self.weight)
+
     def predict(self, groups: Indicators, dense: NDArray[np.float64]) -> NDArray[np.float64]:
         """Projected columns of some rows, shape (n, m)."""
         width = groups.width

@@ -232,8 +232,9 @@ class _Question:
         """Rows of a batch, their predictors, and the gain of each lever."""
         rows = self.make_rows(batch)
         predictors = self.fit.predictors(rows)
+        tails = expit(predictors)
         levers = zip(self.terms, self.make_levers(batch), strict=True)
-        return rows, predictors, [_gain(self, term, rows, lever, predictors) for term, lever in levers]
+        return rows, predictors, [_gain(self, term, rows, lever, predictors, tails) for term, lever in levers]
 
 
 @dataclass(frozen=True)
@@ -249,9 +250,15 @@ class _Gain:
     less: tuple[NDArray[np.float64], NDArray[np.float64]] | None  # counts: tails one below, and the change of basis
 
 
-def _gain(question: _Question, term: LeverTerm, rows: Rows, lever: LeverRows, predictors: NDArray[np.float64]) -> _Gain:
+def _gain(
+    question: _Question,
+    term: LeverTerm,
+    rows: Rows,
+    lever: LeverRows,
+    predictors: NDArray[np.float64],
+    tails: NDArray[np.float64],
+) -> _Gain:
     own = question.fit.coefficients_of(term.columns)
-    tails = expit(predictors)
     slope = (tails * (1 - tails) * (lever.slope @ own)) @ question.gaps
     weight = lever.weight(rows)
     if lever.one_less is None:

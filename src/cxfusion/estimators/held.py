@@ -57,8 +57,12 @@ class _Held:
         return sum(array.nbytes for array in arrays) + 32 * len(self.rows.outcome)
 
 
+def _no_levers(_: Any) -> Sequence[LeverRows]:
+    return ()
+
+
 def model_rows(
-    sweep: Sweep, make_rows: RowMaker, make_levers: LeverMaker, budget_bytes: int = MODEL_BUDGET_BYTES
+    sweep: Sweep, make_rows: RowMaker, make_levers: LeverMaker = _no_levers, budget_bytes: int = MODEL_BUDGET_BYTES
 ) -> ModelRows:
     """Keep the rows of a model in memory if they fit the budget; else they are made anew in every fold.
 
@@ -68,6 +72,7 @@ def model_rows(
         Over the record batches.
     make_rows : RowMaker
     make_levers : LeverMaker
+        None of them by default.
     budget_bytes : int
     """
     held = sweep(_HoldFold(make_rows, make_levers, budget_bytes))

@@ -56,7 +56,7 @@ def answered_contacts(contacts: Contacts, spec: LeverSpec, numbers: Iterable[str
     # a contact whose agent is unknown stands alone: it is compared with nobody and errs with nobody
     own = ibis.literal("contact ") + log["contact_id"]
     columns["cluster_key"] = contacts.value(spec.cluster).cast("string").coalesce(own)
-    return log.select("contact_id", **columns)
+    return log.select("contact_id", "source_file", "source_row", **columns)
 
 
 def coded(

@@ -121,7 +121,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     rows = _thinned(contacts.session, rows.filter(*(rows[name].notnull() for name in numbers)))
     numeric, coding = coded(contacts.session, contacts.session.materialize(rows), contacts, spec, {})
     columns = dict.fromkeys([*numbers, *coding.controls, *coding.groups])
-    ordered = numeric.order_by("contact_id").select(*columns, weight=ibis.literal(1.0))
+    ordered = numeric.order_by("source_file", "source_row").select(*columns, weight=ibis.literal(1.0))
     sweep = partial(contacts.session.fold, contacts.session.materialize(ordered))
     given = Design(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
     projection = project_on_groups(sweep, partial(_marks, design=given, others=others))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cxfusion.errors import EstimationError
-from cxfusion.estimators.absorb import project_on_groups
+from cxfusion.estimators.absorb import Projection, project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.estimators.held import model_rows
@@ -185,24 +185,32 @@ class _Moment:
         for basis in bases[len(self.beside) :]:
             ladder.rungs += self._rungs(self._fit(Design((basis,)), [basis.lever]), "raw", [basis.lever])
         ladder.rungs += self._rungs(self._fit(Design(tuple(bases), controls), self.asked), "adjusted", self.asked)
-        within = self._fit_within(Design(tuple(bases), controls, groups))
+        heard = (self._basis(WITNESS_LEVER),) if self.witness is not None else ()
+        projected = self._project(Design((*bases, *heard), controls, groups))
+        within = self._fit_within(Design(tuple(bases), controls, groups), projected)
         ladder.rungs += self._rungs(within, "within", self.asked)
         straight = tuple(basis.straight() for basis in bases)
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
         known = Design(straight, controls, groups)
         ladder.robustness += robustness_of(self.sweep, known, self.sample, self.asked, steps)
-        if self.witness is not None:
-            self._correct(ladder, within, Design((*bases, self._basis(WITNESS_LEVER)), controls, groups))
+        if heard:
+            self._correct(ladder, within, self._fit_within(Design((*bases, *heard), controls, groups), projected))
 
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])
 
-    def _fit_within(self, design: Design) -> _Fitted:
-        """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
+    def _project(self, design: Design) -> Projection | EstimationError:
+        """The projection of every column that a within model may need: each is the same whatever stands beside it."""
         try:
-            projection = project_on_groups(self.sweep, design.make_absorbed)
+            return project_on_groups(self.sweep, design.make_absorbed)
         except EstimationError as error:
-            return _Fitted(None, [], {lever.name: error.message for lever in self.asked})
+            return error
+
+    def _fit_within(self, design: Design, projected: Projection | EstimationError) -> _Fitted:
+        """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
+        if isinstance(projected, EstimationError):
+            return _Fitted(None, [], {lever.name: projected.message for lever in self.asked})
+        projection = projected.first(design.width)
         left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
         varying = [lever for lever in self.asked if left[lever.name] > NO_VARIATION_BELOW]
         fitted = self._fit(design.projected(projection), varying)
@@ -243,9 +251,8 @@ class _Moment:
             else:
                 yield _rung(effects, lever, rung, self.spec.conf_level)
 
-    def _correct(self, ladder: Ladder, within: _Fitted, design: Design) -> None:
+    def _correct(self, ladder: Ladder, within: _Fitted, beside: _Fitted) -> None:
         """Corrected = within − κ·(within − within with the witness added), with the joint variance."""
-        beside = self._fit_within(design)
         kappa = self.witness.kappa([lever.name for lever in (*self.beside, *self.asked)]) if self.witness else None
         for lever in self.asked:
             here, there = within.of(lever), beside.of(lever)

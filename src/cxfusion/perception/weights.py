@@ -15,6 +15,7 @@ import pandas as pd
 
 from cxfusion.errors import EstimationError, NothingToEstimateError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
+from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, answered, level_codes, local_time, text, with_codes
@@ -137,7 +138,7 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     sampled = session.materialize(_categorised(contacts, _thinned(everyone, rate)))
     names = [name for name in sampled.columns if name.startswith("by_")]
     lists = {f"code_{name}": level_codes(session, sampled, name, MIN_ANSWERS, sampled["answered"]) for name in names}
-    coded = session.materialize(with_codes(sampled, lists).order_by("contact_id"))
+    coded = session.materialize(with_codes(sampled, lists).order_by("source_file", "source_row"))
     try:
         return _weighted(pairing, score, coded, lists, n, n_answers)
     except EstimationError as error:
@@ -153,7 +154,7 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
     columns |= {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
     scored = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == "customer")
     answers = scored.select("contact_id").distinct().mutate(answered=True)
-    joined = log.select("contact_id", **columns).left_join(answers, "contact_id")
+    joined = log.select("contact_id", "source_file", "source_row", **columns).left_join(answers, "contact_id")
     return joined.drop("contact_id_right").mutate(answered=joined["answered"].fill_null(False))
 
 
@@ -212,15 +213,19 @@ def _weighted(
 ) -> ResponseWeights:
     session = pairing.session
     codes = tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
-    propensity = fit_cumulative_logit(partial(session.fold, coded), _Margins(codes, "stands_for"), 2)
+    everyone = model_rows(partial(session.fold, coded), _Margins(codes, "stands_for"))
+    propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
     answers = coded.filter(coded["answered"])
     odds = _sum_of_coefficients(answers, lists, codes, propensity.coefficients) - float(propensity.cuts[0])
     stabilised = (n_answers / n) * (1 + (-odds).exp())
     answers = session.materialize(
-        answers.mutate(base=ibis.least(stabilised, TRIM_AT), is_trimmed=stabilised > TRIM_AT).order_by("contact_id")
+        answers.mutate(base=ibis.least(stabilised, TRIM_AT), is_trimmed=stabilised > TRIM_AT).order_by(
+            "source_file", "source_row"
+        )
     )
     totals = _totals(session, coded, codes)
-    raking = fit_raking(partial(session.fold, answers), _Margins(codes, "base"), totals * (n_answers / totals[0]))
+    answering = model_rows(partial(session.fold, answers), _Margins(codes, "base"))
+    raking = fit_raking(answering.sweep, answering.make_rows, totals * (n_answers / totals[0]))
     tilt = _sum_of_coefficients(answers, lists, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
     weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))
     facts = session.collect(

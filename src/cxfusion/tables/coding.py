@@ -23,6 +23,7 @@ __all__ = ["HOUR_OF_WEEK", "MISSING", "answered", "group_codes", "level_codes", 
 
 MISSING: Final = "(missing)"
 HOUR_OF_WEEK: Final = "hour_of_week"
+SECONDS_A_DAY: Final = 86_400
 
 
 def answered(contacts: Contacts) -> ir.Table:
@@ -36,13 +37,13 @@ def text(contacts: Contacts, name: str) -> ir.StringValue:
 
 
 def local_time(contacts: Contacts) -> dict[str, ir.Value]:
-    """When contacts started, by the site's clock: ``hour_of_week`` (0 is Monday's first hour) and ``date``."""
+    """When contacts started, by the site's clock: ``hour_of_week`` (0 is Monday's first hour), ``date`` as a number."""
     year = contacts.rows["started_at"].year()
     found = contacts.session.collect(contacts.rows.aggregate(first=year.min(), last=year.max())).to_pylist()[0]
     years = (int(found["first"] or 2000), int(found["last"] or 2000))
     local = to_local(contacts.rows["started_at"], contacts.timezone, years)
     hour = (local.day_of_week.index() * 24 + local.hour()).cast("int64")
-    return {HOUR_OF_WEEK: hour, "date": local.date().cast("string")}
+    return {HOUR_OF_WEEK: hour, "date": local.epoch_seconds() // SECONDS_A_DAY}
 
 
 def level_codes(
