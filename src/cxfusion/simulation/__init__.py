@@ -1,6 +1,25 @@
 """Call centres whose truth is known: drawn day by day, with every lever's effect found by intervention."""
 
-from cxfusion.simulation.centre import Centre, Noise, Queue, Reason
+from cxfusion.simulation.centre import Centre, Queue, Reason
+from cxfusion.simulation.ingredients import Faults, Repeats, Selection
+from cxfusion.simulation.noise import HeavyNoise, MixedNoise, SkewedNoise, UniformNoise
 from cxfusion.simulation.simulate import SimulatedCentre, simulate, write_centre
+from cxfusion.simulation.worlds import WORLDS, World
 
-__all__ = ["Centre", "Noise", "Queue", "Reason", "SimulatedCentre", "simulate", "write_centre"]
+__all__ = [
+    "WORLDS",
+    "Centre",
+    "Faults",
+    "HeavyNoise",
+    "MixedNoise",
+    "Queue",
+    "Reason",
+    "Repeats",
+    "Selection",
+    "SimulatedCentre",
+    "SkewedNoise",
+    "UniformNoise",
+    "World",
+    "simulate",
+    "write_centre",
+]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from cxfusion.errors import UsageError
+from cxfusion.simulation.ingredients import Faults, Repeats, Selection
+from cxfusion.simulation.noise import MixedNoise, Noise
 
-__all__ = ["Centre", "Noise", "Queue", "Reason"]
+__all__ = ["QUEUES", "REASONS", "Centre", "Queue", "Reason"]
 
 LEAST_AGENTS_PER_QUEUE: Final = 8  # below this, days off could leave a queue without anyone on some shift
 
@@ -31,12 +33,15 @@ class Reason:
         What the subject itself does to satisfaction, in latent points.
     response_factor : float
         How many times as likely its customers are to answer the survey.
+    paperwork : float
+        What it adds to the log of wrap by rule, however hard the case.
     """
 
     name: str
     difficulty: float
     mood: float
     response_factor: float = 1.0
+    paperwork: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -55,27 +60,6 @@ class Queue:
     name: str
     share: float
     mix: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Noise:
-    """What moves a score besides everything simulated: mostly normal, now and then something went wrong.
-
-    A mixture of a normal (standard deviation ``usual_spread``) and a Student t with 3 degrees of freedom
-    (``wrong_spread``, shifted by ``wrong_shift``): skewed, heavy-tailed, and nothing like a logistic.
-
-    Attributes
-    ----------
-    usual_spread, wrong_spread, wrong_shift : float
-        Latent points.
-    wrong_share : float
-        Share of contacts on which something went wrong.
-    """
-
-    usual_spread: float = 0.80
-    wrong_share: float = 0.15
-    wrong_shift: float = -0.90
-    wrong_spread: float = 0.90
 
 
 REASONS: Final = (
@@ -145,6 +129,10 @@ class Centre:
         Spread of their logs besides.
     talk_venting : float
         What a fully annoying wait adds to the log of talk: those who waited first complain about it.
+    wrap_talk_link : float
+        Correlation of those two spreads: slow systems, thorough notes.
+    wrap_displeasure : float
+        What one latent point of displeasure adds to the log of wrap: agents write up angry customers at length.
     agent_pace : float
         What one unit of an agent's speed takes from the log of talk, wrap and holds.
     agent_wrap_style : float
@@ -153,12 +141,22 @@ class Centre:
         Correlation of an agent's speed with skill.
     grace_seconds, annoyance_seconds : float
         Waits up to the first annoy nobody; the second says how soon after it annoyance saturates.
+    wait_threshold_seconds : float
+        Where it is not 0, waits annoy nobody up to it and everybody soon after.
     wait_effect : float
         Latent points that a fully annoying wait takes.
     transfer_effect : float
         Latent points that each transfer takes, besides the waiting that it sets off.
     rewait_effect : float
         Latent points that fully annoying waits after transfers take.
+    hold_effect, hold_weary_seconds : float
+        Latent points that an endless hold takes, and the hold that takes half of them.
+    talk_effect, talk_weary_seconds : float
+        The same for talk, which wearies slowly at first.
+    last_straw_effect : float
+        Latent points that an endless hold takes besides, after a fully annoying wait.
+    repeat_effect : float
+        Latent points that a first earlier contact about the same thing takes; four of them take twice that.
     difficulty_effect, skill_effect, mood_effect : float
         Latent points per unit of a case's difficulty (taken), an agent's skill and a customer's mood (given).
     csat_cuts : tuple of float
@@ -170,13 +168,22 @@ class Centre:
     noise_link : float
         Correlation of the noise in the two scores.
     noise : Noise
+        What moves a score besides.
     response_rate : float
         Share of answered contacts with a survey answer, before the factors of channel, reason and wait.
     response_annoyance : float
         What a fully annoying wait adds to the log of the response rate. Given the log, answering tells
-        nothing about the score: missing at random.
+        nothing about the score, unless ``selection`` says otherwise: missing at random.
     answer_lag_hours : float
         Median time from invitation to answer.
+    selection : Selection
+        What else decides who answers.
+    repeats : Repeats, optional
+        Who comes back; without, customers call by chance alone.
+    faults : Faults
+        What systems get wrong.
+    cannot_tell : tuple of (str, str)
+        Levers whose effect no method could tell from this log, each with the reason.
     """
 
     first_day: dt.date = dt.date(2025, 9, 1)
@@ -218,15 +225,24 @@ class Centre:
     talk_spread: float = 0.40
     wrap_spread: float = 0.45
     talk_venting: float = 0.05
+    wrap_talk_link: float = 0.0
+    wrap_displeasure: float = 0.0
     agent_pace: float = 0.15
     agent_wrap_style: float = 0.30
     skill_pace: float = 0.40
 
     grace_seconds: float = 15.0
     annoyance_seconds: float = 300.0
+    wait_threshold_seconds: float = 0.0
     wait_effect: float = 2.0
     transfer_effect: float = 0.55
     rewait_effect: float = 0.50
+    hold_effect: float = 0.0
+    hold_weary_seconds: float = 120.0
+    talk_effect: float = 0.0
+    talk_weary_seconds: float = 400.0
+    last_straw_effect: float = 0.0
+    repeat_effect: float = 0.0
     difficulty_effect: float = 0.40
     skill_effect: float = 0.25
     mood_effect: float = 0.55
@@ -234,11 +250,15 @@ class Centre:
     nps_cuts: tuple[float, ...] = (-2.6, -2.3, -2.05, -1.85, -1.65, -1.4, -1.1, -0.75, -0.2, 0.35)
     nps_carry: float = 0.85
     noise_link: float = 0.75
-    noise: Noise = Noise()
+    noise: Noise = field(default_factory=MixedNoise)
 
     response_rate: float = 0.108
     response_annoyance: float = 0.25
     answer_lag_hours: float = 2.5
+    selection: Selection = field(default_factory=Selection)
+    repeats: Repeats | None = None
+    faults: Faults = field(default_factory=Faults)
+    cannot_tell: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         problems = [

@@ -102,6 +102,7 @@ def contacts_table(centre: Centre, day: Day, date: dt.date, first_number: int, a
         "ivr_seconds": _whole(arrivals.ivr_seconds),
         "is_abandoned": pa.array(gone),
     }
+    columns["wrap_seconds"] = _whole(day.wrap_seconds, gone)
     handled = {name: _whole(getattr(handling, name), gone) for name in CONTACTS.names if name not in columns}
     return pa.table(columns | handled).select(CONTACTS.names).cast(CONTACTS)
 

@@ -1,6 +1,7 @@
 """Who answers the survey, when, and what they say.
 
-Answering hangs on what the log shows and on nothing else: scores are missing at random.
+Answering hangs on what the log shows and on nothing else, so that scores are missing at random, unless the centre's
+selection says otherwise.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cxfusion.simulation.satisfaction import annoyance, draw_scores, satisfaction
+from cxfusion.simulation.satisfaction import annoyance, draw_scores
 
 if TYPE_CHECKING:
     from cxfusion.simulation.centre import Centre
@@ -52,13 +53,32 @@ class Responses:
 
 def draw_responses(centre: Centre, day: Day, rng: np.random.Generator) -> Responses:
     """Draw one day's responses; abandoned contacts are not asked."""
-    probability = _response_probability(centre, day.arrivals)[day.answered]
+    probability = _response_probability(centre, day.arrivals)[day.answered] * _chance_to_be_asked(centre, day)
     responding = np.flatnonzero(rng.random(len(probability)) < probability)
+    csat, nps = draw_scores(day.latent[responding], centre, rng)
+    if centre.selection.by_score:
+        kept = np.flatnonzero(rng.random(len(csat)) < _share_who_tell(centre, csat))
+        responding, csat, nps = responding[kept], csat[kept], nps[kept]
     contact = day.answered[responding]
-    csat, nps = draw_scores(satisfaction(day.lived.take(responding), centre), centre, rng)
     invited = day.ended_second[contact] + rng.integers(*INVITED_AFTER_SECONDS, len(contact))
     lag_hours = centre.answer_lag_hours * rng.lognormal(0.0, ANSWER_LAG_SPREAD, len(contact))
     return Responses(contact, invited, invited + np.rint(3600 * lag_hours).astype(np.int64), csat, nps)
+
+
+def _chance_to_be_asked(centre: Centre, day: Day) -> Floats | float:
+    """Agents who pick leave out customers who seem dissatisfied; the others ask everyone."""
+    if not centre.selection.picking:
+        return 1.0
+    return np.exp(np.minimum(centre.selection.picking * day.picking * day.latent, 0.0))
+
+
+def _share_who_tell(centre: Centre, csat: Ints) -> Floats:
+    """Of those who would answer, the share who do with this score; 1 for the score that tells most."""
+    selection, marks = centre.selection, np.arange(1, len(centre.csat_cuts) + 2)
+    middle = marks.mean()
+    log_rate = selection.discontent * (marks[-1] - marks) + selection.extremes * np.abs(marks - middle)
+    share: Floats = np.exp(log_rate - log_rate.max())
+    return share[csat - 1]
 
 
 def _response_probability(centre: Centre, arrivals: Arrivals) -> Floats:

@@ -20,10 +20,13 @@ from cxfusion.errors import OutputDirectoryError, UsageError
 from cxfusion.simulation.centre import Centre
 from cxfusion.simulation.congestion import draw_calendar
 from cxfusion.simulation.draw import Day, draw_day
+from cxfusion.simulation.faults import spoil_contacts, spoil_surveys
 from cxfusion.simulation.files import CONTACTS, SURVEYS, ParquetFile, contacts_table, surveys_table
+from cxfusion.simulation.repeats import Comebacks
 from cxfusion.simulation.responses import draw_responses
 from cxfusion.simulation.staff import draw_staff
 from cxfusion.simulation.truth import LEVERS, intervene, truth_frame
+from cxfusion.simulation.worlds import find_world
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
@@ -46,8 +49,8 @@ class SimulatedCentre:
     contacts : Contacts
     surveys : Surveys
     truth : pandas.DataFrame
-        ``lever, moment, step, csat_effect, nps_effect, role_in_story, is_identified``; effects are in score
-        points and NPS points per step.
+        ``lever, moment, step, csat_effect, nps_effect, role_in_story, is_identified, why_not``; effects are in
+        score points and NPS points per step. Where no method could tell an effect from the log, ``why_not`` says why.
     centre : Centre
         What was drawn from.
     """
@@ -96,6 +99,7 @@ def simulate(
     n_contacts: int = 200_000,
     seed: int = 7,
     *,
+    world: str | None = None,
     centre: Centre | None = None,
     out: str | os.PathLike[str] | None = None,
     session: Session | None = None,
@@ -108,8 +112,10 @@ def simulate(
         At least 1,000.
     seed : int, default 7
         The same seed gives the same centre, byte for byte.
+    world : str, optional
+        A named centre, such as ``"bad_days"``; the demo's otherwise.
     centre : Centre, optional
-        What it is like.
+        A centre of one's own, instead of a named one.
     out : path, optional
         A folder that keeps ``contacts.parquet``, ``surveys.parquet`` and ``truth.csv``.
     session : Session, optional
@@ -122,7 +128,9 @@ def simulate(
     Raises
     ------
     UsageError
-        Too few contacts, or a negative seed.
+        Too few contacts, a negative seed, or both a world and a centre.
+    UnknownNameError
+        No such world.
     OutputDirectoryError
         The folder cannot be written.
 
@@ -134,8 +142,12 @@ def simulate(
     2000
     >>> simulated.truth["lever"].tolist()
     ['wait_seconds', 'ivr_seconds', 'n_transfers', 'hold_seconds', 'talk_seconds']
+    >>> cx.simulate(n_contacts=2_000, seed=1, world="bad_days").truth["csat_effect"][0]  # a wait that does nothing
+    0.0
     """
-    centre = centre or Centre()
+    if world is not None and centre is not None:
+        raise UsageError("Both world and centre were given. Expected one of them; leave the other out.")
+    centre = centre or (Centre() if world is None else find_world(world).centre)
     with _folder(out) as folder:
         files = write_centre(folder, n_contacts, seed, centre)
         return SimulatedCentre(
@@ -204,13 +216,15 @@ def _write_days(
     with ParquetFile(files.contacts, CONTACTS) as contacts, ParquetFile(files.surveys, SURVEYS) as surveys:
         for done, drawn in enumerate(days, start=1):
             where = (drawn.date, drawn.first_number)
-            contacts.write(contacts_table(centre, drawn.day, *where, drawn.agents))
+            log = contacts_table(centre, drawn.day, *where, drawn.agents)
             responses = draw_responses(centre, drawn.day, drawn.rng)
-            surveys.write(surveys_table(drawn.day, responses, *where, surveys.n_rows))
+            told = surveys_table(drawn.day, responses, *where, surveys.n_rows)
+            contacts.write(spoil_contacts(log, centre.faults, drawn.rng))
+            surveys.write(spoil_surveys(told, log, responses.contact, centre.faults, drawn.rng))
             sums += intervene(drawn.day.lived, centre)
             if on_day is not None:
                 on_day(done, drawn.n_days)
-    truth_frame(sums).to_csv(files.truth, index=False, float_format="%.12g")
+    truth_frame(sums, centre).to_csv(files.truth, index=False, float_format="%.12g")
 
 
 def draw_days(n_contacts: int, seed: int, centre: Centre | None = None) -> Iterator[DrawnDay]:
@@ -234,6 +248,8 @@ def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iter
     staff = draw_staff(centre, n_agents, _stream(for_staff))
     agents = tuple(f"agent_{number:05d}" for number in range(n_agents))
     calendar = draw_calendar(centre, n_contacts, _stream(for_calendar))
+    comebacks = None if centre.repeats is None else Comebacks(centre.repeats)
+    n_customers = centre.customers_for(n_contacts)
     first_number = 0
     for index, (volume, seeds) in enumerate(zip(calendar.volumes, for_days.spawn(len(calendar.volumes)), strict=True)):
         date, rng = centre.first_day + dt.timedelta(days=index), _stream(seeds)
@@ -243,10 +259,13 @@ def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iter
             weekday=date.weekday(),
             n_contacts=int(volume),
             badness=calendar.badness[index],
-            n_customers=centre.customers_for(n_contacts),
+            newcomers=range(first_number, first_number + int(volume)) if comebacks else n_customers,
             mood_key=int(for_moods.generate_state(1, np.uint64)[0]),
             rng=rng,
+            returning=comebacks.due(index) if comebacks else None,
         )
+        if comebacks:
+            comebacks.schedule(index, day.arrivals, day.handling.hidden_difficulty, day.displeasure, rng)
         yield DrawnDay(date, day, first_number, len(calendar.volumes), agents, rng)
         first_number += int(volume)
 

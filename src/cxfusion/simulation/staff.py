@@ -56,6 +56,8 @@ class Staff:
     ----------
     skill, speed, wrap_style : array, shape (agents,)
         Standard normal.
+    picking : array, shape (agents,)
+        How strongly each picks whom to ask for an answer; 0 for half of them.
     rosters : tuple of Roster
         One per day of the week, Monday first.
     """
@@ -63,6 +65,7 @@ class Staff:
     skill: Floats
     speed: Floats
     wrap_style: Floats
+    picking: Floats
     rosters: tuple[Roster, ...]
 
 
@@ -74,8 +77,9 @@ def draw_staff(centre: Centre, n_agents: int, rng: np.random.Generator) -> Staff
     first_queue = np.arange(n_agents) % n_queues
     other = (first_queue + rng.integers(1, max(2, n_queues), n_agents)) % n_queues
     second_queue = np.where(rng.random(n_agents) < TWO_QUEUES_SHARE, other, first_queue)
+    picking = np.maximum(rng.standard_normal(n_agents), 0.0)
     rosters = tuple(_roster(weekday, n_queues, first_queue, second_queue) for weekday in range(7))
-    return Staff(skill, speed, wrap_style, rosters)
+    return Staff(skill, speed, wrap_style, picking, rosters)
 
 
 def _roster(weekday: int, n_queues: int, first_queue: Ints, second_queue: Ints) -> Roster:
