@@ -21,7 +21,8 @@ def some_lived(n: int, seed: int) -> Lived:
     rewaits = rng.exponential(60, (n, 3)) * (np.arange(3) < n_transfers[:, None])
     last = np.where(n_transfers > 0, rewaits[np.arange(n), n_transfers - 1], 0.0)
     seconds = rng.exponential(120, (4, n))
-    return Lived(*seconds, n_transfers, rewaits.sum(axis=1), last, rng.normal(0, 2, n))
+    n_prior = rng.integers(0, 5, n)
+    return Lived(*seconds, n_transfers, n_prior, rewaits.sum(axis=1), last, rng.normal(0, 2, n))
 
 
 @given(n=st.integers(1, 200), seed=SEEDS, cut=st.floats(0, 1))
@@ -36,7 +37,7 @@ def test_truths_of_two_parts_add_up_to_the_truth_of_both(n, seed, cut):
 @settings(max_examples=50, deadline=None)
 def test_only_waits_and_transfers_move_scores_and_only_down(n, seed):
     sums = dict(zip([lever.name for lever in LEVERS], intervene(some_lived(n, seed), CENTRE), strict=True))
-    for name in ("hold_seconds", "talk_seconds", "ivr_seconds"):
+    for name in ("hold_seconds", "talk_seconds", "ivr_seconds", "n_prior_contacts"):
         assert sums[name][2:].tolist() == [0.0, 0.0]
     for name in ("wait_seconds", "n_transfers"):
         assert (sums[name][2:] <= 0).all()

@@ -12,7 +12,7 @@ from cxfusion.simulation.truth import LEVERS, intervene, truth_frame
 
 CENTRE = Centre(n_days=3)
 DAYS = [drawn.day for drawn in draw_days(9_000, 11, CENTRE)]
-TRUTH = truth_frame(sum(intervene(day.lived, CENTRE) for day in DAYS)).set_index("lever")
+TRUTH = truth_frame(sum(intervene(day.lived, CENTRE) for day in DAYS), CENTRE).set_index("lever")
 N_REDRAWS = 200
 
 
@@ -83,7 +83,7 @@ def test_proxies_and_nulls_do_exactly_nothing(lever):
 def test_no_step_takes_more_than_there_is():
     assert TRUTH.loc["n_transfers", "step"] == pytest.approx(-lived("n_transfers").mean())
     assert TRUTH["step"].drop("n_transfers").to_dict() == {
-        lever.name: lever.step for lever in LEVERS if lever.name != "n_transfers"
+        lever.name: lever.step for lever in LEVERS if not lever.is_count
     }
 
 
@@ -98,18 +98,20 @@ def test_the_story_has_a_lever_a_proxy_and_a_null():
         "nps_effect",
         "role_in_story",
         "is_identified",
+        "why_not",
     ]
 
 
 def test_a_lever_that_is_never_there_has_no_step_and_is_not_identified():
     centre = Centre(n_days=1, transfers_mean=0.0)
-    truth = truth_frame(sum(intervene(drawn.day.lived, centre) for drawn in draw_days(1_000, 1, centre)))
+    truth = truth_frame(sum(intervene(drawn.day.lived, centre) for drawn in draw_days(1_000, 1, centre)), centre)
     row = truth.set_index("lever").loc["n_transfers"]
     assert row[["step", "csat_effect", "nps_effect"]].tolist() == [0.0, 0.0, 0.0]
     assert not row["is_identified"]
+    assert row["why_not"] == "the log has none of it"
 
 
 def test_without_effects_of_waiting_and_transfers_there_is_nothing_to_find():
     blind = Centre(n_days=3, wait_effect=0.0, transfer_effect=0.0, rewait_effect=0.0)
-    truth = truth_frame(sum(intervene(day.lived, blind) for day in DAYS))
+    truth = truth_frame(sum(intervene(day.lived, blind) for day in DAYS), blind)
     assert (truth[["csat_effect", "nps_effect"]] == 0).all(axis=None)

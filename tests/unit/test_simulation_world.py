@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cxfusion.simulation.centre import Centre, Noise
+from cxfusion.simulation.centre import Centre
 from cxfusion.simulation.congestion import draw_calendar, draw_congestion
+from cxfusion.simulation.noise import HeavyNoise, MixedNoise, SkewedNoise, UniformNoise
 from cxfusion.simulation.responses import draw_responses
 from cxfusion.simulation.satisfaction import (
     annoyance,
     draw_scores,
     expected_csat,
     expected_nps,
-    noise_cdf,
     satisfaction,
 )
 from cxfusion.simulation.simulate import draw_days
@@ -68,21 +68,31 @@ def test_those_who_waited_and_those_on_the_app_answer_more(day):
     assert answers[on_app].mean() > 1.2 * answers[~on_app].mean()
 
 
-def test_noise_is_drawn_as_its_distribution_says():
-    noise = Noise()
+NOISES = {
+    "mixed": (MixedNoise(), lambda x: 0.85 * stats.norm.cdf(x, scale=0.8) + 0.15 * stats.t.cdf(x, 3, -0.9, 0.9)),
+    "uniform": (UniformNoise(), lambda x: stats.uniform.cdf(x, -1.7, 3.4)),
+    "skewed": (SkewedNoise(), lambda x: 1 - stats.gamma.cdf(-x, 2, loc=-1.4, scale=0.7)),
+    "heavy": (HeavyNoise(), lambda x: stats.t.cdf(x, 2.5, scale=0.65)),
+}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_noise_has_the_distribution_that_it_says(name):
+    noise, cdf = NOISES[name]
     x = np.linspace(-6, 3, 13)
-    by_scipy = 0.85 * stats.norm.cdf(x, scale=0.8) + 0.15 * stats.t.cdf(x, 3, loc=-0.9, scale=0.9)
-    np.testing.assert_allclose(noise_cdf(x, noise), by_scipy, atol=1e-14)
+    np.testing.assert_allclose(noise.below(x), cdf(x), atol=1e-12)
 
 
-def test_drawn_scores_average_to_the_expected_ones():
-    n = 400_000
+@pytest.mark.parametrize("name", NOISES)
+def test_drawn_scores_average_to_the_expected_ones(name):
+    centre, n = Centre(noise=NOISES[name][0]), 200_000
     for level in (-2.0, -0.5, 0.8):
         latent = np.full(n, level)
-        csat, nps = draw_scores(latent, CENTRE, np.random.default_rng(3))
+        csat, nps = draw_scores(latent, centre, np.random.default_rng(3))
         points = 100 * ((nps >= 9).astype(float) - (nps <= 6))
-        assert csat.mean() == pytest.approx(expected_csat(latent[:1], CENTRE)[0], abs=4 * csat.std() / np.sqrt(n))
-        assert points.mean() == pytest.approx(expected_nps(latent[:1], CENTRE)[0], abs=4 * points.std() / np.sqrt(n))
+        assert csat.mean() == pytest.approx(expected_csat(latent[:1], centre)[0], abs=4 * csat.std() / np.sqrt(n))
+        assert points.mean() == pytest.approx(expected_nps(latent[:1], centre)[0], abs=4 * points.std() / np.sqrt(n))
+        assert np.corrcoef(csat, nps)[0, 1] > 0.3
 
 
 def test_annoyance_is_flat_then_steepens_then_saturates():

@@ -170,12 +170,10 @@ class ParquetFile:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._writer = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
         self._waiting: list[pa.Table] = []
-        self.n_rows = 0
 
     def write(self, table: pa.Table) -> None:
         """Add rows."""
         self._waiting.append(table)
-        self.n_rows += table.num_rows
         if sum(part.num_rows for part in self._waiting) >= self.ROW_GROUP:
             self._flush()
 

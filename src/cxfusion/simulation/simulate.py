@@ -212,13 +212,14 @@ def write_centre(
 def _write_days(
     files: CentreFiles, days: Iterator[DrawnDay], centre: Centre, on_day: Callable[[int, int], None] | None
 ) -> None:
-    sums = np.zeros((len(LEVERS), 4))
+    sums, n_responses = np.zeros((len(LEVERS), 4)), 0
     with ParquetFile(files.contacts, CONTACTS) as contacts, ParquetFile(files.surveys, SURVEYS) as surveys:
         for done, drawn in enumerate(days, start=1):
             where = (drawn.date, drawn.first_number)
             log = contacts_table(centre, drawn.day, *where, drawn.agents)
             responses = draw_responses(centre, drawn.day, drawn.rng)
-            told = surveys_table(drawn.day, responses, *where, surveys.n_rows)
+            told = surveys_table(drawn.day, responses, *where, n_responses)
+            n_responses += told.num_rows
             contacts.write(spoil_contacts(log, centre.faults, drawn.rng))
             surveys.write(spoil_surveys(told, log, responses.contact, centre.faults, drawn.rng))
             sums += intervene(drawn.day.lived, centre)
