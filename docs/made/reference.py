@@ -15,12 +15,14 @@ import typer
 from cxfusion import errors
 from cxfusion.cli import app
 from cxfusion.operations.metrics import METRICS
+from cxfusion.simulation.worlds import WORLDS
 from cxfusion.tables.leg_reading import REASONS
 from cxfusion.tables.sources.contact_logs import CONTACT_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from cxfusion.simulation.worlds import World
     from cxfusion.tables.sources import Source
 
 __all__ = ["PARTS", "on_page_markdown", "on_post_page"]
@@ -141,6 +143,20 @@ def _contact_log(source: Source) -> str:
     return "\n\n".join([*parts, "Not confirmed by the vendor's documentation:", _list(source.unconfirmed)])
 
 
+def worlds() -> str:
+    """Every named centre: its story, and what no method could tell from its log."""
+    rows = []
+    for world in WORLDS.values():
+        reasons = dict.fromkeys(why for _, why in world.centre.cannot_tell)
+        untold = [f"{_levers_of(world, why)}: {why}" for why in reasons]
+        rows.append((f"`{world.name}`", world.story, "; ".join(untold)))
+    return _table(("World", "What is special", "Cannot be told"), rows)
+
+
+def _levers_of(world: World, why: str) -> str:
+    return ", ".join(f"`{lever}`" for lever, reason in world.centre.cannot_tell if reason == why)
+
+
 def _list(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
@@ -163,4 +179,5 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "metrics": metrics,
     "leg reasons": leg_reasons,
     "contact logs": contact_logs,
+    "worlds": worlds,
 }

@@ -42,6 +42,7 @@ from cxfusion.cli.options import (
     To,
     Until,
     Within,
+    WorldName,
 )
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ def propose(
 
 @app.command(cls=Command)
 def simulate(
-    out: Out, n_contacts: NContacts = 200_000, seed: Seed = 7,
+    out: Out, n_contacts: NContacts = 200_000, seed: Seed = 7, world: WorldName = None,
     threads: OneCore = None, memory: LittleMemory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -265,10 +266,14 @@ def simulate(
     from cxfusion.delivery.manifest import bare_manifest
     from cxfusion.delivery.outputs import write_manifest
     from cxfusion.simulation.simulate import write_centre
+    from cxfusion.simulation.worlds import DEFAULT_WORLD, find_world
+
+    drawn = find_world(world or DEFAULT_WORLD)
 
     def write(folder: Path) -> None:
-        write_centre(folder, n_contacts, seed)
-        write_manifest(folder, {**bare_manifest(), "simulated": {"n_contacts": n_contacts, "seed": seed}})
+        write_centre(folder, n_contacts, seed, drawn.centre)
+        asked = {"world": drawn.name, "n_contacts": n_contacts, "seed": seed}
+        write_manifest(folder, {**bare_manifest(), "simulated": asked})
 
     with StageLines(quiet=quiet) as on_stage:
         on_stage("simulate", n_contacts)

@@ -111,6 +111,14 @@ Kind = Annotated[
 ]
 NContacts = Annotated[int, typer.Option("--contacts", metavar="N", help="How many contacts to draw, at least 1,000.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same centre.")]
+WorldName = Annotated[
+    str | None,
+    typer.Option(
+        "--world",
+        metavar="NAME",
+        help="A named centre, such as bad_days; by default the demo's. The reference lists all.",
+    ),
+]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Leave out report.html.")]
 Threads = Annotated[
     int | None, typer.Option(metavar="N", help="Cores to use; by default all.", rich_help_panel=EVERYWHERE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from cxfusion.errors import EstimationError
+from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.sensitivity import ConfounderBound, NotComputable, Sensitivity, sensitivity_of
 
@@ -101,7 +101,7 @@ def robustness_of(
         scale = steps.get(lever.name, lever.step) / float(basis.scale[0])
         try:
             sensitivity = sensitivity_of(moments, 0, own, others, yardsticks)
-        except EstimationError as error:
+        except (EstimationError, TooFewResponsesError) as error:
             found.append(Robustness(lever.name, None, error.message, scale))
         else:
             found.append(Robustness(lever.name, sensitivity, None, scale))
