@@ -145,9 +145,8 @@ def flat(draws: Iterable[dict[str, Any]]) -> pd.DataFrame:
             )  # fmt: skip
     if not rows:
         raise SystemExit("None of the draws gave an estimate: there is nothing to count. Draw more contacts.")
-    frame = pd.DataFrame(rows)
-    truth = frame["truth"]
-    best = frame["corrected_estimate"].astype(float).fillna(frame["estimate"].astype(float))
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(("estimate", "corrected_estimate", "conf_low", "conf_high"), float))
+    truth, best = frame["truth"], frame["corrected_estimate"].fillna(frame["estimate"])
     return frame.assign(
         is_null=truth.abs() < NOTHING,
         is_worth_finding=truth.abs() >= SMALLEST_EFFECT,
