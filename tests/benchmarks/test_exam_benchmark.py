@@ -89,10 +89,10 @@ def test_a_small_sitting_goes_on_where_it_stopped_and_fills_its_page(tmp_path, c
     assert levers["hold_seconds"]["truth"] == pytest.approx(0.10, abs=0.03)
     assert levers["talk_seconds"]["truth"] == 0
     assert "Nulls called movers" in capsys.readouterr().out
-    page.write_text("# Exam\n\n<!-- exam -->\nold\n<!-- /exam -->\n\nend\n")
+    page.write_text("# Exam\n\n<!-- exam -->\nstale\n<!-- /exam -->\n\nend\n")
     EXAM["write_docs"](page, draws)
     text = page.read_text()
     assert "| calm | 1 |" in text
     assert "2 draws of 2 worlds: 3,000 contacts" in text
-    assert "old" not in text
+    assert "stale" not in text
     assert text.endswith("<!-- /exam -->\n\nend\n")
