@@ -113,16 +113,18 @@ class PairingSection(_Section):
 
     Attributes
     ----------
-    by : {"contact_id", "customer_id"}, optional
+    by : {"leg_id", "contact_id", "case_id", "customer_id"}, or several of them, optional
     within : str
     one_per_contact : bool
     eligible : {"answered", "all"}
+    exposure : str
     """
 
-    by: Key | None = None
+    by: Key | tuple[Key, ...] | None = None
     within: str = "72h"
     one_per_contact: bool = True
     eligible: Eligible = "answered"
+    exposure: str = "90d"
 
     @model_validator(mode="after")
     def _is_a_plan(self) -> PairingSection:
@@ -131,7 +133,7 @@ class PairingSection(_Section):
 
     def plan(self) -> PairingPlan:
         """How responses find their contacts."""
-        return PairingPlan(self.by, self.within, self.one_per_contact, self.eligible)
+        return PairingPlan(**self.model_dump())
 
 
 class StudySection(_Section):

@@ -8,19 +8,25 @@ import pyarrow as pa
 import pytest
 
 from cxfusion.engine import FrameSource, Session
-from cxfusion.errors import BooksError, SessionMismatchError
+from cxfusion.errors import BooksError, SessionMismatchError, UsageError
 from cxfusion.pairing import PairingPlan, pair
-from cxfusion.pairing.reasons import RESPONSE_REASONS
-from cxfusion.tables.relation import Contacts, Surveys
+from cxfusion.pairing.reasons import PAIRED, RESPONSE_REASONS
+from cxfusion.tables.relation import Contacts, Legs, Surveys
 
 TIME, TEXT, FLAG, NUMBER = pa.timestamp("us"), pa.string(), pa.bool_(), pa.float64()
 CONTACT_TYPES = {
-    "contact_id": TEXT, "customer_id": TEXT, "started_at": TIME, "ended_at": TIME,
+    "contact_id": TEXT, "case_id": TEXT, "customer_id": TEXT, "started_at": TIME, "ended_at": TIME,
     "wait_seconds": NUMBER, "talk_seconds": NUMBER, "wrap_seconds": NUMBER, "is_abandoned": FLAG,
 }  # fmt: skip
 SURVEY_TYPES = {
-    "response_id": TEXT, "contact_id": TEXT, "customer_id": TEXT, "invited_at": TIME, "invited_at_is_day": FLAG,
+    "response_id": TEXT, "leg_id": TEXT, "contact_id": TEXT, "case_id": TEXT, "customer_id": TEXT,
+    "invited_at": TIME, "invited_at_is_day": FLAG,
     "answered_at": TIME, "answered_at_is_day": FLAG, "csat": NUMBER, "score_status": TEXT, "respondent_role": TEXT,
+    "survey_level": TEXT,
+}  # fmt: skip
+LEG_TYPES = {
+    "leg_id": TEXT, "contact_id": TEXT, "own_contact_id": TEXT, "agent_id": TEXT, "queue": TEXT, "started_at": TIME,
+    "talk_seconds": NUMBER,
 }  # fmt: skip
 ASIDE_TYPES = {"stage": TEXT, "column": TEXT, "reason": TEXT, "original": TEXT}
 
@@ -52,6 +58,31 @@ LOG = [
     contact("eve-2", "eve", "06T09:00", "06T09:30"),
     contact("fay-1", "fay", "06T20:00", "07T00:00"),
     contact("nobody", None, "06T08:00", "06T08:30"),
+    contact("tie-1", "gus", "08T09:00", "08T09:10", case_id="T"),
+    contact("tie-2", "gus", "08T10:00", "08T10:10", case_id="T", is_abandoned=True),
+    contact("tie-3", "gus", "08T11:00", "08T11:10", case_id="T"),
+    contact("tie-4", "gus", "08T11:05", "08T11:10", case_id="T"),
+    contact("gone", "hal", "08T09:00", "08T09:01", case_id="G", is_abandoned=True),
+]
+
+
+def leg(leg_id, contact_id, started, agent, queue, own=None):
+    times = {"started_at": at(started), "talk_seconds": 60.0}
+    own = own or contact_id
+    return {
+        "leg_id": leg_id,
+        "contact_id": contact_id,
+        "own_contact_id": own,
+        "agent_id": agent,
+        "queue": queue,
+    } | times
+
+
+LEGS = [
+    leg("ann-2", "ann-2", "03T10:00", "ivo", "front"),
+    leg("ann-2b", "ann-2", "03T10:10", "jan", "back"),
+    leg("ann-2c", "ann-2", "03T10:20", None, None, own="survey-flow"),
+    leg("lost", "not-in-the-log", "03T10:00", "ivo", "front"),
 ]
 
 
@@ -67,10 +98,12 @@ def relation(session, rows, types, *left_out):
     return session.materialize(session.read(FrameSource(pa.table(columns), "frame")))
 
 
-def log(session, rows=LOG, aside=(), *left_out, n_read=None):
+def log(session, rows=LOG, aside=(), *left_out, n_read=None, legs=LEGS):
     n_aside = sum(row["column"] is None for row in aside)
     table = relation(session, rows, CONTACT_TYPES, *left_out)
-    return Contacts(session, table, n_read or len(rows) + n_aside, relation(session, aside, ASIDE_TYPES))
+    nothing = relation(session, [], ASIDE_TYPES)
+    of_legs = Legs(session, relation(session, legs, LEG_TYPES), len(legs), nothing) if legs else None
+    return Contacts(session, table, n_read or len(rows) + n_aside, relation(session, aside, ASIDE_TYPES), legs=of_legs)
 
 
 def answers(session, rows, aside=(), *left_out):
@@ -79,8 +112,8 @@ def answers(session, rows, aside=(), *left_out):
     return Surveys(session, table, len(rows) + n_aside, relation(session, aside, ASIDE_TYPES))
 
 
-def only_row(session, row, plan=None, rows=LOG):
-    (found,) = pair(log(session, rows), answers(session, [row]), plan).to_arrow().to_pylist()
+def only_row(session, row, plan=None, rows=LOG, legs=LEGS):
+    (found,) = pair(log(session, rows, legs=legs), answers(session, [row]), plan).to_arrow().to_pylist()
     return found
 
 
@@ -100,6 +133,45 @@ CASES = {
     "answered the day before": (answer(contact_id="ann-2", answered="02", day=True), "answered_before_contact", None),
     "not in the log, customer is": (
         answer(contact_id="zzz", customer_id="ann", invited="03T11:00"), "unknown_contact", None),
+    # by leg id, and by the id of a child contact
+    "its leg": (answer(leg_id="ann-2b"), "paired_leg_id", "ann-2"),
+    "its leg, whatever the contact": (answer(leg_id="ann-2b", contact_id="bob-1"), "paired_leg_id", "ann-2"),
+    "its leg, answered before": (answer(leg_id="ann-2b", answered="03T09:00"), "answered_before_contact", None),
+    "a leg of nothing, with a contact": (
+        answer(leg_id="zzz", contact_id="ann-1", customer_id="bob"), "paired_contact_id", "ann-1"),
+    "a leg of nothing, with a customer": (
+        answer(leg_id="zzz", customer_id="ann", invited="03T11:00"), "unknown_leg", None),
+    "a leg whose contact is not in the log": (answer(leg_id="lost"), "unknown_leg", None),
+    "the child of its contact": (answer(contact_id="survey-flow"), "paired_contact_id", "ann-2"),
+    "a leg named as the contact": (answer(contact_id="ann-2b"), "paired_contact_id", "ann-2"),
+    # by case
+    "the last of the case": (answer(case_id="T", invited="08T12:00"), "paired_case_id", "tie-4"),
+    "the last of the case so far": (answer(case_id="T", invited="08T11:09"), "paired_case_id", "tie-1"),
+    "as it ended": (answer(case_id="T", invited="08T11:10"), "paired_case_id", "tie-4"),
+    "a month later": (answer(case_id="T", invited="28T11:10"), "paired_case_id", "tie-4"),
+    "the case's day": (answer(case_id="T", invited="08", day=True), "paired_case_id", "tie-4"),
+    "a case without a time": (answer(case_id="T"), "paired_case_id", "tie-4"),
+    "the case before the customer": (
+        answer(case_id="T", customer_id="ann", invited="08T12:00"), "paired_case_id", "tie-4"),
+    "the contact before the case": (
+        answer(case_id="T", contact_id="ann-1", invited="08T12:00"), "paired_contact_id", "ann-1"),
+    "before the case": (answer(case_id="T", invited="08T08:00"), "answered_before_contact", None),
+    "the day before the case": (answer(case_id="T", invited="07", day=True), "answered_before_contact", None),
+    "while the case's first lasted": (answer(case_id="T", invited="08T09:05"), "outside_window", None),
+    "a case of abandoned ones": (answer(case_id="G", invited="08T12:00"), "not_eligible", None),
+    "nobody knows the case": (answer(case_id="zzz", customer_id="ann", invited="03T11:00"), "unknown_case", None),
+    # about the relationship
+    "all that was lived": (
+        answer(customer_id="gus", invited="09T12:00", survey_level="Relationship"), "paired_exposure", None),
+    "even if it was abandoned": (
+        answer(customer_id="hal", invited="09T12:00", survey_level="relationship"), "paired_exposure", None),
+    "a relationship without a customer": (
+        answer(contact_id="ann-1", invited="09T12:00", survey_level="relationship"), "no_key", None),
+    "a relationship with nobody we know": (
+        answer(customer_id="zoe", invited="09T12:00", survey_level="relationship"), "unknown_customer", None),
+    "a relationship before it began": (
+        answer(customer_id="gus", invited="01T12:00", survey_level="relationship"), "answered_before_contact", None),
+    "a relationship at no time": (answer(customer_id="gus", survey_level="relationship"), "no_anchor", None),
     # by customer and window
     "the last contact": (answer(customer_id="ann", invited="03T11:00"), "paired_window", "ann-2"),
     "answered, not invited": (answer(customer_id="ann", answered="03T11:00"), "paired_window", "ann-2"),
@@ -139,7 +211,8 @@ def test_every_answer_ends_where_it_should(session):
 
 
 def test_the_cases_reach_every_reason():
-    assert {reason for _, reason, _ in CASES.values()} | {"duplicate_response"} == set(RESPONSE_REASONS)
+    elsewhere = {"duplicate_response", "doubtful_link"}
+    assert {reason for _, reason, _ in CASES.values()} | elsewhere == set(RESPONSE_REASONS)
 
 
 def test_a_doubtful_link_tells_how_doubtful_it_is(session):
@@ -205,6 +278,110 @@ def test_one_key_only_where_the_plan_names_it(session):
     assert only_row(session, both, PairingPlan(by="customer_id"))["contact_id"] == "ann-2"
     by_customer_alone = answer(customer_id="ann", invited="03T11:00")
     assert only_row(session, by_customer_alone, PairingPlan(by="contact_id"))["reason"] == "no_key"
+
+
+@pytest.mark.parametrize(
+    ("keys", "row", "reason", "contact_id"),
+    [
+        (("contact_id", "customer_id"), {"contact_id": "zzz"}, "paired_window", "ann-2"),
+        (("contact_id", "customer_id"), {"contact_id": "ann-1"}, "paired_contact_id", "ann-1"),
+        (("contact_id", "customer_id"), {"contact_id": "survey-flow"}, "paired_contact_id", "ann-2"),
+        (("customer_id", "contact_id"), {"contact_id": "ann-1"}, "paired_window", "ann-2"),
+        (("leg_id", "case_id", "customer_id"), {"leg_id": "zzz", "case_id": "zzz"}, "paired_window", "ann-2"),
+        (("leg_id", "case_id", "customer_id"), {"leg_id": "zzz", "case_id": "T"}, "answered_before_contact", None),
+        (("leg_id", "case_id"), {"leg_id": "zzz"}, "unknown_leg", None),
+        (("leg_id", "case_id"), {"leg_id": "zzz", "case_id": "zzz"}, "unknown_case", None),
+        ("case_id", {"case_id": "T", "contact_id": "ann-1"}, "answered_before_contact", None),
+        ("leg_id", {"contact_id": "ann-1"}, "no_key", None),
+    ],
+)
+def test_what_one_key_does_not_know_goes_to_the_next_that_the_plan_names(session, keys, row, reason, contact_id):
+    asked = answer(customer_id="ann", invited="03T11:00", **row)
+    found = only_row(session, asked, PairingPlan(by=keys))
+    assert (found["reason"], found["contact_id"]) == (reason, contact_id)
+
+
+def test_keys_that_the_log_does_not_have_leave_the_choice_to_the_others(session):
+    row = answer(leg_id="zzz", case_id="zzz", customer_id="ann", invited="03T11:00")
+    contacts = log(session, LOG, (), "case_id", legs=None)
+    assert pair(contacts, answers(session, [row])).to_arrow()["contact_id"].to_pylist() == ["ann-2"]
+    alone = [answer("r1", leg_id="zzz"), answer("r2", case_id="zzz"), answer("r3", case_id="zzz", contact_id="ann-1")]
+    found = pair(contacts, answers(session, alone)).to_arrow()["reason"].to_pylist()
+    assert found == ["unknown_leg", "unknown_case", "paired_contact_id"]
+
+
+def test_a_doubtful_case_tells_how_doubtful_it_is(session):
+    found = only_row(session, answer(case_id="T", invited="08T12:00"))
+    assert (found["n_candidates"], found["gap_seconds"], found["next_gap_seconds"]) == (3, 50 * 60, 50 * 60)
+    early = only_row(session, answer(case_id="T", invited="08T10:30"))
+    assert (early["n_candidates"], early["gap_seconds"], early["next_gap_seconds"]) == (1, 80 * 60, None)
+
+
+def test_a_relationship_counts_what_was_lived(session):
+    found = only_row(session, answer(customer_id="gus", invited="09T12:00", survey_level="relationship"))
+    assert (found["n_candidates"], found["gap_seconds"], found["survey_level"]) == (4, None, "relationship")
+    short = PairingPlan(exposure="25h")
+    found = only_row(session, answer(customer_id="gus", invited="09T11:30", survey_level="relationship"), short)
+    assert found["n_candidates"] == 2
+
+
+def test_a_transferred_contact_tells_which_leg_an_answer_speaks_of(session):
+    rows = [answer("by leg", leg_id="ann-2b"), answer("by contact", contact_id="ann-2", respondent_role="companion")]
+    paired = pair(log(session), answers(session, rows))
+    assert paired.to_arrow()["leg_id"].to_pylist() == ["ann-2b", None]
+    legs = paired.leg_pairs().to_arrow().to_pylist()
+    told = ("response_id", "place", "n_legs", "leg_id", "agent_id", "queue", "is_meant", "csat")
+    assert [tuple(row[name] for name in told) for row in legs] == [
+        ("by leg", 1, 3, "ann-2", "ivo", "front", False, 4.0),
+        ("by leg", 2, 3, "ann-2b", "jan", "back", True, 4.0),
+        ("by leg", 3, 3, "ann-2c", None, None, False, 4.0),
+        ("by contact", 1, 3, "ann-2", "ivo", "front", None, 4.0),
+        ("by contact", 2, 3, "ann-2b", "jan", "back", None, 4.0),
+        ("by contact", 3, 3, "ann-2c", None, None, None, 4.0),
+    ]
+
+
+def test_a_log_without_legs_has_no_pairs_of_legs(session):
+    paired = pair(log(session, legs=None), answers(session, [answer(contact_id="ann-1")]))
+    with pytest.raises(UsageError, match="one row per contact and no legs"):
+        paired.leg_pairs()
+
+
+def test_the_view_without_doubt_keeps_the_books(session):
+    rows = [
+        answer("doubtful", customer_id="ann", invited="03T11:00"),
+        answer("clear", customer_id="bob", invited="05T13:00"),
+        answer("named", contact_id="ann-1"),
+        answer("case", case_id="T", invited="08T12:00"),
+        answer("relationship", customer_id="gus", invited="09T12:00", survey_level="relationship"),
+    ]
+    paired = pair(log(session), answers(session, rows))
+    clear = paired.unambiguous()
+    found = {row["response_id"]: (row["reason"], row["contact_id"]) for row in clear.to_arrow().to_pylist()}
+    assert found == {
+        "doubtful": ("doubtful_link", None),
+        "clear": ("paired_window", "bob-1"),
+        "named": ("paired_contact_id", "ann-1"),
+        "case": ("doubtful_link", None),
+        "relationship": ("paired_exposure", None),
+    }
+    assert (paired.n_pairs, clear.n_pairs, clear.n_exposures) == (4, 2, 1)
+    assert clear.books.n("contacts", "no_response") == len(LOG) - 2
+    aside = session.collect(clear.set_aside).to_pylist()
+    assert sorted((row["reason"], row["original"]) for row in aside) == [
+        ("doubtful_link", "case"), ("doubtful_link", "doubtful"),
+    ]  # fmt: skip
+
+
+def test_a_contact_reached_by_several_keys_counts_by_the_most_exact(session):
+    rows = [
+        answer("leg", leg_id="ann-2b", respondent_role="agent"),
+        answer("contact", contact_id="ann-2", respondent_role="evaluator"),
+        answer("window", customer_id="ann", invited="03T11:00"),
+    ]
+    paired = pair(log(session), answers(session, rows))
+    assert paired.n_pairs == 3
+    assert [paired.books.n("contacts", reason) for reason in PAIRED] == [1, 0, 0, 0]
 
 
 def test_shorthands_replace_what_the_plan_says(session):
@@ -289,9 +466,9 @@ def test_the_books_count_rows_and_cells_apart(session):
 
 
 def test_books_that_do_not_balance_are_our_fault_and_say_so(session):
-    with pytest.raises(BooksError, match="Of 12 contacts read, 11 ended in a reason") as caught:
-        pair(log(session, n_read=12), answers(session, [answer(contact_id="ann-1")]))
-    assert caught.value.problems == ("paired_contact_id: 1", "no_response: 10")
+    with pytest.raises(BooksError, match=f"Of {len(LOG) + 1} contacts read, {len(LOG)} ended") as caught:
+        pair(log(session, n_read=len(LOG) + 1), answers(session, [answer(contact_id="ann-1")]))
+    assert caught.value.problems == ("paired_contact_id: 1", f"no_response: {len(LOG) - 1}")
 
 
 def test_nothing_paired_still_tells_why(session):
@@ -304,7 +481,7 @@ def test_nothing_paired_still_tells_why(session):
         "  no_key                               1",
         "  unknown_contact                      1",
         "contacts:",
-        "  no_response                         11",
+        "  no_response                         16",
     ]
 
 
@@ -313,9 +490,9 @@ def test_rows_come_in_the_order_of_the_survey_file_with_typed_columns(session):
     table = pair(log(session), answers(session, rows)).to_arrow()
     assert table["response_id"].to_pylist() == ["z", "a", "m"]
     assert table.schema.names == [
-        "response_file", "response_row", "response_id", "reason", "contact_id", "started_at", "n_candidates",
-        "gap_seconds", "next_gap_seconds", "anchor_at", "anchor_is_day", "respondent_role", "csat", "nps", "ces",
-        "customer_id",
+        "response_file", "response_row", "response_id", "reason", "contact_id", "leg_id", "started_at", "n_candidates",
+        "gap_seconds", "next_gap_seconds", "anchor_at", "anchor_is_day", "respondent_role", "survey_level", "csat",
+        "nps", "ces", "customer_id",
     ]  # fmt: skip
     assert table.schema.field("nps").type == NUMBER
     assert table.schema.field("anchor_at").type == TIME

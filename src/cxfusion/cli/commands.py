@@ -46,6 +46,8 @@ from cxfusion.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from cxfusion.config import StudyConfig
@@ -150,7 +152,7 @@ def fuse(
         map_file,
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
-        pairing={"by": pair_by, "within": within},
+        pairing={"by": _keys(pair_by), "within": within},
         study={"outcome": outcome, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
         output={"database": to},
@@ -189,7 +191,7 @@ def check(
         map_file,
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
-        pairing={"by": pair_by, "within": within},
+        pairing={"by": _keys(pair_by), "within": within},
         study={"since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
     )
@@ -215,7 +217,7 @@ def diagnose(
     from cxfusion.config import study_of_options
     from cxfusion.job import diagnose_log
 
-    columns = [name.strip() for given in by or () for name in given.split(",") if name.strip()]
+    columns = _names(by or ())
     config = study_of_options(
         map_file,
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
@@ -339,6 +341,17 @@ def _print_json(answer: Any) -> None:
     from cxfusion.delivery.plain_json import to_json
 
     typer.echo(to_json(answer))
+
+
+def _names(given: Iterable[str]) -> list[str]:
+    """Names that were given one by one, or several at once separated by commas."""
+    return [name.strip() for words in given for name in words.split(",") if name.strip()]
+
+
+def _keys(pair_by: str | None) -> str | list[str] | None:
+    """One key, or several in their order."""
+    names = _names([pair_by or ""])
+    return names if len(names) > 1 else pair_by
 
 
 def main() -> None:

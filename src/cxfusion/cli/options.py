@@ -68,8 +68,12 @@ To = Annotated[
     ),
 ]
 PairBy = Annotated[
-    Literal["contact_id", "customer_id"] | None,
-    typer.Option(help="Key to pair by; by default the contact id where an answer has one, else the customer."),
+    str | None,
+    typer.Option(
+        metavar="KEY",
+        help="Key to pair by: leg_id, contact_id, case_id or customer_id; several, separated by commas, are tried in"
+        " their order. By default the most exact that an answer gives.",
+    ),
 ]
 Within = Annotated[
     str, typer.Option(metavar="TIME", help="Pairing by customer: how long before the answer a contact may lie.")

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import ibis
 import pandas as pd
 
-from cxfusion.pairing.reasons import PAIRED
-from cxfusion.tables.books import Books, counted_cells, counted_rows, leg_books, require_log_balance
+from cxfusion.pairing.reasons import EXPOSED, PAIRED
+from cxfusion.tables.books import (
+    Books,
+    counted_cells,
+    counted_rows,
+    leg_books,
+    require_log_balance,
+    set_aside_rows,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["books"]
+__all__ = ["books", "set_aside_of"]
 
 
 def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
@@ -36,7 +44,7 @@ def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
         [
             *leg_rows,
             counted_rows("contacts", contacts, _contact_reasons(contacts, rows), PAIRED),
-            counted_rows("responses", surveys, _counts(surveys, rows), PAIRED),
+            counted_rows("responses", surveys, _counts(surveys, rows), (*PAIRED, EXPOSED)),
         ],
         [*leg_cells, counted_cells("contact_cells", contacts), counted_cells("response_cells", surveys)],
     )
@@ -46,13 +54,29 @@ def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
 
 
 def _contact_reasons(contacts: Contacts, rows: ir.Table) -> pd.DataFrame:
-    """Reasons of the contacts kept; where several responses were paired with one, the contact id counts."""
+    """Reasons of the contacts kept; where several responses were paired with one, the most exact key counts."""
     paired = rows.filter(rows["reason"].isin(PAIRED))
-    reached = paired.aggregate(by="contact_id", reason=paired["reason"].min())  # "paired_contact_id" < "paired_window"
-    counts = _counts(contacts, reached)
+    rank = ibis.cases(*((paired["reason"] == reason, place) for place, reason in enumerate(PAIRED)))
+    reached = paired.aggregate(by="contact_id", rank=rank.min())
+    counted = contacts.session.collect(reached.aggregate(by="rank", n=reached.count())).to_pandas()
+    counts = counted.assign(reason=[PAIRED[place] for place in counted["rank"]])[["reason", "n"]]
     unreached = {"reason": ["no_response"], "n": [contacts.count() - int(counts["n"].sum())]}
     both: list[pd.DataFrame] = [counts, pd.DataFrame(unreached)]
     return pd.concat(both)
+
+
+def set_aside_of(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Table:
+    """What reading set aside of both tables, and the responses that were not paired."""
+    unpaired = rows.filter(~rows["reason"].isin((*PAIRED, EXPOSED)))
+    responses = unpaired.select(
+        source_file="response_file",
+        source_row="response_row",
+        stage=ibis.literal("pairing"),
+        column=ibis.null("string"),
+        reason="reason",
+        original="response_id",
+    )
+    return set_aside_rows(contacts, surveys.set_aside, responses)
 
 
 def _counts(table: Contacts | Surveys, rows: ir.Table) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 
+from cxfusion.pairing.keys import EXACT
 from cxfusion.pairing.responses import is_before
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["first_starts", "last_met", "log_of", "named", "searches"]
+__all__ = ["ORDER", "first_starts", "last_met", "log_of", "met", "named", "searches"]
 
 PARTS: Final = ("ivr_seconds", "wait_seconds", "talk_seconds", "hold_seconds")
 """What a contact is made of until it ends, where the log does not say when it ended."""
@@ -33,7 +34,7 @@ def log_of(contacts: Contacts, plan: PairingPlan) -> ir.Table:
     Returns
     -------
     ibis.Table
-        ``contact_id, customer_id, started_at, ended_at, is_eligible``.
+        ``contact_id, case_id, customer_id, started_at, ended_at, is_eligible``.
     """
     rows, start = contacts.rows, contacts.rows["started_at"]
     seconds = sum((rows[part].fill_null(0.0) for part in PARTS if contacts.has(part)), start=ibis.literal(0.0))
@@ -41,6 +42,7 @@ def log_of(contacts: Contacts, plan: PairingPlan) -> ir.Table:
     is_abandoned = contacts.value("is_abandoned").fill_null(False)
     return rows.select(
         contact_id=rows["contact_id"],
+        case_id=contacts.value("case_id"),
         customer_id=contacts.value("customer_id"),
         started_at=start,
         ended_at=ibis.greatest(start, ibis.coalesce(contacts.value("ended_at"), computed)),
@@ -49,16 +51,16 @@ def log_of(contacts: Contacts, plan: PairingPlan) -> ir.Table:
 
 
 def named(responses: ir.Table, log: ir.Table) -> ir.Table:
-    """The contact that each response names, where the log has it.
+    """The contact that each response names, itself or by one of its legs, where the log has it.
 
     Returns
     -------
     ibis.Table
         ``response_id, contact_id, started_at, ended_at, n_candidates``: 1, or 0 where the answer came before it.
     """
-    asking = responses.filter(responses["key"] == "contact_id")
+    asking = responses.filter(responses["key"].isin(EXACT))
     is_early = is_before(asking["told_until"], asking["told_is_day"], log["started_at"])
-    return log.join(asking, log["contact_id"] == asking["asked_contact_id"]).select(
+    return log.join(asking, log["contact_id"] == asking["wanted_contact_id"]).select(
         asking["response_id"],
         log["contact_id"],
         log["started_at"],
@@ -67,8 +69,8 @@ def named(responses: ir.Table, log: ir.Table) -> ir.Table:
     )
 
 
-def searches(responses: ir.Table, plan: PairingPlan) -> ir.Table:
-    """The stretch of time in which each response looks for its customer's contacts.
+def searches(responses: ir.Table, key: str, window: timedelta) -> ir.Table:
+    """The stretch of time in which each response that is looked up by a key looks for its customer's contacts.
 
     Returns
     -------
@@ -76,29 +78,52 @@ def searches(responses: ir.Table, plan: PairingPlan) -> ir.Table:
         ``response_id, customer_id, earliest`` (for a start), ``until`` (for an end), ``is_open`` (``until`` itself is
         no longer in), ``other_than`` (null: a contact id that is not wanted).
     """
-    anchored = responses.filter(responses["key"] == "customer_id", responses["anchor_at"].notnull())
+    anchored = responses.filter(responses["key"] == key, responses["anchor_at"].notnull())
     return anchored.select(
         "response_id",
         "customer_id",
-        earliest=anchored["anchor_at"] - ibis.interval(plan.window),
+        earliest=anchored["anchor_at"] - ibis.interval(window),
         until=anchored["anchor_until"],
         is_open=anchored["anchor_is_day"],
         other_than=ibis.null("string"),
     )
 
 
-def last_met(asking: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
-    """How many contacts each search meets, and the last: latest end, ties by latest start, then by greatest id.
+def met(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
+    """Every contact that each search meets: ``response_id`` beside the columns of the log.
 
     The join meets customers one slice of time after the other, so that an id which many callers share ("anonymous")
-    costs what lies in its windows, not the square of its rows; and it is aggregated as it streams.
+    costs what lies in its windows, not the square of its rows.
 
     Parameters
     ----------
     asking : ibis.Table
-        As of :func:`searches`.
+        As of :func:`searches`, with this window.
     log : ibis.Table
-        As of :func:`log_of`.
+        As of :func:`log_of`, perhaps with further columns.
+    window : timedelta
+    """
+    slice_seconds = int((window + timedelta(days=1)).total_seconds()) + 1  # no search spans more than two slices
+    sliced = log.mutate(slice=_slice(log["started_at"], slice_seconds))
+    first = _slice(asking["earliest"], slice_seconds)
+    asking = asking.mutate(slice=ibis.array([first, first + 1])).unnest("slice")
+    has_ended = (sliced["ended_at"] < asking["until"]) | ((sliced["ended_at"] == asking["until"]) & ~asking["is_open"])
+    return sliced.join(
+        asking,
+        [
+            sliced["customer_id"] == asking["customer_id"],
+            sliced["slice"] == asking["slice"],
+            sliced["started_at"] >= asking["earliest"],
+            has_ended,
+            asking["other_than"].isnull() | (sliced["contact_id"] != asking["other_than"]),
+        ],
+    ).select(asking["response_id"], *(sliced[name] for name in log.columns))
+
+
+def last_met(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
+    """How many contacts each search meets, and the last: latest end, ties by latest start, then by greatest id.
+
+    The join is aggregated as it streams.
 
     Returns
     -------
@@ -106,26 +131,12 @@ def last_met(asking: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
         ``response_id, n_candidates`` (eligible ones; 0 where only others were met), ``last`` (null then; else
         ``ended_at, started_at, contact_id``).
     """
-    slice_seconds = int((plan.window + timedelta(days=1)).total_seconds()) + 1  # no search spans more than two slices
-    log = log.mutate(slice=_slice(log["started_at"], slice_seconds))
-    first = _slice(asking["earliest"], slice_seconds)
-    asking = asking.mutate(slice=ibis.array([first, first + 1])).unnest("slice")
-    has_ended = (log["ended_at"] < asking["until"]) | ((log["ended_at"] == asking["until"]) & ~asking["is_open"])
-    met = log.join(
-        asking,
-        [
-            log["customer_id"] == asking["customer_id"],
-            log["slice"] == asking["slice"],
-            log["started_at"] >= asking["earliest"],
-            has_ended,
-            asking["other_than"].isnull() | (log["contact_id"] != asking["other_than"]),
-        ],
-    ).select(asking["response_id"], *(log[name] for name in (*ORDER, "is_eligible")))
-    order = ibis.struct({name: met[name] for name in ORDER})
-    return met.aggregate(
+    found = met(asking, log, window)
+    order = ibis.struct({name: found[name] for name in ORDER})
+    return found.aggregate(
         by="response_id",
-        n_candidates=met["is_eligible"].sum().cast("int64"),
-        last=order.argmax(order, where=met["is_eligible"]),
+        n_candidates=found["is_eligible"].sum().cast("int64"),
+        last=order.argmax(order, where=found["is_eligible"]),
     )
 
 

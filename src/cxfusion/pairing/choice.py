@@ -9,15 +9,16 @@ import ibis
 from cxfusion.pairing.candidates import last_met
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session
-    from cxfusion.pairing.plan import PairingPlan
 
 __all__ = ["duplicates", "last_contacts"]
 
 
-def last_contacts(session: Session, asking: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
+def last_contacts(session: Session, asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
     """The last contact that each search meets, and when the one before it ended.
 
     Parameters
@@ -27,7 +28,7 @@ def last_contacts(session: Session, asking: ir.Table, log: ir.Table, plan: Pairi
         As of :func:`cxfusion.pairing.candidates.searches`.
     log : ibis.Table
         As of :func:`cxfusion.pairing.candidates.log_of`.
-    plan : PairingPlan
+    window : timedelta
 
     Returns
     -------
@@ -35,11 +36,11 @@ def last_contacts(session: Session, asking: ir.Table, log: ir.Table, plan: Pairi
         ``response_id, contact_id, started_at, ended_at, n_candidates, next_ended_at`` (the runner-up's end).
         A search that met only contacts which may not pair has no contact and ``n_candidates`` 0.
     """
-    met = session.materialize(last_met(asking, log, plan))
-    doubtful = met.filter(met["n_candidates"] > 1).select("response_id", first_choice=met["last"]["contact_id"])
+    found = session.materialize(last_met(asking, log, window))
+    doubtful = found.filter(found["n_candidates"] > 1).select("response_id", first_choice=found["last"]["contact_id"])
     again = asking.join(doubtful, "response_id").mutate(other_than=ibis._["first_choice"]).drop("first_choice")
-    runner_up = last_met(again, log, plan).select("response_id", runner_up="last")
-    beside = met.left_join(runner_up, "response_id", rname="other_{name}")
+    runner_up = last_met(again, log, window).select("response_id", runner_up="last")
+    beside = found.left_join(runner_up, "response_id", rname="other_{name}")
     return beside.select(
         "response_id",
         **{name: beside["last"][name] for name in ("contact_id", "started_at", "ended_at")},
@@ -58,7 +59,7 @@ def duplicates(found: ir.Table, responses: ir.Table) -> ir.Table:
     found : ibis.Table
         ``response_id, contact_id, n_candidates``, at most one row per response.
     responses : ibis.Table
-        As of :func:`cxfusion.pairing.responses.asked`.
+        As of :func:`cxfusion.pairing.keys.keyed`.
     """
     claims = found.filter(found["n_candidates"] > 0).select("response_id", "contact_id")
     crowded = claims.group_by("contact_id").having(claims.count() > 1).aggregate(n_claims=claims.count())

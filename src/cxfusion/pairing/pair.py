@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.engine import require_one_session
-from cxfusion.pairing.audit import books
-from cxfusion.pairing.candidates import first_starts, log_of, named, searches
+from cxfusion.pairing.audit import books, set_aside_of
+from cxfusion.pairing.candidates import first_starts, log_of, met, named, searches
+from cxfusion.pairing.cases import last_of_cases
 from cxfusion.pairing.choice import duplicates, last_contacts
+from cxfusion.pairing.keys import EXACT, EXPOSURE, keyed
 from cxfusion.pairing.plan import PairingPlan
 from cxfusion.pairing.reasons import PAIRED, reason_of
 from cxfusion.pairing.responses import SCORES, asked
 from cxfusion.pairing.result import Pairing
-from cxfusion.tables.books import set_aside_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from datetime import timedelta
 
     import ibis.expr.types as ir
@@ -35,7 +37,9 @@ FOUND: Final = {
     "ended_at": "timestamp",
     "n_candidates": "int64",
     "next_ended_at": "timestamp",
+    "first_started_at": "timestamp",
 }
+AS_ASKED: Final = ("anchor_at", "anchor_is_day", "respondent_role", "survey_level", *SCORES, "customer_id")
 
 
 def pair(
@@ -43,7 +47,7 @@ def pair(
     surveys: Surveys,
     plan: PairingPlan | None = None,
     *,
-    by: Key | None = None,
+    by: Key | Sequence[Key] | None = None,
     within: str | timedelta | None = None,
 ) -> Pairing:
     """Find the contact that each response speaks about.
@@ -53,7 +57,7 @@ def pair(
     contacts, surveys : Contacts, Surveys
         Of one session.
     plan : PairingPlan, optional
-        The default plan tries the contact id, then the customer within 72 hours.
+        By default the most exact key that a response gives: leg, contact, case, or the customer within 72 hours.
     by, within
         Short for a plan with these; what is given here replaces what the plan says.
 
@@ -83,7 +87,8 @@ def pair(
     """
     session = require_one_session(contacts.session, surveys.session)
     plan = _completed(plan or PairingPlan(), by, within)
-    responses, log = asked(surveys, plan), log_of(contacts, plan)
+    log = log_of(contacts, plan)
+    responses = keyed(asked(surveys), contacts, log, plan)
     found = session.materialize(_found(session, responses, log, plan))
     decided = _decided(responses, found, log, plan)
     rows = session.materialize(_rows(decided).order_by("response_file", "response_row"))
@@ -94,26 +99,49 @@ def pair(
         surveys=surveys,
         plan=plan,
         books=books(contacts, surveys, rows),
-        set_aside=_set_aside(contacts, surveys, rows),
+        set_aside=set_aside_of(contacts, surveys, rows),
     )
 
 
-def _completed(plan: PairingPlan, by: Key | None, within: str | timedelta | None) -> PairingPlan:
+def _completed(plan: PairingPlan, by: Key | Sequence[Key] | None, within: str | timedelta | None) -> PairingPlan:
     return replace(plan, by=plan.by if by is None else by, within=plan.within if within is None else within)
 
 
 def _found(session: Session, responses: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
-    """The one contact of each response that has any, whichever key led to it."""
-    by_id = named(responses, log).mutate(next_ended_at=ibis.null("timestamp"))
-    by_customer = last_contacts(session, searches(responses, plan), log, plan)
-    return ibis.union(*(part.select(*FOUND).cast(FOUND) for part in (by_id, by_customer)))
+    """What the log has for each response, whichever key led to it; keys that nobody gave cost nothing."""
+    given = session.collect(responses.select("key").distinct())["key"].to_pylist()
+    parts = [
+        part.mutate(**_absent(part)).select(*FOUND).cast(FOUND)
+        for part in _by_key(session, responses, log, plan, given)
+    ]
+    return parts[0] if len(parts) == 1 else ibis.union(*parts)
+
+
+def _by_key(
+    session: Session, responses: ir.Table, log: ir.Table, plan: PairingPlan, given: Sequence[str | None]
+) -> Iterator[ir.Table]:
+    yield named(responses, log)
+    if "case_id" in given:
+        yield last_of_cases(session, responses, log)
+    if "customer_id" in given:
+        yield last_contacts(session, searches(responses, "customer_id", plan.window), log, plan.window)
+    if EXPOSURE in given:
+        lived = met(searches(responses, EXPOSURE, plan.exposure_window), log, plan.exposure_window)
+        yield lived.aggregate(by="response_id", n_candidates=lived.count())
+
+
+def _absent(part: ir.Table) -> dict[str, ir.Value]:
+    return {name: ibis.null(kind) for name, kind in FOUND.items() if name not in part.columns}
 
 
 def _decided(responses: ir.Table, found: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
     """Responses beside what was found for them, with their reason."""
-    lost = responses.filter(responses["key"] == "customer_id").anti_join(found, "response_id")
+    lost = responses.filter(responses["key"].isin(("customer_id", EXPOSURE))).anti_join(found, "response_id")
     beside = responses.left_join(found, "response_id", rname="found_{name}")
-    beside = beside.left_join(first_starts(lost, log), "customer_id", rname="first_{name}")
+    beside = beside.left_join(first_starts(lost, log), "customer_id", rname="customer_{name}")
+    by_case, of_case = beside["key"] == "case_id", beside["first_started_at"]
+    first = ibis.ifelse(by_case, of_case, beside["customer_first_started_at"])
+    beside = beside.mutate(first_started_at=first)
     if not plan.one_per_contact:
         return beside.mutate(reason=reason_of(beside))
     later = duplicates(found, responses).mutate(is_later=True)
@@ -123,10 +151,8 @@ def _decided(responses: ir.Table, found: ir.Table, log: ir.Table, plan: PairingP
 
 def _rows(decided: ir.Table) -> ir.Table:
     """The columns of a pairing; what belongs to the contact only where it is paired."""
-    is_paired = decided["reason"].isin(PAIRED)
-    is_looked_up = decided["score_status"].isnull() & (
-        (decided["key"] == "contact_id") | ((decided["key"] == "customer_id") & decided["anchor_at"].notnull())
-    )
+    is_paired, key = decided["reason"].isin(PAIRED), decided["key"]
+    is_looked_up = key.isin((*EXACT, "case_id")) | (key.notnull() & decided["anchor_at"].notnull())
 
     def of_pair(value: ir.Value) -> ir.Value:
         return ibis.ifelse(is_paired, value, ibis.null(value.type()))
@@ -137,26 +163,14 @@ def _rows(decided: ir.Table) -> ir.Table:
         "response_id",
         "reason",
         contact_id=of_pair(decided["contact_id"]),
+        leg_id=ibis.ifelse(decided["reason"] == "paired_leg_id", decided["asked_leg_id"], ibis.null("string")),
         started_at=of_pair(decided["started_at"]),
         n_candidates=ibis.ifelse(is_looked_up, decided["n_candidates"].fill_null(0), ibis.null("int64")),
         gap_seconds=of_pair(_seconds(decided["ended_at"], decided["anchor_until"])),
         next_gap_seconds=of_pair(_seconds(decided["next_ended_at"], decided["anchor_until"])),
-        **{name: decided[name] for name in ("anchor_at", "anchor_is_day", "respondent_role", *SCORES, "customer_id")},
+        **{name: decided[name] for name in AS_ASKED},
     )
 
 
 def _seconds(start: ir.TimestampValue, end: ir.TimestampValue) -> ir.FloatingValue:
     return end.delta(start, unit="microsecond") / 1e6
-
-
-def _set_aside(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Table:
-    unpaired = rows.filter(~rows["reason"].isin(PAIRED))
-    responses = unpaired.select(
-        source_file="response_file",
-        source_row="response_row",
-        stage=ibis.literal("pairing"),
-        column=ibis.null("string"),
-        reason="reason",
-        original="response_id",
-    )
-    return set_aside_rows(contacts, surveys.set_aside, responses)

@@ -15,33 +15,35 @@ from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.relation import Surveys
 
-__all__ = ["SCORES", "asked", "is_before"]
+__all__ = ["RELATIONSHIP", "SCORES", "asked", "is_before"]
 
+RELATIONSHIP: Final = "relationship"
+"""Level of a survey that asks about all that a customer lived, not about one contact."""
 SCORES: Final = ("csat", "nps", "ces")
 DAY: Final = ibis.interval(days=1)
 
 
-def asked(surveys: Surveys, plan: PairingPlan) -> ir.Table:
-    """One row per response: which key it is looked up by, and its anchor.
+def asked(surveys: Surveys) -> ir.Table:
+    """One row per response: the keys it gives, and its anchor.
 
     Returns
     -------
     ibis.Table
-        ``response_file, response_row, response_id``; ``asked_contact_id``; ``customer_id``; ``key`` (the first of the
-        plan's keys that is given; null where there is none, or no score); ``anchor_at, anchor_is_day, anchor_until``;
-        ``told_until, told_is_day`` (the latest moment at which the answer can have been given); ``answered_at``;
-        ``score_status``; ``respondent_role``; ``csat, nps, ces``.
+        ``response_file, response_row, response_id``; ``asked_leg_id, asked_contact_id, asked_case_id, customer_id``;
+        ``anchor_at, anchor_is_day, anchor_until``; ``told_until, told_is_day`` (the latest moment at which the answer
+        can have been given); ``answered_at``; ``score_status``; ``respondent_role``; ``survey_level``
+        (``transaction`` or ``relationship``); ``csat, nps, ces``.
     """
     rows = surveys.rows
     invited, answered = _moment(surveys, "invited_at"), _moment(surveys, "answered_at")
-    responses = rows.select(
+    level = surveys.value("survey_level").lower().fill_null("")
+    return rows.select(
         response_file=rows[SOURCE_FILE],
         response_row=rows[SOURCE_ROW].cast("int64"),
         response_id=rows["response_id"],
-        asked_contact_id=surveys.value("contact_id"),
+        **{f"asked_{key}": surveys.value(key) for key in ("leg_id", "contact_id", "case_id")},
         customer_id=surveys.value("customer_id"),
         anchor_at=ibis.coalesce(invited["at"], answered["at"]),
         anchor_is_day=ibis.ifelse(invited["at"].notnull(), invited["is_day"], answered["is_day"]),
@@ -51,9 +53,9 @@ def asked(surveys: Surveys, plan: PairingPlan) -> ir.Table:
         answered_at=answered["at"],
         score_status=rows["score_status"],
         respondent_role=rows["respondent_role"],
+        survey_level=ibis.ifelse(level.isin(("relationship", "relational")), RELATIONSHIP, "transaction"),
         **{score: surveys.value(score).cast("float64") for score in SCORES},
     )
-    return responses.mutate(key=_key(responses, plan))
 
 
 def is_before(until: ir.Value, is_day: ir.Value, moment: ir.Value) -> ir.BooleanValue:
@@ -68,9 +70,3 @@ def _moment(surveys: Surveys, name: str) -> dict[str, ir.Value]:
     at = surveys.value(name)
     is_day = surveys.rows[f"{name}_is_day"].fill_null(False) if surveys.has(f"{name}_is_day") else ibis.literal(False)
     return {"at": at, "is_day": is_day & at.notnull(), "until": ibis.ifelse(is_day, at + DAY, at)}
-
-
-def _key(responses: ir.Table, plan: PairingPlan) -> ir.StringValue:
-    column = {"contact_id": "asked_contact_id", "customer_id": "customer_id"}
-    first = ibis.cases(*((responses[column[key]].notnull(), key) for key in plan.keys))
-    return ibis.ifelse(responses["score_status"].isnull(), first, ibis.null("string"))

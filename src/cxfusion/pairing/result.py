@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cxfusion.pairing.reasons import PAIRED
+import ibis
+
+from cxfusion.pairing.audit import books, set_aside_of
+from cxfusion.pairing.legs import legs_of_pairs
+from cxfusion.pairing.reasons import DOUBTFUL, EXPOSED, PAIRED
 from cxfusion.tables.canonical import SURVEY_COLUMNS, Column
 from cxfusion.tables.relation import Contacts, Relation, Surveys
 
@@ -18,15 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Pairing"]
 
+OF_PAIR = ("contact_id", "leg_id", "started_at", "gap_seconds", "next_gap_seconds")
+"""Columns that are null unless the response is paired."""
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Pairing(Relation):
     """Which contact each response speaks about. One row per response, in the order of the survey file.
 
-    ``rows`` has ``response_file, response_row, response_id, reason, contact_id`` (null unless paired), ``started_at``
-    (of that contact), ``n_candidates`` (contacts that could be meant; null where none was looked up), ``gap_seconds``
-    (from the chosen contact's end to the anchor), ``next_gap_seconds`` (the same for the runner-up), ``anchor_at``,
-    ``anchor_is_day``, ``respondent_role``, ``csat``, ``nps``, ``ces``, ``customer_id``. Where the anchor is a day, gaps
+    ``rows`` has ``response_file, response_row, response_id, reason, contact_id`` (null unless paired), ``leg_id``
+    (where paired by it), ``started_at`` (of that contact), ``n_candidates`` (contacts that could be meant; null where
+    none was looked up; of a relationship survey all that its customer lived), ``gap_seconds`` (from the chosen
+    contact's end to the anchor), ``next_gap_seconds`` (the same for the runner-up), ``anchor_at``, ``anchor_is_day``,
+    ``respondent_role``, ``survey_level``, ``csat``, ``nps``, ``ces``, ``customer_id``. Where the anchor is a day, gaps
     are counted to the day's end: they are the longest that they can have been.
 
     Attributes
@@ -57,6 +65,53 @@ class Pairing(Relation):
     def n_pairs(self) -> int:
         """Responses paired with a contact."""
         return self.books.n("responses", *PAIRED)
+
+    @property
+    def n_exposures(self) -> int:
+        """Responses about the relationship whose customer is known to have lived something before."""
+        return self.books.n("responses", EXPOSED)
+
+    def unambiguous(self) -> Pairing:
+        """The same pairing without the pairs that several contacts could be meant by.
+
+        These end as ``doubtful_link``, so that the books still balance; measures and models of what is returned rest
+        on pairs that leave no choice.
+
+        Examples
+        --------
+        >>> import cxfusion as cx
+        >>> calls = [{"contact_id": str(i), "customer_id": "ann", "started_at": f"2026-01-05 0{i}:00"} for i in (7, 8)]
+        >>> answers = [{"customer_id": "ann", "answered_at": "2026-01-05 10:00", "csat": 4}]
+        >>> pairing = cx.pair(cx.read_contacts(calls), cx.read_surveys(answers))
+        >>> pairing.n_pairs, pairing.unambiguous().n_pairs
+        (1, 0)
+        """
+        rows = self.rows
+        is_doubtful = rows["reason"].isin(PAIRED) & (rows["n_candidates"] > 1)
+        blank = {name: ibis.ifelse(is_doubtful, ibis.null(rows[name].type()), rows[name]) for name in OF_PAIR}
+        clear = rows.mutate(reason=ibis.ifelse(is_doubtful, DOUBTFUL, rows["reason"]), **blank)
+        clear = self.session.materialize(clear.order_by("response_file", "response_row"))
+        return replace(
+            self,
+            rows=clear,
+            books=books(self.contacts, self.surveys, clear),
+            set_aside=set_aside_of(self.contacts, self.surveys, clear),
+        )
+
+    def leg_pairs(self) -> Relation:
+        """The pairs at the level of legs: one row per pair and leg of its contact, in the order in which they began.
+
+        ``response_id, contact_id, place`` (1, 2, …), ``n_legs, leg_id, agent_id, queue, started_at``, the leg's own
+        ``wait_seconds, talk_seconds, hold_seconds, wrap_seconds``, ``is_meant`` (whether the answer names this leg;
+        null where it names none), ``respondent_role`` and the scores. After a transfer it tells which agent and queue
+        an answer speaks of.
+
+        Raises
+        ------
+        UsageError
+            The contact log was not read as legs.
+        """
+        return Relation(self.session, self.session.materialize(legs_of_pairs(self.pairs, self.contacts)))
 
     @property
     def audit(self) -> pd.DataFrame:

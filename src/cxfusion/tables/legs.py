@@ -54,6 +54,8 @@ FIRST_TOLD: Final = ("case_id", "customer_id", "queue", "channel", "direction")
 def with_roots(session: Session, legs: ir.Table) -> ir.Table:
     """Legs whose ``contact_id`` is that of the contact which their chain of ``continues`` began with.
 
+    Where a chain was followed, ``own_contact_id`` is what the leg's own record calls its contact: surveys may name it.
+
     Parameters
     ----------
     session : Session
@@ -73,7 +75,8 @@ def with_roots(session: Session, legs: ir.Table) -> ir.Table:
     found = joined.select(
         *(joined[name] for name in legs.columns if name != "contact_id"), "root", own=legs["contact_id"]
     )
-    return compute(session, found.mutate(contact_id=ibis.coalesce(found["root"], found["own"])).drop("root", "own"))
+    rooted = found.mutate(contact_id=ibis.coalesce(found["root"], found["own"]))
+    return compute(session, rooted.drop("root").rename(own_contact_id="own"))
 
 
 def _roots(links: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,0 +1,114 @@
+"""By which of its keys a response is looked up, and which contact the id of a leg or of a child contact stands for."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+import ibis
+
+from cxfusion.pairing.responses import RELATIONSHIP
+from cxfusion.tables.look import compute
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import ibis.expr.types as ir
+
+    from cxfusion.pairing.plan import Key, PairingPlan
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["EXACT", "EXPOSURE", "keyed"]
+
+EXACT: Final = ("leg_id", "contact_id")
+"""Keys that name one contact: where a response gives one, it is not sought by a key that could mean several."""
+EXPOSURE: Final = "exposure"
+"""What a response about the relationship is looked up by: all that its customer lived."""
+ASKED: Final[dict[Key, str]] = {
+    "leg_id": "asked_leg_id",
+    "contact_id": "asked_contact_id",
+    "case_id": "asked_case_id",
+    "customer_id": "customer_id",
+}
+
+
+def keyed(responses: ir.Table, contacts: Contacts, log: ir.Table, plan: PairingPlan) -> ir.Table:
+    """Responses with the key by which each is looked up.
+
+    Parameters
+    ----------
+    responses : ibis.Table
+        As of :func:`cxfusion.pairing.responses.asked`.
+    contacts : Contacts
+    log : ibis.Table
+        As of :func:`cxfusion.pairing.candidates.log_of`.
+    plan : PairingPlan
+
+    Returns
+    -------
+    ibis.Table
+        Materialised, with ``key`` (one of the plan's; ``"exposure"`` for relationship surveys; null where there is
+        none, or no score) and ``wanted_contact_id``, the contact that an exact key stands for (null where the log has
+        no such leg).
+    """
+    rows = _with_known(_with_contacts(responses, contacts), log, plan)
+    has = {"leg_id": contacts.legs is not None, **{key: contacts.has(key) for key in ("case_id", "customer_id")}}
+    choices = list(_in_order(rows, plan) if plan.falls_through else _by_default(rows, plan, has))
+    of_contact = ibis.cases(*choices)
+    of_customer = ibis.ifelse(rows["customer_id"].notnull(), EXPOSURE, ibis.null("string"))
+    key = ibis.ifelse(rows["survey_level"] == RELATIONSHIP, of_customer, of_contact)
+    key = ibis.ifelse(rows["score_status"].isnull(), key, ibis.null("string"))
+    chosen = rows.mutate(key=key)
+    by_leg = chosen["key"] == "leg_id"
+    wanted = ibis.ifelse(by_leg, chosen["leg_contact_id"], chosen["root_contact_id"])
+    return compute(
+        contacts.session, chosen.mutate(wanted_contact_id=wanted).select(*responses.columns, "key", "wanted_contact_id")
+    )
+
+
+def _with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:
+    """With the contact of the leg that a response names, and that of the contact it names, which may be a child's."""
+    legs = contacts.legs
+    if legs is None or not legs.has("leg_id"):
+        return responses.mutate(leg_contact_id=ibis.null("string"), root_contact_id=responses["asked_contact_id"])
+    of_leg = legs.rows.select(asked_leg_id="leg_id", leg_contact_id="contact_id")
+    rows = responses.left_join(of_leg, "asked_leg_id").drop("asked_leg_id_right")
+    children = [
+        legs.rows.select(asked_contact_id=name, root="contact_id")
+        for name in ("leg_id", "own_contact_id")
+        if legs.has(name)
+    ]
+    child = reduce(ibis.union, children)
+    child = child.filter(child["asked_contact_id"].notnull()).anti_join(legs.rows, [("asked_contact_id", "contact_id")])
+    roots = child.aggregate(by="asked_contact_id", root=child["root"].min())
+    rows = rows.left_join(roots, "asked_contact_id").drop("asked_contact_id_right")
+    return rows.mutate(root_contact_id=ibis.coalesce(rows["root"], rows["asked_contact_id"])).drop("root")
+
+
+def _with_known(rows: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
+    """With ``known_KEY``: whether the log has what a response gives; only where the answer may send it to the next."""
+    rows = rows.mutate(known_leg_id=rows["leg_contact_id"].notnull())
+    for key in plan.keys[:-1] if plan.falls_through else ():
+        if key == "leg_id":
+            continue
+        asked = "root_contact_id" if key == "contact_id" else ASKED[key]
+        there = log.semi_join(rows.filter(rows[asked].notnull()), [(key, asked)]).select(there=key).distinct()
+        joined = rows.left_join(there, [(asked, "there")])
+        rows = joined.mutate(**{f"known_{key}": joined["there"].notnull()}).drop("there")
+    return rows
+
+
+def _in_order(rows: ir.Table, plan: PairingPlan) -> Iterator[tuple[ir.BooleanValue, str]]:
+    """The first key whose value the log knows; else the last that is given."""
+    for key in plan.keys[:-1]:
+        yield rows[f"known_{key}"], key
+    for key in reversed(plan.keys):
+        yield rows[ASKED[key]].notnull(), key
+
+
+def _by_default(rows: ir.Table, plan: PairingPlan, has: dict[str, bool]) -> Iterator[tuple[ir.BooleanValue, str]]:
+    """The first key that is given; an unknown leg leaves it to the contact's id, and what the log lacks comes last."""
+    yield rows["known_leg_id"], "leg_id"
+    yield rows["asked_contact_id"].notnull(), "contact_id"
+    for key in sorted(plan.keys, key=lambda key: not has.get(key, True)):
+        yield rows[ASKED[key]].notnull(), key
