@@ -85,6 +85,9 @@ def dirty_contacts() -> list[dict[str, object]]:
         {"contact_id": "d", **fine},
         {"contact_id": "", **fine},
         {"contact_id": "e", "started_at": "one day"},
+        {"contact_id": "f", **fine, "customer_id": "zoe", "case_id": "open"},
+        {"contact_id": "g", **fine, "customer_id": "ann"},
+        {"contact_id": "h", **fine, "customer_id": "ann"},
     ]
 
 
@@ -105,7 +108,19 @@ def dirty_responses() -> list[dict[str, object]]:
         {"response_id": "11", "contact_id": "c"},
         {"response_id": "12", "contact_id": "c", "csat": "9"},
         {},
+        {"response_id": "14", "leg_id": "a", "csat": "4"},
+        {"response_id": "15", "case_id": "closed", "csat": "4"},
+        {"response_id": "16", "case_id": "open", "csat": "4"},
+        {"response_id": "17", "customer_id": "max", "csat": "4", "answered_at": soon, "survey_level": "relationship"},
+        {"response_id": "18", "customer_id": "ann", "csat": "4", "answered_at": soon},
     ]
+
+
+def audit_of_legs(session) -> pd.DataFrame:
+    """Where a log of legs and an answer about one of them end."""
+    leg = {"ContactId": "k", "InitiationTimestamp": "2026-01-05T09:00:00Z"}
+    contacts = cx.read_contacts([leg], source="amazon_connect", session=session)
+    return cx.pair(contacts, cx.read_surveys([{"leg_id": "k", "csat": 4}], session=session)).audit
 
 
 def test_every_reason_is_documented_and_every_documented_reason_occurs(tmp_path):
@@ -114,8 +129,9 @@ def test_every_reason_is_documented_and_every_documented_reason_occurs(tmp_path)
     _, books = diagnose_log(alone, tmp_path / "out")
     with cx.Session(threads=1) as session:
         contacts = cx.read_contacts(dirty_contacts(), timezone="UTC", session=session)
-        audit = cx.pair(contacts, cx.read_surveys(dirty_responses(), timezone="UTC", session=session)).audit
-    audit = pd.concat([audit, books.audit])
+        pairing = cx.pair(contacts, cx.read_surveys(dirty_responses(), timezone="UTC", session=session))
+        audits = [pairing.audit, pairing.unambiguous().audit, audit_of_legs(session)]
+    audit = pd.concat([*audits, books.audit])
     found = {stage: set(rows["reason"]) for stage, rows in audit.groupby("stage")}
     assert found["responses"] == set(first_cells("reference/reasons.md", "Responses"))
     assert found["contacts"] == set(first_cells("reference/reasons.md", "Contacts"))
@@ -182,7 +198,7 @@ def test_every_word_of_a_map_is_explained():
     words = {field.alias or name for name, field in ColumnMap.model_fields.items()}
     assert [word for word in sorted(words) if f"{word} = " not in text] == []
     assert set(first_cells("how-to/own-levers.md", "What a lever says")) == set(LeverMap.model_fields)
-    assert set(first_cells("how-to/pair-by-customer.md", "Which key is used")) == set(PairingSection.model_fields)
+    assert set(first_cells("how-to/pair.md", "Which key is used")) == set(PairingSection.model_fields)
 
 
 def test_rungs_verdicts_and_grades_are_explained_in_the_words_of_the_page():

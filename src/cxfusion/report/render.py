@@ -104,7 +104,8 @@ def _view(content: ReportContent) -> dict[str, Any]:
 def _stage(audit: pd.DataFrame, stage: str) -> tuple[int, int]:
     """Rows of a stage that were paired, and all of them."""
     rows = audit[audit["stage"] == stage]
-    paired = rows["reason"].astype("string").str.startswith("paired")
+    reason = rows["reason"].astype("string")
+    paired = reason.str.startswith("paired") & (reason != "paired_exposure")
     return int(rows.loc[paired, "n"].sum()), int(rows["n"].sum())
 
 

@@ -21,7 +21,7 @@ def _schema(name: str, **fields: pa.DataType) -> pa.Schema:
 
 PAIRS: Final = _schema(
     "pairs",
-    response_id=_TEXT, contact_id=_TEXT, reason=_TEXT, n_candidates=_COUNT, gap_seconds=_NUMBER,
+    response_id=_TEXT, contact_id=_TEXT, leg_id=_TEXT, reason=_TEXT, n_candidates=_COUNT, gap_seconds=_NUMBER,
     next_gap_seconds=_NUMBER, started_at=_TIME, anchor_at=_TIME, respondent_role=_TEXT,
     csat=_NUMBER, nps=_NUMBER, ces=_NUMBER,
 )  # fmt: skip
