@@ -23,7 +23,7 @@ LOG = [
 
 def test_the_answer_to_a_flow_after_hang_up_speaks_about_the_call_before_it():
     items = [
-        {"contactId": name, "surveyId": "s", "timestamp": "1767604000", "survey_result_1": score}
+        {"contactId": name, "surveyId": "s", "timestamp": "1767610000", "survey_result_1": score}
         for name, score in (("survey", "2"), ("other survey", "5"), ("other call", "4"), ("unknown", "1"))
     ]
     with cx.Session(threads=1) as session:

@@ -445,6 +445,7 @@ def test_the_books_count_rows_and_cells_apart(session):
     )
     paired = pair(contacts, surveys)
     assert [tuple(row) for row in paired.audit.itertuples(index=False)] == [
+        ("legs", "in_contact", len(LEGS)),
         ("contacts", "paired_contact_id", 1),
         ("contacts", "paired_window", 1),
         ("contacts", "no_response", len(LOG) - 2),
