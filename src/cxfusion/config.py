@@ -113,14 +113,15 @@ class PairingSection(_Section):
 
     Attributes
     ----------
-    by : {"leg_id", "contact_id", "case_id", "customer_id"}, or several of them, optional
+    by : tuple of {"leg_id", "contact_id", "case_id", "customer_id"}, optional
+        One key, or several in the order in which to try them.
     within : str
     one_per_contact : bool
     eligible : {"answered", "all"}
     exposure : str
     """
 
-    by: Key | tuple[Key, ...] | None = None
+    by: Annotated[tuple[Key, ...], BeforeValidator(_as_list)] | None = None
     within: str = "72h"
     one_per_contact: bool = True
     eligible: Eligible = "answered"

@@ -144,7 +144,7 @@ def test_every_problem_is_told_at_once_each_with_its_place_and_nearest_name(fold
         "levers.wait_seconds.role = 'levr' is not one of the choices; nearest: lever",
         "levers.wait_seconds.moment = 'befor' is not one of the choices; nearest: before",
         "levers.wait_seconds.shape = 'spine' is not one of the choices; nearest: spline",
-        "pairing.by = 'customer' is not one of the choices; nearest: customer_id",
+        "pairing.by.0 = 'customer' is not one of the choices; nearest: customer_id",
         "pairing.withn is not known; nearest: within",
         "pairing.one_per_contact = 'sometimes': input should be a valid boolean",
         "study.outcome = 'cast' is not one of the choices; nearest: csat",

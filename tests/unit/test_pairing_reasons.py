@@ -483,6 +483,8 @@ def test_nothing_paired_still_tells_why(session):
         "  unknown_contact                      1",
         "contacts:",
         "  no_response                         16",
+        "legs:",
+        "  in_contact                           4",
     ]
 
 

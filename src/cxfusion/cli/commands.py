@@ -152,7 +152,7 @@ def fuse(
         map_file,
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
-        pairing={"by": _keys(pair_by), "within": within},
+        pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"outcome": outcome, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
         output={"database": to},
@@ -191,7 +191,7 @@ def check(
         map_file,
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
-        pairing={"by": _keys(pair_by), "within": within},
+        pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
     )
@@ -346,12 +346,6 @@ def _print_json(answer: Any) -> None:
 def _names(given: Iterable[str]) -> list[str]:
     """Names that were given one by one, or several at once separated by commas."""
     return [name.strip() for words in given for name in words.split(",") if name.strip()]
-
-
-def _keys(pair_by: str | None) -> str | list[str] | None:
-    """One key, or several in their order."""
-    names = _names([pair_by or ""])
-    return names if len(names) > 1 else pair_by
 
 
 def main() -> None:

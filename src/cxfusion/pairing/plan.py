@@ -65,7 +65,8 @@ class PairingPlan:
 
     def __post_init__(self) -> None:
         if self.by is not None and not isinstance(self.by, str):
-            object.__setattr__(self, "by", tuple(self.by))
+            keys = tuple(self.by)
+            object.__setattr__(self, "by", keys[0] if len(keys) == 1 else keys)
         problems = [
             *_key_problems(self.by),
             *_choice_problems("eligible", self.eligible, get_args(Eligible)),
