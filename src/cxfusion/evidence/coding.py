@@ -47,8 +47,10 @@ class Coding:
     n_clusters: int
 
 
-def answered_contacts(contacts: Contacts, spec: LeverSpec, numbers: Iterable[str]) -> ir.Table:
-    """One row per answered contact: ``contact_id``, some numbers, case mix, and what it is compared within."""
+def answered_contacts(
+    contacts: Contacts, spec: LeverSpec, numbers: Iterable[str], more: Mapping[str, ir.Value] | None = None
+) -> ir.Table:
+    """One row per answered contact: ``contact_id``, some numbers, case mix, what it is compared within, and more."""
     log = answered(contacts)
     columns: dict[str, ir.Value] = {name: log[name].cast("float64") for name in numbers}
     columns |= {name: text(contacts, name) for name in {*_case_mix(contacts, spec), "queue"}}
@@ -56,7 +58,7 @@ def answered_contacts(contacts: Contacts, spec: LeverSpec, numbers: Iterable[str
     # a contact whose agent is unknown stands alone: it is compared with nobody and errs with nobody
     own = ibis.literal("contact ") + log["contact_id"]
     columns["cluster_key"] = contacts.value(spec.cluster).cast("string").coalesce(own)
-    return log.select("contact_id", "source_file", "source_row", **columns)
+    return log.select("contact_id", "source_file", "source_row", **columns, **(more or {}))
 
 
 def coded(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.evidence.congestion import congestion_rung
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
 from cxfusion.evidence.history import look_back
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["LeverEvidence", "fit_levers"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LeverEvidence(Result):
     """Which levers move one outcome, by how much, and how sure.
 
@@ -142,7 +143,7 @@ def fit_levers(
     >>> centre = cx.simulate(n_contacts=20_000, seed=7)
     >>> evidence = cx.fit_levers(cx.pair(centre.contacts, centre.surveys), outcome="csat")
     >>> sorted(evidence.rungs["rung"].unique())
-    ['adjusted', 'corrected', 'raw', 'within']
+    ['adjusted', 'congestion', 'corrected', 'raw', 'within']
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
@@ -153,6 +154,8 @@ def fit_levers(
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)
     ladder = climb(sample, spec, tested, witness if witness.reason is None else None)
+    crowded = congestion_rung(sample, spec, tested, ladder)
+    ladder.rungs += [] if crowded is None else [crowded]
     if all(found.reason is not None for found in ladder.rungs):
         raise NothingToEstimateError(
             "No lever could be estimated on any rung. The reasons:",
@@ -292,6 +295,7 @@ def _lever_frame(
                 "adjusted_estimate": rungs.get("adjusted", none).estimate,
                 "within_estimate": within.estimate,
                 "corrected_estimate": rungs.get("corrected", none).estimate,
+                "design_estimate": None if finding is None or finding.design is None else finding.design.estimate,
                 "local_estimate": within.local_estimate, "remove_all": within.remove_all,
                 "control": None if finding is None else finding.control,
                 "reliability": witness.reliability, "robustness": _robustness(ladder, lever), "n": within.n,

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift", "climb", "untestable_because"]
 
-RUNGS: Final = ("raw", "adjusted", "within", "corrected")
+RUNGS: Final = ("raw", "adjusted", "within", "corrected", "between", "congestion", "experiment")
+"""In the order of a table: ever fairer comparisons, then those that stand on other ground."""
 NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
 
 
@@ -102,6 +103,11 @@ class Ladder:
     def of(self, lever: Lever) -> dict[str, RungEstimate]:
         """The rungs of one lever, by name."""
         return {found.rung: found for found in self.rungs if found.lever is lever}
+
+    def step_of(self, lever: Lever) -> float:
+        """The step used on a lever's ladder; the one asked for where it has no estimate."""
+        used = [found.step for found in self.rungs if found.lever is lever and found.reason is None]
+        return used[-1] if used else lever.step
 
 
 def untestable_because(lever: Lever, sample: Sample, spec: LeverSpec) -> str | None:

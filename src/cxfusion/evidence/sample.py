@@ -13,6 +13,14 @@ from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
 from cxfusion.evidence.catalogue import WITNESS_LEVER
 from cxfusion.evidence.coding import Coding, answered_contacts, coded
 from cxfusion.evidence.spec import OUTCOMES
+from cxfusion.evidence.surroundings import (
+    AGENT_LOAD,
+    CROWD,
+    SLOT,
+    mean_of,
+    moment_and_agent,
+    with_surroundings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +68,8 @@ class LeverFacts:
 class Sample:
     """A numeric relation, one row per response, and what was learned while making it.
 
-    The relation has ``y`` (category from 0), ``weight``, one column per lever, and the code columns of ``coding``.
+    The relation has ``y`` (category from 0), ``weight``, one column per lever, the code columns of ``coding``, and what
+    the rest of the log says: ``slot``, ``crowd_wait_seconds``, ``agent_load_seconds``, ``mean_…`` of each lever.
 
     Attributes
     ----------
@@ -74,6 +83,8 @@ class Sample:
     n : int
     coding : Coding
     facts : mapping of str to LeverFacts
+    n_slots : int
+        Queues × quarters of an hour in which there are responses.
     notes : tuple of str
     """
 
@@ -85,6 +96,7 @@ class Sample:
     n: int
     coding: Coding
     facts: Mapping[str, LeverFacts]
+    n_slots: int
     notes: tuple[str, ...]
 
 
@@ -104,9 +116,10 @@ def draw_sample(
     extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
     levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
     names = [lever.name for lever in levers]
-    joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names), "contact_id")
-    answered = session.materialize(_weighted(joined, weights))
-    facts, n = _facts(session, answered, levers)
+    own = moment_and_agent(contacts)
+    joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names, own), "contact_id")
+    answered = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names))
+    facts, n, n_slots = _facts(session, answered, levers)
     if n < spec.min_responses:
         raise TooFewResponsesError(
             f"{n:,} responses with a {spec.outcome} score could be paired with an answered contact; expected at least"
@@ -114,10 +127,22 @@ def draw_sample(
         )
     categories = _categories(session, answered, outcome)
     numeric, coding = coded(session, answered, contacts, spec, {"y": categories.frame})
-    columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups])
+    around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
+    columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
     in_runs = numeric.order_by(*coding.controls, "response_file", "response_row")  # alike cases stand together
     rows = session.materialize(in_runs.select(*columns))
-    return Sample(session, rows, outcome, categories.values, categories.sd, n, coding, facts, _notes(pairing, spec))
+    return Sample(
+        session=session,
+        rows=rows,
+        outcome=outcome,
+        values=categories.values,
+        score_sd=categories.sd,
+        n=n,
+        coding=coding,
+        facts=facts,
+        n_slots=n_slots,
+        notes=_notes(pairing, spec),
+    )
 
 
 def _weighted(rows: ir.Table, weights: ResponseWeights | None) -> ir.Table:
@@ -134,9 +159,9 @@ def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:
     return pairs.filter(*is_used).select("response_file", "response_row", "contact_id", score=spec.outcome)
 
 
-def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple[dict[str, LeverFacts], int]:
-    """What each lever looks like, in one pass."""
-    asked: dict[str, ir.Scalar] = {"n": rows.count()}
+def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple[dict[str, LeverFacts], int, int]:
+    """What each lever looks like, in one pass; rows and slots."""
+    asked: dict[str, ir.Scalar] = {"n": rows.count(), "last_slot": rows[SLOT].max()}
     for i, lever in enumerate(levers):
         column = rows[lever.name]
         asked |= {f"known_{i}": column.count(), f"distinct_{i}": column.nunique(), f"mean_{i}": column.mean()}
@@ -153,7 +178,7 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
             high=float(found[f"high_{i}"] or 0.0),
             knots=() if None in knots else tuple(float(knot) for knot in knots),
         )
-    return facts, int(found["n"])
+    return facts, int(found["n"]), int(found["last_slot"] or 0) + 1
 
 
 @dataclass(frozen=True)

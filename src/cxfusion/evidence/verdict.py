@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+import numpy as np
 from scipy.stats import false_discovery_control, norm
 
 from cxfusion.results.formats import change, count, interval
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Control", "Finding", "Verdict", "control_of", "judge"]
 
 Control: TypeAlias = Literal["passed", "failed", "silent", "unusable", "none"]
-GRADES: Final = ("correlational", "adjusted", "adjusted and control passed")
+GRADES: Final = ("correlational", "adjusted", "adjusted and control passed", "quasi-random", "experiment")
+DESIGNS: Final = {"experiment": "experiment", "congestion": "quasi-random"}
+"""Rungs that stand on assignment instead of adjustment, the strongest first, and the grade each can give."""
+FAR: Final = float(norm.isf(0.005))
 POWER: Final = 0.8
 BLOCKS: Final = {
     "adjusted": "the kind of case and the hour",
@@ -93,9 +97,30 @@ class Finding:
         return max(one.p_value if one.p_value is not None else 1.0 for one in self.centres)
 
     @property
+    def design(self) -> RungEstimate | None:
+        """The strongest applicable design that rests on assignment, where there is one."""
+        found = (self.rungs.get(rung) for rung in DESIGNS)
+        return next((rung for rung in found if rung is not None and rung.reason is None), None)
+
+    @property
+    def is_contradicted(self) -> bool:
+        """Whether the design lies farther from the nearer centre than both δ and chance."""
+        design = self.design
+        if design is None:
+            return False
+        nearer = min(self.centres, key=lambda one: abs(_apart(design, one)))
+        return abs(_apart(design, nearer)) > max(
+            self.smallest_effect, FAR * float(np.hypot(design.std_error or 0.0, nearer.std_error or 0.0))
+        )
+
+    @property
     def best(self) -> RungEstimate:
         """The corrected estimate where there is one, else the within one."""
         return self.centres[-1]
+
+
+def _apart(one: RungEstimate, other: RungEstimate) -> float:
+    return (one.estimate or 0.0) - (other.estimate or 0.0)
 
 
 @dataclass(frozen=True)
@@ -145,6 +170,8 @@ def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verd
 
 
 def _verdict(finding: Finding, p_adjusted: float, false_discovery_rate: float) -> Verdict:
+    if finding.is_contradicted:
+        return Verdict("contested", _grade(finding), _because_contradicted(finding))
     word = _rule(finding, finding.hull, p_adjusted, false_discovery_rate)
     if word in ("moves", "proxy", "no_effect") and _is_defenceless(finding):
         return Verdict("contested", _grade(finding), _because_defenceless(finding))
@@ -177,10 +204,22 @@ def _is_defenceless(finding: Finding) -> bool:
 
 
 def _grade(finding: Finding) -> str:
+    design = finding.design
+    if design is not None and _supports(design, finding):
+        return DESIGNS[design.rung]
     place = 2 if finding.control == "passed" else 1
     if finding.control in ("none", "unusable") or not finding.by_triads:
         place -= 1
     return GRADES[place]
+
+
+def _supports(design: RungEstimate, finding: Finding) -> bool:
+    """Whether a design's own interval excludes 0 on the estimate's side; a trial may also show that nothing happens."""
+    low, high = design.conf_low or 0.0, design.conf_high or 0.0
+    delta = finding.smallest_effect
+    if design.rung == "experiment" and -delta < low and high < delta:
+        return True
+    return not low <= 0 <= high and (low > 0) == ((finding.best.estimate or 0.0) > 0)
 
 
 def _step(finding: Finding) -> str:
@@ -237,6 +276,19 @@ def _because_contested(finding: Finding) -> str:
     return (
         f"{_step(finding)} looks like {looks} within the same agent, hour and day, but corrected for how hard the case"
         f" was it is {corrected}: anything from {_hull(finding)} is possible. {_pilot(finding)}"
+    )
+
+
+def _because_contradicted(finding: Finding) -> str:
+    design = finding.design or finding.within
+    unit, ends = finding.unit, (design.conf_low, design.conf_high)
+    ground, settle = {
+        "experiment": ("in the trial", "Until it is known why, go by the trial."),
+        "congestion": ("read off more and less crowded quarters of an hour", _pilot(finding)),
+    }[design.rung]
+    return (
+        f"{_step(finding)} looks like {_size(finding.best, unit)}, {_held(finding)}, but {ground} it is"
+        f" {_size(design, unit)} ({interval(*ends, unit, signed=True)}): both cannot be right. {settle}"
     )
 
 

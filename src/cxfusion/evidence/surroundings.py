@@ -1,0 +1,120 @@
+"""What the rest of the log says about a contact: how long others waited just then, and how busy its agent had been.
+
+Others' waits come from the whole log, answered surveys or not, and never from the contact itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import pyarrow as pa
+
+from cxfusion.tables.coding import answered, text
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.engine import Session
+    from cxfusion.evidence.spec import LeverSpec
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["AGENT_LOAD", "CROWD", "SLOT", "WAIT", "mean_of", "moment_and_agent", "with_surroundings"]
+
+WAIT: Final = "wait_seconds"
+CROWD: Final = "crowd_wait_seconds"
+AGENT_LOAD: Final = "agent_load_seconds"
+QUARTER: Final = "quarter"
+SLOT: Final = "slot"
+QUARTER_SECONDS: Final = 900
+QUARTERS_BEFORE: Final = 4
+WORK: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
+
+
+def mean_of(lever: str) -> str:
+    """Column of an agent's own mean of a lever."""
+    return f"mean_{lever}"
+
+
+def moment_and_agent(contacts: Contacts) -> dict[str, ir.Value]:
+    """By what a contact's surroundings are found: ``quarter`` and ``agent``."""
+    return {QUARTER: _quarter(contacts), "agent": contacts.value("agent_id").cast("string")}
+
+
+def _quarter(contacts: Contacts) -> ir.IntegerValue:
+    """Number of the quarter of an hour in which a contact started."""
+    return (contacts.rows["started_at"].epoch_seconds() // QUARTER_SECONDS).cast("int64")
+
+
+def with_surroundings(rows: ir.Table, contacts: Contacts, spec: LeverSpec, levers: tuple[str, ...]) -> ir.Table:
+    """Contacts with what the rest of the log says about them.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+        With ``queue``, ``quarter``, ``agent``, ``cluster_key`` and, if the log has it, ``wait_seconds``.
+    contacts : Contacts
+    spec : LeverSpec
+    levers : tuple of str
+        Whose means by agent are wanted.
+
+    Returns
+    -------
+    ibis.Table
+        The same rows with ``crowd_wait_seconds`` (mean wait of all other contacts of the queue in the same quarter of
+        an hour), ``agent_load_seconds`` (work that the agent began in the hour before that quarter), both null where
+        the log does not know, and ``mean_…`` of each lever over all contacts that its agent answered.
+    """
+    session = contacts.session
+    slot = ibis.dense_rank().over(order_by=[rows["queue"], rows[QUARTER]])
+    unknown = ibis.null("float64")
+    rows = session.materialize(rows.mutate(**{SLOT: slot, CROWD: unknown, AGENT_LOAD: unknown}))
+    if WAIT in rows.columns and contacts.has(WAIT):
+        rows = session.materialize(_with_crowd(rows, contacts))
+        if contacts.has("agent_id"):
+            rows = session.materialize(_with_load(session, rows, contacts))
+    if contacts.has(spec.cluster) and levers:
+        joined = rows.left_join(_agent_means(contacts, spec, levers), "cluster_key")
+        rows = session.materialize(joined.select(*rows.columns, *map(mean_of, levers)))
+    return rows
+
+
+def _with_crowd(rows: ir.Table, contacts: Contacts) -> ir.Table:
+    log = contacts.rows
+    crowd = (
+        log.select(queue=text(contacts, "queue"), quarter=_quarter(contacts), wait=log[WAIT].cast("float64"))
+        .group_by("queue", QUARTER)
+        .aggregate(crowd_total=lambda t: t["wait"].sum(), crowd_n=lambda t: t["wait"].count())
+    )
+    joined = rows.drop(CROWD).left_join(crowd, ["queue", QUARTER])
+    n_others = joined["crowd_n"] - joined[WAIT].notnull().cast("int64")
+    others = (joined["crowd_total"] - joined[WAIT].fill_null(0.0)) / n_others.nullif(0)
+    return joined.select(*rows.drop(CROWD).columns, **{CROWD: others})
+
+
+def _with_load(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table:
+    """The agent's work of the four quarters before; 0 where the log knows of none."""
+    log = contacts.rows
+    parts = [log[name].cast("float64").fill_null(0.0) for name in WORK if contacts.has(name)]
+    if not parts:
+        return rows
+    seconds = parts[0]
+    for part in parts[1:]:
+        seconds = seconds + part
+    begun = log.select(agent=contacts.value("agent_id").cast("string"), quarter=_quarter(contacts), work=seconds)
+    begun = begun.group_by("agent", QUARTER).aggregate(work=lambda t: t["work"].sum())
+    back = ibis.memtable(pa.table({"back": list(range(1, QUARTERS_BEFORE + 1))}))
+    asked = rows.filter(rows["agent"].notnull()).select("agent", asked=QUARTER).distinct()
+    asked = session.materialize(asked.cross_join(back).mutate(quarter=ibis._["asked"] - ibis._["back"]))
+    found = session.materialize(asked.left_join(begun, ["agent", QUARTER]).select("agent", "asked", "work"))
+    load = found.group_by("agent", quarter="asked").aggregate(load=found["work"].sum().fill_null(0.0))
+    joined = rows.drop(AGENT_LOAD).left_join(load, ["agent", QUARTER])
+    return joined.select(*rows.drop(AGENT_LOAD).columns, **{AGENT_LOAD: joined["load"]})
+
+
+def _agent_means(contacts: Contacts, spec: LeverSpec, levers: tuple[str, ...]) -> ir.Table:
+    """Mean of each lever over all contacts that each agent answered: ``cluster_key`` and ``mean_…``."""
+    log = answered(contacts)
+    key = contacts.value(spec.cluster).cast("string")
+    named = log.filter(key.notnull()).select(cluster_key=key, **{name: log[name].cast("float64") for name in levers})
+    return named.group_by("cluster_key").aggregate(**{mean_of(name): named[name].mean() for name in levers})
