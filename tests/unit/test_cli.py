@@ -409,6 +409,7 @@ def test_sources_lists_the_registry(tmp_path):
 
     told = answer(cli("sources", "--json"))
     assert [source["name"] for source in told["sources"]] == [source.name for source in SOURCES]
+    assert {source["origin"] for source in told["sources"]} == {"cxfusion"}
     assert "CSV" in told["accepted"]
     shown = cli("sources").stdout
     assert all(source.name in shown and source.description in shown for source in SOURCES)

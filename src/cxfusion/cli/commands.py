@@ -294,13 +294,22 @@ def sources(
     """List the kinds of source and the formats that can be read."""
     from cxfusion.tables.opening import ACCEPTED
     from cxfusion.tables.sources import SOURCES
+    from cxfusion.tables.sources.registered import registered_sources
 
+    others, notes = registered_sources({source.name for source in SOURCES})
+    kinds = [(source, "cxfusion") for source in SOURCES] + [(other.source, other.origin) for other in others]
     if as_json:
-        listed = [{"name": one.name, "reads": one.reads, "description": one.description} for one in SOURCES]
-        _print_json({"sources": listed, "accepted": ACCEPTED})
+        told = [
+            {"name": kind.name, "reads": kind.reads, "description": kind.description, "origin": origin}
+            for kind, origin in kinds
+        ]
+        _print_json({"sources": told, "notes": notes, "accepted": ACCEPTED})
         return
-    for source in SOURCES:
-        typer.echo(f"{source.name} ({' and '.join(source.reads)})\n  {source.description}")
+    for kind, origin in kinds:
+        brought = "" if origin == "cxfusion" else f", of {origin}"
+        typer.echo(f"{kind.name} ({' and '.join(kind.reads)}{brought})\n  {kind.description}")
+    for note in notes:
+        typer.echo(f"\n{note}")
     typer.echo(f"\nA source may be {ACCEPTED}; on the command line, files and URLs only.")
 
 

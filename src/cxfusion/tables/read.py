@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.opening import Data
     from cxfusion.tables.period import Moment
     from cxfusion.tables.relation import Legs
+    from cxfusion.tables.sources import Source
 
 __all__ = ["read_contacts", "read_surveys"]
 
@@ -38,7 +39,7 @@ def read_contacts(
     data: Data,
     *,
     map: MapLike | None = None,
-    source: str | None = None,
+    source: str | Source | None = None,
     timezone: str | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
@@ -59,8 +60,9 @@ def read_contacts(
     map : path, Map or mapping, optional
         Column map: a TOML file, its content, or just ``{canonical: source column}``. With ``attributes = []`` only the
         columns that it names, and those with usual headings, are read.
-    source : str, optional
-        Kind of source, as ``cxfusion sources`` lists them; goes before the map's. ``"generic"`` where neither says.
+    source : str or Source, optional
+        Kind of source, as ``cxfusion sources`` lists them, or one of your own; goes before the map's. ``"generic"``
+        where neither says.
         Of a vendor's contact log each row is a leg: ``legs`` of the result keeps them, and its rows are the contacts
         that they make together.
     timezone : str, optional
@@ -107,7 +109,7 @@ def read_surveys(
     data: Data,
     *,
     map: MapLike | None = None,
-    source: str | None = None,
+    source: str | Source | None = None,
     timezone: str | None = None,
     session: Session | None = None,
 ) -> Surveys:

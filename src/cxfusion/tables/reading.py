@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.mapping import Map, MapLike, Section
     from cxfusion.tables.opening import Data
     from cxfusion.tables.period import Moment, Period
+    from cxfusion.tables.sources import Source as SourceKind
     from cxfusion.tables.sources.export import Export
 
 Remark: TypeAlias = Literal["missing_by_map", "date_without_time", "skipped_time"]
@@ -177,7 +178,7 @@ def start_reading(
     given: MapLike | None,
     timezone: str | None,
     session: Session | None,
-    kind: str | None = None,
+    kind: str | SourceKind | None = None,
     between: tuple[Moment | None, Moment | None] = (None, None),
 ) -> Reading:
     """Bind a source's columns, decide how its cells are written, and stage them.

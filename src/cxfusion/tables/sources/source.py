@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cxfusion.tables.mapping import Map, Section, TableMap
+    from cxfusion.tables.mapping import Map, TableMap
     from cxfusion.tables.opening import Data
     from cxfusion.tables.sources.export import Export, Field
     from cxfusion.tables.sources.leg_export import LegExport
 
-__all__ = ["Source"]
+__all__ = ["Reads", "Source"]
+
+Reads: TypeAlias = Literal["contacts", "surveys"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Source:
     """
 
     name: str
-    reads: tuple[Section, ...]
+    reads: tuple[Reads, ...]
     description: str
     map: Map | None = None
     fields: tuple[Field, ...] = ()
