@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cxfusion.operations.diagnose import diagnose as diagnose
     from cxfusion.operations.episodes import EpisodePlan as EpisodePlan
     from cxfusion.operations.episodes import with_history as with_history
+    from cxfusion.operations.staffing import Staffing as Staffing
+    from cxfusion.operations.staffing import required_agents as required_agents
+    from cxfusion.operations.staffing import staffing as staffing
     from cxfusion.pairing.pair import pair as pair
     from cxfusion.pairing.plan import PairingPlan as PairingPlan
     from cxfusion.pairing.result import Pairing as Pairing
@@ -59,6 +62,7 @@ _PLACES = {
     "ResponseWeights": "perception.weights",
     "Session": "engine.session",
     "SimulatedCentre": "simulation.simulate",
+    "Staffing": "operations.staffing",
     "Study": "study",
     "Surveys": "tables.relation",
     "diagnose": "operations.diagnose",
@@ -70,7 +74,9 @@ _PLACES = {
     "pair": "pairing.pair",
     "read_contacts": "tables.read",
     "read_surveys": "tables.read",
+    "required_agents": "operations.staffing",
     "simulate": "simulation.simulate",
+    "staffing": "operations.staffing",
     "weigh": "perception.weights",
     "with_history": "operations.episodes",
 }

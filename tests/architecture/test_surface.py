@@ -28,6 +28,7 @@ PUBLIC = {
     "ResponseWeights",
     "Session",
     "SimulatedCentre",
+    "Staffing",
     "Study",
     "Surveys",
     "diagnose",
@@ -39,7 +40,9 @@ PUBLIC = {
     "pair",
     "read_contacts",
     "read_surveys",
+    "required_agents",
     "simulate",
+    "staffing",
     "weigh",
     "with_history",
 }

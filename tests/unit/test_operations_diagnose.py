@@ -80,6 +80,7 @@ def row(frame, metric, **group):
         ("talk_seconds", 1220 / 7, 7, "seconds"),
         ("wrap_seconds", 150 / 7, 7, "seconds"),
         ("wait_seconds", 550 / 8, 8, "seconds"),  # g's 300 as well
+        ("patience_seconds", 550, 1, "seconds"),  # only g gave up, in all those 550 seconds of waiting
         # within 20 s: a, b (exactly 20) and e, of seven handled; only g was never answered, after 300 s
         ("service_level", 3 / 8, 8, "share"),
         ("service_level_of_offered", 3 / 8, 8, "share"),
@@ -167,6 +168,7 @@ def test_a_metric_without_its_columns_is_not_applicable(session):
         "transfer_rate": "the log has no count of transfers",
         "resolved_rate": "the log has no mark of resolved contacts",
         "wait_seconds": "the log has no waiting time",
+        "patience_seconds": "the log has no waiting time",
         "talk_seconds": "the log has no talk time",
         "hold_seconds": "the log has no hold time",
         "wrap_seconds": "the log has no after-call work",

@@ -3,14 +3,18 @@
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.operations.metrics import METRICS, Metric
+from cxfusion.operations.staffing import Staffing, required_agents, staffing
 
 __all__ = [
     "METRICS",
     "Diagnosis",
     "EpisodePlan",
     "Metric",
+    "Staffing",
     "diagnose",
     "recontacts",
+    "required_agents",
+    "staffing",
     "with_episodes",
     "with_history",
 ]

@@ -246,6 +246,20 @@ def wait_seconds(log: Log) -> Figure | NotApplicable:
     return _mean(log.value("wait_seconds"), log.every_contact)
 
 
+def patience_seconds(log: Log) -> Figure | NotApplicable:
+    """How long customers are willing to wait, on average.
+
+    Numerator: seconds that all contacts waited, answered or abandoned. Denominator: contacts that were abandoned while
+    waiting and whose wait is known. Unit: seconds. Source: maximum likelihood for exponential patience, where an answer
+    ends the observation (Baccelli & Hebuterne; Mandelbaum & Zeltyn); what Erlang A asks for.
+    """
+    if lacks := _lacks_for_abandons(log):
+        return NotApplicable(lacks)
+    wait = log.value("wait_seconds")
+    known = (log.gone & wait.notnull()).sum()
+    return Figure(Total((wait.sum(),)), Total((known,)), Total((log.gone.sum(),), minus=(known,)))
+
+
 def talk_seconds(log: Log) -> Figure | NotApplicable:
     """Average talking time.
 
@@ -403,6 +417,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("resolved_rate", "share", "mean", _HANDLED, resolved_rate),
     Metric("fcr", "share", "mean", f"inbound {_HANDLED}", fcr, is_chained=True),
     Metric("wait_seconds", "seconds", "mean", _OFFERED, wait_seconds),
+    Metric("patience_seconds", "seconds", "mean", "abandoned contacts", patience_seconds),
     Metric("talk_seconds", "seconds", "mean", _HANDLED, talk_seconds),
     Metric("hold_seconds", "seconds", "mean", _HANDLED, hold_seconds),
     Metric("wrap_seconds", "seconds", "mean", _HANDLED, wrap_seconds),

@@ -96,6 +96,7 @@ _METRICS: Final = {
     "resolved_rate": "Resolved, as marked in the log",
     "fcr": "Resolved at first contact (FCR)",
     "wait_seconds": "Average waiting time",
+    "patience_seconds": "Patience, average",
     "talk_seconds": "Average talking time",
     "hold_seconds": "Average time on hold",
     "wrap_seconds": "Average after-call work",

@@ -1,0 +1,93 @@
+"""Staffing questions: the inverse undoes the forward answer, and what has no answer says why."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cxfusion as cx
+from cxfusion.errors import UsageError
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    arrivals=st.integers(1, 2_000),
+    aht=st.floats(20, 900),
+    patience=st.one_of(st.none(), st.floats(20, 2_000)),
+    target=st.sampled_from(
+        [{"service_level": 0.8}, {"service_level": 0.95}, {"asa_seconds": 15.0}, {"occupancy": 0.85},
+         {"service_level": 0.7, "occupancy": 0.8}]
+    ),
+)  # fmt: skip
+def test_the_fewest_agents_are_enough_and_one_less_is_not(arrivals, aht, patience, target):
+    found = cx.required_agents(arrivals, aht, patience_seconds=patience, **target).table.iloc[0]
+    assert found["status"] == "ok"
+
+    def meets(row):
+        return row["status"] == "ok" and all(
+            row[name] >= value if name == "service_level" else row[name] <= value for name, value in target.items()
+        )
+
+    forward = cx.staffing(arrivals, aht, [found["agents"], max(found["agents"] - 1, 0)], patience_seconds=patience)
+    assert meets(forward.table.iloc[0])
+    assert not meets(forward.table.iloc[1])
+    pd.testing.assert_series_equal(forward.table.iloc[0], found, check_names=False)
+
+
+def test_a_whole_day_at_once_and_what_has_no_answer_says_why():
+    table = cx.staffing([0, 200, 200, 200, np.nan], [180, 180, 180, 180, 180], [5, 14, 10, 0, 5]).table
+    assert [None if pd.isna(reason) else reason for reason in table["reason"]] == [
+        "no contacts arrive",
+        None,
+        "10 erlangs of work are too much for 10 agents: the queue would grow for ever",
+        "without agents nobody is ever answered",
+        "a number is missing",
+    ]
+    assert table["asa_seconds"].notna().to_list() == [False, True, False, False, False]
+
+
+def test_overload_has_an_answer_where_customers_hang_up():
+    row = cx.staffing(400, 180, 10, patience_seconds=120).table.iloc[0]
+    assert row["status"] == "ok"
+    assert row["abandonment_rate"] == pytest.approx(0.5, abs=0.01)  # twice the work that fits
+    assert row["asa_seconds"] > row["wait_seconds"]  # who gives up has waited less than who stays
+
+
+def test_shrinkage_schedules_more():
+    found = cx.required_agents([100, 200], 180, shrinkage=0.3).table
+    assert found["scheduled_agents"].to_list() == [np.ceil(n / 0.7) for n in found["agents"]] == [12, 20]
+    assert cx.staffing(100, 180, 7, shrinkage=0.3).table["scheduled_agents"].to_list() == [10]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: cx.staffing(-1, 180, 5), "arrivals is -1"),
+        (lambda: cx.staffing(10, 0, 5), "aht_seconds is 0"),
+        (lambda: cx.staffing(10, 180, 2.5), "whole number"),
+        (lambda: cx.staffing(10, 180, -1), "agents is -1"),
+        (lambda: cx.staffing(10, 180, 5, patience_seconds=-3), "patience_seconds is -3"),
+        (lambda: cx.staffing(10, 180, 5, interval_seconds=0), "interval_seconds"),
+        (lambda: cx.staffing(10, 180, 5, shrinkage=1), "shrinkage"),
+        (lambda: cx.staffing([1, 2], [180, 180, 180], 5), "different lengths"),
+        (lambda: cx.required_agents(10, 180, service_level=1.2), "service_level is 1.2"),
+        (lambda: cx.required_agents(10, 180, asa_seconds=0), "some always wait"),
+        (lambda: cx.required_agents(10, 180, abandonment_rate=0.03), "patience_seconds as well"),
+    ],
+)
+def test_an_impossible_question_is_refused(call, told):
+    with pytest.raises(UsageError, match=told):
+        call()
+
+
+def test_the_result_shows_itself_and_pickles():
+    found = cx.staffing(200, 180, 12, patience_seconds=180, shrinkage=0.25)
+    assert "12 agents (16 scheduled): ASA 8.5 s" in found.summary()
+    assert "abandoned 5.3 %" in found.summary()
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(found)).table, found.table)
+    assert "<table" in found._repr_html_()
