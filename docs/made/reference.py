@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 import typer
 
 from cxfusion import errors
+from cxfusion.checks.catalogue import CHECKS, CheckPlan
 from cxfusion.cli import app
 from cxfusion.operations.metrics import METRICS
 from cxfusion.simulation.worlds import WORLDS
@@ -116,6 +117,29 @@ def metrics() -> str:
     )
 
 
+def checks() -> str:
+    """Every check: its level, its threshold, what it counts, and what to do."""
+    rows = [
+        (f"`{one.name}`", f"`{one.level}`", f"`{one.threshold}`" if one.threshold else "", one.meaning, one.advice)
+        for one in CHECKS
+    ]
+    return _table(("Check", "Level", "Threshold", "What it counts", "What to do"), rows)
+
+
+def check_plan() -> str:
+    """Every threshold with the value that holds where a study says nothing."""
+    shares = {name: field.default for name, field in CheckPlan.model_fields.items() if name != "levels"}
+    checks_of = {
+        name: [f"`{one.name}`" for one in CHECKS if name in (one.threshold, *_words(one.meaning))] for name in shares
+    }
+    rows = [(f"`{name}`", f"{value:g}", ", ".join(checks_of[name])) for name, value in shares.items()]
+    return _table(("Key", "Default", "Checks"), rows)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"`(\w+)`", text)
+
+
 def leg_reasons() -> str:
     """Every reason for which a leg of any source may be set aside."""
     return _table(("Code", "Meaning"), [(f"`{reason}`", meaning) for reason, meaning in REASONS.items()])
@@ -177,6 +201,8 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "error tree": error_tree,
     "error list": error_list,
     "metrics": metrics,
+    "checks": checks,
+    "check plan": check_plan,
     "leg reasons": leg_reasons,
     "contact logs": contact_logs,
     "worlds": worlds,

@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cxfusion.checks.feed import FeedCheck as FeedCheck
+    from cxfusion.checks.feed import check_feed as check_feed
     from cxfusion.engine.session import Session as Session
     from cxfusion.errors import CxfusionError as CxfusionError
     from cxfusion.evidence.catalogue import DEFAULT_LEVERS as DEFAULT_LEVERS
@@ -53,6 +55,7 @@ _PLACES = {
     "Diagnosis": "operations.diagnose",
     "DoseResponse": "evidence.dose",
     "EpisodePlan": "operations.episodes",
+    "FeedCheck": "checks.feed",
     "Lever": "evidence.catalogue",
     "LeverEvidence": "evidence.fit",
     "LeverSpec": "evidence.spec",
@@ -65,6 +68,7 @@ _PLACES = {
     "Staffing": "operations.staffing",
     "Study": "study",
     "Surveys": "tables.relation",
+    "check_feed": "checks.feed",
     "diagnose": "operations.diagnose",
     "dose_response": "evidence.dose",
     "fit_levers": "evidence.fit",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from cxfusion.checks.catalogue import CheckPlan
 from cxfusion.engine import FileSource, Session
 from cxfusion.engine.addresses import database_of, is_url, redacted, started_at_folder
 from cxfusion.errors import ConfigError, CxfusionError, EmptyTableError, nearest_names
@@ -245,12 +246,14 @@ class StudyConfig(StudyMap):
     study : StudySection
     engine : EngineSection
     output : OutputSection
+    checks : CheckPlan
     """
 
     pairing: PairingSection = PairingSection()
     study: StudySection = StudySection()
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()
+    checks: CheckPlan = CheckPlan()
 
     @model_validator(mode="after")
     def _is_a_spec(self) -> StudyConfig:

@@ -14,7 +14,8 @@
     │   ├── UnreadableFileError (OSError)    missing, not a table, or broken on a named line
     │   ├── EmptyTableError                  no rows at all
     │   ├── MissingColumnError (LookupError) a required column was not found
-    │   └── NoScoreError                     there is no score to analyse
+    │   ├── NoScoreError                     there is no score to analyse
+    │   └── FeedRefusedError                 a check of the study says that the feed cannot be used
     ├── NothingToEstimateError               read well, but no answer is possible            exit code 4
     │   ├── NothingPairedError               no response could be paired with a contact
     │   └── TooFewResponsesError             fewer responses than any model needs
@@ -43,6 +44,7 @@ __all__ = [
     "CxfusionError",
     "EmptyTableError",
     "EstimationError",
+    "FeedRefusedError",
     "InputError",
     "MissingColumnError",
     "NoScoreError",
@@ -132,6 +134,10 @@ class MissingColumnError(InputError, LookupError):
 
 class NoScoreError(InputError):
     """There is no score to analyse."""
+
+
+class FeedRefusedError(InputError):
+    """A check whose level is "stop" found something: the feed cannot be used."""
 
 
 class NothingToEstimateError(CxfusionError):

@@ -8,11 +8,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from cxfusion.checks.feed import check_feed
 from cxfusion.delivery.database import write_database
-from cxfusion.delivery.directory import deliver, rejected_directory, require_ours
-from cxfusion.delivery.outputs import write_diagnosis, write_rejection, write_study
+from cxfusion.delivery.directory import deliver, manifest_of, rejected_directory, require_ours
+from cxfusion.delivery.manifest import bare_manifest
+from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejection, write_study
+from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError
 from cxfusion.operations.diagnose import diagnose
@@ -25,6 +28,7 @@ from cxfusion.tables.read import read_contacts, read_surveys
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from cxfusion.checks.feed import FeedCheck
     from cxfusion.config import StudyConfig
     from cxfusion.engine import Session
     from cxfusion.operations.diagnose import Diagnosis
@@ -66,10 +70,15 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     with config.engine.session() as session:
         with _explained(config, Path(out), clock):
             pairing = _read_and_pair(config, session, clock, on_stage)
-        with _explained(config, Path(out), clock, pairing):
+        with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
+            feed, before = _checked(config, pairing, pairing.books, out)
+        with _explained(config, Path(out), clock, pairing, feed):
+            feed.require_usable()
             asked = config.study
             study = study_of(
                 pairing,
+                feed=feed,
+                before=before,
                 spec=config.spec(),
                 outcome=asked.outcome or first_score(pairing.surveys),
                 by=asked.by,
@@ -83,10 +92,30 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     return study
 
 
-def check(config: StudyConfig, on_stage: OnStage | None = None) -> Pairing:
-    """Read, check and pair only. The pairing's books stay valid after its session is closed."""
+def check(
+    config: StudyConfig, against: Path | None = None, on_stage: OnStage | None = None
+) -> tuple[Pairing, FeedCheck]:
+    """Read, pair and check only. The pairing's books stay valid after its session is closed.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    against : path, optional
+        The output directory of an earlier run, to compare with.
+    on_stage : callable, optional
+
+    Raises
+    ------
+    UsageError
+        ``against`` is no such directory.
+    CxfusionError
+        The data cannot be used.
+    """
+    before = None if against is None else required_manifest(against)
     with config.engine.session() as session:
-        return _read_and_pair(config, session, {}, on_stage)
+        pairing = _read_and_pair(config, session, {}, on_stage)
+        with stage_clock({}, on_stage, "check", pairing.contacts.n_read):
+            return pairing, check_feed(pairing, against=before, plan=config.checks)
 
 
 def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None = None) -> tuple[Diagnosis, Books]:
@@ -110,12 +139,22 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
         with _explained(config, Path(out), clock):
             contacts = _read_contacts(config, session, clock, on_stage)
             books = log_books(contacts)
+        with stage_clock(clock, on_stage, "check", contacts.n_read):
+            feed, _ = _checked(config, contacts, books, out)
+        with _explained(config, Path(out), clock):
+            feed.require_usable()
         with stage_clock(clock, on_stage, "diagnose", contacts.n_read):
             asked = config.study
             diagnosis = diagnose(contacts, by=asked.by, interval=asked.interval, episodes=EpisodePlan())
         with stage_clock(clock, on_stage, "write"):
             write = partial(
-                write_diagnosis, config=config, contacts=contacts, books=books, diagnosis=diagnosis, clock=clock
+                write_diagnosis,
+                config=config,
+                contacts=contacts,
+                books=books,
+                feed=feed,
+                diagnosis=diagnosis,
+                clock=clock,
             )
             deliver(out, partial(_with_database, write, config))
     return diagnosis, books
@@ -137,16 +176,30 @@ def _with_database(write: Callable[[Path], None], config: StudyConfig, folder: P
 
 @contextmanager
 def _explained(
-    config: StudyConfig, out: Path, clock: dict[str, float], pairing: Pairing | None = None
+    config: StudyConfig,
+    out: Path,
+    clock: dict[str, float],
+    pairing: Pairing | None = None,
+    feed: FeedCheck | None = None,
 ) -> Iterator[None]:
     """Leave in ``out.rejected`` why the data cannot be used or answer nothing."""
     try:
         yield
     except CxfusionError as error:
         if error.exit_code in EXPLAINED_EXIT_CODES:
-            write = partial(write_rejection, config=config, pairing=pairing, error=error, clock=clock)
+            write = partial(write_rejection, config=config, pairing=pairing, feed=feed, error=error, clock=clock)
             deliver(rejected_directory(out), write)
         raise
+
+
+def _checked(
+    config: StudyConfig, feed: Contacts | Pairing, books: Books, out: str | Path
+) -> tuple[FeedCheck, dict[str, Any]]:
+    """The checks of a feed, against what the run before handed on; and that."""
+    found = check_feed(feed, plan=config.checks)
+    told = {"audit": books.audit.to_dict("records"), "feed": found.profile}
+    before = handed_on(manifest_of(Path(out)), {**bare_manifest(), **told, **asked_for(config)})
+    return found.compared_with(before), before
 
 
 def _read_and_pair(config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None) -> Pairing:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from cxfusion.delivery.manifest import study_manifest
+from cxfusion.checks.feed import FeedCheck, check_feed
+from cxfusion.delivery.manifest import results_of, study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
@@ -53,6 +54,8 @@ class Study(Result):
     balance : pandas.DataFrame or None
         Who answered and who could have, by every attribute, before and after weighting; None where nothing is weighted.
     notes : tuple of str
+    feed : FeedCheck
+        What the checks of the data found.
     manifest : mapping
         Counts, plan, versions and timings in seconds.
     """
@@ -65,6 +68,7 @@ class Study(Result):
     cells: pd.DataFrame
     balance: pd.DataFrame | None
     notes: tuple[str, ...]
+    feed: FeedCheck
     manifest: Mapping[str, Any]
 
     @property
@@ -120,6 +124,7 @@ class Study(Result):
             perception=self.perception_rows(),
             operations=self.diagnosis.as_rows(),
             notes=self.notes,
+            checks=self.feed.table,
             manifest=self.manifest,
         )
         Path(path).write_text(render_report(content), encoding="utf-8")
@@ -186,12 +191,30 @@ def study_of(
     outcome: str | None = None,
     by: str | Sequence[str] | None = None,
     interval: str | None = None,
+    feed: FeedCheck | None = None,
+    before: Mapping[str, Any] | None = None,
     on_stage: OnStage | None = None,
     clock: dict[str, float] | None = None,
 ) -> Study:
-    """The study of a pairing that is already made; parameters as of :func:`fuse`."""
+    """The study of a pairing that is already made.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    feed : FeedCheck, optional
+        Its checks, if they are made already.
+    before : mapping, optional
+        What an earlier run handed on, to compare with.
+    spec, outcome, by, interval, on_stage
+        As of :func:`fuse`.
+    clock : dict, optional
+        Where the timings go.
+    """
     clock = {} if clock is None else clock
     require_pairs(pairing)
+    if feed is None:
+        with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
+            feed = check_feed(pairing)
     wanted = outcome or (spec.outcome if spec else first_score(pairing.surveys))
     spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
     grouping = _grouping(pairing, by)
@@ -216,7 +239,12 @@ def study_of(
         cells=pairing.cells,
         balance=None if weights is None else weights.balance,
         notes=tuple(dict.fromkeys(notes)),
-        manifest=study_manifest(pairing, clock, evidence),
+        feed=feed,
+        manifest={
+            **study_manifest(pairing, feed, clock, evidence),
+            "results": results_of(evidence, measurements, pairing.books),
+            **({"before": dict(before)} if before else {}),
+        },
     )
 
 

@@ -14,6 +14,7 @@ import typer
 
 import cxfusion as cx
 from cxfusion import errors
+from cxfusion.checks.catalogue import CHECKS, LEVELS, CheckPlan
 from cxfusion.cli import app
 from cxfusion.config import EngineSection, OutputSection, PairingSection, StudyConfig, StudySection
 from cxfusion.evidence.verdict import GRADES
@@ -190,6 +191,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[study]": set(StudySection.model_fields),
         "[engine]": set(EngineSection.model_fields),
         "[output]": {field.alias or name for name, field in OutputSection.model_fields.items()},
+        "[checks]": set(CheckPlan.model_fields) - {"levels"},
     }
 
 
@@ -199,6 +201,15 @@ def test_every_word_of_a_map_is_explained():
     assert [word for word in sorted(words) if f"{word} = " not in text] == []
     assert set(first_cells("how-to/own-levers.md", "What a lever says")) == set(LeverMap.model_fields)
     assert set(first_cells("how-to/pair.md", "Which key is used")) == set(PairingSection.model_fields)
+
+
+def test_every_check_is_on_the_page_with_its_level_and_its_threshold():
+    assert set(first_cells("reference/checks.md", "Checks of the data")) == set(LEVELS)
+    listed = {row.split(" | ")[0].strip("|` ") for row in reference.checks().splitlines()[2:]}
+    assert listed == {one.name for one in CHECKS}
+    keys = reference.check_plan().splitlines()[2:]
+    assert len(keys) == len(CheckPlan.model_fields) - 1
+    assert all(line.rstrip("| ").endswith("`") for line in keys)  # each names a check
 
 
 def test_rungs_verdicts_and_grades_are_explained_in_the_words_of_the_page():

@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 from cxfusion import __version__
 from cxfusion.cli.options import (
     DEBUG_VARIABLE,
+    Against,
     AnyFile,
     AsJson,
     By,
@@ -177,11 +178,11 @@ def run_study(
 def check(
     contacts: ContactLog, surveys: SurveyFile, pair_by: PairBy = None, within: Within = "72h",
     map_file: MapFile = None, contacts_source: ContactsSource = None, surveys_source: SurveysSource = None,
-    timezone: Timezone = None, since: Since = None, until: Until = None,
+    timezone: Timezone = None, since: Since = None, until: Until = None, against: Against = None,
     threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
-    """Read, check and pair only: where every row ended. Writes nothing."""
+    """Read, pair and check only: where every row ended, and what looks wrong. Writes nothing."""
     from cxfusion.cli.progress import StageLines
     from cxfusion.config import study_of_options
     from cxfusion.job import check as check_only
@@ -196,12 +197,15 @@ def check(
         engine={"threads": threads, "memory_limit": memory},
     )
     with StageLines(quiet=quiet) as on_stage:
-        pairing = check_only(config, on_stage)
+        pairing, feed = check_only(config, against, on_stage)
     if as_json:
-        _print_json({"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")})
+        books = {"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")}
+        _print_json({**books, "checks": feed.table.to_dict("records")})
     else:
         typer.echo(pairing.summary())
         _tell_cells(pairing.cells)
+        typer.echo(feed.summary())
+    feed.require_usable()
     require_pairs(pairing)
 
 

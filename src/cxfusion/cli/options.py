@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "DEBUG_VARIABLE",
+    "Against",
     "AnyFile",
     "AsJson",
     "By",
@@ -66,6 +67,10 @@ To = Annotated[
         metavar="URL",
         help="Write the tables to a database too, all or none: postgres://USER@HOST/DATABASE/SCHEMA or duckdb://FILE.",
     ),
+]
+Against = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Output directory of an earlier run: tell what has suddenly changed since."),
 ]
 PairBy = Annotated[
     str | None,

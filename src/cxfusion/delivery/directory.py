@@ -23,7 +23,7 @@ from cxfusion.errors import CxfusionError, OutputDirectoryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MANIFEST", "PRODUCT", "deliver", "rejected_directory", "require_ours"]
+__all__ = ["MANIFEST", "PRODUCT", "deliver", "manifest_of", "rejected_directory", "require_ours"]
 
 MANIFEST: Final = "manifest.json"
 PRODUCT: Final = "cxfusion"
@@ -133,7 +133,7 @@ def _check_content(place: Path) -> None:
             f"{place} is not empty and has no {MANIFEST} of cxfusion; found {_some(found)}."
             " It is left alone. Name an empty or new directory, or clear this one yourself."
         )
-    written = _manifest(place).get("files")
+    written = manifest_of(place).get("files")
     foreign = sorted({*found} - {*written, MANIFEST}) if isinstance(written, list) else []
     if foreign:
         raise OutputDirectoryError(
@@ -147,7 +147,8 @@ def _some(names: list[str]) -> str:
     return ", ".join(map(repr, names[:3])) + (f" and {more} more" if more > 0 else "")
 
 
-def _manifest(place: Path) -> dict[str, Any]:
+def manifest_of(place: Path) -> dict[str, Any]:
+    """The manifest of a directory; empty where it has none that can be read."""
     try:
         content = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -156,7 +157,7 @@ def _manifest(place: Path) -> dict[str, Any]:
 
 
 def _is_ours(place: Path) -> bool:
-    return _manifest(place).get("product") == PRODUCT
+    return manifest_of(place).get("product") == PRODUCT
 
 
 @contextlib.contextmanager

@@ -7,16 +7,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.delivery.directory import PRODUCT
+from cxfusion.results.schemas import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cxfusion.checks.feed import FeedCheck
     from cxfusion.evidence.fit import LeverEvidence
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.measure import Measurement
     from cxfusion.tables.books import Books
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["bare_manifest", "log_manifest", "study_manifest"]
+__all__ = ["bare_manifest", "log_manifest", "results_of", "study_manifest"]
 
 PACKAGES: Final = ("cxfusion", "duckdb", "ibis-framework", "numpy", "pandas", "pyarrow", "scipy")
 
@@ -27,14 +30,16 @@ def bare_manifest() -> dict[str, Any]:
     return {"product": PRODUCT, "manifest_version": 1, "versions": versions}
 
 
-def log_manifest(contacts: Contacts, books: Books, clock: Mapping[str, float]) -> dict[str, Any]:
+def log_manifest(contacts: Contacts, books: Books, feed: FeedCheck, clock: Mapping[str, float]) -> dict[str, Any]:
     """Of a contact log that was read alone."""
     counts = {"contacts_read": contacts.n_read, "contacts_used": books.n("contacts", "used")}
-    return _manifest(counts, books, _reading("contacts", contacts), clock)
+    return _manifest(counts, books, _reading("contacts", contacts), feed, clock)
 
 
-def study_manifest(pairing: Pairing, clock: Mapping[str, float], evidence: LeverEvidence | None) -> dict[str, Any]:
-    """Of a pairing, and of the evidence where it got that far."""
+def study_manifest(
+    pairing: Pairing, feed: FeedCheck | None, clock: Mapping[str, float], evidence: LeverEvidence | None
+) -> dict[str, Any]:
+    """Of a pairing, and of its checks and the evidence where it got that far."""
     contacts, surveys = pairing.contacts, pairing.surveys
     counts = {"contacts_read": contacts.n_read, "responses_read": surveys.n_read, "pairs": pairing.n_pairs}
     plan: dict[str, Any] = {"pairing": str(pairing.plan)}
@@ -42,17 +47,41 @@ def study_manifest(pairing: Pairing, clock: Mapping[str, float], evidence: Lever
     if evidence is not None:
         counts["responses_in_models"] = int(evidence.rungs["n"].max())
         plan |= {"outcome": evidence.spec.outcome, "levers": [lever.name for lever in evidence.spec.levers]}
-    return _manifest(counts, pairing.books, plan, clock)
+    return _manifest(counts, pairing.books, plan, feed, clock)
+
+
+def results_of(evidence: LeverEvidence, measurements: Mapping[str, Measurement], books: Books) -> dict[str, Any]:
+    """What a run found, in so few figures that the next can say what has changed."""
+    outcome = evidence.spec.outcome
+    headline = measurements.get(f"{outcome}_weighted") or measurements[outcome]
+    row = headline.overall.iloc[0]
+    score = {name: rounded(float(row[name])) for name in ("estimate", "conf_low", "conf_high")}
+    n_contacts = books.n("contacts")
+    paired = [reason for reason in books.audit["reason"] if reason.startswith("paired_")]
+    return {
+        "outcome": outcome,
+        "metric": str(row["metric"]),
+        "unit": str(row["unit"]),
+        **score,
+        "contacts_answered_share": rounded(books.n("contacts", *paired) / n_contacts) if paired and n_contacts else 0.0,
+        "verdicts": dict(zip(evidence.levers["lever"], evidence.levers["verdict"], strict=True)),
+    }
 
 
 def _manifest(
-    counts: Mapping[str, int], books: Books, plan: Mapping[str, Any], clock: Mapping[str, float]
+    counts: Mapping[str, int],
+    books: Books,
+    plan: Mapping[str, Any],
+    feed: FeedCheck | None,
+    clock: Mapping[str, float],
 ) -> dict[str, Any]:
+    checked = {} if feed is None else {"checks": feed.table.to_dict(orient="records"), "feed": feed.profile}
     return {
         **bare_manifest(),
         "counts": dict(counts),
         "audit": books.audit.to_dict(orient="records"),
         "cells": books.cells.to_dict(orient="records"),
+        **checked,
         "plan": dict(plan),
         "seconds": dict(clock),
     }

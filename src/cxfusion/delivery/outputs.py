@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from cxfusion.checks.feed import FeedCheck
     from cxfusion.config import StudyConfig
     from cxfusion.engine import Session
     from cxfusion.errors import CxfusionError
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.books import Books
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["write_diagnosis", "write_manifest", "write_rejection", "write_study"]
+__all__ = ["asked_for", "write_diagnosis", "write_manifest", "write_rejection", "write_study"]
 
 
 def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Study, *, with_report: bool) -> None:
@@ -45,7 +46,7 @@ def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Stud
         _write_parquet(folder / f"{name}.parquet", table, schema)
     if with_report:
         study.report(folder / "report.html", **config.study.headings())
-    write_manifest(folder, {**study.manifest, **_asked(config)})
+    write_manifest(folder, {**study.manifest, **asked_for(config)})
 
 
 def write_diagnosis(
@@ -53,6 +54,7 @@ def write_diagnosis(
     config: StudyConfig,
     contacts: Contacts,
     books: Books,
+    feed: FeedCheck,
     diagnosis: Diagnosis,
     clock: Mapping[str, float],
 ) -> None:
@@ -60,18 +62,23 @@ def write_diagnosis(
     _write_parquet(folder / "operations.parquet", diagnosis.as_rows(), OPERATIONS)
     _write_set_aside(folder, contacts.session, set_aside_rows(contacts), books)
     books.audit.to_csv(folder / "contacts_audit.csv", index=False)
-    write_manifest(folder, {**log_manifest(contacts, books, clock), **_asked(config)})
+    write_manifest(folder, {**log_manifest(contacts, books, feed, clock), **asked_for(config)})
 
 
 def write_rejection(
-    folder: Path, config: StudyConfig, pairing: Pairing | None, error: CxfusionError, clock: Mapping[str, float]
+    folder: Path,
+    config: StudyConfig,
+    pairing: Pairing | None,
+    feed: FeedCheck | None,
+    error: CxfusionError,
+    clock: Mapping[str, float],
 ) -> None:
     """What one needs to learn why a job came to nothing."""
     if pairing is not None:
         _write_books(folder, pairing)
-    manifest = bare_manifest() if pairing is None else study_manifest(pairing, clock, None)
+    manifest = bare_manifest() if pairing is None else study_manifest(pairing, feed, clock, None)
     told = {"type": type(error).__name__, "message": error.message, "problems": list(error.problems)}
-    write_manifest(folder, {**manifest, **_asked(config), "error": told})
+    write_manifest(folder, {**manifest, **asked_for(config), "error": told})
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -80,7 +87,8 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     (folder / MANIFEST).write_text(to_json({**manifest, "files": files}) + "\n", encoding="utf-8")
 
 
-def _asked(config: StudyConfig) -> dict[str, Any]:
+def asked_for(config: StudyConfig) -> dict[str, Any]:
+    """What a job was asked: its inputs and its configuration."""
     words = config.words()
     inputs = {name: words[name].get("path") for name in ("contacts", "surveys") if words.get(name) is not None}
     return {"inputs": inputs, "config": words}

@@ -43,6 +43,8 @@ class ReportContent:
         Columns of ``results.schemas.OPERATIONS``.
     notes : sequence of str
         What was noticed about these data, one sentence each.
+    checks : pandas.DataFrame, optional
+        ``level, check, table, column, n, of, told, examples``: what the checks of the data found.
     manifest : mapping
         Inputs, counts, plan, versions, timings; any nesting.
     """
@@ -58,6 +60,7 @@ class ReportContent:
     perception: pd.DataFrame
     operations: pd.DataFrame
     notes: Sequence[str] = ()
+    checks: pd.DataFrame | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -6,12 +6,13 @@ Words are made here and beside; the template only lays them out.
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from cxfusion.report.answer import answer, best_estimate, by_verdict
+from cxfusion.report.feed import changes_table, checks_table
 from cxfusion.report.figures import ladder_figure, scores_figure
 from cxfusion.report.tables import (
     audit_tables,
@@ -56,6 +57,10 @@ _NOT_ANSWERING = {
 }
 
 
+_OF_THE_PAGE: Final = ("counts", "plan", "versions")
+"""Parts of the manifest at the foot of the page: the same whenever the same is asked of the same data."""
+
+
 def render_report(content: ReportContent) -> str:
     """The report as one self-contained HTML page.
 
@@ -91,13 +96,15 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "paired": _paired(content.audit),
         "audit": audit_tables(content.audit),
         "cells": cells_table(content.cells),
+        "checks": checks_table(content.checks),
+        "changes": changes_table(content.manifest),
         "scores": scores_figure(content),
         "perception": perception_tables(content.shown_scores),
         "spoken_for": _SPOKEN_FOR[content.is_weighted],
         "not_answering": _NOT_ANSWERING[content.is_weighted],
         "operations": operations_tables(content.operations),
         "notes": [display_name(note, limit=400) for note in content.notes],
-        "manifest": content.manifest,
+        "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},
     }
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EVIDENCE", "LEVERS", "OPERATIONS", "PAIRS", "PERCEPTION", "SET_ASIDE", "as_arrow"]
+__all__ = ["EVIDENCE", "LEVERS", "OPERATIONS", "PAIRS", "PERCEPTION", "SET_ASIDE", "as_arrow", "rounded"]
 
 VERSION: Final = "1"
 _TEXT, _NUMBER, _COUNT, _TIME = pa.string(), pa.float64(), pa.int64(), pa.timestamp("us", tz="UTC")
@@ -74,10 +74,10 @@ def _column(table: pd.DataFrame | pa.Table, field: pa.Field[Any]) -> Any:
         return table[field.name].cast(field.type)
     values = table[field.name]
     if field.type == _NUMBER:
-        values = values.astype(float).map(_rounded)
+        values = values.astype(float).map(rounded)
     return pa.array(values, type=field.type, from_pandas=True)
 
 
-def _rounded(value: float) -> float:
+def rounded(value: float) -> float:
     """To 12 digits: what lies beyond depends on how a sum was split among cores, and same input means same bytes."""
     return float(f"{value:.11e}")

@@ -1,0 +1,102 @@
+"""What a feed looks like, in so few figures that a manifest can carry them to the next run.
+
+No person can be found in it: categories with fewer than five persons are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cxfusion.tables.relation import Contacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+
+    from cxfusion.tables.relation import Surveys
+
+__all__ = ["CATEGORIES", "FEWEST_PERSONS", "categories_of", "profile_facts", "profile_from"]
+
+FEWEST_PERSONS: Final = 5
+MOST_CATEGORIES: Final = 100
+"""A column with more of them is no list of categories, and may hold what people wrote."""
+LONGEST_CATEGORY: Final = 60
+CATEGORIES: Final = {
+    "contacts": ("queue", "channel", "direction", "reason"),
+    "surveys": ("respondent_role", "survey_level", "disposition"),
+}
+SOME_ROWS: Final = 100_000
+ADDED: Final = ("source_file", "source_row", "score_status")
+DIGITS: Final = 6
+
+
+def profile_facts(table: Contacts | Surveys) -> dict[str, ir.Scalar]:
+    """What is to be counted of a table, beside what its checks count."""
+    rows = table.rows
+    facts: dict[str, ir.Scalar] = {"profile:rows": rows.count()}
+    facts |= {f"profile:missing:{name}": rows[name].isnull().sum() for name in _columns(table)}
+    moment = _moment(table)
+    if moment is not None:
+        facts |= {"profile:first": moment.min(), "profile:last": moment.max()}
+        facts |= {"profile:days": moment.date().nunique()}
+    return facts
+
+
+def profile_from(table: Contacts | Surveys, counted: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of a table, categories apart, from what was counted."""
+    n = int(counted["profile:rows"])
+    missing = {name: int(counted[f"profile:missing:{name}"] or 0) for name in _columns(table)}
+    found: dict[str, Any] = {"read": table.n_read, "rows": n}
+    if counted.get("profile:first") is not None:
+        days = int(counted["profile:days"])
+        found |= {"first": counted["profile:first"].isoformat(), "last": counted["profile:last"].isoformat()}
+        found |= {"days": days, "per_day": round(n / days, DIGITS)}
+    return found | {"missing": {name: round(k / n, DIGITS) if n else 0.0 for name, k in missing.items()}}
+
+
+def categories_of(table: Contacts | Surveys) -> dict[str, dict[str, int]]:
+    """Column to category to rows, of columns that hold few categories; those of fewer than five persons left out."""
+    kind = "contacts" if isinstance(table, Contacts) else "surveys"
+    found = {name: _counted(table, name) for name in CATEGORIES[kind] if name in table.columns_from}
+    return {name: counts for name, counts in found.items() if counts}
+
+
+def _counted(table: Contacts | Surveys, name: str) -> dict[str, int]:
+    known = table.rows.filter(table.rows[name].notnull())
+    n = known.count()
+    counts = known.group_by(name).aggregate(n=n).order_by(name).limit(MOST_CATEGORIES + 1)
+    listed = table.session.collect(counts).to_pylist()
+    if len(listed) > MOST_CATEGORIES or any(len(row[name]) > LONGEST_CATEGORY for row in listed):
+        return {}
+    names = [row[name] for row in listed if row["n"] >= FEWEST_PERSONS]
+    private = _of_few_persons(table, known, name, names)
+    return {row[name]: row["n"] for row in listed if row[name] in names and row[name] not in private}
+
+
+def _of_few_persons(table: Contacts | Surveys, known: ir.Table, name: str, categories: list[str]) -> set[str]:
+    """Categories of so few customers that they could be told; who is unknown counts as somebody else each time.
+
+    Most categories are settled by some of the rows, whichever these are; only the rest is counted to the end.
+    """
+    if not table.has("customer_id"):
+        return set()
+    open_ones = set(categories)
+    for rows in (known.limit(SOME_ROWS), known):
+        if open_ones:
+            asked = rows.filter(rows[name].isin(sorted(open_ones)))
+            persons = asked["customer_id"].nunique() + asked["customer_id"].isnull().sum()
+            counted = table.session.collect(asked.group_by(name).aggregate(persons=persons)).to_pylist()
+            open_ones -= {row[name] for row in counted if row["persons"] >= FEWEST_PERSONS}
+    return open_ones
+
+
+def _columns(table: Contacts | Surveys) -> list[str]:
+    return [name for name in table.columns if name not in ADDED and not name.endswith("_is_day")]
+
+
+def _moment(table: Contacts | Surveys) -> ir.TimestampValue | None:
+    """When a row happened."""
+    if isinstance(table, Contacts):
+        return table.rows["started_at"]
+    return next((table.rows[name] for name in ("answered_at", "invited_at") if table.has(name)), None)
