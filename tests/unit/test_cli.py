@@ -482,7 +482,7 @@ def test_on_a_terminal_progress_spins_and_elsewhere_it_is_plain_lines(tmp_path):
     contacts = write(tmp_path / "calls.csv", log())
     words = ["diagnose", str(contacts), "--out", str(tmp_path / "out")]
     plain = cli(*words).stderr
-    assert [line.split("  ")[0] for line in plain.splitlines()] == ["read contacts", "diagnose", "write"]
+    assert [line.split("  ")[0] for line in plain.splitlines()] == ["read contacts", "check", "diagnose", "write"]
     assert "60 rows" in plain
     assert "\x1b" not in plain
     ours, theirs = os.openpty()
