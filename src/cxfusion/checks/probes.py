@@ -92,7 +92,7 @@ def of_surveys(surveys: Surveys, plan: CheckPlan, now: datetime) -> Iterator[Pro
 def of_pairs(pairing: Pairing, plan: CheckPlan) -> Probe:
     """The probe of answers and the contacts that they name."""
     rows = pairing.pairs
-    is_by_id = (rows["reason"] != "paired_window") & ~rows["anchor_is_day"].fill_null(False)
+    is_by_id = rows["reason"].isin(("paired_leg_id", "paired_contact_id")) & ~rows["anchor_is_day"].fill_null(False)
     is_early = is_by_id & (rows["gap_seconds"] < -plan.clock_skew_seconds)
 
     def judge(counts: Counts) -> list[Finding]:
