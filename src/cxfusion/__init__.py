@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.dose import dose_response as dose_response
     from cxfusion.evidence.fit import LeverEvidence as LeverEvidence
     from cxfusion.evidence.fit import fit_levers as fit_levers
+    from cxfusion.evidence.segments import SegmentEffects as SegmentEffects
+    from cxfusion.evidence.segments import segment_effects as segment_effects
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
     from cxfusion.operations.diagnose import Diagnosis as Diagnosis
     from cxfusion.operations.diagnose import diagnose as diagnose
@@ -63,6 +65,7 @@ _PLACES = {
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
     "ResponseWeights": "perception.weights",
+    "SegmentEffects": "evidence.segments",
     "Session": "engine.session",
     "SimulatedCentre": "simulation.simulate",
     "Staffing": "operations.staffing",
@@ -79,6 +82,7 @@ _PLACES = {
     "read_contacts": "tables.read",
     "read_surveys": "tables.read",
     "required_agents": "operations.staffing",
+    "segment_effects": "evidence.segments",
     "simulate": "simulation.simulate",
     "staffing": "operations.staffing",
     "weigh": "perception.weights",

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import t as student_t
 
-from cxfusion.estimators.influence import cluster_influence, std_error_of
+from cxfusion.estimators.influence import cluster_influence, covariance_of, std_error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +114,11 @@ class Effects:
     influence: NDArray[np.float64]
     n: int
     n_clusters: int
+
+    @property
+    def covariance(self) -> NDArray[np.float64]:
+        """Joint covariance of the estimates, shape (m, m)."""
+        return covariance_of(self.influence)
 
     def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ends of the confidence intervals, by Student's t with n_clusters − 1 degrees of freedom."""

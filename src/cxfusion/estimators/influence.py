@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.solving import Inverse
     from cxfusion.fold import Sweep
 
-__all__ = ["OrdinalFit", "OwnParts", "cluster_influence", "std_error_of"]
+__all__ = ["OrdinalFit", "OwnParts", "cluster_influence", "covariance_of", "std_error_of"]
 
 
 class OrdinalFit(Protocol):
@@ -103,9 +103,16 @@ def cluster_influence(
 
 def std_error_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard errors from influences of shape (n_clusters, m), shape (m,)."""
-    n_clusters = len(influence)
-    factor = 1.0 if n_clusters < CR2_BELOW else n_clusters / (n_clusters - 1)  # CR2 has corrected already
-    return np.asarray(np.sqrt((influence**2).sum(axis=0) * factor))
+    return np.asarray(np.sqrt((influence**2).sum(axis=0) * _factor(len(influence))))
+
+
+def covariance_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance from influences of shape (n_clusters, m), shape (m, m)."""
+    return np.asarray(influence.T @ influence * _factor(len(influence)))
+
+
+def _factor(n_clusters: int) -> float:
+    return 1.0 if n_clusters < CR2_BELOW else n_clusters / (n_clusters - 1)  # CR2 has corrected already
 
 
 @dataclass

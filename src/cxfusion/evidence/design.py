@@ -62,6 +62,14 @@ class Basis:
         """The same lever as one straight line."""
         return Basis(replace(self.lever, shape="linear"), (), self.centre[:1], self.scale[:1])
 
+    def of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
+        """Basis columns of a batch, shape (n, width)."""
+        return self.value(_numbers(batch, self.lever.name))
+
+    def rows_of(self, batch: pa.RecordBatch) -> LeverRows:
+        """What the effect estimator needs of a batch."""
+        return self.rows(_numbers(batch, self.lever.name))
+
     def rows(self, level: NDArray[np.float64]) -> LeverRows:
         """What the effect estimator needs of this lever."""
         slope = self.raw(level)[1] / self.scale
@@ -149,7 +157,7 @@ class Design:
     def make_levers(self, batch: pa.RecordBatch, levers: Sequence[str]) -> list[LeverRows]:
         """Levels and slopes of some levers."""
         by_name = {basis.lever.name: basis for basis in self.bases}
-        return [by_name[name].rows(_numbers(batch, name)) for name in levers]
+        return [by_name[name].rows_of(batch) for name in levers]
 
     def make_absorbed(self, batch: pa.RecordBatch) -> AbsorbRows:
         """Rows of the projection: basis columns on groups and controls."""
@@ -157,7 +165,7 @@ class Design:
         return AbsorbRows(dense, self.absorbed(batch), dense[:, :0], _numbers(batch, "weight"))
 
     def _bases_of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
-        return np.hstack([basis.value(_numbers(batch, basis.lever.name)) for basis in self.bases])
+        return np.hstack([basis.of(batch) for basis in self.bases])
 
     def absorbed(self, batch: pa.RecordBatch) -> Indicators:
         """Codes of the absorbed groupings, then of the controls."""

@@ -201,7 +201,7 @@ def dose_response(
     edges = band_edges(ground, bands)
     banded = learn_bands(ground, edges)
     by_band = ground.fit_within(banded)
-    steps = _curve(ground, by_band, banded.of(np.eye(len(edges) + 1)))
+    steps = _curve(ground, by_band, banded.columns_of(np.eye(len(edges) + 1)))
     basis: Basis
     if ground.lever.shape == "count":
         levels, basis, within, curve = np.array([0.0, *(edge + 1 for edge in edges)]), banded, by_band, steps

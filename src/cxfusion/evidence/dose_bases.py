@@ -26,6 +26,7 @@ __all__ = [
     "band_edges",
     "bending_of",
     "curve_levels",
+    "joined_edges",
     "learn_bands",
     "learn_spline",
     "observed_bands",
@@ -76,10 +77,10 @@ class Bands(Basis):
     def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Indicators of the bands; steps have no slope."""
         band = np.searchsorted(self.knots, level, side="left")
-        columns = self.of(np.eye(len(self.knots) + 1))[band]
+        columns = self.columns_of(np.eye(len(self.knots) + 1))[band]
         return columns, np.zeros_like(columns)
 
-    def of(self, bands: NDArray[np.float64]) -> NDArray[np.float64]:
+    def columns_of(self, bands: NDArray[np.float64]) -> NDArray[np.float64]:
         """Columns of rows of band indicators."""
         return np.delete(bands, self.reference, axis=1)
 
@@ -95,10 +96,10 @@ def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
     else:
         edges = [0.0, *ground.quantiles([k / N_BANDS for k in range(1, N_BANDS)], positive=True)]
     edges = sorted(set(edges))
-    return _joined(edges, _sizes(ground, edges), ground.spec.min_level_responses)
+    return joined_edges(edges, _sizes(ground, edges), ground.spec.min_level_responses)
 
 
-def _joined(edges: list[float], sizes: NDArray[np.int64], fewest: int) -> list[float]:
+def joined_edges(edges: list[float], sizes: NDArray[np.int64], fewest: int) -> list[float]:
     """The edges above bands with enough answers; the last band is joined with the one before."""
     kept, here = [], 0
     for edge, size in zip(edges, sizes, strict=False):
@@ -170,7 +171,7 @@ def bending_of(basis: Basis) -> NDArray[np.float64]:
     if not isinstance(basis, Bands):
         return np.eye(basis.width)[1:]
     levels = np.array([0.0, *(edge + 1 for edge in basis.knots)])
-    straight = basis.of(np.eye(len(levels))).T @ (levels - levels[basis.reference])
+    straight = basis.columns_of(np.eye(len(levels))).T @ (levels - levels[basis.reference])
     return np.linalg.svd(straight[None, :])[2][1:]
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import ibis.expr.types as ir
+    import numpy as np
+    from numpy.typing import NDArray
 
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.fold import Sweep
@@ -50,6 +52,11 @@ class WithinFit:
     fit: CumulativeLogitFit
     model: ModelRows
     columns: slice
+
+    @property
+    def is_identified(self) -> NDArray[np.bool_]:
+        """Whether the data tell each column of the lever's basis, shape (width,)."""
+        return self.fit.is_identified[self.columns]
 
 
 @dataclass(frozen=True)
@@ -81,14 +88,16 @@ class Ground:
         """Clusters of the sample."""
         return self.sample.coding.n_clusters
 
-    def design(self, *own: Basis) -> Design:
-        """Columns of the within model, the given bases first."""
+    def design(self, *own: Basis, controls: tuple[tuple[str, int], ...] = ()) -> Design:
+        """Columns of the within model, the given bases first; further controls as code column and width."""
         coding = self.sample.coding
         others = tuple(learn_basis(lever, self.sample.facts[lever.name]) for lever in self.others)
-        return Design((*own, *others), tuple(coding.controls.items()), tuple(coding.groups.items()))
+        return Design((*own, *others), (*coding.controls.items(), *controls), tuple(coding.groups.items()))
 
-    def fit_within(self, *own: Basis) -> WithinFit:
-        """Fit the within model with bases of one's own for the lever.
+    def fit_within(
+        self, *own: Basis, controls: tuple[tuple[str, int], ...] = (), is_partial: bool = False
+    ) -> WithinFit:
+        """Fit the within model with bases of one's own for the lever; where ``is_partial``, some may stay untold.
 
         Raises
         ------
@@ -97,16 +106,16 @@ class Ground:
         EstimationError
             The model has no optimum.
         """
-        plain = self.design(*own)
+        plain = self.design(*own, controls=controls)
         width = sum(basis.width for basis in own)
         projection = project_on_groups(self.sweep, plain.make_absorbed)
         if projection.residual_share[:width].max() <= NO_VARIATION_BELOW:
             raise _cannot(self.lever, "it does not vary within the same agent, hour and day")
         design = plain.projected(projection)
-        names = [basis.lever.name for basis in own]
-        model = model_rows(self.sweep, design.make_rows, partial(design.make_levers, levers=names))
+        model = model_rows(self.sweep, design.make_rows, lambda batch: [basis.rows_of(batch) for basis in own])
         fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))
-        if not fit.is_identified[:width].all():
+        told = fit.is_identified[:width]
+        if not (told.any() if is_partial else told.all()):
             raise _cannot(self.lever, "it cannot be told apart from the other columns of the model")
         return WithinFit(design, fit, model, slice(0, width))
 
@@ -148,7 +157,7 @@ def lever_named(name: str, levers: Sequence[Lever]) -> Lever:
 
 
 def lay_ground(
-    pairing: Pairing, name: str, spec: LeverSpec, weights: ResponseWeights | None, extra: Sequence[Lever] = ()
+    pairing: Pairing, name: str, spec: LeverSpec, weights: ResponseWeights | None, kept: tuple[str, ...] = ()
 ) -> Ground:
     """Draw the sample of one lever.
 
@@ -159,8 +168,8 @@ def lay_ground(
         Of the lever.
     spec : LeverSpec
     weights : ResponseWeights or None
-    extra : sequence of Lever
-        Further columns to be read, that are no part of the model.
+    kept : tuple of str
+        Further columns of the log, carried along as they are.
 
     Raises
     ------
@@ -171,7 +180,7 @@ def lay_ground(
     """
     present = usable_levers(spec, pairing.contacts)
     lever = lever_named(name, present)
-    sample = draw_sample(pairing, spec, (*present, *extra), weights)
+    sample = draw_sample(pairing, spec, present, weights, kept)
     reason = untestable_because(lever, sample, spec)
     if reason is not None:
         raise _cannot(lever, reason)
@@ -184,6 +193,6 @@ def lay_ground(
         and other.role != "placebo"
         and untestable_because(other, sample, spec) is None
     )
-    needed = [one.name for one in (lever, *others, *extra)]
+    needed = [one.name for one in (lever, *others)]
     rows = sample.session.materialize(sample.rows.filter(*(sample.rows[one].notnull() for one in needed)))
     return Ground(sample, spec, lever, others, rows, partial(sample.session.fold, rows))

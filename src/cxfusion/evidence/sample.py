@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
 
-__all__ = ["LeverFacts", "Sample", "draw_sample"]
+__all__ = ["KEPT", "LeverFacts", "Sample", "draw_sample"]
 
 MAX_CATEGORIES: Final = 21
+KEPT: Final = "kept_"
+"""Before the name of a column that is carried along as it is."""
 KNOT_SHARES: Final = (0.1, 0.5, 0.9)
 
 
@@ -101,9 +103,13 @@ class Sample:
 
 
 def draw_sample(
-    pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], weights: ResponseWeights | None
+    pairing: Pairing,
+    spec: LeverSpec,
+    levers: tuple[Lever, ...],
+    weights: ResponseWeights | None,
+    kept: tuple[str, ...] = (),
 ) -> Sample:
-    """Join responses to their contacts and make the table numeric.
+    """Join responses to their contacts and make the table numeric; columns to be kept are carried along as they are.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def draw_sample(
     extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
     levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
     names = [lever.name for lever in levers]
-    own = moment_and_agent(contacts)
+    own = {**moment_and_agent(contacts), **{f"{KEPT}{name}": contacts.value(name) for name in kept}}
     joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names, own), "contact_id")
     answered = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names))
     facts, n, n_slots = _facts(session, answered, levers)
@@ -129,6 +135,7 @@ def draw_sample(
     numeric, coding = coded(session, answered, contacts, spec, {"y": categories.frame})
     around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
+    columns |= dict.fromkeys(f"{KEPT}{name}" for name in kept)
     in_runs = numeric.order_by(*coding.controls, "response_file", "response_row")  # alike cases stand together
     rows = session.materialize(in_runs.select(*columns))
     return Sample(

@@ -1,0 +1,185 @@
+"""Which segments there are: the levels of a text, or bands of a number, each with enough answers and agents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import numpy as np
+
+from cxfusion.errors import UsageError
+from cxfusion.evidence.dose_bases import joined_edges
+from cxfusion.evidence.sample import KEPT
+from cxfusion.results.formats import duration_in_words, plain
+from cxfusion.tables.coding import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from cxfusion.evidence.ground import Ground
+
+__all__ = ["SEGMENT", "SEGMENT_CONTROL", "Segment", "Segments", "segments_of"]
+
+SEGMENT: Final = "segment"
+SEGMENT_CONTROL: Final = "segment_control"
+MAX_SEGMENTS: Final = 20
+"""The largest ones; the rest is estimated together."""
+REST: Final = "(all others)"
+TENURE_EDGES: Final = {"days": (90.0, 365.0, 1095.0), "months": (3.0, 12.0, 36.0), "years": (0.25, 1.0, 3.0)}
+"""First quarter, first year, first three years: early experiences weigh most."""
+COUNT_EDGES: Final = (0.0, 1.0, 2.0)
+QUARTERS: Final = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment.
+
+    Attributes
+    ----------
+    label : str
+        As in the data; REST for those that are too small to stand alone.
+    n, n_clusters : int
+        Responses, and clusters that they come from.
+    mean_level : float
+        Of the lever.
+    place : float or None
+        Mean of the number that was cut into bands; None for levels of a text and for missing values.
+    """
+
+    label: str
+    n: int
+    n_clusters: int
+    mean_level: float
+    place: float | None
+
+
+@dataclass(frozen=True)
+class Segments:
+    """All segments of a column.
+
+    Attributes
+    ----------
+    by : str
+    code : ibis integer column
+        From 0 in the order of ``segments``; null for rows that belong to none.
+    segments : tuple of Segment
+        At most one of them is the rest, the last.
+    is_banded : bool
+        Whether they are bands of a number.
+    """
+
+    by: str
+    code: ir.IntegerValue
+    segments: tuple[Segment, ...]
+    is_banded: bool
+
+
+def segments_of(ground: Ground, by: str, edges: Sequence[float] | None) -> Segments:
+    """Cut a column into segments.
+
+    Parameters
+    ----------
+    ground : Ground
+        With the column kept.
+    by : str
+    edges : sequence of float or None
+        Where to cut a number; None for the usual places.
+
+    Raises
+    ------
+    UsageError
+        Edges for a text.
+    """
+    column = ground.rows[f"{KEPT}{by}"]
+    is_banded = column.type().is_numeric()
+    if edges is not None and not is_banded:
+        raise UsageError(f"{by} is no number, so it cannot be cut at edges. Leave edges out: its levels are segments.")
+    level = _banded(ground, by, edges) if is_banded else column.cast("string").fill_null(MISSING)
+    facts = _facts(ground, level, column if is_banded else None)
+    large = facts[(facts["n"] >= ground.spec.min_level_responses) & (facts["clusters"] >= ground.spec.min_clusters)]
+    own = large.head(MAX_SEGMENTS) if not is_banded else large.sort_values("place", na_position="last")
+    rest = facts[~facts["level"].isin(own["level"])]
+    segments = [
+        Segment(str(row["level"]), int(row["n"]), int(row["clusters"]), float(row["mean"]), _place(row["place"]))
+        for row in own.to_dict("records")
+    ]
+    cases = [(str(name), i) for i, name in enumerate(own["level"])]
+    if rest["n"].sum() >= ground.spec.min_level_responses:
+        mean = float(np.average(rest["mean"], weights=rest["n"]))
+        segments.append(Segment(REST, int(rest["n"].sum()), int(rest["clusters"].sum()), mean, None))
+    others = len(cases) if len(segments) > len(cases) else None
+    code = level.cases(*cases, else_=others) if cases else ibis.literal(others, "int64")
+    return Segments(by, code, tuple(segments), is_banded)
+
+
+def _place(value: float | None) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)
+
+
+def _facts(ground: Ground, level: ir.StringValue, number: ir.NumericValue | None) -> pd.DataFrame:
+    """``level, n, clusters, mean, place`` of every level, the most frequent first."""
+    rows = ground.rows
+    place = ibis.null("float64") if number is None else number.cast("float64")
+    marked = rows.select(level=level, cluster=rows["cluster"], lever=rows[ground.lever.name], place=place)
+    found = marked.group_by("level").aggregate(
+        n=marked.count(),
+        clusters=marked["cluster"].nunique(),
+        mean=marked["lever"].mean(),
+        place=marked["place"].mean(),
+    )
+    return ground.sample.session.collect(found.order_by(ibis.desc("n"), "level")).to_pandas()
+
+
+def _banded(ground: Ground, by: str, edges: Sequence[float] | None) -> ir.StringValue:
+    """The label of each row's band; bands with few answers are joined with the next."""
+    column = ground.rows[f"{KEPT}{by}"].cast("float64")
+    wanted = sorted({float(edge) for edge in edges}) if edges is not None else _usual_edges(ground, by)
+    band = sum(((column > edge).cast("int64") for edge in wanted), start=ibis.literal(0))
+    counted = ground.rows.filter(column.notnull()).select(band=band).group_by("band").aggregate(n=ibis._.count())
+    sizes = np.zeros(len(wanted) + 1, dtype=np.int64)
+    for row in ground.sample.session.collect(counted).to_pylist():
+        sizes[row["band"]] = row["n"]
+    kept = joined_edges(wanted, sizes, ground.spec.min_level_responses)
+    labels = _labels(by, kept)
+    band = sum(((column > edge).cast("int64") for edge in kept), start=ibis.literal(0))
+    return band.cases(*enumerate(labels), else_=None).fill_null(MISSING)
+
+
+def _usual_edges(ground: Ground, by: str) -> list[float]:
+    if by.startswith("n_"):
+        return list(COUNT_EDGES)
+    unit = by.rpartition("_")[2]
+    if "tenure" in by and unit in TENURE_EDGES:
+        return list(TENURE_EDGES[unit])
+    column = ground.rows[f"{KEPT}{by}"].cast("float64")
+    asked = {f"q{i}": column.quantile(share, where=column > 0) for i, share in enumerate(QUARTERS)}
+    asked["lowest"] = column.min()
+    found = ground.sample.session.collect(ground.rows.aggregate(**asked)).to_pylist()[0]
+    lowest = found.pop("lowest")
+    zero = [0.0] if lowest is not None and lowest <= 0 else []
+    return sorted({*zero, *(float(value) for value in found.values() if value is not None)})
+
+
+def _labels(by: str, edges: Sequence[float]) -> list[str]:
+    """Names of the bands, such as "2" or "more than 2 minutes, up to 5 minutes"."""
+    if by.startswith("n_") and all(edge == int(edge) for edge in edges):
+        return _count_labels([int(edge) for edge in edges])
+    said = [duration_in_words(edge) if by.endswith("_seconds") and edge else plain(edge) for edge in edges]
+    if not said:
+        return ["all"]
+    inner = [f"more than {low}, up to {high}" for low, high in pairwise(said)]
+    return ["none" if edges[0] == 0 else f"up to {said[0]}", *inner, f"more than {said[-1]}"]
+
+
+def _count_labels(edges: Sequence[int]) -> list[str]:
+    if not edges:
+        return ["all"]
+    starts = [0, *(edge + 1 for edge in edges)]
+    closed = [f"{low}" if low == high else f"{low} to {high}" for low, high in zip(starts, edges, strict=False)]
+    return [*closed, f"{starts[-1]} or more"]
