@@ -31,7 +31,8 @@ and raised once: ``error.problems`` lists them.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,6 +62,10 @@ __all__ = [
     "nearest_names",
 ]
 
+LONGEST_WORD: Final = 160
+LONGEST_TEXT: Final = 1_500
+MOST_PROBLEMS: Final = 20  # that a message lists
+
 
 class CxfusionError(Exception):
     """Root of the tree; catch it to catch everything cxfusion raises on purpose.
@@ -76,12 +81,21 @@ class CxfusionError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
-        self.message = message
-        self.problems = tuple(problems)
-        super().__init__(message, self.problems)
+        self.message = _printable(message)
+        self.problems = tuple(map(_printable, problems))
+        super().__init__(self.message, self.problems)
 
     def __str__(self) -> str:
-        return "\n".join([self.message, *(f"  - {problem}" for problem in self.problems)])
+        told = [f"  - {problem}" for problem in self.problems[:MOST_PROBLEMS]]
+        more = len(self.problems) - MOST_PROBLEMS
+        return "\n".join([self.message, *told, *([f"  - and {more:,} more"] if more > 0 else [])])
+
+
+def _printable(text: str) -> str:
+    """What a message quotes may come from any file: control characters are escaped, what is endless is cut."""
+    plain = "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+    short = re.sub(rf"\S{{{LONGEST_WORD},}}", lambda word: f"{word[0][: LONGEST_WORD // 2]}…", plain)
+    return short if len(short) <= LONGEST_TEXT else f"{short[:LONGEST_TEXT]}… ({len(short):,} letters)"
 
 
 class UsageError(CxfusionError, ValueError):

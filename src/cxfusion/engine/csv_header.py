@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
-from cxfusion.errors import UnreadableFileError
+from cxfusion.errors import EmptyTableError, UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,19 +31,26 @@ class CsvHeader:
     separator : str
     names : tuple of str
         Unique; a repeated name gets a number, an empty one its place.
+    n_blank : int
+        Blank lines above the header.
+    encoding : {"utf-8", "utf-16"}
     """
 
     separator: str
     names: tuple[str, ...]
+    n_blank: int = 0
+    encoding: Literal["utf-8", "utf-16"] = "utf-8"
 
 
 def read_header(path: str) -> CsvHeader:
-    """Separator and column names of a CSV file in UTF-8.
+    """Separator and column names of a CSV file in UTF-8, or in UTF-16 as Excel writes it.
 
     Raises
     ------
     UnreadableFileError
-        The file cannot be opened, or its beginning is not UTF-8 text.
+        The file cannot be opened, or its beginning is not such text.
+    EmptyTableError
+        It holds nothing but blanks.
     """
     try:
         with gzip.open(path) if path.lower().endswith(".gz") else open(path, "rb") as file:
@@ -50,21 +58,34 @@ def read_header(path: str) -> CsvHeader:
     except (OSError, EOFError, zlib.error) as error:
         told = getattr(error, "strerror", None) or error
         raise UnreadableFileError(f"{path} could not be opened: {told}. Expected a table in it.") from error
-    try:
-        text = head.decode("utf-8-sig") if len(head) < HEAD_BYTES else _whole_lines(head)
-    except UnicodeDecodeError as error:
-        raise UnreadableFileError(
-            f"{path} is not UTF-8 text (byte {error.start} cannot be read). Expected UTF-8; export it again with that"
-            " encoding."
-        ) from error
-    records = {separator: _records(text, separator) for separator in SEPARATORS}
+    encoding: Literal["utf-8", "utf-16"] = "utf-16" if head.startswith(codecs.BOM_UTF16_LE) else "utf-8"
+    text = _decoded(path, head, encoding)
+    body = text.lstrip()
+    if not body:
+        raise EmptyTableError(f"{path} holds nothing but blanks. Expected a header line and at least one row.")
+    n_blank = text[: len(text) - len(body)].count("\n")
+    body = text.split("\n", n_blank)[-1]  # the header may begin with blanks of its own, or with a tab
+    records = {separator: _records(body, separator) for separator in SEPARATORS}
     best = max(SEPARATORS, key=lambda separator: _vote(records[separator]))
-    return CsvHeader(best, unique_names(records[best][0] if records[best] else []))
+    names = unique_names(records[best][0] if records[best] else [])
+    if any("\0" in name for name in names):  # UTF-16 without a mark, or no text at all
+        raise _no_text(path, "its first line holds bytes that no text has")
+    return CsvHeader(best, names, n_blank, encoding)
 
 
-def _whole_lines(head: bytes) -> str:
-    """The first megabyte without its last, perhaps broken, line."""
-    return head[: head.rfind(b"\n") + 1].decode("utf-8-sig")
+def _decoded(path: str, head: bytes, encoding: str) -> str:
+    """The beginning of a file as text, without a last line that may be broken off."""
+    decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
+    is_all = len(head) < HEAD_BYTES
+    try:
+        text = decoder.decode(head, final=is_all)
+    except UnicodeDecodeError as error:
+        raise _no_text(path, f"byte {error.start} cannot be read") from error
+    return text if is_all else text[: text.rfind("\n") + 1] or text
+
+
+def _no_text(path: str, why: str) -> UnreadableFileError:
+    return UnreadableFileError(f"{path} is not UTF-8 text: {why}. Expected UTF-8; export it again with that encoding.")
 
 
 def _records(text: str, separator: str) -> list[list[str]]:

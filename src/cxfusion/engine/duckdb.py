@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from contextlib import contextmanager
 from itertools import takewhile
@@ -41,6 +42,10 @@ State = TypeVar("State")
 Answer = TypeVar("Answer")
 
 CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold"})
+KIND_OF_ERROR: Final = re.compile(r"^(\w+ )+Error: ")
+NOT_TOLD: Final = ("LINE ", "^", "Original Line")  # queries of ours, and rows, which may tell of persons
+JARGON: Final = "The CSV Parser state machine"
+IRREGULAR: Final = "a quote is not closed or not doubled, or lines end in different ways (some with CR LF, some with LF)"
 
 
 @ibis.udf.scalar.builtin(name="epoch", signature=(("interval('us')",), "float64"))
@@ -176,10 +181,11 @@ def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileErr
     named = next((line.removeprefix("file = ") for line in told if line.startswith("file = ")), None)
     where = named or (", ".join(source.paths) if isinstance(source, FileSource) else "A source")
     of_the_file = takewhile(lambda line: not line.startswith(("Possible", "file =")), told)  # the rest is SQL advice
+    words = [KIND_OF_ERROR.sub("", line) for line in of_the_file if not line.startswith(NOT_TOLD)]
     return UnreadableFileError(
         f"{where} could not be read as a table. Expected the same columns in every row; mend what is named below, or"
         " export the file again.",
-        [line.removeprefix("Invalid Input Error: ") for line in of_the_file],
+        [IRREGULAR if line.startswith(JARGON) else line for line in words if not line.startswith("This can happen")],
     )
 
 

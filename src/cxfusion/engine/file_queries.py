@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["csv_query", "json_query", "parquet_query", "quoted_name", "quoted_text"]
 
 PER_SECOND: Final = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
+MOST_DEPTH: Final = 500
+MANY_BRACES: Final = 2_000  # of one row of JSON
 MOST_FIELDS: Final = 2_000  # of one JSON file; more are keys that are data, not names
 
 
@@ -68,8 +71,9 @@ def _one_csv(path: str) -> str:
     header = read_header(path)
     columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in header.names)
     return (
-        f"SELECT *, {_place(path)} FROM read_csv({quoted_text(path)},"
+        f"SELECT *, {_place(path)} FROM read_csv({quoted_text(path)}, encoding = {quoted_text(header.encoding)},"
         f" auto_detect = false, header = true, strict_mode = true, delim = {quoted_text(header.separator)},"
+        f" skip = {header.n_blank},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
 
@@ -82,9 +86,7 @@ def json_query(connection: duckdb.DuckDBPyConnection, source: FileSource) -> str
     UnreadableFileError
         What is in a row is not an object, or has more fields than a table can have.
     """
-    paths = ", ".join(quoted_text(path) for path in source.paths)
-    found = connection.execute(f"SELECT json_group_structure(json) FROM read_json_objects([{paths}])").fetchone()
-    structure = json.loads(found[0]) if found and found[0] else {}
+    structure = _structure(connection, source)
     fields = _leaves(structure) if isinstance(structure, dict) else []
     if len(fields) > MOST_FIELDS or not isinstance(structure, dict):
         seen = f"{len(fields):,} different fields" if fields else f"rows of kind {structure}"
@@ -100,6 +102,45 @@ def json_query(connection: duckdb.DuckDBPyConnection, source: FileSource) -> str
         f" (SELECT json_extract_string(json, [{pointers}]::VARCHAR[]) AS cells"
         f" FROM read_json_objects({quoted_text(path)}))"
         for path in source.paths
+    )
+
+
+def _structure(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Any:
+    """Names and kinds of all that is in any row, nested as it is.
+
+    Rows that open many braces are looked at one by one: the engine does not survive those that nest too deep.
+    """
+    paths = ", ".join(quoted_text(path) for path in source.paths)
+    rows = f"read_json_objects([{paths}])"
+    n_open = "length(json::VARCHAR) - length(translate(json::VARCHAR, '{[', ''))"
+    few = f"json_group_structure(CASE WHEN {n_open} <= {MANY_BRACES} THEN json END)"
+    found = connection.execute(f"SELECT {few}, count(*) FILTER (WHERE {n_open} > {MANY_BRACES}) FROM {rows}").fetchone()
+    text, n_many = found or (None, 0)
+    if n_many:
+        wide = connection.execute(f"SELECT json::VARCHAR FROM {rows} WHERE {n_open} > {MANY_BRACES}")
+        while row := wide.fetchone():
+            _require_shallow(source, row[0])
+        found = connection.execute(f"SELECT json_group_structure(json) FROM {rows}").fetchone()
+        text = found[0] if found else None
+    try:
+        return json.loads(text) if text else {}
+    except RecursionError as error:
+        raise _too_deep(source) from error
+
+
+def _require_shallow(source: FileSource, row: str) -> None:
+    """Raise for a row of JSON that nests too deep; braces within texts do not count."""
+    depth = 0
+    for brace in re.sub(r'"(?:[^"\\]|\\.)*"|[^\[\]{}"]+', "", row):
+        depth += 1 if brace in "[{" else -1
+        if depth > MOST_DEPTH:
+            raise _too_deep(source)
+
+
+def _too_deep(source: FileSource) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{', '.join(source.paths)} holds a row that is nested more than {MOST_DEPTH:,} deep. Expected one JSON object"
+        " per row with plain values; mend that row, or export the file again."
     )
 
 
