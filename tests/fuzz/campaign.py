@@ -87,7 +87,7 @@ def _from_child(reader: Reader, numbers: Sequence[int], seed: int) -> Iterator[T
     child.start()
     theirs.close()
     try:
-        while ours.poll(3 * LONGEST) and (told := ours.recv()) is not None:
+        while ours.poll(10 * LONGEST) and (told := ours.recv()) is not None:
             yield told
     except EOFError:
         pass

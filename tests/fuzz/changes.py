@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fuzz import forms
 from fuzz.claims import Case, Claim
+from fuzz.frame_changes import frame_changes
 from fuzz.poison import CELLS, VALUES
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def changes_for(reader: Reader) -> dict[str, Change]:
         found |= CSV
     if isinstance(form, forms.JsonForm):
         found |= JSON
+    found |= frame_changes(form)
     if reader.others:
         found["another form"] = _another_form
     if isinstance(form, forms.EchiBinary | forms.EchiText):
@@ -73,7 +75,8 @@ def _with_cell(reader: Reader, rng: random.Random, place: int, poison: Any) -> C
     path = rng.choice(list(_leaves(records[place])))
     _put(records[place], path, poison)
     name = ".".join(str(key) for key in path)
-    claim = Claim("rows", {place: (name, poison)})
+    is_packed = isinstance(reader.form, forms.EchiBinary)  # which holds another value than the one asked for
+    claim = Claim("rows", {place: None if is_packed else (name, poison)})
     return Case(f"{name} of row {place + 1} = {str(poison)[:40]!r}", _written(reader, records), _suffix(reader), claim)
 
 
@@ -163,7 +166,7 @@ def _other_order(reader: Reader, rng: random.Random) -> Case:
     rng.shuffle(names)
     lead = [name for name in forms.names_of(reader.records) if name not in names]
     records = [{name: record[name] for name in [*lead, *names] if name in record} for record in reader.records]
-    if isinstance(reader.form, forms.QueueLog):  # there the order is the meaning
+    if isinstance(reader.form, forms.QueueLog | forms.Trace):  # there the order has a meaning
         return Case("", _written(reader, records), _suffix(reader))
     shuffled = replace(reader, form=_with_headings_in(reader, [*lead, *names]))
     return Case("", _written(shuffled, records), _suffix(reader), SURELY)

@@ -49,6 +49,13 @@ IN_QUEUE_LOG: Final = {
     ("ENTERQUEUE", "data2"): "callerid",
 }
 
+IN_TRACE: Final = {
+    "Day": "RouterCallKeyDay",
+    "RtrCallKey": "RouterCallKey",
+    "RtrCallKeySeq#": "RouterCallKeySequenceNumber",
+    "CallDisp": "CallDisposition",
+}
+
 
 @dataclass(frozen=True)
 class Found:
@@ -117,7 +124,7 @@ def _placed(case: Case, folder: Path) -> Any:
 
 def guarded(act: Callable[[], Any], path: str = "") -> tuple[Any, list[str]]:
     """The answer of what was done, None where it ended in an error; and what was wrong with how it ended."""
-    began, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began, memory = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answer, failures = None, []
     try:
         with warnings.catch_warnings(), _alarm(LONGEST):
@@ -130,7 +137,7 @@ def guarded(act: Callable[[], Any], path: str = "") -> tuple[Any, list[str]]:
     except Exception as error:  # noqa: BLE001  any other is a failure, to be told
         place = _place(error)
         failures.append(f"{type(error).__name__} in {place}: {str(error).splitlines()[0][:160] if str(error) else ''}")
-    if time.monotonic() - began > LONGEST and "took too long" not in failures:
+    if time.process_time() - began > LONGEST and "took too long" not in failures:
         failures.append("took too long")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
     if grown > MOST_MEMORY:
@@ -154,13 +161,13 @@ def _alarm(seconds: float) -> Iterator[None]:
     def ring(*_: Any) -> None:
         raise TookTooLong
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)  # of the process: a busy machine is no hang
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def told_badly(error: CxfusionError, path: str = "") -> list[str]:
@@ -293,6 +300,7 @@ def _misread(reader: Reader, place: int, name: str, cell: Any, base: Found, foun
     if reader.source in ("asterisk_queue_log", "genesys_cloud"):
         yield from _misread_by_contact(reader, place, name, cell, base, found)
         return
+    name = IN_TRACE.get(name, name)
     before = next((row for row in base.rows if row["source_row"] == place + 1), None)
     after = next((row for row in found.rows if row["source_row"] == place + 1), None)
     if before is None or after is None:
@@ -325,7 +333,8 @@ def _mentions(words: str, name: str) -> bool:
 def _may_follow(reader: Reader, column: str, name: str, words: str) -> bool:
     """Columns that follow from others: ids of rows without one; own columns that are named after their field."""
     is_named = any(reader_word in column for reader_word in re.findall(r"[a-z0-9]+", name.lower()) if len(reader_word) > 2)
-    return column in ("response_id", "score_status", "source_row") or is_named or not words
+    is_whole = "fingerprint of the whole row" in words
+    return column in ("response_id", "score_status", "source_row") or is_named or is_whole or not words
 
 
 def _cell_misread(

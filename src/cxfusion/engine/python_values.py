@@ -22,7 +22,7 @@ def column_of(values: Sequence[Any]) -> pa.Array[Any]:
     """
     try:
         column: pa.Array[Any] = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         column = pa.array([None if _is_missing(value) else str(value) for value in values], pa.string())
     return column
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import ibis
 
-from cxfusion.tables.formats import TimeForm, instant, plausible, read_epoch
+from cxfusion.tables.formats import TimeForm, instant, microseconds, plausible, read_epoch
 from cxfusion.tables.times import is_skipped, to_utc
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ __all__ = [
     "comma_evidence",
     "digits",
     "flag_recipe",
-    "is_text",
+    "is_number",
+    "is_time",
     "number_recipe",
     "part",
     "says_missing",
@@ -113,9 +114,14 @@ def stage(source: ir.Table, recipes: Iterable[Recipe]) -> ir.Table:
     return table
 
 
-def is_text(kind: dt.DataType) -> bool:
-    """Whether cells of this type are read as text."""
-    return not (kind.is_timestamp() or kind.is_date() or kind.is_numeric() or kind.is_boolean())
+def is_number(kind: dt.DataType) -> bool:
+    """Whether cells of this type are numbers; all others are read as text."""
+    return kind.is_numeric() or kind.is_boolean()
+
+
+def is_time(kind: dt.DataType) -> bool:
+    """Whether cells of this type are times, or count since 1970; all others are read as text."""
+    return kind.is_timestamp() or kind.is_date() or kind.is_numeric()
 
 
 def clean_text(column: ir.Value, how: ColumnMap) -> ir.StringValue:
@@ -203,7 +209,7 @@ def number_recipe(
     """
 
     def text(table: ir.Table) -> dict[str, ir.Value]:
-        needed = is_text(table[source].type())
+        needed = not is_number(table[source].type())
         return {part(name, "text"): clean_text(table[source], how)} if needed else {}
 
     def number(table: ir.Table) -> dict[str, ir.Value]:
@@ -241,7 +247,7 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, c
     """
 
     def text(table: ir.Table) -> dict[str, ir.Value]:
-        needed = is_text(table[source].type())
+        needed = not is_time(table[source].type())
         return {part(name, "text"): clean_text(table[source], how)} if needed else {}
 
     def time(table: ir.Table) -> dict[str, ir.Value]:
@@ -285,7 +291,7 @@ def until_recipe(name: str, start: Recipe, end: Recipe) -> Recipe:
         first, last = (table[part(recipe.name, "value")] for recipe in (start, end))
         cells = [table[part(recipe.name, "original")].cast("string").fill_null("") for recipe in (start, end)]
         return {
-            part(name, "number"): last.epoch_seconds().cast("float64") - first.epoch_seconds().cast("float64"),
+            part(name, "number"): (microseconds(last) - microseconds(first)).cast("float64") / 1e6,
             part(name, "original"): cells[0] + " → " + cells[1],
         }
 

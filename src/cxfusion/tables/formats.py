@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-__all__ = ["TimeForm", "candidates", "instant", "plausible", "read_epoch"]
+__all__ = ["TimeForm", "candidates", "instant", "microseconds", "plausible", "read_epoch"]
 
 # Earlier and later times are fill-in values (1900-01-01, 9999-12-31) or misread.
 FIRST, LAST = datetime(1971, 1, 1), datetime(2199, 12, 31)
@@ -70,6 +70,11 @@ def _strptime_zoned(text, patterns):  # type: ignore[no-untyped-def]
 @ibis.udf.scalar.builtin(name="epoch_us", signature=(("timestamp('UTC')",), "int64"))
 def _microseconds(time):  # type: ignore[no-untyped-def]
     """Microseconds since 1970; a cast would consult the session's zone for every row, twenty times as dear."""
+
+
+@ibis.udf.scalar.builtin(name="epoch_us", signature=(("timestamp",), "int64"))
+def microseconds(time):  # type: ignore[no-untyped-def]
+    """The same of times without a zone."""
 
 
 @ibis.udf.scalar.builtin(name="make_timestamp", signature=(("int64",), "timestamp"))

@@ -117,7 +117,7 @@ def _name(data: Any) -> str:
 def _series(series: Any) -> Column:
     try:
         return pa.Array.from_pandas(series)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return column_of(series.tolist())
 
 

@@ -10,7 +10,7 @@ import ibis
 
 from cxfusion.engine.contract import SOURCE_ROW
 from cxfusion.errors import InputError
-from cxfusion.tables.cells import NumberStyle, clean_text, comma_evidence, is_text
+from cxfusion.tables.cells import NumberStyle, clean_text, comma_evidence, is_number, is_time
 from cxfusion.tables.formats import TimeForm, candidates, plausible
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
         A column whose times could be read with the day and the month either way round.
     """
     times = _time_columns(bindings, given)
-    texts = {key: how for key, how in times.items() if is_text(rows[key[0]].type())}
+    texts = {key: how for key, how in times.items() if not is_time(rows[key[0]].type())}
     numbers = {b.how.column: b.how for b in bindings.of_kind("number", "count", "duration", "score") if b.how.column}
-    commas = {source: how for source, how in numbers.items() if is_text(rows[source].type())}
+    commas = {source: how for source, how in numbers.items() if not is_number(rows[source].type())}
     naive = [key[0] for key in times if _is_naive(rows[key[0]].type())]
     table = rows.select(
         SOURCE_ROW,
