@@ -1,4 +1,4 @@
-"""Every reader against broken inputs: ``python benchmarks/fuzz.py --cases 310`` tries more than 10,000 and prints a table.
+"""Every reader against broken inputs: ``python benchmarks/fuzz.py`` tries 310 of each and prints a table.
 
 ``--reader NAME --first 17 --cases 1`` shows one case again. Needs what the tests need.
 """

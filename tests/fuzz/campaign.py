@@ -1,4 +1,4 @@
-"""A run of many inputs: each reader's cases in turn, what became of them, and every failure with how to see it again."""
+"""A run of many inputs: each reader's cases in turn, what became of them, and every failure with its number."""
 
 from __future__ import annotations
 

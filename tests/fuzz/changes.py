@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["case_of", "changes_for"]
 
 Change: TypeAlias = "Callable[[Reader, random.Random], Case]"
+ANY: Final = Claim()
 SAME: Final = Claim("same")
 SURELY: Final = Claim("same", must_read=True)
 
@@ -258,7 +259,9 @@ def _moved(reader: Reader, rng: random.Random) -> Case:
 
 
 def _nothing(reader: Reader, rng: random.Random) -> Case:
-    nothing = rng.choice([b"", b"\n", b"  \r\n\t\n", b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"\0" * 5000, b"\n" * 100_000])
+    nothing = rng.choice(
+        [b"", b"\n", b"  \r\n\t\n", b"\0", b"\xef\xbb\xbf", b"\xff\xfe", b"\0" * 5000, b"\n" * 100_000]
+    )
     return Case(repr(nothing[:4]), nothing, _suffix(reader))
 
 
@@ -304,7 +307,9 @@ def _mark(reader: Reader, _: random.Random) -> Case:
 
 
 def _encoded(reader: Reader, rng: random.Random) -> Case:
-    name = rng.choice(["utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "utf-32", "cp037", "utf-7", "mac-roman"])
+    name = rng.choice(
+        ["utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252", "utf-32", "cp037", "utf-7", "mac-roman"]
+    )
     return Case(name, _text(reader).encode(name, "replace"), _suffix(reader), SAME if name == "utf-16" else Claim())
 
 
@@ -345,13 +350,15 @@ def _long_line(reader: Reader, rng: random.Random) -> Case:
 def _odd_quotes(reader: Reader, rng: random.Random) -> Case:
     text = _text(reader)
     at = rng.randrange(len(text))
-    return Case(f"at {at}", (text[:at] + rng.choice(['"', "'", '""', "“", '"\n"']) + text[at:]).encode(), _suffix(reader))
+    return Case(
+        f"at {at}", (text[:at] + rng.choice(['"', "'", '""', "“", '"\n"']) + text[at:]).encode(), _suffix(reader)
+    )
 
 
 # ---- CSV -------------------------------------------------------------------------------------------------------------
 
 
-def _csv(reader: Reader, lines: list[list[str]], change: str = "", claim: Claim = Claim(), **how: Any) -> Case:
+def _csv(reader: Reader, lines: list[list[str]], change: str = "", claim: Claim = ANY, **how: Any) -> Case:
     assert isinstance(reader.form, forms.CsvForm)
     return Case(change, replace(reader.form, **how).joined(lines).encode(), _suffix(reader), claim)
 
@@ -469,11 +476,13 @@ def _key_twice(reader: Reader, rng: random.Random) -> Case:
     records = list(reader.records)
     name = rng.choice(list(records[place]))
     dumped = json.dumps(records[place])
-    twice = '{"%s": "other", ' % name + dumped[1:]
+    twice = f'{{"{name}": "other", {dumped[1:]}'
     if isinstance(reader.form, forms.JsonForm) and reader.form.under == "lines":
         text = "".join((twice if i == place else json.dumps(one)) + "\n" for i, one in enumerate(records))
         return Case(f"{name} of row {place + 1}", text.encode(), _suffix(reader), Claim("rows", {place: None}))
-    return Case(f"{name} of row {place + 1}", reader.form.write(records).replace(dumped.encode(), twice.encode()), ".json")
+    return Case(
+        f"{name} of row {place + 1}", reader.form.write(records).replace(dumped.encode(), twice.encode()), ".json"
+    )
 
 
 RECORDS: Final[dict[str, Change]] = {

@@ -13,7 +13,7 @@ __all__ = ["Case", "Claim"]
 
 @dataclass(frozen=True)
 class Claim:
-    """What must be true of a table that is read from a changed input; an error of ours is always allowed but where said.
+    """What must be true of a table read from a changed input; an error of ours is allowed, but where it is said.
 
     Attributes
     ----------

@@ -27,20 +27,15 @@ SURELY: Final = Claim("same", must_read=True)
 def frame_changes(form: forms.Form) -> dict[str, Change]:
     """The changes for one kind of frame."""
     objects = {"object": _object, "object again": _object}
-    match form:
-        case forms.PandasForm():
-            return {**objects, **PANDAS}
-        case forms.PolarsForm():
-            return POLARS
-        case forms.ParquetForm():
-            return {"type": _in_file, "type again": _in_file}
-        case forms.ArrowForm():
-            return {"type": _arrow_type, "type again": _arrow_type, "way of giving": _given, "names": _arrow_names}
-        case forms.Records():
-            return objects
-        case forms.Workbook():
-            return {"margins": _margins, "object": _object}
-    return {}
+    by_form: dict[type[forms.Form], dict[str, Change]] = {
+        forms.PandasForm: {**objects, **PANDAS},
+        forms.PolarsForm: POLARS,
+        forms.ParquetForm: {"type": _in_file, "type again": _in_file},
+        forms.ArrowForm: {"type": _arrow_type, "type again": _arrow_type, "way": _given, "names": _arrow_names},
+        forms.Records: objects,
+        forms.Workbook: {"margins": _margins, "object": _object},
+    }
+    return by_form.get(type(form), {})
 
 
 def _object(reader: Reader, rng: random.Random) -> Case:
@@ -53,7 +48,9 @@ def _object(reader: Reader, rng: random.Random) -> Case:
         data = reader.form.write(records)
     except (ValueError, TypeError):  # a workbook holds less
         data = reader.form.write(list(reader.records))
-    return Case(f"{name} of row {place + 1} = {type(value).__name__}", data, reader.form.suffix, Claim("rows", {place: None}))
+    return Case(
+        f"{name} of row {place + 1} = {type(value).__name__}", data, reader.form.suffix, Claim("rows", {place: None})
+    )
 
 
 # ---- Arrow -----------------------------------------------------------------------------------------------------------
@@ -96,10 +93,16 @@ def _as_other_type(column: Any) -> list[tuple[str, Any, Claim]]:
             ("dictionary", column.dictionary_encode(), SURELY),
             ("large text", column.cast(pa.large_string()), SURELY),
             ("view", column.cast(pa.string_view()), SURELY),
-            ("chunks", pa.chunked_array([column.slice(0, 3).combine_chunks(), column.slice(3).combine_chunks()]), SURELY),
+            (
+                "chunks",
+                pa.chunked_array([column.slice(0, 3).combine_chunks(), column.slice(3).combine_chunks()]),
+                SURELY,
+            ),
         ]
     if pa.types.is_integer(kind):
-        odd += [(str(to), column.cast(to), SURELY) for to in (pa.int32(), pa.uint64(), pa.float64(), pa.decimal128(30, 2))]
+        odd += [
+            (str(to), column.cast(to), SURELY) for to in (pa.int32(), pa.uint64(), pa.float64(), pa.decimal128(30, 2))
+        ]
     if pa.types.is_floating(kind):
         odd += [("decimal", column.cast(pa.decimal128(20, 3)), SURELY)]
     if pa.types.is_timestamp(kind):
@@ -121,12 +124,16 @@ def _in_file(reader: Reader, rng: random.Random) -> Case:
 
     told, table, claim = _typed(reader, rng)
     file = io.BytesIO()
-    options = rng.choice([{}, {"compression": "gzip"}, {"use_dictionary": False}, {"row_group_size": 3}, {"store_schema": False}])
+    options = rng.choice(
+        [{}, {"compression": "gzip"}, {"use_dictionary": False}, {"row_group_size": 3}, {"store_schema": False}]
+    )
     try:
         pq.write_table(table, file, **options)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # what Parquet cannot hold
         return Case(told, reader.form.write(reader.records), ".parquet", SURELY)
-    return Case(f"{told}, {options}", file.getvalue(), ".parquet", claim if options.get("store_schema", True) else Claim())
+    return Case(
+        f"{told}, {options}", file.getvalue(), ".parquet", claim if options.get("store_schema", True) else Claim()
+    )
 
 
 def _given(reader: Reader, rng: random.Random) -> Case:
@@ -135,7 +142,7 @@ def _given(reader: Reader, rng: random.Random) -> Case:
     table = _arrow(reader)
     way = rng.choice(["reader", "dataset", "batch", "slices", "no rows", "no columns"])
     data = {
-        "reader": lambda: table.to_reader(),
+        "reader": table.to_reader,
         "dataset": lambda: pads.dataset(table),
         "batch": lambda: table.combine_chunks().to_batches()[0],
         "slices": lambda: pa.concat_tables([table.slice(i, 1) for i in range(table.num_rows)]),
@@ -149,7 +156,9 @@ def _arrow_names(reader: Reader, rng: random.Random) -> Case:
     table = _arrow(reader)
     names = list(table.column_names)
     place = rng.randrange(len(names))
-    names[place] = rng.choice([names[place - 1], names[place - 1].upper(), "", "source_file", "a\x00b", '"; DROP', "x" * 9000])
+    names[place] = rng.choice(
+        [names[place - 1], names[place - 1].upper(), "", "source_file", "a\x00b", '"; DROP', "x" * 9000]
+    )
     return Case(repr(names[place][:20]), table.rename_columns(names), "")
 
 
@@ -190,7 +199,9 @@ def _pandas_odd(reader: Reader, rng: random.Random) -> Case:
 
     frame = _pandas(reader)
     name = rng.choice(list(frame.columns))
-    way = rng.choice(["levels", "twice", "numbers", "period", "interval", "complex", "nested", "sparse", "empty", "none"])
+    way = rng.choice(
+        ["levels", "twice", "numbers", "period", "interval", "complex", "nested", "sparse", "empty", "none"]
+    )
     match way:
         case "levels":
             frame.columns = pd.MultiIndex.from_tuples([("a", one) for one in frame.columns])
@@ -221,7 +232,7 @@ def _polars_type(reader: Reader, rng: random.Random) -> Case:
     frame = forms.PolarsForm().write(reader.records)
     way = rng.choice(["lazy", "category", "zone", "elapsed", "decimal", "enum"])
     made = {
-        "lazy": lambda: frame.lazy(),
+        "lazy": frame.lazy,
         "category": lambda: frame.with_columns(pl.col("Queue Name").cast(pl.Categorical)),
         "zone": lambda: frame.with_columns(pl.col("Start Time").dt.replace_time_zone("UTC")),
         "elapsed": lambda: frame.with_columns(pl.duration(seconds=pl.col("Wait Time")).alias("Wait Time")),

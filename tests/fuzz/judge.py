@@ -1,4 +1,4 @@
-"""The contract: a clear error of the tree; or a table whose books balance, with no number that the input does not say."""
+"""The contract: a clear error, or a table whose books balance, without a number that the input does not say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +21,8 @@ from cxfusion.tables.read import read_contacts, read_surveys
 from fuzz import plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from cxfusion.engine import Session
     from cxfusion.tables.relation import Contacts, Legs, Surveys
     from fuzz.claims import Case
@@ -257,8 +258,11 @@ def _unlike(base: Found, found: Found) -> Iterator[str]:
     new = _known(found.rows, names) - _known(base.rows, names)
     if lost or new:
         yield f"not the same: {_difference(lost, new)}"
-    if [(row["column"], row["reason"]) for row in base.aside] != [(row["column"], row["reason"]) for row in found.aside]:
-        yield f"not the same set aside: {[(row['source_row'], row['column'], row['reason']) for row in found.aside][:3]}"
+    if [(row["column"], row["reason"]) for row in base.aside] != [
+        (row["column"], row["reason"]) for row in found.aside
+    ]:
+        told = [(row["source_row"], row["column"], row["reason"]) for row in found.aside]
+        yield f"not the same set aside: {told[:3]}"
 
 
 def _difference(lost: Counter[str], new: Counter[str]) -> str:
@@ -266,7 +270,9 @@ def _difference(lost: Counter[str], new: Counter[str]) -> str:
     if not pairs:
         return f"{len(lost)} rows lost, {len(new)} new"
     before, after = (re.findall(r"\('(.*?)', (.*?)\)(?=, \('|\])", text) for text in pairs[0])
-    changed = [f"{one[0]}: {one[1][:60]} → {other[1][:60]}" for one, other in zip(before, after, strict=False) if one != other]
+    changed = [
+        f"{one[0]}: {one[1][:60]} → {other[1][:60]}" for one, other in zip(before, after, strict=False) if one != other
+    ]
     return f"{len(lost)} rows lost, {len(new)} new; {'; '.join(changed[:3])}"
 
 
@@ -281,7 +287,8 @@ def _spoilt(reader: Reader, case: Case, base: Found, found: Found) -> Iterator[s
     names = _names(base)
     lost = _known(before, names) - _known(found.rows, names)
     if lost:
-        yield f"rows that were not touched changed: {_difference(lost, _known(found.rows, names) - _known(base.rows, names))}"
+        new = _known(found.rows, names) - _known(base.rows, names)
+        yield f"rows that were not touched changed: {_difference(lost, new)}"
     for place, what in touched.items():
         if what is not None:
             yield from _misread(reader, place, *what, base.legs or base, found.legs or found)
@@ -326,13 +333,17 @@ def _column_misread(
 
 def _mentions(words: str, name: str) -> bool:
     """Whether a column is made of a field, or of what holds it or lies in it."""
-    own = {name, name.split(".")[0], name.rsplit(".", 1)[-1]}
-    return any(re.search(rf"(?<![\w]){re.escape(one)}(?![\w])", words) for one in own if one) or words.startswith(f"{name}.")
+    own = {name, name.split(".", maxsplit=1)[0], name.rsplit(".", 1)[-1]}
+    return any(re.search(rf"(?<![\w]){re.escape(one)}(?![\w])", words) for one in own if one) or words.startswith(
+        f"{name}."
+    )
 
 
 def _may_follow(reader: Reader, column: str, name: str, words: str) -> bool:
     """Columns that follow from others: ids of rows without one; own columns that are named after their field."""
-    is_named = any(reader_word in column for reader_word in re.findall(r"[a-z0-9]+", name.lower()) if len(reader_word) > 2)
+    is_named = any(
+        reader_word in column for reader_word in re.findall(r"[a-z0-9]+", name.lower()) if len(reader_word) > 2
+    )
     is_whole = "fingerprint of the whole row" in words
     return column in ("response_id", "score_status", "source_row") or is_named or is_whole or not words
 
@@ -357,8 +368,9 @@ def _cell_misread(
         yield f"a wrong value: {told}"
     elif is_own and kind == "time" and not any(abs((after - one).total_seconds()) < 1e-3 for one in meant):
         yield f"a wrong time: {told}"
-    elif not is_own and kind == "duration" and after != 0 and not meant and not plain.is_blank(cell) and _is_number(before):
-        if not plain.times(cell) and after != before:
+    elif not is_own and kind == "duration" and _is_number(before) and after not in (0, before):
+        is_meant = meant or plain.times(cell) or plain.is_blank(cell)
+        if not is_meant:
             yield f"made of what is no number: {told}"
 
 

@@ -111,7 +111,7 @@ def _instants(cell: Any) -> list[datetime]:
         pass
     for pattern in (*(date + time for date, time in product(DATES, TIMES)), *WORDED):
         try:
-            found.append(datetime.strptime(text, pattern))  # noqa: DTZ007  UTC is what is asked for
+            found.append(datetime.strptime(text, pattern))
         except ValueError:
             continue
     if "24:00" in text:
@@ -121,8 +121,5 @@ def _instants(cell: Any) -> list[datetime]:
 
 def _since_1970(number: float) -> list[datetime]:
     start = datetime(1970, 1, 1)
-    found = []
-    for unit in (1.0, 1e3, 1e6):
-        if 0 < number / unit < 8e9:
-            found.append(start + timedelta(microseconds=round(number / unit * 1e6)))
-    return found
+    whole = [number / unit for unit in (1.0, 1e3, 1e6)]
+    return [start + timedelta(microseconds=round(seconds * 1e6)) for seconds in whole if 0 < seconds < 8e9]

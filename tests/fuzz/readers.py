@@ -470,7 +470,7 @@ MONKEY: Final = ("", "", "", "", "Response", "Open-Ended Response")
 IMPORTED: Final = ("endDate", "status", "finished", "progress", "_recordId", "externalDataReference", "QID1", "QID2")
 HEADED: Final = (
     ("End", "Etat", "Fini", "Progrès", "ID", "Réf.", "Êtes-vous, content?", "Pourquoi"),
-    tuple('{"ImportId":"%s"}' % name for name in IMPORTED),
+    tuple(f'{{"ImportId":"{name}"}}' for name in IMPORTED),
 )
 SATISFIED: Final = {"map": {"csat": "How happy?"}}
 UTC_CLOCK: Final = {"timezone": "UTC"}
@@ -496,7 +496,7 @@ def _generic() -> list[Reader]:
 
 def _logs() -> list[Reader]:
     def log(name: str, form: forms.Form, records: Any, *others: forms.Form) -> Reader:
-        source = name.split(",")[0]
+        source = name.split(",", maxsplit=1)[0]
         return Reader(name, "contacts", form, tuple(records), source, UTC_CLOCK, others)
 
     return [
@@ -516,7 +516,7 @@ def _logs() -> list[Reader]:
 
 def _surveys() -> list[Reader]:
     def survey(name: str, form: forms.Form, records: Any, *others: forms.Form, **options: Any) -> Reader:
-        source = name.split(",")[0]
+        source = name.split(",", maxsplit=1)[0]
         return Reader(name, "surveys", form, tuple(records), source, {**UTC_CLOCK, **options}, others)
 
     headed = forms.CsvForm(headings=HEADED)
@@ -542,5 +542,5 @@ def _surveys() -> list[Reader]:
     ]
 
 
-READERS: Final = tuple([*_generic(), *_logs(), *_surveys()])
+READERS: Final = (*_generic(), *_logs(), *_surveys())
 """All of them but the proposer of maps and the loader of studies, which read text of their own."""

@@ -59,8 +59,8 @@ def test_names_become_words(label, name, expected):
         *("paired_contact_id", "paired_window", "no_response", "no_key", "no_anchor", "unknown_contact"),
         *("unknown_customer", "outside_window", "answered_before_contact", "duplicate_response", "not_eligible"),
         *("score_missing", "score_out_of_scale", "contact_id_missing", "started_at_missing", "duplicate_contact"),
-        *("negative_duration", "negative_count", "not_a_number", "not_finite", "not_a_flag", "unreadable_time"),
-        *("empty_row", "paired_leg_id", "paired_case_id", "paired_exposure", "doubtful_link"),
+        *("negative_duration", "negative_count", "not_a_number", "not_finite", "out_of_range", "not_a_flag"),
+        *("unreadable_time", "empty_row", "paired_leg_id", "paired_case_id", "paired_exposure", "doubtful_link"),
         *("unknown_leg", "unknown_case"),
     ],
 )

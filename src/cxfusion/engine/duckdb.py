@@ -45,7 +45,9 @@ CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "stre
 KIND_OF_ERROR: Final = re.compile(r"^(\w+ )+Error: ")
 NOT_TOLD: Final = ("LINE ", "^", "Original Line")  # queries of ours, and rows, which may tell of persons
 JARGON: Final = "The CSV Parser state machine"
-IRREGULAR: Final = "a quote is not closed or not doubled, or lines end in different ways (some with CR LF, some with LF)"
+IRREGULAR: Final = (
+    "a quote is not closed or not doubled, or lines end in different ways (some with CR LF, some with LF)"
+)
 
 
 @ibis.udf.scalar.builtin(name="epoch", signature=(("interval('us')",), "float64"))

@@ -66,7 +66,7 @@ def _rows(path: str, sheet: str | None) -> list[Row]:
         with warnings.catch_warnings():  # of styles, headers and the like, which are no part of the table
             warnings.simplefilter("ignore")
             found, sheets = _read(openpyxl.load_workbook(path, read_only=True, data_only=True), sheet)
-    except Exception as error:  # noqa: BLE001  a broken package of XML makes openpyxl raise whatever it stumbles on
+    except Exception as error:
         raise UnreadableFileError(
             f"{path} could not be read as an .xlsx workbook: {error}. Save it again in Excel, or as CSV."
         ) from error

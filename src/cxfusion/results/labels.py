@@ -165,6 +165,7 @@ _REASONS: Final = {
     "negative_count": "A count below zero, treated as missing",
     "negative_duration": "A duration below zero, treated as missing",
     "not_a_number": "Text where a number should be, treated as missing",
+    "out_of_range": "Greater than any duration or count can be, treated as missing",
     "not_finite": "Not a finite number, treated as missing",
     "not_a_flag": "Neither yes nor no, treated as missing",
     "unreadable_time": "A time that cannot be read, treated as missing",

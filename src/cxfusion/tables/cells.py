@@ -190,6 +190,7 @@ def number_recipe(
     *,
     clock: bool = False,
     negative: str | None = None,
+    most: float | None = None,
     scale: tuple[float, float] | None = None,
 ) -> Recipe:
     """Numbers, durations in seconds, and scores; reasons ``not_a_number``, ``not_finite``, and those given.
@@ -204,6 +205,8 @@ def number_recipe(
         Whether ``01:02:03`` is a number of seconds here.
     negative : str, optional
         Reason of a number below zero.
+    most : float, optional
+        Above it the reason is ``out_of_range``: no contact took so long, and times worked out with it would overflow.
     scale : (float, float), optional
         Outside of it the reason is ``score_out_of_scale``.
     """
@@ -226,6 +229,8 @@ def number_recipe(
             problems.append((table[part(name, "text")].notnull() & read.isnull(), "not_a_number"))
         if negative is not None:
             problems.append((read < 0, negative))
+        if most is not None:
+            problems.append((read > most, "out_of_range"))
         if scale is not None:
             problems.append((~read.between(*scale), "score_out_of_scale"))
         return {part(name, "reason"): _reason(*problems)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import ibis
 
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 Remark: TypeAlias = Literal["missing_by_map", "date_without_time", "skipped_time"]
 
 __all__ = ["Reading", "Remark", "read_bound", "scale_of", "start_reading"]
+
+MOST: Final = {"duration": 3.2e9, "count": 1e9}  # a hundred years in seconds, and a count that is none
 
 
 @dataclass(frozen=True)
@@ -290,8 +292,8 @@ def _recipe(binding: Binding, source: ir.Table, look: Look, zone: str, table: Ta
             return number_recipe(name, how.column, how, style, scale=(scale.low, scale.high))
         case _:
             negative = {"duration": "negative_duration", "count": "negative_count"}.get(binding.kind)
-            is_clock = binding.kind == "duration"
-            return number_recipe(name, how.column, how, style, clock=is_clock, negative=negative)
+            is_clock, most = binding.kind == "duration", MOST.get(binding.kind)
+            return number_recipe(name, how.column, how, style, clock=is_clock, negative=negative, most=most)
 
 
 def _as_it_is(column: ir.Value) -> ir.Value:

@@ -1,0 +1,143 @@
+"""Inputs that once ended in a traceback, a crash of the process, or a wrong row, as tests/fuzz found them."""
+
+from __future__ import annotations
+
+import zipfile
+from datetime import datetime
+
+import pandas as pd
+import pytest
+
+from cxfusion.engine import Session
+from cxfusion.errors import EmptyTableError, InputError, UnreadableFileError
+from cxfusion.tables.read import read_contacts, read_surveys
+
+LOG = "contact_id,started_at,talk_seconds\n1,2026-03-02 09:00,10\n2,2026-03-02 10:00,20\n"
+
+
+@pytest.fixture(scope="module")
+def session():
+    with Session(threads=1) as session:
+        yield session
+
+
+@pytest.fixture
+def read(session, tmp_path):
+    def read(content, name="log.csv", reader=read_contacts, **options):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return reader(path, session=session, **options)
+
+    return read
+
+
+def rows(table, *names):
+    return [tuple(row[name] for name in names) for row in table.to_arrow().to_pylist()]
+
+
+def aside(table):
+    found = table.session.collect(table.set_aside).to_pylist()
+    return [(row["source_row"], row["column"], row["reason"]) for row in found]
+
+
+@pytest.mark.parametrize("above", ["\n", "\n\n\n", "   \n", "\r\n"])
+def test_blank_lines_above_the_header_are_no_rows(read, above):
+    log = LOG.replace("\n", "\r\n") if "\r" in above else LOG
+    contacts = read(above + log)
+    assert rows(contacts, "contact_id", "talk_seconds", "source_row") == [("1", 10, 1), ("2", 20, 2)]
+    assert aside(contacts) == []
+
+
+def test_csv_of_utf_16_as_excel_writes_it(read):
+    contacts = read(LOG.replace("\n1,", "\né1,").encode("utf-16"))
+    assert rows(contacts, "contact_id", "talk_seconds") == [("é1", 10), ("2", 20)]
+
+
+@pytest.mark.parametrize("content", [b"\n", b" \r\n\t\n", b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_nothing_but_blanks_is_an_empty_table(read, content):
+    with pytest.raises(EmptyTableError, match="nothing but blanks"):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\0" * 5000, LOG.encode("utf-16-le"), LOG.encode("utf-16-be"), b"\x80,\x81\n1,2\n"]
+)
+def test_bytes_that_no_text_has(read, content):
+    with pytest.raises(UnreadableFileError, match="is not UTF-8 text"):
+        read(content)
+
+
+def test_errors_quote_neither_rows_nor_queries(read):
+    with pytest.raises(UnreadableFileError, match=r"[Ll]ine") as caught:
+        read(LOG + "Mrs Miller,+43 1 234\n")
+    assert "Miller" not in str(caught.value)
+    with pytest.raises(UnreadableFileError) as caught:
+        read(b"PAR1 no footer", "log.parquet")
+    assert "LINE" not in str(caught.value)
+    with pytest.raises(UnreadableFileError, match="lines end in different ways"):
+        read(LOG.replace("\n", "\r\n", 1))
+
+
+def test_errors_can_be_printed_whatever_the_file_holds(read):
+    with pytest.raises(InputError) as caught:
+        read("contact_id,\x1b[31m" + "x" * 100_000 + "\n1,2\n")
+    told = str(caught.value)
+    assert len(told) < 2_000
+    assert "\\x1b[31m" in told
+    with pytest.raises(InputError) as caught:
+        read(",".join(f"column_{i}_of_many" for i in range(1_000)) + "\n" + "," * 999 + "\n")
+    assert len(str(caught.value)) < 6_000
+
+
+@pytest.mark.parametrize("deep", ['{"a":' * 100_000 + "1" + "}" * 100_000, '{"a":' + "[" * 9_000 + "]" * 9_000 + "}"])
+def test_json_that_is_nested_too_deep(read, deep):
+    # 100,000 braces end the process within the engine
+    with pytest.raises(UnreadableFileError, match="nested more than"):
+        read('{"contact_id": 1, "started_at": "2026-03-02"}\n' + deep, "log.jsonl")
+
+
+def test_json_with_many_braces_side_by_side_is_not_deep(read):
+    wide = '{"contact_id": 1, "started_at": "2026-03-02", "of": [' + ",".join(["[{}]"] * 2_000) + ', "[[[[\\""]}\n'
+    assert rows(read(wide, "log.jsonl"), "contact_id") == [("1",)]
+
+
+def test_a_workbook_whose_package_is_broken(read, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.save(tmp_path / "sound.xlsx")
+    with pytest.raises(EmptyTableError, match="the sheet is empty"):
+        read((tmp_path / "sound.xlsx").read_bytes(), "log.xlsx")
+    with zipfile.ZipFile(tmp_path / "sound.xlsx") as sound, zipfile.ZipFile(tmp_path / "bad.xlsx", "w") as bad:
+        for name in sound.namelist():
+            bad.writestr(name, sound.read(name)[:-20] if "sheet1" in name else sound.read(name))
+    with pytest.raises(UnreadableFileError, match="could not be read as an"):
+        read((tmp_path / "bad.xlsx").read_bytes(), "log.xlsx")
+
+
+def test_columns_of_a_type_that_is_not_meant(session):
+    times = [datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 10)]
+    frame = pd.DataFrame(
+        {"contact_id": [1, -(10**20)], "started_at": times, "talk_seconds": times, "ended_at": [True, False]}
+    )
+    contacts = read_contacts(frame, session=session)
+    assert rows(contacts, "contact_id", "talk_seconds", "ended_at") == [
+        ("1", None, None), ("-100000000000000000000", None, None),
+    ]  # fmt: skip
+    assert sorted(aside(contacts)) == sorted(
+        [(n, "talk_seconds", "not_a_number") for n in (1, 2)] + [(n, "ended_at", "unreadable_time") for n in (1, 2)]
+    )
+
+
+def test_durations_between_times_keep_their_fractions(session):
+    log = [{"contact_id": 1, "started_at": "2026-03-02T09:00:00.900", "answered": "2026-03-02T09:00:03.150"}]
+    contacts = read_contacts(log, map={"wait_seconds": {"from": "started_at", "to": "answered"}}, session=session)
+    assert rows(contacts, "wait_seconds") == [(2.25,)]
+
+
+def test_durations_beyond_any_are_missing_with_a_reason(session):
+    calls = [{"id": i, "created_at": "2026-03-02T09:00:00Z", "wait_time": wait} for i, wait in enumerate([5, 1e308])]
+    contacts = read_contacts(calls, source="zendesk_talk", session=session)
+    assert rows(contacts, "wait_seconds") == [(5,), (None,)]
+    assert aside(contacts.legs) == [(2, "wait_seconds", "out_of_range")]
+    answers = [{"contact_id": 1, "csat": 5, "n_calls": 1e300}]
+    assert read_surveys(answers, session=session).count() == 1
