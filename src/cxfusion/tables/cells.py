@@ -116,12 +116,12 @@ def stage(source: ir.Table, recipes: Iterable[Recipe]) -> ir.Table:
 
 def is_number(kind: dt.DataType) -> bool:
     """Whether cells of this type are numbers; all others are read as text."""
-    return kind.is_numeric() or kind.is_boolean()
+    return bool(kind.is_numeric() or kind.is_boolean())
 
 
 def is_time(kind: dt.DataType) -> bool:
     """Whether cells of this type are times, or count since 1970; all others are read as text."""
-    return kind.is_timestamp() or kind.is_date() or kind.is_numeric()
+    return bool(kind.is_timestamp() or kind.is_date() or kind.is_numeric())
 
 
 def clean_text(column: ir.Value, how: ColumnMap) -> ir.StringValue:
