@@ -77,7 +77,8 @@ def test_every_kind_of_column_is_explained():
 def dirty_contacts() -> list[dict[str, object]]:
     """A log with everything wrong that a contact can have."""
     fine = {"started_at": "2026-01-05 09:00:00", "customer_id": "kim", "is_abandoned": "no"}
-    wrong = {"talk_seconds": "-4", "hold_seconds": "soon", "n_transfers": "-1", "wrap_seconds": str(math.inf), "wait_seconds": "1e12"}
+    wrong = {"talk_seconds": "-4", "hold_seconds": "soon", "n_transfers": "-1", "wrap_seconds": str(math.inf)}
+    wrong["wait_seconds"] = "1e12"
     return [
         {"contact_id": "a", **fine, **wrong, "is_resolved": "perhaps", "ended_at": "tomorrow"},
         {"contact_id": "a", **fine},
