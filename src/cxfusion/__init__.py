@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.segments import SegmentEffects as SegmentEffects
     from cxfusion.evidence.segments import segment_effects as segment_effects
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
+    from cxfusion.operations.change import Change as Change
+    from cxfusion.operations.change import what_changed as what_changed
     from cxfusion.operations.diagnose import Diagnosis as Diagnosis
     from cxfusion.operations.diagnose import diagnose as diagnose
     from cxfusion.operations.episodes import EpisodePlan as EpisodePlan
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 
 _PLACES = {
     "Centre": "simulation.centre",
+    "Change": "operations.change",
     "Contacts": "tables.relation",
     "CxfusionError": "errors",
     "DEFAULT_LEVERS": "evidence.catalogue",
@@ -86,6 +89,7 @@ _PLACES = {
     "simulate": "simulation.simulate",
     "staffing": "operations.staffing",
     "weigh": "perception.weights",
+    "what_changed": "operations.change",
     "with_history": "operations.episodes",
 }
 

@@ -13,6 +13,7 @@ import cxfusion as cx
 PUBLIC = {
     "__version__",
     "Centre",
+    "Change",
     "Contacts",
     "CxfusionError",
     "DEFAULT_LEVERS",
@@ -48,6 +49,7 @@ PUBLIC = {
     "simulate",
     "staffing",
     "weigh",
+    "what_changed",
     "with_history",
 }
 

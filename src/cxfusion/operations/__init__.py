@@ -1,5 +1,6 @@
 """The diagnostic approach: what happened on the contacts, from the whole log."""
 
+from cxfusion.operations.change import Change, what_changed
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.operations.metrics import METRICS, Metric
@@ -7,6 +8,7 @@ from cxfusion.operations.staffing import Staffing, required_agents, staffing
 
 __all__ = [
     "METRICS",
+    "Change",
     "Diagnosis",
     "EpisodePlan",
     "Metric",
@@ -15,6 +17,7 @@ __all__ = [
     "recontacts",
     "required_agents",
     "staffing",
+    "what_changed",
     "with_episodes",
     "with_history",
 ]

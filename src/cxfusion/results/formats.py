@@ -13,6 +13,7 @@ __all__ = [
     "DASH",
     "change",
     "count",
+    "difference",
     "duration_in_words",
     "duration_short",
     "figure",
@@ -153,6 +154,24 @@ def figure(value: float | None, unit: str | None) -> str:
     if unit in _COUNTS:
         return count(value)
     return number(value, _digits(unit))
+
+
+def difference(value: float | None, unit: str | None) -> str:
+    """A difference between two figures, with its sign; one of shares in percentage points.
+
+    Examples
+    --------
+    >>> difference(-77, "seconds"), difference(0.0061, "share"), difference(-0.0001, "share")
+    ('−1 min 17 s', '+0.6 points', '0.0 points')
+    """
+    if value is None or _missing(value):
+        return DASH
+    if unit in _SHARES:
+        return f"{_fixed(100 * value, 1, sign='+')} points"
+    text = figure(abs(value), unit)
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return f"{'+' if value > 0 else _MINUS}{text}"
 
 
 def interval(low: float | None, high: float | None, unit: str | None = None, *, signed: bool = False) -> str:

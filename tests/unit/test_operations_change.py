@@ -1,0 +1,184 @@
+"""What changed: parts worked out by hand, and parts that add up whatever the data."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cxfusion as cx
+from cxfusion.engine import FrameSource, Session
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
+from cxfusion.operations.change import PARTS, decompose, what_changed
+from cxfusion.tables.relation import Contacts
+
+# 10 contacts on Monday, 10 on Tuesday, talk only: (queue, talk, how many)
+MONDAY = [("bills", 60.0, 4), ("moves", 120.0, 5), ("old", 200.0, 1)]
+TUESDAY = [("bills", 80.0, 6), ("moves", 110.0, 2), ("new", 300.0, 2)]
+
+
+@pytest.fixture(scope="module")
+def session():
+    with Session(threads=1) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def contacts(session):
+    rows = [
+        (datetime(2026, 1, 5 + day, 9), queue, talk, day)
+        for day, cells in enumerate((MONDAY, TUESDAY))
+        for queue, talk, n in cells
+        for _ in range(n)
+    ]
+    table = pa.table(
+        {
+            "contact_id": [f"c{i}" for i in range(len(rows))],
+            "started_at": [row[0] for row in rows],
+            "queue": [row[1] for row in rows],
+            "talk_seconds": [row[2] for row in rows],
+            "is_repeat": [bool(i % 2) for i in range(len(rows))],
+            "site": ["south" if row[3] else "north" for row in rows],
+        }
+    )
+    made = session.materialize(session.read(FrameSource(table, "log")))
+    return Contacts(session, made, table.num_rows, made.limit(0), "UTC")
+
+
+def test_parts_by_hand(contacts):
+    change = what_changed(contacts, "aht_seconds", "queue", since="2026-01-06")
+    # before (240 + 600 + 200)/10 = 104, after (480 + 220 + 600)/10 = 130, middle 117
+    assert (change.before, change.after) == (pytest.approx(104), pytest.approx(130))
+    cells = change.table.set_index("queue")
+    # bills: share .4 → .6, talk 60 → 80; moves: .5 → .2, 120 → 110
+    assert cells.loc["bills", ["mix", "rate"]].to_list() == pytest.approx([0.2 * (70 - 117), 0.5 * 20])
+    assert cells.loc["moves", ["mix", "rate"]].to_list() == pytest.approx([-0.3 * (115 - 117), 0.35 * -10])
+    assert cells.loc["new", list(PARTS)].to_list() == pytest.approx([0, 0, 0.2 * (300 - 117), 0])
+    assert cells.loc["old", list(PARTS)].to_list() == pytest.approx([0, 0, 0, -0.1 * (200 - 117)])
+    assert cells.loc["new", ["n_before", "n_after", "share_after"]].to_list() == [0, 2, 0.2]
+    parts = change.parts.set_index("part")["estimate"]
+    assert parts["change"] == pytest.approx(26, abs=1e-12)
+    assert parts["mix"] == pytest.approx(-9.4 + 0.6)
+    assert list(change.table["queue"]) == ["new", "old", "moves", "bills"]  # the largest contribution first
+
+
+def test_three_ways_to_name_the_sides_give_the_same(contacts):
+    since = what_changed(contacts, "aht_seconds", "queue", since="2026-01-06")
+    periods = (("2026-01-05", "2026-01-06"), ("2026-01-06", None))
+    for other in (
+        what_changed(contacts, "aht_seconds", "queue", periods=periods),
+        what_changed(contacts, "aht_seconds", ["queue"], groups=("site", "north", "south")),
+    ):
+        pd.testing.assert_frame_equal(other.table, since.table)
+    assert since.labels == ("before", "since 2026-01-06")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    cells=st.lists(
+        st.tuples(
+            st.sampled_from([0, 1]), st.integers(0, 6), st.integers(0, 50), st.floats(-1e6, 1e6, allow_nan=False)
+        ),
+        unique_by=lambda cell: cell[:2],
+    )
+)
+def test_parts_always_add_up(cells):
+    totals = pd.DataFrame(cells, columns=["key_0", "key_1", "n", "mean"])
+    totals = totals.assign(total=totals["n"] * totals["mean"])[["key_0", "key_1", "total", "n"]]
+    found, before, after = decompose(totals, ["key_1"])
+    sides = totals.groupby("key_0")[["total", "n"]].sum()
+    for side, figure in ((0, before), (1, after)):
+        if side not in sides.index or sides.loc[side, "n"] == 0:
+            assert figure is None
+        else:
+            assert figure == pytest.approx(sides.loc[side, "total"] / sides.loc[side, "n"], rel=1e-12, abs=1e-9)
+    if before is not None and after is not None:
+        scale = totals["total"].abs().max() + 1
+        assert found["change"].sum() == pytest.approx(after - before, abs=1e-12 * scale)
+        assert found[list(PARTS)].to_numpy().sum() == pytest.approx(after - before, abs=1e-12 * scale)
+        one_part = (found[list(PARTS)] != 0).sum(axis=1)
+        assert (one_part <= 2).all()
+        assert found[["share_before", "share_after"]].sum().to_numpy() == pytest.approx([1, 1])
+
+
+def test_it_agrees_with_diagnose_on_a_real_metric():
+    with Session(threads=1) as session:
+        contacts = cx.simulate(n_contacts=4_000, seed=2, session=session).contacts
+        plan = cx.EpisodePlan()
+        change = what_changed(contacts, "fcr", ["queue", "channel"], since="2025-10-01", episodes=plan)
+        by_day = cx.diagnose(contacts, interval="1d", episodes=plan).table
+        days = by_day[by_day["metric"] == "fcr"]
+        is_before = days["interval_start"] < pd.Timestamp("2025-10-01")
+        for rows, figure in ((days[is_before], change.before), (days[~is_before], change.after)):
+            known = rows[rows["n"] > 0]
+            assert figure == pytest.approx(np.average(known["estimate"], weights=known["n"]), abs=1e-12)
+        assert change.table["change"].sum() == pytest.approx(change.after - change.before, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("wait_p90_seconds", "quantiles of groups do not add up"),
+        ("volume", "it is a count"),
+        ("fcr", "it takes episodes"),
+        ("asa_seconds", "the log has no waiting time"),
+    ],
+)
+def test_what_cannot_be_split_says_why(contacts, metric, why):
+    change = what_changed(contacts, metric, "queue", since="2026-01-06")
+    assert why in change.reason
+    assert change.table.empty
+    assert why in change.summary()
+    with pytest.raises(NothingToEstimateError, match=why):
+        change.plot()
+
+
+def test_a_side_without_contacts_says_so(contacts):
+    change = what_changed(contacts, "aht_seconds", "queue", since="2020-01-01")
+    assert change.reason == "no handled contacts: before"
+    assert change.after == pytest.approx(117)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({}, UsageError),
+        ({"since": "2026-01-06", "groups": ("site", "north", "south")}, UsageError),
+        ({"periods": (("2026-01-05", "2026-01-07"), ("2026-01-06", None))}, UsageError),
+        ({"periods": ((None, None), ("2026-01-06", None))}, UsageError),
+        ({"groups": ("site", "north", "north")}, UsageError),
+        ({"groups": ("sight", "north", "south")}, UnknownNameError),
+        ({"since": "soon"}, UsageError),
+    ],
+)
+def test_sides_that_are_none_are_refused(contacts, asked, error):
+    with pytest.raises(error):
+        what_changed(contacts, "aht_seconds", "queue", **asked)
+    with pytest.raises(UnknownNameError, match="aht_seconds"):
+        what_changed(contacts, "aht_second", "queue", since="2026-01-06")
+
+
+def test_a_period_ends_before_its_last_moment_and_is_meant_on_the_sites_clock(session):
+    starts = [datetime(2026, 1, 5, 22, 30), datetime(2026, 1, 5, 23, 30)]  # UTC: 23:30 and 0:30 in Berlin
+    table = pa.table({"contact_id": ["a", "b"], "started_at": starts, "queue": ["q", "q"], "talk_seconds": [1.0, 3.0]})
+    made = session.materialize(session.read(FrameSource(table, "log")))
+    contacts = Contacts(session, made, 2, made.limit(0), "Europe/Berlin")
+    change = what_changed(contacts, "aht_seconds", "queue", since="2026-01-06")
+    assert (change.before, change.after) == (1, 3)
+
+
+def test_the_waterfall_leads_from_one_figure_to_the_other(contacts):
+    change = what_changed(contacts, "aht_seconds", "queue", since="2026-01-06")
+    (bars,) = change.plot().to_dict()["datasets"].values()
+    assert (bars[0]["stop"], bars[-1]["stop"]) == (pytest.approx(104), pytest.approx(130))
+    assert bars[-2]["stop"] == pytest.approx(130)
+    assert all(bar["start"] == pytest.approx(last["stop"]) for last, bar in pairwise(bars[:-1]))
+    assert [bar["name"] for bar in bars] == ["before", "Other mix", "new", "bills", "old", "moves", "since 2026-01-06"]
+    assert pickle.loads(pickle.dumps(change)).parts.equals(change.parts)
