@@ -21,6 +21,7 @@ from cxfusion.cli.options import (
     ContactLog,
     ContactsSource,
     Debug,
+    FileFormatName,
     Interval,
     Kind,
     LittleMemory,
@@ -263,10 +264,11 @@ def propose(
 @app.command(cls=Command)
 def simulate(
     out: Out, n_contacts: NContacts = 200_000, seed: Seed = 7, world: WorldName = None,
+    file_format: FileFormatName = "parquet",
     threads: OneCore = None, memory: LittleMemory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
-    """Draw a simulated centre: contacts.parquet, surveys.parquet, and truth.csv, which no real centre has."""
+    """Draw a simulated centre: its contacts, its surveys, and truth.csv, which no real centre has."""
     from cxfusion.cli.progress import StageLines
     from cxfusion.delivery.directory import deliver
     from cxfusion.delivery.manifest import bare_manifest
@@ -276,15 +278,18 @@ def simulate(
 
     drawn = find_world(world or DEFAULT_WORLD)
 
+    names: list[str] = []
+
     def write(folder: Path) -> None:
-        write_centre(folder, n_contacts, seed, drawn.centre)
+        write_centre(folder, n_contacts, seed, drawn.centre, file_format=file_format)
+        names.extend(sorted(path.name for path in folder.iterdir()))
         asked = {"world": drawn.name, "n_contacts": n_contacts, "seed": seed}
         write_manifest(folder, {**bare_manifest(), "simulated": asked})
 
     with StageLines(quiet=quiet) as on_stage:
         on_stage("simulate", n_contacts)
         deliver(out, write)
-    files = {name: str(out / name) for name in ("contacts.parquet", "surveys.parquet", "truth.csv")}
+    files = {name: str(out / name) for name in names}
     if as_json:
         _print_json({"out": str(out), "files": files})
     else:

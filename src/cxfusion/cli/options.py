@@ -128,6 +128,10 @@ WorldName = Annotated[
         help="A named centre, such as bad_days; by default the demo's. The reference lists all.",
     ),
 ]
+FileFormatName = Annotated[
+    Literal["parquet", "amazon_connect", "genesys_cloud"],
+    typer.Option("--format", help="Canonical tables, or raw exports of such a system with the map that reads them."),
+]
 NoReport = Annotated[bool, typer.Option("--no-report", help="Leave out report.html.")]
 Threads = Annotated[
     int | None, typer.Option(metavar="N", help="Cores to use; by default all.", rich_help_panel=EVERYWHERE)

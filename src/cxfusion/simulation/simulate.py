@@ -20,8 +20,9 @@ from cxfusion.errors import OutputDirectoryError, UsageError
 from cxfusion.simulation.centre import Centre
 from cxfusion.simulation.congestion import draw_calendar
 from cxfusion.simulation.draw import Day, draw_day
+from cxfusion.simulation.exports.formats import FileFormat, find_format
 from cxfusion.simulation.faults import spoil_contacts, spoil_surveys
-from cxfusion.simulation.files import CONTACTS, SURVEYS, ParquetFile, contacts_table, surveys_table
+from cxfusion.simulation.files import contacts_table, surveys_table
 from cxfusion.simulation.repeats import Comebacks
 from cxfusion.simulation.responses import draw_responses
 from cxfusion.simulation.staff import draw_staff
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CentreFiles", "DrawnDay", "SimulatedCentre", "draw_days", "simulate", "write_centre"]
 
+TRUTH_FILE: Final = "truth.csv"
+MAP_FILE: Final = "map.toml"
 FEWEST_CONTACTS: Final = 1_000  # fewer leave days without contacts, and a truth that hangs on single ones
 
 
@@ -67,6 +70,11 @@ class CentreFiles(NamedTuple):
     contacts: Path
     surveys: Path
     truth: Path
+
+    @property
+    def map(self) -> Path:
+        """The map that reads raw exports; there is none of canonical files."""
+        return self.truth.with_name(MAP_FILE)
 
 
 @dataclass(frozen=True)
@@ -164,9 +172,10 @@ def write_centre(
     seed: int,
     centre: Centre | None = None,
     *,
+    file_format: str = "parquet",
     on_day: Callable[[int, int], None] | None = None,
 ) -> CentreFiles:
-    """Draw a call centre into Parquet files, any size, in memory bounded by a day.
+    """Draw a call centre into files, any size, in memory bounded by a day.
 
     Parameters
     ----------
@@ -177,43 +186,55 @@ def write_centre(
     seed : int
         The same seed gives the same bytes (with the same versions of NumPy and PyArrow).
     centre : Centre, optional
+    file_format : {"parquet", "amazon_connect", "genesys_cloud"}
+        Canonical tables, or raw exports of the contact log, with the responses as a Qualtrics CSV and a ``map.toml``
+        that reads both.
     on_day : callable, optional
         Called after each day with the days done and the days in all: for progress.
 
     Returns
     -------
     CentreFiles
-        Paths of ``contacts.parquet``, ``surveys.parquet`` and ``truth.csv``.
+        Paths of ``contacts.parquet``, ``surveys.parquet`` and ``truth.csv``; raw exports are ``contacts.jsonl`` and
+        ``surveys.csv``.
 
     Raises
     ------
     UsageError
         Too few contacts, or a negative seed.
+    UnknownNameError
+        No such format.
     OutputDirectoryError
         The folder cannot be written.
     """
-    days = draw_days(n_contacts, seed, centre)
-    final = CentreFiles(*(Path(folder) / name for name in ("contacts.parquet", "surveys.parquet", "truth.csv")))
+    how, days = find_format(file_format), draw_days(n_contacts, seed, centre)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
-            written = CentreFiles(*(Path(partial) / path.name for path in final))
-            _write_days(written, days, centre or Centre(), on_day)
-            for path, target in zip(written, final, strict=True):
-                os.replace(path, target)
+            _write_days(_files(partial, how), how, days, centre or Centre(), on_day)
+            for path in sorted(Path(partial).iterdir()):
+                os.replace(path, Path(folder) / path.name)
     except OSError as error:
         raise OutputDirectoryError(
             f"The simulated centre could not be written to {os.fspath(folder)}: {error.strerror or error}."
             " Expected a folder that can be written, with room for it; choose another one."
         ) from error
-    return final
+    return _files(folder, how)
+
+
+def _files(folder: str | os.PathLike[str], how: FileFormat) -> CentreFiles:
+    return CentreFiles(*(Path(folder) / name for name in (how.contacts, how.surveys, TRUTH_FILE)))
 
 
 def _write_days(
-    files: CentreFiles, days: Iterator[DrawnDay], centre: Centre, on_day: Callable[[int, int], None] | None
+    files: CentreFiles,
+    how: FileFormat,
+    days: Iterator[DrawnDay],
+    centre: Centre,
+    on_day: Callable[[int, int], None] | None,
 ) -> None:
     sums, n_responses = np.zeros((len(LEVERS), 4)), 0
-    with ParquetFile(files.contacts, CONTACTS) as contacts, ParquetFile(files.surveys, SURVEYS) as surveys:
+    with how.open_contacts(files.contacts) as contacts, how.open_surveys(files.surveys) as surveys:
         for done, drawn in enumerate(days, start=1):
             where = (drawn.date, drawn.first_number)
             log = contacts_table(centre, drawn.day, *where, drawn.agents)
@@ -226,6 +247,8 @@ def _write_days(
             if on_day is not None:
                 on_day(done, drawn.n_days)
     truth_frame(sums, centre).to_csv(files.truth, index=False, float_format="%.12g")
+    if how.map_text is not None:
+        files.map.write_text(how.map_text, encoding="utf-8")
 
 
 def draw_days(n_contacts: int, seed: int, centre: Centre | None = None) -> Iterator[DrawnDay]:

@@ -1,0 +1,1 @@
+"""A simulated centre as raw exports: what vendors' systems would have written of it."""
