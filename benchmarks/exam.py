@@ -174,6 +174,7 @@ def summary_of(rows: pd.DataFrame) -> dict[str, Any]:
         "width": float(told["width"].mean()) if len(told) else math.nan,
         "rank": rank_agreement(rows, "cxfusion"),
         "unknown_moves": (int(unknown["moves"].sum()), len(unknown)),
+        "unknown_false": int((unknown["moves"] & unknown["is_null"]).sum()),
     }
 
 
@@ -203,7 +204,7 @@ def _cells(name: str, found: dict[str, Any]) -> tuple[str, ...]:
     return (
         name, str(found["draws"]), _of(found["false"]), _of(found["found"]), str(found["wrong_sign"]),
         _share(found["covered_movers"]), _share(found["covered"]), _number(found["width"], 3),
-        _number(found["rank"], 2), _of(found["unknown_moves"]),
+        _number(found["rank"], 2), _untold(found),
     )  # fmt: skip
 
 
@@ -226,6 +227,11 @@ def table_of_rivals(rows: pd.DataFrame) -> list[tuple[str, ...]]:
             )
         )  # fmt: skip
     return table
+
+
+def _untold(found: dict[str, Any]) -> str:
+    """Movers among what cannot be told, and how many of these do nothing at all."""
+    return f"{_of(found['unknown_moves'])} ({found['unknown_false']} null)" if found["unknown_moves"][1] else "–"
 
 
 def _of(counts: tuple[int, int]) -> str:

@@ -41,7 +41,7 @@ def test_it_counts_what_it_says():
     assert found["wrong_sign"] == 1
     assert found["covered_movers"] == (1, 4)
     assert found["covered"] == (3, 6)
-    assert found["unknown_moves"] == (1, 2)
+    assert (found["unknown_moves"], found["unknown_false"]) == ((1, 2), 1)
     assert found["width"] == pytest.approx(np.mean([0.09, 0.2, 0.2, 0.1, 0.2, 0.3]))
     ols = EXAM["table_of_rivals"](rows)[3]
     assert ols[:3] == ("OLS drivers", "25% (4)", "0% (4)")
