@@ -12,6 +12,7 @@ from cxfusion.evidence.congestion import congestion_rung
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
 from cxfusion.evidence.history import look_back
+from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.rungs import RUNGS, Ladder, RungEstimate, climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
@@ -53,6 +54,11 @@ class LeverEvidence(Result):
         How strong a hidden factor would have to be: one row per lever and multiple of the recorded reason, ``lever,
         partial_r2, robustness_value, robustness_value_significant, benchmark, multiple, adjusted_estimate, status,
         reason``. From the linear model with classical errors.
+    linkage : pandas.DataFrame
+        What wrong links may have done to the within rung: one row per lever and ``basis``: ``as_paired``,
+        ``unambiguous`` (only pairs that leave no choice), ``link_corrected`` (at ``link_probability``, the chance that
+        the chosen contact is right); then ``unit, step, estimate, std_error, conf_low, conf_high, p_value, n, status,
+        reason``. Empty where no pair leaves a choice.
     notes : tuple of str
         What a reader should know about the sample.
     n : int
@@ -63,6 +69,7 @@ class LeverEvidence(Result):
     levers: pd.DataFrame
     rungs: pd.DataFrame
     sensitivity: pd.DataFrame
+    linkage: pd.DataFrame
     notes: tuple[str, ...]
     n: int
 
@@ -166,12 +173,14 @@ def fit_levers(
     asked = [lever for lever in present if lever.role in ("lever", "influenceable")]
     findings = {lever.name: _finding(lever, sample, ladder, witness, scale) for lever in asked}
     verdicts = _verdicts(asked, findings, untestable, ladder, spec)
+    linkage = weigh_links(pairing, spec, present, tested, weights, ladder)
     return LeverEvidence(
         spec=spec,
         levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness),
         rungs=_rung_frame(sample, ladder),
         sensitivity=_sensitivity_frame(ladder),
-        notes=(*sample.notes, *told, *_notes(spec, scale, witness, weights)),
+        linkage=linkage.frame,
+        notes=(*sample.notes, *told, *_notes(spec, scale, witness, weights), *linkage.notes),
         n=sample.n,
     )
 

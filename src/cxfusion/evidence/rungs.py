@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.fold import Sweep
 
-__all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift", "climb", "untestable_because"]
+__all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift", "climb", "untestable_because", "within_rungs"]
 
 RUNGS: Final = ("raw", "adjusted", "within", "corrected", "between", "congestion", "experiment")
 """In the order of a table: ever fairer comparisons, then those that stand on other ground."""
@@ -144,6 +144,18 @@ def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Wit
         The negative control, where the sample can use one.
     """
     ladder = Ladder()
+    for held in _moments(sample, spec, levers, witness):
+        held.climb(ladder)
+    return ladder
+
+
+def within_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever]) -> list[RungEstimate]:
+    """Every lever on the within rung alone; parameters as of :func:`climb`."""
+    return [found for held in _moments(sample, spec, levers, None) for found in held.within()]
+
+
+def _moments(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Witness | None) -> Iterator[_Moment]:
+    """The moments that have levers, each with the rows that tell all it needs."""
     for i, moment in enumerate(MOMENTS):
         asked = [lever for lever in levers if lever.moment == moment and lever.role != "given"]
         beside = [lever for lever in levers if lever.moment in MOMENTS[: i + 1] and lever not in asked]
@@ -153,8 +165,7 @@ def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Wit
             needed = {lever.name for lever in (*beside, *asked)} | ({WITNESS} if heard is not None else set())
             rows = sample.rows.filter(*(sample.rows[name].notnull() for name in sorted(needed)))
             sweep = partial(sample.session.fold, sample.session.materialize(rows))
-            _Moment(sample, sweep, spec, asked, beside, heard).climb(ladder)
-    return ladder
+            yield _Moment(sample, sweep, spec, asked, beside, heard)
 
 
 @dataclass(frozen=True)
@@ -201,6 +212,13 @@ class _Moment:
         ladder.robustness += robustness_of(self.sweep, known, self.sample, self.asked, steps)
         if heard:
             self._correct(ladder, within, self._fit_within(Design((*bases, *heard), controls, groups), projected))
+
+    def within(self) -> Iterator[RungEstimate]:
+        """The within rung alone."""
+        coding = self.sample.coding
+        bases = tuple(self._basis(lever) for lever in (*self.beside, *self.asked))
+        design = Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items()))
+        yield from self._rungs(self._fit_within(design, self._project(design)), "within", self.asked)
 
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])

@@ -23,7 +23,7 @@ from cxfusion.evidence.surroundings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import ibis.expr.types as ir
 
@@ -108,8 +108,21 @@ def draw_sample(
     levers: tuple[Lever, ...],
     weights: ResponseWeights | None,
     kept: tuple[str, ...] = (),
+    blend: Callable[[ir.Table], ir.Table] | None = None,
 ) -> Sample:
-    """Join responses to their contacts and make the table numeric; columns to be kept are carried along as they are.
+    """Join responses to their contacts and make the table numeric.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    spec : LeverSpec
+    levers : tuple of Lever
+    weights : ResponseWeights or None
+    kept : tuple of str
+        Columns of the log that are carried along as they are.
+    blend : callable, optional
+        What becomes of the levers where a response may speak about other contacts than the one it is paired with:
+        from rows with ``response_id`` and a column per lever to the same rows.
 
     Raises
     ------
@@ -125,6 +138,8 @@ def draw_sample(
     own = {**moment_and_agent(contacts), **{f"{KEPT}{name}": contacts.value(name) for name in kept}}
     joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names, own), "contact_id")
     answered = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names))
+    if blend is not None:
+        answered = session.materialize(blend(answered))
     facts, n, n_slots = _facts(session, answered, levers)
     if n < spec.min_responses:
         raise TooFewResponsesError(
@@ -163,7 +178,9 @@ def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:
     """Scored responses of customers: companions lived the contact too, but are analysed beside them."""
     pairs = pairing.pairs
     is_used = (pairs[spec.outcome].notnull(), pairs["respondent_role"] == "customer")
-    return pairs.filter(*is_used).select("response_file", "response_row", "contact_id", score=spec.outcome)
+    return pairs.filter(*is_used).select(
+        "response_file", "response_row", "response_id", "contact_id", score=spec.outcome
+    )
 
 
 def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple[dict[str, LeverFacts], int, int]:

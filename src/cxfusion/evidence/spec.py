@@ -81,6 +81,11 @@ class LeverSpec:
         A lever missing in more of the pairs is untestable and leaves the other models.
     false_discovery_rate : float
         Of the levers called ``moves`` (Benjamini–Hochberg).
+    with_links : bool, optional
+        Whether to refit on pairs that leave no choice of contact, and corrected for wrong links. By default where any
+        pair leaves a choice.
+    link_probabilities : tuple of float
+        The chances that the chosen contact is the right one, to be assumed where the data do not tell.
 
     Raises
     ------
@@ -102,6 +107,8 @@ class LeverSpec:
     min_level_responses: int = 30
     max_missing_share: float = 0.2
     false_discovery_rate: float = 0.01
+    with_links: bool | None = None
+    link_probabilities: tuple[float, ...] = (0.95, 0.9, 0.8, 0.7)
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
@@ -112,6 +119,8 @@ class LeverSpec:
             raise ConfigError(f"These levers are given twice: {', '.join(twice)}. Expected each once.")
         if not 0 < self.conf_level < 1:
             raise ConfigError(f"conf_level is {self.conf_level}; expected a share such as 0.95.")
+        if not all(0 < probability <= 1 for probability in self.link_probabilities):
+            raise ConfigError(f"link_probabilities are {self.link_probabilities}; expected chances such as 0.9.")
         _refuse_bad_controls(self.levers, self.case_mix)
 
 

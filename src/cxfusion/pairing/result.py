@@ -9,6 +9,7 @@ import ibis
 
 from cxfusion.pairing.audit import books, set_aside_of
 from cxfusion.pairing.legs import legs_of_pairs
+from cxfusion.pairing.links import LinkCheck, check_links
 from cxfusion.pairing.reasons import DOUBTFUL, EXPOSED, PAIRED
 from cxfusion.tables.canonical import SURVEY_COLUMNS, Column
 from cxfusion.tables.relation import Contacts, Relation, Surveys
@@ -97,6 +98,22 @@ class Pairing(Relation):
             books=books(self.contacts, self.surveys, clear),
             set_aside=set_aside_of(self.contacts, self.surveys, clear),
         )
+
+    def check_links(self) -> LinkCheck:
+        """How often the case or the customer finds the very contact that an answer names.
+
+        The answers that name their contact are paired again with its id hidden, and the two are compared.
+
+        Examples
+        --------
+        >>> import cxfusion as cx
+        >>> calls = [{"contact_id": str(i), "customer_id": "ann", "started_at": f"2026-01-05 0{i}:00"} for i in (7, 8)]
+        >>> answers = [{"contact_id": "7", "customer_id": "ann", "answered_at": "2026-01-05 10:00", "csat": 4}]
+        >>> pairing = cx.pair(cx.read_contacts(calls), cx.read_surveys(answers))
+        >>> pairing.check_links().table[["key", "candidates", "n", "n_correct"]].values.tolist()
+        [['customer_id', 'several', 1, 0]]
+        """
+        return check_links(self)
 
     def leg_pairs(self) -> Relation:
         """The pairs at the level of legs: one row per pair and leg of its contact, in the order in which they began.
