@@ -154,7 +154,7 @@ def _refit(
 ) -> list[RungEstimate]:
     """The within rung of a reading of the links; where it has too few answers, the reason for each lever."""
     try:
-        sample = draw_sample(pairing, spec, levers, weights, blend)
+        sample = draw_sample(pairing, spec, levers, weights, blend=blend)
     except NothingToEstimateError as error:
         return [_without(lever, error.message) for lever in tested if lever.role != "given"]
     barred = {lever.name: untestable_because(lever, sample, spec) for lever in tested}
