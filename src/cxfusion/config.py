@@ -5,8 +5,6 @@ The options of the command line become the same model, so that a job has one des
 
 from __future__ import annotations
 
-import glob
-import os
 import tomllib
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -16,15 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cxfusion.checks.catalogue import CheckPlan
-from cxfusion.engine import FileSource, Session
-from cxfusion.engine.addresses import database_of, is_url, redacted, started_at_folder
-from cxfusion.errors import ConfigError, CxfusionError, EmptyTableError, nearest_names
+from cxfusion.engine import Session
+from cxfusion.engine.addresses import database_of, is_url, started_at_folder
+from cxfusion.errors import ConfigError
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.mapping import LeverMap, Map, Place, Section
-from cxfusion.tables.opening import open_source
+from cxfusion.tables.places import place_table
 from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
@@ -306,7 +304,7 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
     for section in SECTIONS:
         table = content.setdefault(section, {})
         if isinstance(table, dict):
-            problems += _place_table(section, table, Path(path).parent)
+            problems += place_table(section, table, Path(path).parent)
     engine = content.get("engine")
     if isinstance(engine, dict) and isinstance(engine.get("temp_dir"), str):
         engine["temp_dir"] = str(Path(path).parent / engine["temp_dir"])
@@ -357,30 +355,3 @@ def _toml(path: str | Path, what: str) -> dict[str, Any]:
 
 def _copy(value: Any) -> Any:
     return dict(value) if isinstance(value, dict) else value
-
-
-def _place_table(section: Section, table: dict[str, Any], folder: Path) -> list[str]:
-    """Let a table's path start at the study's folder; what keeps the table there from being read."""
-    given = table.get("path")
-    if given is None:
-        return [f'{section}.path is missing; say where the {section} are: path = "{section}.csv"']
-    if not isinstance(given, str):
-        return []
-    table["path"] = started_at_folder(given, folder) if is_url(given) else str(folder / given)
-    try:
-        source = open_source(table["path"])
-    except EmptyTableError:
-        return []  # it can be read; that there is nothing in it is a matter of the data
-    except CxfusionError as error:
-        near = _nearest_files(table["path"])
-        return [f"{section}.path = {redacted(given)!r}: {f'no such file; nearest: {near}' if near else error.message}"]
-    paths = source.paths if isinstance(source, FileSource) else ()
-    barred = [path for path in paths if not os.access(path, os.R_OK)]
-    return [f"{section}.path = {given!r}: no permission to read {', '.join(barred)}"] if barred else []
-
-
-def _nearest_files(path: str) -> str:
-    """Files that a misspelt path may have meant; none where it is a pattern or is there."""
-    if is_url(path) or os.path.exists(path) or glob.has_magic(path) or not Path(path).parent.is_dir():
-        return ""
-    return ", ".join(nearest_names(Path(path).name, [entry.name for entry in Path(path).parent.iterdir()]))

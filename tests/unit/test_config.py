@@ -210,3 +210,17 @@ def test_a_map_is_no_whole_study(folder):
     with pytest.raises(ConfigError) as raised:
         study_of_options(folder / "map.toml")
     assert raised.value.problems == ("pairing is not known; expected one of: contacts, surveys, levers",)
+
+
+def test_a_vendors_log_may_have_any_ending(tmp_path):
+    (tmp_path / "answers.csv").write_text("Call ID,CSAT\n7,5\n")
+    study = tmp_path / "STUDY.toml"
+    words = '[contacts]\npath = "{}"\nsource = "asterisk_queue_log"\n[surveys]\npath = "answers.csv"\n'
+    study.write_text(words.format("queue_log"))
+    with pytest.raises(ConfigError, match="queue_log"):
+        load_study(study)
+    (tmp_path / "queue_log").write_text("1772445600|1772445590.1|sales|NONE|ENTERQUEUE||111|1\n")
+    assert load_study(study).path("contacts") == str(tmp_path / "queue_log")
+    study.write_text(words.format("queue_log").replace("asterisk_queue_log", "asterisk"))
+    with pytest.raises(ConfigError, match="There is no source 'asterisk'"):
+        load_study(study)

@@ -256,6 +256,7 @@ def _misfit(binding: Binding) -> list[str]:
         "kind": how.kind not in (None, kind),
         "unit": how.unit is not None and not is_number,
         "scale": how.scale is not None and kind != "score",
+        "answers": bool(how.answers) and kind not in ("score", "number", "count"),
         "higher_is_better": not how.higher_is_better and kind != "score",
         "format": bool(how.format) and kind != "time" and how.from_ is None,
         "true": bool(how.true) and kind != "flag",

@@ -217,7 +217,8 @@ def number_recipe(
 
     def number(table: ir.Table) -> dict[str, ir.Value]:
         if part(name, "text") in table.columns:
-            read = _text_number(table[part(name, "text")], how.unit, style, clock)
+            cell = table[part(name, "text")]
+            read = _answered(cell, how, _text_number(cell, how.unit, style, clock))
         else:
             read = _native_number(_unless_missing(table[source], how), how.unit)
         return {part(name, "number"): read, part(name, "original"): table[source]}
@@ -349,6 +350,14 @@ def _text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, cl
         return _clock_seconds(text)
     number = _in_seconds(_known(_plain_number(text, style)), unit)
     return number.coalesce(_clock_seconds(text)) if clock and unit is None else number
+
+
+def _answered(text: ir.StringValue, how: ColumnMap, number: ir.FloatingValue) -> ir.FloatingValue:
+    """What an answer in words counts, where the map tells it; else the number that the cell holds."""
+    if not how.answers:
+        return number
+    counts = [(text.lower() == word.strip().lower(), float(count)) for word, count in how.answers.items()]
+    return ibis.cases(*counts, else_=number)
 
 
 def _in_seconds(number: ir.FloatingValue, unit: Unit | None) -> ir.FloatingValue:

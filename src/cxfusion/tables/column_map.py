@@ -67,6 +67,9 @@ class ColumnMap(Model):
         Lowest and highest value a score can take.
     higher_is_better : bool
         False for a score where a high number means a worse experience.
+    answers : mapping of str to float
+        Of a score or number that is written in words: what each word counts, letter case aside, as in
+        ``answers = { "Very satisfied" = 5, "Satisfied" = 4 }``. Cells that are numbers stay what they are.
     format : tuple of str
         How times are written (strptime), tried before the table's ``datetime_format``.
     true, false : tuple of str
@@ -90,6 +93,7 @@ class ColumnMap(Model):
     unit: Unit | None = None
     scale: tuple[float, float] | None = None
     higher_is_better: bool = True
+    answers: dict[str, float] = Field(default_factory=dict)
     format: Formats = ()
     true: Words = ()
     false: Words = ()
@@ -118,6 +122,9 @@ class ColumnMap(Model):
     def _no_contradiction(self) -> ColumnMap:
         if self.scale is not None and not self.scale[0] < self.scale[1]:
             raise ValueError(f"scale = {list(self.scale)} must go from low to high; say higher_is_better = false apart")
+        words = [word.strip().lower() for word in self.answers]
+        if len(set(words)) < len(words):
+            raise ValueError("`answers` holds a word twice, letter case aside")
         if self.false and not self.true:
             raise ValueError("`false` needs `true` beside it: list the cells that mean either")
         return self

@@ -139,8 +139,9 @@ def as_utc(table: pa.Table, *names: str) -> pa.Table:
 
 
 def score_columns(given: TableMap, table: pa.Table) -> list[str]:
-    """Columns of the export that a caller's own map takes as scores."""
-    named = [how.column for name, how in given.columns.items() if how.column and (name in SCORE_SCALES or how.scale)]
+    """Columns of the export that a caller's own map takes as scores, and does not tell the words of."""
+    scores = [how for name, how in given.columns.items() if name in SCORE_SCALES or how.scale]
+    named = [how.column for how in scores if how.column and not how.answers]
     return [name for name in table.column_names if name.lower() in {column.strip().lower() for column in named}]
 
 
@@ -167,8 +168,8 @@ def bare_numbers(table: pa.Table, names: Iterable[str]) -> tuple[pa.Table, list[
             problems.append(f"{name!r} holds {', '.join(map(repr, sorted(labelled)[:5]))}")
     if problems:
         raise InputError(
-            "Scores were exported as labels, which do not tell their order. Expected numbers; export the answers as"
-            " numeric values.",
+            "Scores were exported as labels, which do not tell their order. Expected numbers: export the answers as"
+            ' numeric values, or say in the map what each counts, as in  answers = { "Happy" = 5, "Unhappy" = 1 }',
             problems,
         )
     return table, notes

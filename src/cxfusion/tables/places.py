@@ -1,0 +1,74 @@
+"""Where a study says that its tables are: paths that start at its folder, and what keeps a table there from being read."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cxfusion.engine import FileSource
+from cxfusion.engine.addresses import is_url, redacted, started_at_folder
+from cxfusion.errors import CxfusionError, EmptyTableError, UsageError, nearest_names
+from cxfusion.tables.opening import open_source
+from cxfusion.tables.sources import require_source
+from cxfusion.tables.sources.records import paths_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cxfusion.tables.mapping import Section
+
+__all__ = ["place_table"]
+
+
+def place_table(section: Section, table: dict[str, Any], folder: Path) -> list[str]:
+    """Let a table's path start at the study's folder.
+
+    Parameters
+    ----------
+    section : {"contacts", "surveys"}
+    table : dict
+        What the study says of it; its path is changed.
+    folder : path
+        Where the study is.
+
+    Returns
+    -------
+    list of str
+        What keeps the table there from being read. A database is not asked yet.
+    """
+    given = table.get("path")
+    if given is None:
+        return [f'{section}.path is missing; say where the {section} are: path = "{section}.csv"']
+    if not isinstance(given, str):
+        return []
+    table["path"] = started_at_folder(given, folder) if is_url(given) else str(folder / given)
+    try:
+        paths = _files_of(section, table["path"], table.get("source"))
+    except EmptyTableError:
+        return []  # it can be read; that there is nothing in it is a matter of the data
+    except CxfusionError as error:
+        near = _nearest_files(table["path"])
+        return [f"{section}.path = {redacted(given)!r}: {f'no such file; nearest: {near}' if near else error.message}"]
+    barred = [path for path in paths if not os.access(path, os.R_OK)]
+    return [f"{section}.path = {given!r}: no permission to read {', '.join(barred)}"] if barred else []
+
+
+def _files_of(section: Section, path: str, source: Any) -> Sequence[str]:
+    """Files that a table is in, if it can be opened: a vendor's log has endings of its own."""
+    try:
+        legs = require_source(source, section).legs if isinstance(source, str) else None
+    except UsageError:  # told where the study is looked at as a whole
+        legs = None
+    if legs is not None and not is_url(path):
+        return paths_of(path, legs.what)
+    opened = open_source(path)
+    return opened.paths if isinstance(opened, FileSource) else ()
+
+
+def _nearest_files(path: str) -> str:
+    """Files that a misspelt path may have meant; none where it is a pattern or is there."""
+    if is_url(path) or os.path.exists(path) or glob.has_magic(path) or not Path(path).parent.is_dir():
+        return ""
+    return ", ".join(nearest_names(Path(path).name, [entry.name for entry in Path(path).parent.iterdir()]))
