@@ -18,13 +18,14 @@ from cxfusion.cli import app
 from cxfusion.operations.metrics import METRICS
 from cxfusion.simulation.worlds import WORLDS
 from cxfusion.tables.leg_reading import REASONS
+from cxfusion.tables.sources import SOURCES
 from cxfusion.tables.sources.contact_logs import CONTACT_LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cxfusion.simulation.worlds import World
-    from cxfusion.tables.sources import Source
+    from cxfusion.tables.sources import Field, Source
 
 __all__ = ["PARTS", "on_page_markdown", "on_post_page"]
 
@@ -167,6 +168,27 @@ def _contact_log(source: Source) -> str:
     return "\n\n".join([*parts, "Not confirmed by the vendor's documentation:", _list(source.unconfirmed)])
 
 
+def exports() -> str:
+    """Every export that is read as a whole: what its fields mean, and what is not confirmed."""
+    return "\n\n".join(_export(source) for source in SOURCES if source.export)
+
+
+def _export(source: Source) -> str:
+    rows = [
+        (f"`{field.source}`", f"`{field.canonical}`" if field.canonical else "", _told(field))
+        for field in source.fields
+    ]
+    parts = [f"## {source.name}", source.description, _table(("Field", "Column", "Meaning"), rows)]
+    doubts = ["Not confirmed by the vendor's documentation:", _list(source.unconfirmed)] if source.unconfirmed else []
+    return "\n\n".join([*parts, *doubts])
+
+
+def _told(field: Field) -> str:
+    how = [f"in {field.how['unit']}"] if "unit" in field.how else []
+    how += [f"on {field.how['scale'][0]:g}–{field.how['scale'][1]:g}"] if "scale" in field.how else []
+    return "; ".join([field.meaning, *how])
+
+
 def worlds() -> str:
     """Every named centre: its story, and what no method could tell from its log."""
     rows = []
@@ -205,5 +227,6 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "check plan": check_plan,
     "leg reasons": leg_reasons,
     "contact logs": contact_logs,
+    "exports": exports,
     "worlds": worlds,
 }

@@ -18,7 +18,7 @@ from cxfusion.tables.canonical import SURVEY_COLUMNS
 from cxfusion.tables.read import read_contacts, read_surveys
 from cxfusion.tables.sources import SOURCES, require_source
 
-SURVEY_SOURCES = [source for source in SOURCES if source.export]
+SURVEY_SOURCES = [source for source in SOURCES if source.export and source.reads == ("surveys",)]
 HEADER = "request_id,response_received_at,star_rating,ext_interaction_id"
 ROWS = ["r1,2024-05-01 10:00:00,5,c1", "r2,2024-05-01 11:00:00,4,c2"]
 CSV = "\n".join([HEADER, *ROWS]) + "\n"

@@ -155,6 +155,8 @@ _REASONS: Final = {
     "survey_not_sent": "The survey was never sent",
     "evaluation_deleted": "The evaluation was deleted",
     "redelivery": "A record that was delivered again; the newest stays",
+    "no_agent_leg": "The leg of somebody who is no agent: the agents' legs tell the call",
+    "older_call": "An older record of a call; its last update stays",
     "monitor_leg": "A supervisor listening in, not a part of the contact",
     "outside_period": "Outside the period asked about",
     "missing_by_map": "Missing: the map says that this value means so",

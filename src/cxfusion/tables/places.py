@@ -1,4 +1,4 @@
-"""Where a study says that its tables are: paths that start at its folder, and what keeps a table there from being read."""
+"""Where a study says that its tables are: paths that start at its folder, and what keeps a table from being read."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from cxfusion.tables.sources.source import Source
 from cxfusion.tables.sources.surveymonkey import SURVEYMONKEY
 from cxfusion.tables.sources.typeform import TYPEFORM
 from cxfusion.tables.sources.zendesk_csat import ZENDESK_CSAT
+from cxfusion.tables.sources.zendesk_tickets import ZENDESK_TICKETS
 
 if TYPE_CHECKING:
     from cxfusion.tables.mapping import Section
@@ -58,6 +59,7 @@ SOURCES: Final = (
         "Any table with one row per contact or per answer: usual headings are known, a map names the others.",
     ),
     *CONTACT_LOGS,
+    ZENDESK_TICKETS,
     QUALTRICS,
     SURVEYMONKEY,
     MEDALLIA_AGENT_CONNECT,

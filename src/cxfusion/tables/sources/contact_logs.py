@@ -13,6 +13,7 @@ from cxfusion.tables.sources.genesys_cloud import GENESYS_CLOUD
 from cxfusion.tables.sources.nice_cxone import NICE_CXONE_COMPLETED
 from cxfusion.tables.sources.talkdesk import TALKDESK_CONTACTS
 from cxfusion.tables.sources.zendesk_talk import ZENDESK_TALK
+from cxfusion.tables.sources.zendesk_talk_legs import ZENDESK_TALK_LEGS
 
 __all__ = ["CONTACT_LOGS"]
 
@@ -26,4 +27,5 @@ CONTACT_LOGS: Final = (
     TALKDESK_CONTACTS,
     NICE_CXONE_COMPLETED,
     ZENDESK_TALK,
+    ZENDESK_TALK_LEGS,
 )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.sources.records import Row
 
-__all__ = ["ZENDESK_TALK"]
+__all__ = ["ZENDESK_TALK", "queue_of", "was_abandoned"]
 
 WHAT: Final = "an export of Zendesk Talk calls"
 NEEDED: Final = ("id", "created_at")
@@ -25,13 +25,22 @@ def _read(data: Any) -> Iterator[Row]:
 
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
-    status = (text_of(cells.get("completion_status")) or "").lower()
     is_handled = bool(text_of(cells.get("agent_id"))) and (number_of(cells.get("talk_time")) or 0.0) > 0
     return {
-        "queue": text_of(cells.get("call_group_name")) or text_of(cells.get("call_group_id")),
+        "queue": queue_of(cells),
         "is_handled": yes_no(is_so=is_handled),
-        "is_abandoned": yes_no(is_so=not is_handled and status.startswith("abandoned")),
+        "is_abandoned": yes_no(is_so=not is_handled and was_abandoned(cells)),
     }
+
+
+def queue_of(call: Mapping[str, Any]) -> str | None:
+    """The group that a call was for."""
+    return text_of(call.get("call_group_name")) or text_of(call.get("call_group_id"))
+
+
+def was_abandoned(call: Mapping[str, Any]) -> bool:
+    """Whether Zendesk says that the customer gave up."""
+    return (text_of(call.get("completion_status")) or "").lower().startswith("abandoned")
 
 
 LEGS: Final = LegExport(
