@@ -66,7 +66,7 @@ def test_within_undoes_what_agents_bring_along():
 def test_the_rungs_have_one_row_per_lever_and_rung(pairing):
     evidence = cx.fit_levers(pairing, "csat")
     levers = ["wait_seconds", "hold_seconds", "talk_seconds", "n_transfers"]
-    expected = {lever: ["raw", "adjusted", "within", "corrected"] for lever in levers}
+    expected = {lever: ["raw", "adjusted", "within", "corrected", "between"] for lever in levers}
     expected["wait_seconds"].append("congestion")
     expected["wrap_seconds"] = ["raw", "adjusted", "within"]  # a placebo is not corrected by itself
     assert evidence.rungs.groupby("lever", sort=False)["rung"].apply(list).to_dict() == expected

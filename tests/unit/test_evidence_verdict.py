@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 import cxfusion as cx
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
-from cxfusion.evidence.rungs import RungEstimate, Shift
+from cxfusion.evidence.ladder import RungEstimate, Shift
 from cxfusion.evidence.verdict import Finding, control_of, judge
 
 WAIT, HOLD = DEFAULT_LEVERS[0], DEFAULT_LEVERS[1]

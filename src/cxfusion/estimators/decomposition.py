@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.least_squares import LeastSquaresFit
     from cxfusion.estimators.moments import Moments
 
-__all__ = ["Decomposition", "decompose_change"]
+__all__ = ["Decomposition", "Part", "decompose_change", "parts_of_change"]
 
 ESTIMABLE_BELOW = 1e-6  # part of a block's own direction that the model may leave undetermined
 
@@ -79,15 +79,60 @@ def decompose_change(
     direction = _alone(before, lever, start)
     alone = before.within.scatter @ direction
     by_group = before.within.group_scatter @ direction
-    effects = after.within.group_effects @ after.contrast
-    coefficients = dict(zip(after.regressors, after.coefficients, strict=True))
     parts = {}
     for name, block in blocks.items():
-        _refuse_shared(after, name, block, alone, by_group)
+        to_columns, to_groups = np.zeros_like(alone), np.zeros_like(by_group)
+        to_columns[list(block.columns)] = alone[list(block.columns)]
         at = moments.positions(block.groupings)
-        gained = sum(alone[column] * coefficients[column] for column in block.columns) + by_group[at] @ effects[at]
-        parts[name] = float(gained / (direction @ alone))
-    return Decomposition(float(before.coefficients[0]), float(after.coefficients[0]), parts)
+        to_groups[at] = by_group[at]
+        parts[name] = Part(to_columns, to_groups)
+    taken = parts_of_change(after, parts, float(np.sqrt(alone[lever])))
+    per_lever = float(direction @ alone)
+    return Decomposition(
+        float(before.coefficients[0]),
+        float(after.coefficients[0]),
+        {name: value / per_lever for name, value in taken.items()},
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A linear function of a model's parameters.
+
+    Attributes
+    ----------
+    to_columns : array, shape (m,)
+        Its weight on the coefficient of each column.
+    to_groups : array, shape (width,)
+        Its weight on the effect of each group.
+    """
+
+    to_columns: NDArray[np.float64]
+    to_groups: NDArray[np.float64]
+
+
+def parts_of_change(after: LeastSquaresFit, parts: Mapping[str, Part], size: float) -> dict[str, float]:
+    """Values of linear functions of a fitted model's parameters.
+
+    Parameters
+    ----------
+    after : LeastSquaresFit
+    parts : mapping of str to Part
+    size : float
+        Root of the lever's own cross-product: the scale on which a part counts as undetermined.
+
+    Raises
+    ------
+    EstimationError
+        A part depends on which of many equivalent solutions the model happens to hold.
+    """
+    effects = after.within.group_effects @ after.contrast
+    on = list(after.regressors)
+    values = {}
+    for name, part in parts.items():
+        _refuse_shared(after, name, part, size)
+        values[name] = float(part.to_columns[on] @ after.coefficients + part.to_groups @ effects)
+    return values
 
 
 def _lever_fit(moments: Moments, outcome: int, lever: int, controls: Block) -> LeastSquaresFit:
@@ -106,27 +151,16 @@ def _alone(before: LeastSquaresFit, lever: int, base: Block) -> NDArray[np.float
     return own.contrast
 
 
-def _refuse_shared(
-    after: LeastSquaresFit, name: str, block: Block, alone: NDArray[np.float64], by_group: NDArray[np.float64]
-) -> None:
-    """Refuse a block whose part depends on which of many equivalent solutions the full model happens to hold.
-
-    The part is a linear function of the full model's parameters; it is unique where some right-hand side of the normal
-    equations gives that function.
-    """
+def _refuse_shared(after: LeastSquaresFit, name: str, part: Part, size: float) -> None:
+    """Refuse a part that the normal equations do not determine: no right-hand side gives that linear function."""
     within, columns = after.within, list(after.regressors)
     moments = within.moments
-    to_groups = np.zeros_like(by_group)
-    at = moments.positions(block.groupings)
-    to_groups[at] = by_group[at]
-    effects, constant = within.system.solve(to_groups[:, None], np.zeros(1))
+    effects, constant = within.system.solve(part.to_groups[:, None], np.zeros(1))
     held = moments.positions(within.system.groupings)
-    missed_groups = (moments.overlap @ effects[:, 0] + moments.group_weight * constant - to_groups)[held]
-    to_columns = np.where(np.isin(columns, block.columns), alone[columns], 0.0)
-    to_columns = to_columns - moments.group_scatter[:, columns].T @ effects[:, 0]
+    missed_groups = (moments.overlap @ effects[:, 0] + moments.group_weight * constant - part.to_groups)[held]
+    to_columns = part.to_columns[columns] - moments.group_scatter[:, columns].T @ effects[:, 0]
     root = after.inverse.root
     missed = within.scatter[np.ix_(columns, columns)] @ (root @ (root.T @ to_columns)) - to_columns
-    size = np.sqrt(alone[after.regressors[0]])
     allowed = np.concatenate([np.sqrt(moments.group_weight[held]), np.sqrt(np.diag(moments.scatter)[columns])])
     if (np.abs(np.concatenate([missed_groups, missed])) > ESTIMABLE_BELOW * size * allowed).any():
         raise EstimationError(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import ibis
+import numpy as np
+import pandas as pd
 
 from cxfusion.tables.coding import HOUR_OF_WEEK, answered, group_codes, level_codes, local_time, text, with_codes
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import ibis.expr.types as ir
-    import pandas as pd
+    from numpy.typing import NDArray
 
     from cxfusion.engine import Session
     from cxfusion.evidence.spec import LeverSpec
@@ -40,11 +42,14 @@ class Coding:
     groups : mapping of str to int
         Absorbed grouping's column to its number of levels.
     n_clusters : int
+    queue_of_hour : int array
+        Queue of each queue × hour of the week.
     """
 
     controls: Mapping[str, int]
     groups: Mapping[str, int]
     n_clusters: int
+    queue_of_hour: NDArray[np.int64]
 
 
 def answered_contacts(
@@ -82,7 +87,8 @@ def coded(
     lists |= {name: group_codes(session, rows, keys) for name, keys in GROUPS.items()}
     absorbed = [name for name in GROUPS if name != "cluster" or contacts.has(spec.cluster)]
     controls = {name: int(lists[name]["code"].max()) + 1 for name in lists if name.startswith("control_")}
-    coding = Coding(controls, {name: len(lists[name]) for name in absorbed}, len(lists["cluster"]))
+    queue_of_hour = pd.factorize(lists["group_hour"].sort_values("code")["queue"])[0].astype(np.int64)
+    coding = Coding(controls, {name: len(lists[name]) for name in absorbed}, len(lists["cluster"]), queue_of_hour)
     return with_codes(rows, lists), coding
 
 

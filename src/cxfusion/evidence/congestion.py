@@ -17,8 +17,8 @@ from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import Within, within_groups
 from cxfusion.evidence.design import Design, learn_basis
+from cxfusion.evidence.ladder import RungEstimate
 from cxfusion.evidence.linear import LinearDesign, column, rung_of_slope
-from cxfusion.evidence.rungs import RungEstimate
 from cxfusion.evidence.surroundings import AGENT_LOAD, CROWD, SLOT, WAIT
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.design import Basis
-    from cxfusion.evidence.rungs import Ladder
+    from cxfusion.evidence.ladder import Ladder
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.fold import Sweep

@@ -165,7 +165,8 @@ class Design:
         return AbsorbRows(dense, self.absorbed(batch), dense[:, :0], _numbers(batch, "weight"))
 
     def _bases_of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
-        return np.hstack([basis.of(batch) for basis in self.bases])
+        none = np.empty((len(batch), 0))
+        return np.hstack([none, *(basis.of(batch) for basis in self.bases)])
 
     def absorbed(self, batch: pa.RecordBatch) -> Indicators:
         """Codes of the absorbed groupings, then of the controls."""

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.evidence.between import between_rungs, simpson_warnings
 from cxfusion.evidence.congestion import congestion_rung
+from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
 from cxfusion.evidence.history import look_back
+from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
-from cxfusion.evidence.rungs import RUNGS, Ladder, RungEstimate, climb, untestable_because
+from cxfusion.evidence.rungs import climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import LeverSpec, usable_levers
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
@@ -59,6 +62,9 @@ class LeverEvidence(Result):
         ``unambiguous`` (only pairs that leave no choice), ``link_corrected`` (at ``link_probability``, the chance that
         the chosen contact is right); then ``unit, step, estimate, std_error, conf_low, conf_high, p_value, n, status,
         reason``. Empty where no pair leaves a choice.
+    decomposition : pandas.DataFrame
+        What took the raw effect away on the way to the within one: one row per lever and block, ``outcome, lever,
+        block, estimate, status, reason``. The parts of a lever sum to its raw less its within estimate.
     notes : tuple of str
         What a reader should know about the sample.
     n : int
@@ -70,6 +76,7 @@ class LeverEvidence(Result):
     rungs: pd.DataFrame
     sensitivity: pd.DataFrame
     linkage: pd.DataFrame
+    decomposition: pd.DataFrame
     notes: tuple[str, ...]
     n: int
 
@@ -150,7 +157,7 @@ def fit_levers(
     >>> centre = cx.simulate(n_contacts=20_000, seed=7)
     >>> evidence = cx.fit_levers(cx.pair(centre.contacts, centre.surveys), outcome="csat")
     >>> sorted(evidence.rungs["rung"].unique())
-    ['adjusted', 'congestion', 'corrected', 'raw', 'within']
+    ['adjusted', 'between', 'congestion', 'corrected', 'raw', 'within']
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
@@ -161,6 +168,7 @@ def fit_levers(
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)
     ladder = climb(sample, spec, tested, witness if witness.reason is None else None)
+    ladder.rungs += between_rungs(sample, spec, tested, ladder)
     crowded = congestion_rung(sample, spec, tested, ladder)
     ladder.rungs += [] if crowded is None else [crowded]
     if all(found.reason is not None for found in ladder.rungs):
@@ -174,13 +182,15 @@ def fit_levers(
     findings = {lever.name: _finding(lever, sample, ladder, witness, scale) for lever in asked}
     verdicts = _verdicts(asked, findings, untestable, ladder, spec)
     linkage = weigh_links(pairing, spec, present, tested, weights, ladder)
+    warned = simpson_warnings(ladder, asked)
     return LeverEvidence(
         spec=spec,
         levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness),
         rungs=_rung_frame(sample, ladder),
         sensitivity=_sensitivity_frame(ladder),
         linkage=linkage.frame,
-        notes=(*sample.notes, *told, *_notes(spec, scale, witness, weights), *linkage.notes),
+        decomposition=_decomposition_frame(sample, ladder),
+        notes=(*sample.notes, *told, *_notes(spec, scale, witness, weights), *linkage.notes, *warned),
         n=sample.n,
     )
 
@@ -223,6 +233,7 @@ def _finding(lever: Lever, sample: Sample, ladder: Ladder, witness: Witness, sca
         smallest_effect=smallest,
         unit=sample.outcome.unit,
         score_sd=sample.score_sd,
+        parts=next((found.parts for found in ladder.breakdowns if found.lever == lever.name), {}),
     )
 
 
@@ -255,6 +266,11 @@ def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWei
 def _sensitivity_frame(ladder: Ladder) -> pd.DataFrame:
     rows = [row for found in ladder.robustness for row in found.rows()]
     return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
+
+
+def _decomposition_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
+    rows = [row for found in ladder.breakdowns for row in found.rows(sample.outcome.name)]
+    return pd.DataFrame(rows, columns=list(DECOMPOSITION_COLUMNS))
 
 
 def _rung_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:

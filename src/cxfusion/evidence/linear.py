@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from cxfusion.estimators.moments import LinearRows
-from cxfusion.evidence.rungs import RungEstimate
+from cxfusion.evidence.ladder import RungEstimate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,6 +50,11 @@ class LinearDesign:
     def groupings(self) -> tuple[str, ...]:
         """Names of the groupings, in their order: absorbed groups, then controls."""
         return tuple(name for name, width in (*self.design.groups, *self.design.controls) if width)
+
+    def per_unit(self, lever: str) -> float:
+        """From the slope of a straight lever's column to that of its own unit."""
+        basis = next(basis for basis in self.design.bases if basis.lever.name == lever)
+        return 1 / float(basis.scale[0])
 
     def rows(
         self, batch: pa.RecordBatch, further: NDArray[np.float64] | None = None, cluster: str = "cluster"

@@ -15,7 +15,8 @@ import ibis
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.evidence.rungs import RungEstimate, untestable_because, within_rungs
+from cxfusion.evidence.ladder import RungEstimate
+from cxfusion.evidence.rungs import untestable_because, within_rungs
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.pairing.links import GUESSED, check_links, other_candidates
 from cxfusion.results.formats import count, percent
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.evidence.catalogue import Lever
-    from cxfusion.evidence.rungs import Ladder
+    from cxfusion.evidence.ladder import Ladder
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights

@@ -5,23 +5,19 @@ Asked of the linear model of the within rung, with the recorded reason of the co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.errors import EstimationError, TooFewResponsesError
-from cxfusion.estimators.moments import Block, LinearRows, gather_moments
+from cxfusion.estimators.moments import Block
 from cxfusion.estimators.sensitivity import ConfounderBound, NotComputable, Sensitivity, sensitivity_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
-
+    from cxfusion.estimators.moments import Moments
     from cxfusion.evidence.catalogue import Lever
-    from cxfusion.evidence.design import Design
-    from cxfusion.evidence.sample import Sample
-    from cxfusion.fold import Sweep
+    from cxfusion.evidence.linear import LinearDesign
 
 __all__ = ["SENSITIVITY_COLUMNS", "Robustness", "robustness_of"]
 
@@ -74,31 +70,28 @@ def _bound(bound: ConfounderBound | NotComputable, scale: float) -> dict[str, An
 
 
 def robustness_of(
-    sweep: Sweep, design: Design, sample: Sample, levers: Sequence[Lever], steps: dict[str, float]
+    moments: Moments, linear: LinearDesign, levers: Sequence[Lever], steps: dict[str, float]
 ) -> list[Robustness]:
     """Sensitivity of each lever of a within design.
 
     Parameters
     ----------
-    sweep : Sweep
-    design : Design
+    moments : Moments
+        Of the linear design.
+    linear : LinearDesign
         Straight bases, with controls and groups.
-    sample : Sample
     levers : sequence of Lever
     steps : dict of str to float
         The step used, by lever.
     """
-    names = [name for name, width in (*design.groups, *design.controls) if width]
+    names = linear.groupings
     everything = Block(groupings=tuple(range(len(names))))
-    moments = gather_moments(sweep, partial(_linear_rows, design=design, values=sample.values))
     yardsticks = {"reason": Block(groupings=(names.index(YARDSTICK),))} if YARDSTICK in names else {}
-    places = {basis.lever.name: 1 + i for i, basis in enumerate(design.bases)}
     found = []
     for lever in levers:
-        own = places[lever.name]
-        others = Block(columns=tuple(place for place in places.values() if place != own)) + everything
-        basis = design.bases[own - 1]
-        scale = steps.get(lever.name, lever.step) / float(basis.scale[0])
+        (own,) = linear.places(lever.name)
+        others = Block(columns=tuple(place for place in range(1, linear.width) if place != own)) + everything
+        scale = steps.get(lever.name, lever.step) * linear.per_unit(lever.name)
         try:
             sensitivity = sensitivity_of(moments, 0, own, others, yardsticks)
         except (EstimationError, TooFewResponsesError) as error:
@@ -106,7 +99,3 @@ def robustness_of(
         else:
             found.append(Robustness(lever.name, sensitivity, None, scale))
     return found
-
-
-def _linear_rows(batch: pa.RecordBatch, design: Design, values: tuple[float, ...]) -> LinearRows:
-    return replace(LinearRows.of_scores(design.make_rows(batch), values), groups=design.absorbed(batch))

@@ -5,7 +5,7 @@ All rungs of one moment stand on the same rows and the same estimand, so that wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Final
@@ -17,10 +17,15 @@ from cxfusion.estimators.absorb import Projection, project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.estimators.held import model_rows
+from cxfusion.estimators.moments import gather_moments
+from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
+from cxfusion.evidence.decomposition import break_down
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.difficulty import WITNESS
-from cxfusion.evidence.robustness import Robustness, robustness_of
+from cxfusion.evidence.ladder import Ladder, RungEstimate, Shift
+from cxfusion.evidence.linear import LinearDesign
+from cxfusion.evidence.robustness import robustness_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,84 +35,9 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.fold import Sweep
 
-__all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift", "climb", "untestable_because", "within_rungs"]
+__all__ = ["climb", "untestable_because", "within_rungs"]
 
-RUNGS: Final = ("raw", "adjusted", "within", "corrected", "between", "congestion", "experiment")
-"""In the order of a table: ever fairer comparisons, then those that stand on other ground."""
 NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
-
-
-@dataclass(frozen=True)
-class RungEstimate:
-    """One lever on one rung: an estimate, or the reason why there is none.
-
-    Attributes
-    ----------
-    lever : Lever
-    rung : str
-    reason : str or None
-        Why the rung is not applicable; None where it is.
-    step : float
-        The step used; the one asked for where the rung is not applicable.
-    estimate, std_error, conf_low, conf_high, p_value, local_estimate, remove_all : float or None
-        In points of the outcome.
-    n, n_clusters : int
-        Responses and clusters used in this fit; 0 where not applicable.
-    """
-
-    lever: Lever
-    rung: str
-    reason: str | None
-    step: float
-    estimate: float | None = None
-    std_error: float | None = None
-    conf_low: float | None = None
-    conf_high: float | None = None
-    p_value: float | None = None
-    local_estimate: float | None = None
-    remove_all: float | None = None
-    n: int = 0
-    n_clusters: int = 0
-
-
-@dataclass(frozen=True)
-class Shift:
-    """What correcting for hidden difficulty takes from the within estimate of a lever.
-
-    Attributes
-    ----------
-    estimate, std_error : float
-        Within less corrected, in points of the outcome per step.
-    """
-
-    estimate: float
-    std_error: float
-
-
-@dataclass
-class Ladder:
-    """All rungs of all levers, and how far the negative control moved each.
-
-    Attributes
-    ----------
-    rungs : list of RungEstimate
-    shifts : dict of str to Shift
-        By lever; levers that could not be corrected are not in it.
-    robustness : list of Robustness
-    """
-
-    rungs: list[RungEstimate] = field(default_factory=list)
-    shifts: dict[str, Shift] = field(default_factory=dict)
-    robustness: list[Robustness] = field(default_factory=list)
-
-    def of(self, lever: Lever) -> dict[str, RungEstimate]:
-        """The rungs of one lever, by name."""
-        return {found.rung: found for found in self.rungs if found.lever is lever}
-
-    def step_of(self, lever: Lever) -> float:
-        """The step used on a lever's ladder; the one asked for where it has no estimate."""
-        used = [found.step for found in self.rungs if found.lever is lever and found.reason is None]
-        return used[-1] if used else lever.step
 
 
 def untestable_because(lever: Lever, sample: Sample, spec: LeverSpec) -> str | None:
@@ -208,8 +138,10 @@ class _Moment:
         ladder.rungs += self._rungs(within, "within", self.asked)
         straight = tuple(basis.straight() for basis in bases)
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
-        known = Design(straight, controls, groups)
-        ladder.robustness += robustness_of(self.sweep, known, self.sample, self.asked, steps)
+        linear = LinearDesign(Design(straight, controls, groups), self.sample.values)
+        moments = gather_moments(self.sweep, linear.rows)
+        ladder.robustness += robustness_of(moments, linear, self.asked, steps)
+        ladder.breakdowns += break_down(within_groups(moments), linear, coding.queue_of_hour, self.asked, ladder)
         if heard:
             self._correct(ladder, within, self._fit_within(Design((*bases, *heard), controls, groups), projected))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -13,10 +13,10 @@ from cxfusion.results.formats import change, count, interval
 from cxfusion.results.labels import step_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cxfusion.evidence.catalogue import Lever
-    from cxfusion.evidence.rungs import RungEstimate, Shift
+    from cxfusion.evidence.ladder import RungEstimate, Shift
 
 __all__ = ["Control", "Finding", "Verdict", "control_of", "judge"]
 
@@ -30,8 +30,13 @@ BLOCKS: Final = {
     "adjusted": "the kind of case and the hour",
     "within": "the agent, the hour and the day",
     "corrected": "how hard the case was",
+    "case_mix": "the kind of case",
+    "hour": "the hour of the week",
+    "day": "the day",
+    "agent": "the agent",
+    "levers": "the other levers that come with it",
 }
-"""What each rung holds equal that the one before it did not."""
+"""What each rung holds equal that the one before it did not, and each block of the way from raw to within."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Finding:
         Of the outcome.
     score_sd : float
         Standard deviation of one answer.
+    parts : mapping of str to float
+        What each block took from the raw effect on the way to the within one; empty where that is not known.
     """
 
     lever: Lever
@@ -69,6 +76,7 @@ class Finding:
     smallest_effect: float
     unit: str
     score_sd: float
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def within(self) -> RungEstimate:
@@ -253,16 +261,20 @@ def _because_proxy(finding: Finding) -> str:
 
 
 def _explaining(finding: Finding) -> str:
-    """The rung that took most of the raw effect away."""
+    """The block, or the rung, that took most of the raw effect away."""
     raw = finding.rungs["raw"].estimate or 0.0
-    sign = 1 if raw > 0 else -1
-    before, taken = raw, {}
-    for rung in BLOCKS:
-        here = finding.rungs.get(rung)
-        if here is not None and here.estimate is not None:
-            taken[rung] = sign * (before - here.estimate)
-            before = here.estimate
-    return max(taken, key=lambda rung: taken[rung])
+    taken = {block: part for block, part in finding.parts.items() if block in BLOCKS} or _by_rung(finding, raw)
+    if len(finding.centres) > 1:
+        taken = {**taken, "corrected": (finding.within.estimate or 0.0) - (finding.best.estimate or 0.0)}
+    return max(taken, key=lambda name: taken[name] * (1 if raw > 0 else -1))
+
+
+def _by_rung(finding: Finding, raw: float) -> dict[str, float]:
+    """What each rung took, where the blocks cannot be told apart."""
+    adjusted, within = finding.rungs["adjusted"].estimate, finding.within.estimate or 0.0
+    if adjusted is None:
+        return {"within": raw - within}
+    return {"adjusted": raw - adjusted, "within": adjusted - within}
 
 
 def _because_no_effect(finding: Finding) -> str:

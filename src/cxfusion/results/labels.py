@@ -15,6 +15,7 @@ __all__ = [
     "HEADLINES",
     "LADDER",
     "VERDICTS",
+    "block_label",
     "column_label",
     "display_name",
     "display_names",
@@ -62,6 +63,14 @@ _RUNGS: Final = {
     "between": "Agents compared with agents",
     "congestion": "Busy against quiet minutes",
     "experiment": "Planned or natural trial",
+}
+_BLOCKS: Final = {
+    "case_mix": "Kind of case",
+    "hour": "Hour of the week",
+    "day": "Day",
+    "agent": "Agent",
+    "levers": "Other levers",
+    "link": "Curves instead of lines",
 }
 VERDICTS: Final = {
     "moves": "Moves the score",
@@ -294,6 +303,11 @@ def step_in_words(lever: str, step: float | None, unit: str | None = None) -> st
 def rung_label(rung: str) -> str:
     """Name of a rung for people: what was compared with what."""
     return _RUNGS.get(rung) or _capital(words(rung))
+
+
+def block_label(block: str) -> str:
+    """Name of a block of the way from the raw to the within rung."""
+    return _BLOCKS.get(block) or _capital(words(block))
 
 
 def verdict_label(verdict: str) -> str:

@@ -1,0 +1,121 @@
+"""The between rung: agents compared with agents, by their own means over the whole log.
+
+It is confounded by other things than the within rung: agents' skill instead of cases' difficulty. Where both disagree,
+comparing agents' averages would mislead.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from cxfusion.errors import EstimationError, TooFewResponsesError
+from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
+from cxfusion.estimators.moments import LinearRows, gather_moments
+from cxfusion.estimators.within import within_groups
+from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.design import Design
+from cxfusion.evidence.ladder import RungEstimate
+from cxfusion.evidence.linear import LinearDesign, column, rung_of_slope
+from cxfusion.evidence.surroundings import mean_of
+from cxfusion.results.labels import lever_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.sample import Sample
+    from cxfusion.evidence.spec import LeverSpec
+
+__all__ = ["RUNG", "between_rungs", "simpson_warnings"]
+
+RUNG: Final = "between"
+FAR: Final = 2.58
+"""Standard errors by which within and between must lie apart, and each from 0, before anyone is warned."""
+
+
+def between_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], ladder: Ladder) -> list[RungEstimate]:
+    """The score's slope on agents' means of each lever, given case mix and hour of the week.
+
+    Means are over all contacts that an agent answered, surveyed or not, so that few answers do not blur them. Least
+    squares on the levers of one moment and those before, clustered by agent; the step is that of the other rungs.
+
+    Parameters
+    ----------
+    sample : Sample
+    spec : LeverSpec
+    levers : sequence of Lever
+        Those that can be tested.
+    ladder : Ladder
+        The other rungs, whose step is used.
+    """
+    found = []
+    for i, moment in enumerate(MOMENTS[:-1]):
+        beside = [lever for lever in levers if lever.moment in MOMENTS[: i + 1] and lever.role != "placebo"]
+        asked = [lever for lever in beside if lever.moment == moment and lever.role != "given"]
+        if asked:
+            found += list(_compared(sample, spec, asked, beside, ladder))
+    return found
+
+
+def _compared(
+    sample: Sample, spec: LeverSpec, asked: Sequence[Lever], beside: Sequence[Lever], ladder: Ladder
+) -> Iterator[RungEstimate]:
+    names = [mean_of(lever.name) for lever in beside]
+    if not set(names) <= set(sample.rows.columns):
+        reason = f"the log has no {spec.cluster}, so nobody can be compared"
+        yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
+        return
+    known = sample.session.materialize(sample.rows.filter(*(sample.rows[name].notnull() for name in names)))
+    n_agents = int(sample.session.collect(known.aggregate(n=known["cluster"].nunique()))["n"][0].as_py())
+    if n_agents < spec.min_clusters + len(names):
+        reason = f"only {n_agents} agents can be compared, in {len(names)} levers at once"
+        yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
+        return
+    sweep = partial(sample.session.fold, known)
+    linear = LinearDesign(Design((), tuple(sample.coding.controls.items())), sample.values)
+    make_rows = partial(_rows, linear=linear, names=names)
+    try:
+        fit = fit_least_squares(within_groups(gather_moments(sweep, make_rows)), 0, range(1, 1 + len(names)))
+    except (TooFewResponsesError, EstimationError) as error:
+        yield from (RungEstimate(lever, RUNG, error.message, ladder.step_of(lever)) for lever in asked)
+        return
+    errors = np.sqrt(np.diag(robust_covariance(sweep, make_rows, fit, sample.coding.n_clusters)))
+    for lever in asked:
+        at, step = beside.index(lever), ladder.step_of(lever)
+        if not fit.is_identified[at]:
+            yield RungEstimate(lever, RUNG, "agents do not differ in it, or only as they do in other levers", step)
+            continue
+        slope = (float(fit.coefficients[at]), float(errors[at]))
+        yield rung_of_slope(lever, RUNG, step, slope, (fit.n, n_agents, n_agents - 1), spec.conf_level)
+
+
+def _rows(batch: pa.RecordBatch, linear: LinearDesign, names: Sequence[str]) -> LinearRows:
+    return linear.rows(batch, np.column_stack([column(batch, name) for name in names]))
+
+
+def simpson_warnings(ladder: Ladder, levers: Sequence[Lever]) -> Iterator[str]:
+    """One sentence per lever whose agents' averages point the other way than each agent's own contacts."""
+    for lever in levers:
+        rungs = ladder.of(lever)
+        within, between = rungs.get("within"), rungs.get(RUNG)
+        if within is None or between is None or within.estimate is None or between.estimate is None:
+            continue
+        ends = [(one.estimate or 0.0) / (one.std_error or np.inf) for one in (within, between)]
+        if ends[0] * ends[1] < 0 and min(abs(end) for end in ends) > FAR:
+            yield (
+                f"{lever_label(lever.name)}: comparing agents' averages points the wrong way. Agents with less of it"
+                f" have {_better(between, lever)} scores, but with one and the same agent less of it goes with"
+                f" {_better(within, lever)} ones (Simpson's paradox)."
+            )
+
+
+def _better(rung: RungEstimate, lever: Lever) -> str:
+    """What less of the lever goes with."""
+    of_less = (rung.estimate or 0.0) * (-1 if lever.step > 0 else 1)
+    return "higher" if of_less > 0 else "lower"

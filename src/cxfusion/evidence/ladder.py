@@ -1,0 +1,92 @@
+"""What is known of each lever, rung by rung, and how it is handed from one piece of the work to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.decomposition import Breakdown
+    from cxfusion.evidence.robustness import Robustness
+
+__all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift"]
+
+RUNGS: Final = ("raw", "adjusted", "within", "corrected", "between", "congestion", "experiment")
+"""In the order of a table: ever fairer comparisons, then those that stand on other ground."""
+
+
+@dataclass(frozen=True)
+class RungEstimate:
+    """One lever on one rung: an estimate, or the reason why there is none.
+
+    Attributes
+    ----------
+    lever : Lever
+    rung : str
+    reason : str or None
+        Why the rung is not applicable; None where it is.
+    step : float
+        The step used; the one asked for where the rung is not applicable.
+    estimate, std_error, conf_low, conf_high, p_value, local_estimate, remove_all : float or None
+        In points of the outcome.
+    n, n_clusters : int
+        Responses and clusters used in this fit; 0 where not applicable.
+    """
+
+    lever: Lever
+    rung: str
+    reason: str | None
+    step: float
+    estimate: float | None = None
+    std_error: float | None = None
+    conf_low: float | None = None
+    conf_high: float | None = None
+    p_value: float | None = None
+    local_estimate: float | None = None
+    remove_all: float | None = None
+    n: int = 0
+    n_clusters: int = 0
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What correcting for hidden difficulty takes from the within estimate of a lever.
+
+    Attributes
+    ----------
+    estimate, std_error : float
+        Within less corrected, in points of the outcome per step.
+    """
+
+    estimate: float
+    std_error: float
+
+
+@dataclass
+class Ladder:
+    """All rungs of all levers, and how far the negative control moved each.
+
+    Attributes
+    ----------
+    rungs : list of RungEstimate
+    shifts : dict of str to Shift
+        By lever; levers that could not be corrected are not in it.
+    robustness : list of Robustness
+    breakdowns : list of Breakdown
+        What took the raw effect of each lever away on the way to the within rung.
+    """
+
+    rungs: list[RungEstimate] = field(default_factory=list)
+    shifts: dict[str, Shift] = field(default_factory=dict)
+    robustness: list[Robustness] = field(default_factory=list)
+    breakdowns: list[Breakdown] = field(default_factory=list)
+
+    def of(self, lever: Lever) -> dict[str, RungEstimate]:
+        """The rungs of one lever, by name."""
+        return {found.rung: found for found in self.rungs if found.lever is lever}
+
+    def step_of(self, lever: Lever) -> float:
+        """The step used on a lever's ladder; the one asked for where it has no estimate."""
+        used = [found.step for found in self.rungs if found.lever is lever and found.reason is None]
+        return used[-1] if used else lever.step
