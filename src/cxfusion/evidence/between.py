@@ -89,7 +89,12 @@ def _compared(
     for lever in asked:
         at, step = beside.index(lever), ladder.step_of(lever)
         if not fit.is_identified[at]:
-            yield RungEstimate(lever, RUNG, "agents do not differ in it, or only as they do in other levers", step)
+            yield RungEstimate(
+                lever,
+                RUNG,
+                "agents do not differ in it, or it cannot be told apart from how they differ in other levers",
+                step,
+            )
             continue
         slope = (float(fit.coefficients[at]), float(errors[at]))
         yield rung_of_slope(lever, RUNG, step, slope, (fit.n, n_agents, n_agents - 1), spec.conf_level)
