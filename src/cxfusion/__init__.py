@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
     from cxfusion.operations.change import Change as Change
     from cxfusion.operations.change import what_changed as what_changed
+    from cxfusion.operations.control_chart import ControlChart as ControlChart
+    from cxfusion.operations.control_chart import control_chart as control_chart
     from cxfusion.operations.diagnose import Diagnosis as Diagnosis
     from cxfusion.operations.diagnose import diagnose as diagnose
     from cxfusion.operations.episodes import EpisodePlan as EpisodePlan
@@ -55,6 +57,7 @@ _PLACES = {
     "Centre": "simulation.centre",
     "Change": "operations.change",
     "Contacts": "tables.relation",
+    "ControlChart": "operations.control_chart",
     "CxfusionError": "errors",
     "DEFAULT_LEVERS": "evidence.catalogue",
     "Diagnosis": "operations.diagnose",
@@ -75,6 +78,7 @@ _PLACES = {
     "Study": "study",
     "Surveys": "tables.relation",
     "check_feed": "checks.feed",
+    "control_chart": "operations.control_chart",
     "diagnose": "operations.diagnose",
     "dose_response": "evidence.dose",
     "fit_levers": "evidence.fit",

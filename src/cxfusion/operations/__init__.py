@@ -1,6 +1,7 @@
 """The diagnostic approach: what happened on the contacts, from the whole log."""
 
 from cxfusion.operations.change import Change, what_changed
+from cxfusion.operations.control_chart import ControlChart, control_chart
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.operations.metrics import METRICS, Metric
@@ -9,10 +10,12 @@ from cxfusion.operations.staffing import Staffing, required_agents, staffing
 __all__ = [
     "METRICS",
     "Change",
+    "ControlChart",
     "Diagnosis",
     "EpisodePlan",
     "Metric",
     "Staffing",
+    "control_chart",
     "diagnose",
     "recontacts",
     "required_agents",

@@ -1,0 +1,191 @@
+"""Shewhart's control limits and run rules: when a series says more than that numbers vary.
+
+XmR limits for means and counts, p limits for shares, widened by what the shares vary beyond chance (Laney).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from cxfusion.errors import NothingToEstimateError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["RULES", "Limits", "false_alarm_rate", "p_limits", "signals", "xmr_limits"]
+
+Floats: TypeAlias = "NDArray[np.float64]"
+Codes: TypeAlias = "NDArray[np.int64]"
+Flags: TypeAlias = "NDArray[np.bool_]"
+
+MR_TO_SIGMA: Final = 1.128  # mean distance of two draws from one normal, in standard deviations (d₂ for n = 2)
+RULES: Final = {
+    "beyond_limits": (1, 1, 3.0),
+    "two_of_three": (2, 3, 2.0),
+    "four_of_five": (4, 5, 1.0),
+    "run_of_nine": (9, 9, 0.0),
+}
+"""Rule to (so many, of so many in a row, on one side beyond so many sigma). Western Electric (1956); nine: Nelson."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where the points of a series are expected; all arrays have the series' shape.
+
+    Attributes
+    ----------
+    centre : ndarray
+    sigma : ndarray
+        Standard deviation of a point about its centre.
+    dispersion : float
+        For shares, how many times as far they vary as chance alone makes them; else 1.
+    """
+
+    centre: Floats
+    sigma: Floats
+    dispersion: float = 1.0
+
+    def z(self, values: Floats) -> Floats:
+        """Distances from the centre in sigmas."""
+        z: Floats = (values - self.centre) / self.sigma
+        return z
+
+
+def xmr_limits(values: Floats, season: Codes, is_base: Flags) -> Limits:
+    """Limits of single values by their mean moving range.
+
+    Parameters
+    ----------
+    values : ndarray, shape (k,)
+        In time order, none missing.
+    season : ndarray of int, shape (k,)
+        Points with the same code share a centre; one code for all is the usual XmR chart.
+    is_base : ndarray of bool, shape (k,)
+        Points that the limits are made from.
+
+    Raises
+    ------
+    NothingToEstimateError
+        The values do not vary, or a season has no point in the base.
+
+    References
+    ----------
+    Wheeler & Chambers (1992), *Understanding Statistical Process Control*; NIST/SEMATECH e-Handbook, 6.3.2.2.
+
+    Examples
+    --------
+    >>> flow = np.array([49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1])
+    >>> limits = xmr_limits(flow, np.zeros(10, dtype=int), np.ones(10, dtype=bool))
+    >>> float((limits.centre + 3 * limits.sigma)[0].round(4))
+    55.8041
+    """
+    ones = np.ones(len(values))
+    centre = _means(values, ones, season, is_base)
+    sigma = _moving_sigma(values - centre, season, is_base)
+    return Limits(centre, sigma * ones)
+
+
+def p_limits(shares: Floats, n: Floats, season: Codes, is_base: Flags, *, overdispersed: bool = True) -> Limits:
+    """Limits of shares by the binomial law, times what they vary beyond it.
+
+    Parameters
+    ----------
+    shares, n : ndarray, shape (k,)
+        In time order; the number behind each is above zero.
+    season, is_base
+        As of :func:`xmr_limits`.
+    overdispersed : bool
+        Laney's p′ chart: the moving range of the standardised shares scales the limits. Otherwise the plain p chart,
+        whose limits are far too narrow for shares of thousands.
+
+    Raises
+    ------
+    NothingToEstimateError
+        The shares do not vary, or a season has no point in the base.
+
+    References
+    ----------
+    NIST/SEMATECH e-Handbook, 6.3.3.2; Laney (2002), "Improved control charts for attributes", Quality Engineering 14.
+    """
+    centre = _means(shares, n, season, is_base)
+    binomial = np.sqrt(centre * (1 - centre) / n)
+    if not (binomial > 0).all():
+        raise NothingToEstimateError("the share is 0 or 1 throughout")
+    scale = _moving_sigma((shares - centre) / binomial, season, is_base) if overdispersed else 1.0
+    return Limits(centre, binomial * scale, scale)
+
+
+def _means(values: Floats, weight: Floats, season: Codes, is_base: Flags) -> Floats:
+    """Weighted mean of the base by season, at every point."""
+    _, code = np.unique(season, return_inverse=True)
+    total = np.bincount(code, (values * weight) * is_base)
+    behind = np.bincount(code, weight * is_base)
+    if (behind == 0).any():
+        raise NothingToEstimateError("a weekday or hour has no point in the baseline")
+    centre: Floats = (total / behind)[code]
+    return centre
+
+
+def _moving_sigma(residual: Floats, season: Codes, is_base: Flags) -> float:
+    """Standard deviation from the mean distance of neighbouring points, both in the base."""
+    both = is_base[1:] & is_base[:-1]
+    if not both.any():
+        raise NothingToEstimateError("no two neighbouring points are in the baseline")
+    sigma = float(np.abs(np.diff(residual))[both].mean()) / MR_TO_SIGMA
+    n_seasons = len(np.unique(season))
+    if n_seasons > 1:  # centres learned from few points draw their own points towards them
+        sigma /= np.sqrt(max(1 - n_seasons / is_base.sum(), 0.1))
+    if sigma <= 1e-12 * max(float(np.abs(residual).max()), 1.0):
+        raise NothingToEstimateError("it does not vary")
+    return sigma
+
+
+def signals(z: Floats, rules: Sequence[str]) -> dict[str, Flags]:
+    """By rule, the points that complete its pattern.
+
+    Parameters
+    ----------
+    z : ndarray, shape (k,)
+        Distances from the centre in sigmas, in time order.
+    rules : sequence of str
+        Of :data:`RULES`.
+
+    Examples
+    --------
+    >>> signals(np.array([0.0, 2.1, 0.3, 2.2, -3.4]), ["beyond_limits", "two_of_three"])["two_of_three"].tolist()
+    [False, False, False, True, False]
+    """
+    found = {}
+    for rule in rules:
+        many, window, beyond = RULES[rule]
+        hits = np.zeros(len(z), dtype=bool)
+        for side in (1, -1):
+            is_out = side * z > beyond
+            count = np.convolve(is_out, np.ones(window, dtype=int))[: len(z)]
+            hits |= is_out & (count >= many)
+        found[rule] = hits
+    return found
+
+
+def false_alarm_rate(rules: Sequence[str]) -> float:
+    """Share of points that the rules flag by chance, at most: normal, independent points with known limits.
+
+    Examples
+    --------
+    >>> round(false_alarm_rate(["beyond_limits"]), 4), round(false_alarm_rate(list(RULES)), 4)
+    (0.0027, 0.0142)
+    """
+    return float(sum(_rate(*RULES[rule]) for rule in rules))
+
+
+def _rate(many: int, window: int, beyond: float) -> float:
+    """Chance that a point and enough of those before it lie beyond, on either side."""
+    from scipy.stats import binom, norm
+
+    p = norm.sf(beyond)
+    return float(2 * p * binom.sf(many - 2, window - 1, p))

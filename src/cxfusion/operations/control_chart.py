@@ -1,0 +1,265 @@
+"""Is it signal? A metric from interval to interval, with the limits that it stays within while nothing changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, nearest_names
+from cxfusion.estimators.control_limits import RULES, false_alarm_rate, p_limits, signals, xmr_limits
+from cxfusion.operations.diagnose import diagnose
+from cxfusion.operations.metrics import METRICS
+from cxfusion.results.base import Result, require_metric
+from cxfusion.results.formats import change, plain
+from cxfusion.results.formats import figure as in_words
+from cxfusion.results.grouping import START, Grouping
+from cxfusion.results.labels import metric_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import altair as alt
+
+    from cxfusion.operations.episodes import EpisodePlan
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["ControlChart", "control_chart"]
+
+FEWEST: Final = 10
+"""Points of a baseline with fewer of them say nothing about limits."""
+FEWEST_PER_SEASON: Final = 4
+USUAL: Final = ("beyond_limits", "two_of_three", "run_of_nine")
+POINTS: Final = ("estimate", "n", "centre", "low", "high", "z", "signals", "status", "reason")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ControlChart(Result):
+    """A metric by interval with its control limits, one chart per group.
+
+    ``.table`` has one row per group and interval: the grouping columns, ``interval_start``, ``estimate, n, centre, low,
+    high`` (three sigmas on either side), ``z`` (distance from the centre in sigmas), ``signals`` (the rules that the
+    point completes, or null), ``status, reason``.
+
+    Attributes
+    ----------
+    metric, unit : str
+    kind : {"xmr", "p"}
+    grouping : Grouping
+    points : pandas.DataFrame
+        The same as ``.table``.
+    rules : tuple of str
+    is_seasonal : bool
+        Whether weekdays (hours of the week, for shorter intervals) have centres of their own.
+    """
+
+    metric: str
+    unit: str
+    kind: str
+    grouping: Grouping
+    points: pd.DataFrame
+    rules: tuple[str, ...]
+    is_seasonal: bool
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.points
+
+    @property
+    def n_charts(self) -> int:
+        """Groups with limits."""
+        known = self.points[self.points["status"] == "ok"]
+        columns = list(self.grouping.names[:-1])
+        return int(known.groupby(columns, dropna=False).ngroups) if columns else int(len(known) > 0)
+
+    @property
+    def expected_false_alarms(self) -> float:
+        """Points that the rules would flag by chance alone, over all groups together, at most about so many."""
+        return float((self.points["status"] == "ok").sum() * false_alarm_rate(self.rules))
+
+    def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
+        """One panel per group (the largest ones): points, centre and limits, signals marked.
+
+        Raises
+        ------
+        NothingToEstimateError
+            No group has limits.
+        """
+        from cxfusion.results.control_charts import control_charts
+
+        return control_charts(self.points, self.grouping, self.metric, self.unit, width=width)
+
+    def _lines(self) -> list[str]:
+        known = self.points[self.points["status"] == "ok"]
+        flagged = known[known["signals"].notna()]
+        charts = f"{self.n_charts:,} chart{'s' if self.n_charts != 1 else ''}"
+        head = (
+            f"{metric_label(self.metric)}: {len(flagged):,} of {len(known):,} points in {charts} are signals; by chance"
+            f" alone about {plain(self.expected_false_alarms)} would be"
+        )
+        if known.empty:
+            head = f"{metric_label(self.metric)}: no limits, {_first_reason(self.points)}"
+        compared = "with their own weekday or hour" if self.is_seasonal else "with one another"
+        rows = flagged.assign(size=flagged["z"].abs()).sort_values("size", ascending=False, kind="stable").head(8)
+        told = [self._in_words(name, row) for name, row in zip(self._texts(rows), rows.itertuples(), strict=True)]
+        return [head, f"  points are compared {compared}; rules: {', '.join(self.rules)}", *told]
+
+    def _texts(self, rows: pd.DataFrame) -> list[str]:
+        return list(self.grouping.texts(rows)) if len(rows) else []
+
+    def _in_words(self, name: str, row: Any) -> str:
+        return f"  {name}: {in_words(row.estimate, self.unit)}, {change(row.z, 'nps')} sigma ({row.signals})"
+
+
+def _first_reason(points: pd.DataFrame) -> str:
+    reasons = points["reason"].dropna()
+    return str(reasons.iloc[0]) if len(reasons) else "there are no intervals"
+
+
+def control_chart(
+    contacts: Contacts,
+    metric: str,
+    by: str | Sequence[str] | None = None,
+    interval: str = "1d",
+    *,
+    baseline_until: str | pd.Timestamp | None = None,
+    rules: Sequence[str] = USUAL,
+    seasonal: bool | None = None,
+    overdispersed: bool = True,
+    episodes: EpisodePlan | None = None,
+) -> ControlChart:
+    """Which intervals stand out from what the metric does anyway?
+
+    Parameters
+    ----------
+    contacts : Contacts
+    metric : str
+        Of :func:`diagnose`. Means, quantiles and counts get XmR limits, shares p limits.
+    by : str or sequence of str, optional
+        One chart per group, a queue or an agent each.
+    interval : {"15min", "30min", "1h", "1d"}, default "1d"
+    baseline_until : str or Timestamp, optional
+        The limits are made from the intervals before this moment of the site's clock; from all of them by default.
+    rules : sequence of {"beyond_limits", "two_of_three", "four_of_five", "run_of_nine"}
+        What counts as a signal: a point beyond three sigmas; two of three beyond two, four of five beyond one, nine in
+        a row on one side of the centre.
+    seasonal : bool, optional
+        Compare weekdays with themselves (hours of the week, for shorter intervals). By default where each of them has
+        at least four points in the baseline.
+    overdispersed : bool, default True
+        For shares: widen the limits by what the shares vary beyond chance (Laney's p′).
+    episodes : EpisodePlan, optional
+        For ``fcr``.
+
+    Returns
+    -------
+    ControlChart
+        A group with fewer than ten points in the baseline has no limits, and its rows say so.
+
+    Raises
+    ------
+    UnknownNameError
+        No such metric, column, interval or rule.
+
+    Notes
+    -----
+    Many charts together flag many points by chance: ``expected_false_alarms`` says how many, for independent normal
+    points. Ask for ``rules=["beyond_limits"]`` where there are hundreds of groups.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> contacts = cx.simulate(n_contacts=20_000, seed=7).contacts
+    >>> chart = cx.control_chart(contacts, "aht_seconds", rules=["beyond_limits"])
+    >>> chart.kind, len(chart.table)
+    ('xmr', 60)
+    """
+    unknown = [rule for rule in rules if rule not in RULES]
+    if unknown:
+        near = [f"{rule!r}: nearest are {', '.join(nearest_names(rule, RULES)) or 'none'}" for rule in unknown]
+        raise UnknownNameError(f"There is no such run rule. Expected some of: {', '.join(RULES)}.", near)
+    if not rules:
+        raise UsageError(f"No run rule was asked for. Expected at least one of: {', '.join(RULES)}.")
+    by_name = {kind.name: kind for kind in METRICS}
+    kind = by_name[require_metric(metric, list(by_name))]
+    diagnosis = diagnose(contacts, by=by, interval=interval, percentiles=kind.is_quantile, episodes=episodes)
+    grouping, groups = diagnosis.grouping, diagnosis.groups
+    series = groups[groups["metric"] == metric].drop(columns=["metric", "unit"])
+    season = _season(series[START], grouping.interval)
+    is_base = series[START] < (pd.Timestamp.max if baseline_until is None else pd.Timestamp(baseline_until))
+    is_share, columns = kind.unit == "share", list(grouping.names[:-1])
+    number = series.groupby(columns, dropna=False, sort=False).ngroup() if columns else pd.Series(0, series.index)
+    chosen = _is_seasonal(number, season, is_base & series["estimate"].notna()) if seasonal is None else seasonal
+    parts = []
+    for _, rows in series.assign(season=season if chosen else 0, is_base=is_base).groupby(number, sort=False):
+        parts.append(_limited(rows.sort_values(START), is_share, overdispersed, list(rules)))
+    points = pd.concat(parts, ignore_index=True) if parts else series.reindex(columns=[*grouping.names, *POINTS])
+    return ControlChart(
+        metric=metric,
+        unit=kind.unit,
+        kind="p" if is_share else "xmr",
+        grouping=grouping,
+        points=points[[*grouping.names, *POINTS]],
+        rules=tuple(rules),
+        is_seasonal=bool(chosen),
+    )
+
+
+def _season(starts: pd.Series[Any], interval: timedelta | None) -> pd.Series[int]:
+    """Weekday; hour of the week where intervals are shorter than a day."""
+    is_daily = interval is not None and interval >= timedelta(days=1)
+    code = starts.dt.day_of_week if is_daily else starts.dt.day_of_week * 24 + starts.dt.hour
+    return pd.Series(code.to_numpy(np.int64), starts.index)
+
+
+def _is_seasonal(number: pd.Series[int], season: pd.Series[int], is_base: pd.Series[bool]) -> bool:
+    """Whether every weekday or hour that a group has occurs often enough in its baseline, in most groups."""
+    counts = is_base.groupby([number, season]).sum()
+    if counts.empty:
+        return False
+    fewest = counts.groupby(level=0).min()
+    return bool((fewest >= FEWEST_PER_SEASON).mean() >= 0.5 and season.min() < season.max())
+
+
+def _limited(rows: pd.DataFrame, is_share: bool, overdispersed: bool, rules: list[str]) -> pd.DataFrame:
+    """One group's series with its limits, or with the reason why it has none."""
+    known = rows["estimate"].notna() & (rows["n"] > 0)
+    blank = rows.assign(**dict.fromkeys(("centre", "low", "high", "z"), np.nan), signals=None)
+    blank["status"] = "not_applicable"
+    there = rows[known]
+    reason = _too_few(int(there["is_base"].sum()))
+    if reason is None:
+        try:
+            return pd.concat([_drawn(there, is_share, overdispersed, rules), blank[~known]]).sort_values(START)
+        except NothingToEstimateError as nothing:
+            reason = nothing.message
+    blank.loc[known, "reason"] = reason
+    return blank
+
+
+def _too_few(n: int) -> str | None:
+    return None if n >= FEWEST else f"{n} intervals in the baseline, at least {FEWEST} are needed for limits"
+
+
+def _drawn(rows: pd.DataFrame, is_share: bool, overdispersed: bool, rules: list[str]) -> pd.DataFrame:
+    values, n = rows["estimate"].to_numpy(float), rows["n"].to_numpy(float)
+    season, is_base = rows["season"].to_numpy(np.int64), rows["is_base"].to_numpy(bool)
+    if is_share:
+        limits = p_limits(values, n, season, is_base, overdispersed=overdispersed)
+    else:
+        limits = xmr_limits(values, season, is_base)
+    z = limits.z(values)
+    flags = signals(z, rules)
+    told = [", ".join(rule for rule in rules if flags[rule][i]) or None for i in range(len(rows))]
+    low, high = limits.centre - 3 * limits.sigma, limits.centre + 3 * limits.sigma
+    return rows.assign(
+        centre=limits.centre,
+        low=np.maximum(low, 0.0),  # no metric of a log is below zero
+        high=np.minimum(high, 1.0) if is_share else high,
+        z=z,
+        signals=pd.Series(told, rows.index, dtype="str"),
+        status="ok",
+    )

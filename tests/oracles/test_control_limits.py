@@ -1,0 +1,89 @@
+"""Control limits against the NIST handbook, and run rules against counting and chance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cxfusion.errors import NothingToEstimateError
+from cxfusion.estimators.control_limits import RULES, false_alarm_rate, p_limits, signals, xmr_limits
+
+
+def codes(n):
+    return np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool)
+
+
+def test_individuals_of_the_nist_handbook():
+    # NIST/SEMATECH e-Handbook of Statistical Methods, 6.3.2.2, flow rates of 10 batches: 50.81, 55.8041, 45.8159
+    flow = np.array([49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1])
+    limits = xmr_limits(flow, *codes(10))
+    assert limits.centre == pytest.approx(np.full(10, 50.81))
+    assert (limits.centre + 3 * limits.sigma)[0] == pytest.approx(55.8041, abs=5e-5)
+    assert (limits.centre - 3 * limits.sigma)[0] == pytest.approx(45.8159, abs=5e-5)
+
+
+def test_proportions_of_the_nist_handbook():
+    # 6.3.3.2: 30 wafers of 50 chips, average fraction defective .2313, limits .4102 and .0524 (the counts here are
+    # others with the same sum: the limits only know the average)
+    counts = np.full(30, 11.0)
+    counts[:17] += 1
+    assert counts.sum() / 1500 == pytest.approx(0.2313, abs=5e-5)
+    limits = p_limits(counts / 50, np.full(30, 50.0), *codes(30), overdispersed=False)
+    assert (limits.centre + 3 * limits.sigma)[0] == pytest.approx(0.4102, abs=5e-5)
+    assert (limits.centre - 3 * limits.sigma)[0] == pytest.approx(0.0524, abs=5e-5)
+
+
+def test_shares_that_vary_as_chance_makes_them_are_not_widened_and_others_are():
+    rng = np.random.default_rng(3)
+    n = rng.integers(500, 5_000, 4_000).astype(float)
+    plain = rng.binomial(n.astype(int), 0.1) / n
+    assert p_limits(plain, n, *codes(4_000)).dispersion == pytest.approx(1, abs=0.05)
+    true_share = np.clip(0.1 + 0.02 * rng.standard_normal(4_000), 0.01, 0.99)
+    wild = rng.binomial(n.astype(int), true_share) / n
+    assert p_limits(wild, n, *codes(4_000)).dispersion > 2
+    z = p_limits(wild, n, *codes(4_000)).z(wild)
+    assert (np.abs(z) > 3).mean() < 0.02
+    narrow = p_limits(wild, n, *codes(4_000), overdispersed=False)
+    assert (np.abs(narrow.z(wild)) > 3).mean() > 0.2  # what the plain p chart would cry
+
+
+def test_seasons_have_centres_of_their_own_and_sigma_is_not_shrunk_by_them():
+    rng = np.random.default_rng(4)
+    season = np.arange(70) % 7
+    sigmas = [
+        xmr_limits(50.0 * season + rng.standard_normal(70), season, np.ones(70, dtype=bool)).sigma[0]
+        for _ in range(400)
+    ]
+    assert np.mean(sigmas) == pytest.approx(1, abs=0.02)
+
+
+def by_hand(z, many, window, beyond):
+    found = []
+    for i in range(len(z)):
+        last = z[max(0, i - window + 1) : i + 1]
+        above, below = sum(v > beyond for v in last), sum(-v > beyond for v in last)
+        found.append((z[i] > beyond and above >= many) or (-z[i] > beyond and below >= many))
+    return found
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_run_rules_equal_counting(rule):
+    rng = np.random.default_rng(5)
+    z = np.concatenate([rng.standard_normal(300) * 1.5, np.full(12, 0.4), np.full(12, -0.4)])
+    assert signals(z, [rule])[rule].tolist() == by_hand(z, *RULES[rule])
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_the_stated_false_alarm_rate_is_that_of_chance(rule):
+    rng = np.random.default_rng(6)
+    z = rng.standard_normal(400_000)
+    assert signals(z, [rule])[rule].mean() == pytest.approx(false_alarm_rate([rule]), rel=0.12)
+
+
+def test_what_has_no_limits_says_why():
+    with pytest.raises(NothingToEstimateError, match="does not vary"):
+        xmr_limits(np.full(20, 3.0), *codes(20))
+    with pytest.raises(NothingToEstimateError, match="0 or 1 throughout"):
+        p_limits(np.ones(20), np.full(20, 9.0), *codes(20))
+    with pytest.raises(NothingToEstimateError, match="no point in the baseline"):
+        xmr_limits(np.arange(20.0), np.arange(20), np.arange(20) < 10)

@@ -1,0 +1,114 @@
+"""Control charts of a log: a shift is found, a quiet log is left alone, and what has no limits says why."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import cxfusion as cx
+from cxfusion.engine import FrameSource, Session
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
+from cxfusion.tables.relation import Contacts
+
+N_DAYS, PER_DAY = 56, 40
+
+
+def draw(session, shift_from=None, queues=("a",)):
+    """Talk of 300 s a day (twice that on Sundays), give or take; from some day on 12 s more in the first queue."""
+    rng = np.random.default_rng(11)
+    rows = []
+    for queue in queues:
+        for day in range(N_DAYS):
+            level = 600.0 if day % 7 == 6 else 300.0
+            level += rng.normal(0, 4) + (12.0 if queue == "a" and shift_from is not None and day >= shift_from else 0)
+            start = datetime(2026, 1, 5, 9) + timedelta(days=day)
+            rows += [(start + timedelta(minutes=i), queue, level, i < 4 + day % 2) for i in range(PER_DAY)]
+    table = pa.table(
+        {
+            "contact_id": [f"c{i}" for i in range(len(rows))],
+            "started_at": [row[0] for row in rows],
+            "queue": [row[1] for row in rows],
+            "talk_seconds": [row[2] for row in rows],
+            "is_abandoned": [False] * len(rows),
+            "n_transfers": [float(row[3]) for row in rows],
+        }
+    )
+    made = session.materialize(session.read(FrameSource(table, "log")))
+    return Contacts(session, made, table.num_rows, made.limit(0), "UTC")
+
+
+@pytest.fixture(scope="module")
+def session():
+    with Session(threads=1) as session:
+        yield session
+
+
+def test_a_shift_is_found_and_named(session):
+    chart = cx.control_chart(draw(session, shift_from=40), "aht_seconds", baseline_until="2026-02-14")
+    assert (chart.kind, chart.is_seasonal) == ("xmr", True)
+    late = chart.table["interval_start"] >= pd.Timestamp("2026-02-14")
+    assert chart.table.loc[~late, "signals"].notna().sum() <= 4  # one run by chance
+    assert chart.table.loc[late, "signals"].notna().mean() > 0.5
+    assert "run_of_nine" in chart.table["signals"].iloc[-1]
+    assert "signals; by chance alone about" in chart.summary()
+
+
+def test_sundays_are_no_signal_where_they_are_always_so(session):
+    quiet = draw(session)
+    together = cx.control_chart(quiet, "aht_seconds", seasonal=False, rules=["beyond_limits"])
+    assert not together.is_seasonal
+    assert len(together.table["centre"].unique()) == 1
+    weekly = cx.control_chart(quiet, "aht_seconds", rules=["beyond_limits"]).table
+    assert len(weekly["centre"].unique()) == 7
+    assert weekly["signals"].notna().sum() <= 1
+    assert ((weekly["high"] - weekly["low"]) < (together.table["high"] - together.table["low"])).all()
+
+
+def test_a_share_has_p_limits(session):
+    chart = cx.control_chart(draw(session), "transfer_rate", seasonal=False, overdispersed=False)
+    assert chart.kind == "p"
+    row = chart.table.iloc[0]
+    share = chart.table["estimate"].mean()  # every day has as many contacts
+    assert row["centre"] == pytest.approx(share)
+    assert row["high"] == pytest.approx(share + 3 * np.sqrt(share * (1 - share) / PER_DAY))
+    assert row["low"] == max(0, share - 3 * np.sqrt(share * (1 - share) / PER_DAY))
+
+
+def test_each_group_has_a_chart_of_its_own(session):
+    chart = cx.control_chart(draw(session, 40, ("a", "b")), "aht_seconds", by="queue", baseline_until="2026-02-14")
+    flagged = chart.table[chart.table["signals"].notna()]
+    assert (flagged["queue"] == "a").sum() > 5 >= (flagged["queue"] == "b").sum()
+    assert chart.n_charts == 2
+    assert chart.expected_false_alarms == pytest.approx(2 * N_DAYS * 0.00865, rel=0.01)
+    panels = chart.plot().to_dict()["vconcat"]
+    assert [panel["title"]["text"] for panel in panels] == ["a", "b"]
+    assert pickle.loads(pickle.dumps(chart)).table.equals(chart.table)
+
+
+def test_what_has_no_limits_says_why(session):
+    contacts = draw(session)
+    short = cx.control_chart(contacts, "aht_seconds", baseline_until="2026-01-10")
+    assert set(short.table["reason"]) == {"5 intervals in the baseline, at least 10 are needed for limits"}
+    assert short.table["estimate"].notna().all()
+    same = cx.control_chart(contacts, "volume")
+    assert set(same.table["reason"]) == {"it does not vary"}
+    assert "no limits, it does not vary" in same.summary()
+    absent = cx.control_chart(contacts, "wait_seconds")
+    assert set(absent.table["reason"]) == {"the log has no waiting time"}
+    with pytest.raises(NothingToEstimateError, match="no group has limits"):
+        absent.plot()
+
+
+def test_wrong_words_are_refused(session):
+    contacts = draw(session)
+    with pytest.raises(UnknownNameError, match="run_of_nine"):
+        cx.control_chart(contacts, "aht_seconds", rules=["run_of_ten"])
+    with pytest.raises(UsageError, match="at least one"):
+        cx.control_chart(contacts, "aht_seconds", rules=[])
+    with pytest.raises(UnknownNameError, match="aht_seconds"):
+        cx.control_chart(contacts, "aht")
