@@ -38,6 +38,15 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing as Pairing
     from cxfusion.perception.measure import Measurement as Measurement
     from cxfusion.perception.measure import measure as measure
+    from cxfusion.perception.ratings.catalogue import load_catalogue as load_catalogue
+    from cxfusion.perception.ratings.expectations import Expectations as Expectations
+    from cxfusion.perception.ratings.expectations import expectations as expectations
+    from cxfusion.perception.ratings.gaps import PerceptionGaps as PerceptionGaps
+    from cxfusion.perception.ratings.gaps import perception_gaps as perception_gaps
+    from cxfusion.perception.ratings.priorities import Priorities as Priorities
+    from cxfusion.perception.ratings.priorities import priorities as priorities
+    from cxfusion.perception.ratings.read import Ratings as Ratings
+    from cxfusion.perception.ratings.read import read_ratings as read_ratings
     from cxfusion.perception.weights import ResponseWeights as ResponseWeights
     from cxfusion.perception.weights import weigh as weigh
     from cxfusion.simulation.centre import Centre as Centre
@@ -64,12 +73,16 @@ _PLACES = {
     "DoseResponse": "evidence.dose",
     "EpisodePlan": "operations.episodes",
     "FeedCheck": "checks.feed",
+    "Expectations": "perception.ratings.expectations",
     "Lever": "evidence.catalogue",
     "LeverEvidence": "evidence.fit",
     "LeverSpec": "evidence.spec",
     "Measurement": "perception.measure",
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
+    "PerceptionGaps": "perception.ratings.gaps",
+    "Priorities": "perception.ratings.priorities",
+    "Ratings": "perception.ratings.read",
     "ResponseWeights": "perception.weights",
     "SegmentEffects": "evidence.segments",
     "Session": "engine.session",
@@ -81,12 +94,17 @@ _PLACES = {
     "control_chart": "operations.control_chart",
     "diagnose": "operations.diagnose",
     "dose_response": "evidence.dose",
+    "expectations": "perception.ratings.expectations",
     "fit_levers": "evidence.fit",
     "fuse": "study",
+    "load_catalogue": "perception.ratings.catalogue",
     "load_map": "tables.mapping",
     "measure": "perception.measure",
     "pair": "pairing.pair",
+    "perception_gaps": "perception.ratings.gaps",
+    "priorities": "perception.ratings.priorities",
     "read_contacts": "tables.read",
+    "read_ratings": "perception.ratings.read",
     "read_surveys": "tables.read",
     "required_agents": "operations.staffing",
     "segment_effects": "evidence.segments",
