@@ -214,10 +214,7 @@ def test_what_cannot_be_done_says_what_to_do(call, error, says):
 
 def test_results_are_drawn_shown_and_kept(gaps):
     assert "leaders" in gaps.plot().to_json()
-    assert (
-        gaps.summary().splitlines()[0]
-        == "Perception gaps: 3 items, 2 groups; of the gaps 2 different, 1 similar"
-    )
+    assert gaps.summary().splitlines()[0] == "Perception gaps: 3 items, 2 groups; of the gaps 2 different, 1 similar"
     assert pickle.loads(pickle.dumps(gaps)).table.equals(gaps.table)
     assert "<table" in gaps._repr_html_()
     with pytest.raises(UsageError, match="rating"):
