@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from cxfusion.study import Study as Study
     from cxfusion.study import fuse as fuse
     from cxfusion.tables.mapping import load_map as load_map
+    from cxfusion.tables.pseudonyms import Pseudonyms as Pseudonyms
     from cxfusion.tables.read import read_contacts as read_contacts
     from cxfusion.tables.read import read_surveys as read_surveys
     from cxfusion.tables.relation import Contacts as Contacts
@@ -83,6 +84,7 @@ _PLACES = {
     "PerceptionGaps": "perception.ratings.gaps",
     "Priorities": "perception.ratings.priorities",
     "Ratings": "perception.ratings.read",
+    "Pseudonyms": "tables.pseudonyms",
     "ResponseWeights": "perception.weights",
     "SegmentEffects": "evidence.segments",
     "Session": "engine.session",

@@ -23,6 +23,7 @@ from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.mapping import LeverMap, Map, Place, Section
 from cxfusion.tables.places import place_table
+from cxfusion.tables.pseudonyms import PERSONS, Pseudonyms
 from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ __all__ = [
     "EngineSection",
     "OutputSection",
     "PairingSection",
+    "PrivacySection",
     "StudyConfig",
     "StudyMap",
     "StudySection",
@@ -233,6 +235,44 @@ class OutputSection(_Section):
         return None if self.database is None else database_of(self.database, self.schema_)
 
 
+class PrivacySection(_Section):
+    """``[privacy]``: persons become keyed hashes on the way in, where a key is named.
+
+    Attributes
+    ----------
+    key_file : str, optional
+        File that holds the key.
+    key_variable : str, optional
+        Variable of the environment that holds it.
+    columns : tuple of str
+        What is pseudonymised.
+    """
+
+    key_file: str | None = None
+    key_variable: str | None = None
+    columns: Names = PERSONS
+
+    @model_validator(mode="after")
+    def _one_key(self) -> PrivacySection:
+        if self.key_file is not None and self.key_variable is not None:
+            raise ValueError("`key_file` and `key_variable` both name a key; expected one of them")
+        return self
+
+    def pseudonyms(self) -> Pseudonyms | None:
+        """What hides persons; None where no key is named.
+
+        Raises
+        ------
+        ConfigError
+            The key is not there, or too short.
+        """
+        if self.key_file is not None:
+            return Pseudonyms.from_file(self.key_file, self.columns)
+        if self.key_variable is not None:
+            return Pseudonyms.from_environment(self.key_variable, self.columns)
+        return None
+
+
 class StudyConfig(StudyMap):
     """A whole job: what ``cxfusion run`` reads, and what the options of the other commands become.
 
@@ -245,6 +285,7 @@ class StudyConfig(StudyMap):
     engine : EngineSection
     output : OutputSection
     checks : CheckPlan
+    privacy : PrivacySection
     """
 
     pairing: PairingSection = PairingSection()
@@ -252,6 +293,7 @@ class StudyConfig(StudyMap):
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()
     checks: CheckPlan = CheckPlan()
+    privacy: PrivacySection = PrivacySection()
 
     @model_validator(mode="after")
     def _is_a_spec(self) -> StudyConfig:
@@ -305,9 +347,10 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
         table = content.setdefault(section, {})
         if isinstance(table, dict):
             problems += place_table(section, table, Path(path).parent)
-    engine = content.get("engine")
-    if isinstance(engine, dict) and isinstance(engine.get("temp_dir"), str):
-        engine["temp_dir"] = str(Path(path).parent / engine["temp_dir"])
+    for part, key in (("engine", "temp_dir"), ("privacy", "key_file")):
+        words = content.get(part)
+        if isinstance(words, dict) and isinstance(words.get(key), str):
+            words[key] = str(Path(path).parent / words[key])
     output = content.get("output")
     if isinstance(output, dict) and is_url(output.get("database")):
         output["database"] = started_at_folder(output["database"], Path(path).parent)

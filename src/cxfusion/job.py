@@ -205,7 +205,8 @@ def _checked(
 def _read_and_pair(config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None) -> Pairing:
     contacts = _read_contacts(config, session, clock, on_stage)
     with stage_clock(clock, on_stage, "read surveys") as tell:
-        surveys = read_surveys(config.path("surveys"), map=config, session=session)
+        hidden_by = config.privacy.pseudonyms()
+        surveys = read_surveys(config.path("surveys"), map=config, pseudonyms=hidden_by, session=session)
         tell(surveys.n_read)
     with stage_clock(clock, on_stage, "pair", surveys.n_read):
         return pair(contacts, surveys, config.pairing.plan())
@@ -215,6 +216,12 @@ def _read_contacts(
     config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None
 ) -> Contacts:
     with stage_clock(clock, on_stage, "read contacts") as tell:
-        contacts = read_contacts(config.path("contacts"), map=config, session=session, **config.study.period())
+        contacts = read_contacts(
+            config.path("contacts"),
+            map=config,
+            pseudonyms=config.privacy.pseudonyms(),
+            session=session,
+            **config.study.period(),
+        )
         tell(contacts.n_read)
     return contacts

@@ -31,6 +31,7 @@ PUBLIC = {
     "PerceptionGaps",
     "Priorities",
     "Ratings",
+    "Pseudonyms",
     "ResponseWeights",
     "SegmentEffects",
     "Session",

@@ -159,11 +159,13 @@ def test_nobody_answered(session):
     assert "–" in measured.summary()
 
 
-def test_one_customer_has_a_figure_but_no_interval(session):
-    found = only(measure(pairs_of(session, [5, 4] * 20, customers=["k"] * 40), "csat").table, "csat_mean")
-    assert found.estimate == pytest.approx(4.5)
-    assert np.isnan([found.std_error, found.conf_low, found.conf_high]).all()
-    assert found.reason == "all from one customer: no interval"
+def test_answers_of_fewer_than_five_customers_are_not_shown(session):
+    four = [f"k{i % 4}" for i in range(40)]
+    found = only(measure(pairs_of(session, [5, 4] * 20, customers=four), "csat").table, "csat_mean")
+    assert np.isnan([found.estimate, found.std_error, found.conf_low, found.conf_high]).all()
+    assert (found.status, found.reason, found.n) == ("suppressed", "fewer than 5 customers: not shown", 40)
+    five = [f"k{i % 5}" for i in range(40)]
+    assert only(measure(pairs_of(session, [5, 4] * 20, customers=five), "csat").table, "csat_mean").status == "ok"
 
 
 def test_top_two_points_of_other_scales(session):

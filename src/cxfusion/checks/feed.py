@@ -46,6 +46,8 @@ CHECK_OF_REASON: Final = {
     "score_out_of_scale": "score_out_of_scale",
 }
 """Why reading set something aside, to the check that tells it; what is not here was left out on purpose."""
+NUMBERS: Final = ("negative_duration", "negative_count", "score_out_of_scale")
+"""Reasons for which a number stands there, and nothing that somebody wrote."""
 NO_LOSS: Final = ("redelivery",)
 """A row that came twice is not lost."""
 
@@ -248,12 +250,13 @@ def _set_aside(table: Contacts | Surveys | Legs, plan: CheckPlan) -> list[Findin
 
 
 def _places(table: Contacts | Surveys | Legs, column: str | None, reason: str) -> tuple[str, ...]:
-    """Where a few of those rows or cells are; of a cell also what stands there."""
+    """Where a few of those rows or cells are, and what stands there where that is a number."""
     aside = table.set_aside
     is_there = aside["column"].isnull() if column is None else aside["column"] == column
     rows = aside.filter(is_there, aside["reason"] == reason).order_by("source_file", "source_row").limit(EXAMPLES)
     found = table.session.collect(rows).to_pylist()
-    shown = [None if column is None else one["original"] for one in found]
+    is_number = reason in NUMBERS
+    shown = [one["original"] if is_number else None for one in found]
     return tuple(
         _example({"file": one["source_file"], "row": one["source_row"], "shown": text})
         for one, text in zip(found, shown, strict=True)

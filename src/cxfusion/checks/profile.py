@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cxfusion.tables.persons import groups_of_few
 from cxfusion.tables.relation import Contacts
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Surveys
 
-__all__ = ["CATEGORIES", "FEWEST_PERSONS", "categories_of", "profile_facts", "profile_from"]
+__all__ = ["CATEGORIES", "categories_of", "profile_facts", "profile_from"]
 
-FEWEST_PERSONS: Final = 5
 MOST_CATEGORIES: Final = 100
 """A column with more of them is no list of categories, and may hold what people wrote."""
 LONGEST_CATEGORY: Final = 60
@@ -26,7 +26,6 @@ CATEGORIES: Final = {
     "contacts": ("queue", "channel", "direction", "reason"),
     "surveys": ("respondent_role", "survey_level", "disposition"),
 }
-SOME_ROWS: Final = 100_000
 ADDED: Final = ("source_file", "source_row", "score_status")
 DIGITS: Final = 6
 
@@ -69,26 +68,8 @@ def _counted(table: Contacts | Surveys, name: str) -> dict[str, int]:
     listed = table.session.collect(counts).to_pylist()
     if len(listed) > MOST_CATEGORIES or any(len(row[name]) > LONGEST_CATEGORY for row in listed):
         return {}
-    names = [row[name] for row in listed if row["n"] >= FEWEST_PERSONS]
-    private = _of_few_persons(table, known, name, names)
-    return {row[name]: row["n"] for row in listed if row[name] in names and row[name] not in private}
-
-
-def _of_few_persons(table: Contacts | Surveys, known: ir.Table, name: str, categories: list[str]) -> set[str]:
-    """Categories of so few customers that they could be told; who is unknown counts as somebody else each time.
-
-    Most categories are settled by some of the rows, whichever these are; only the rest is counted to the end.
-    """
-    if not table.has("customer_id"):
-        return set()
-    open_ones = set(categories)
-    for rows in (known.limit(SOME_ROWS), known):
-        if open_ones:
-            asked = rows.filter(rows[name].isin(sorted(open_ones)))
-            persons = asked["customer_id"].nunique() + asked["customer_id"].isnull().sum()
-            counted = table.session.collect(asked.group_by(name).aggregate(persons=persons)).to_pylist()
-            open_ones -= {row[name] for row in counted if row["persons"] >= FEWEST_PERSONS}
-    return open_ones
+    private = {value for (value,) in groups_of_few(table, [name])}
+    return {row[name]: row["n"] for row in listed if row[name] not in private}
 
 
 def _columns(table: Contacts | Surveys) -> list[str]:

@@ -23,6 +23,7 @@ from cxfusion.cli.options import (
     Debug,
     FileFormatName,
     Interval,
+    KeyFile,
     Kind,
     LittleMemory,
     MapFile,
@@ -144,7 +145,8 @@ def fuse(
     contacts: ContactLog, surveys: SurveyFile, out: Out, pair_by: PairBy = None, within: Within = "72h",
     outcome: Outcome = None, map_file: MapFile = None, contacts_source: ContactsSource = None,
     surveys_source: SurveysSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
-    to: To = None, no_report: NoReport = False, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    to: To = None, no_report: NoReport = False, key_file: KeyFile = None,
+    threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
     quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Pair, diagnose, measure, find the levers, and write tables and a report."""
@@ -157,6 +159,7 @@ def fuse(
         pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"outcome": outcome, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
+        privacy=_privacy(key_file),
         output={"database": to},
     )
     _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
@@ -165,13 +168,19 @@ def fuse(
 @app.command(cls=Command, name="run")
 def run_study(
     study_file: StudyFile, out: Out, to: To = None, no_report: NoReport = False,
+    key_file: KeyFile = None,
     threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """Do the job of `fuse` as a STUDY.toml describes it: for jobs that run every night."""
     from cxfusion.config import load_study
 
-    config = load_study(study_file, engine={"threads": threads, "memory_limit": memory}, output={"database": to})
+    config = load_study(
+        study_file,
+        engine={"threads": threads, "memory_limit": memory},
+        output={"database": to},
+        privacy=_privacy(key_file),
+    )
     _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
 
 
@@ -180,6 +189,7 @@ def check(
     contacts: ContactLog, surveys: SurveyFile, pair_by: PairBy = None, within: Within = "72h",
     map_file: MapFile = None, contacts_source: ContactsSource = None, surveys_source: SurveysSource = None,
     timezone: Timezone = None, since: Since = None, until: Until = None, against: Against = None,
+    key_file: KeyFile = None,
     threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -196,6 +206,7 @@ def check(
         pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
+        privacy=_privacy(key_file),
     )
     with StageLines(quiet=quiet) as on_stage:
         pairing, feed = check_only(config, against, on_stage)
@@ -214,7 +225,8 @@ def check(
 def diagnose(
     contacts: ContactLog, out: Out, by: By = None, interval: Interval = None, map_file: MapFile = None,
     contacts_source: ContactsSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
-    to: To = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
+    to: To = None, key_file: KeyFile = None,
+    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
     """The operations half alone: volume, AHT, ASA, abandonment and the like of a contact log."""
@@ -228,6 +240,7 @@ def diagnose(
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         study={"by": columns or None, "interval": interval, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
+        privacy=_privacy(key_file),
         output={"database": to},
     )
     with StageLines(quiet=quiet) as on_stage:
@@ -359,6 +372,10 @@ def _print_json(answer: Any) -> None:
     from cxfusion.delivery.plain_json import to_json
 
     typer.echo(to_json(answer))
+
+
+def _privacy(key_file: Path | None) -> dict[str, str | None]:
+    return {"key_file": None if key_file is None else str(key_file)}
 
 
 def _names(given: Iterable[str]) -> list[str]:

@@ -17,6 +17,7 @@ __all__ = [
     "ContactsSource",
     "Debug",
     "Interval",
+    "KeyFile",
     "Kind",
     "LittleMemory",
     "MapFile",
@@ -78,6 +79,14 @@ PairBy = Annotated[
         metavar="KEY",
         help="Key to pair by: leg_id, contact_id, case_id or customer_id; several, separated by commas, are tried in"
         " their order. By default the most exact that an answer gives.",
+    ),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--pseudonymise-key-file",
+        metavar="FILE",
+        help="Customers and agents become keyed hashes on the way in; FILE holds the key, which is kept nowhere.",
     ),
 ]
 Within = Annotated[

@@ -17,6 +17,7 @@ from cxfusion.results.formats import figure as in_words
 from cxfusion.results.grouping import Grouping, grouping_by
 from cxfusion.results.labels import HEADLINES, metric_label
 from cxfusion.results.schemas import OPERATIONS
+from cxfusion.tables.persons import FEWEST_PERSONS, groups_of_few
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,9 @@ class Diagnosis(Result):
         The site's time zone, in which intervals are counted.
     target_seconds, short_abandon_seconds : float
         Limits of the service levels and of short abandons.
+    few : tuple of str
+        Groups (the values of their columns, in one text) of fewer than five customers: files and pages do not show
+        their figures.
     """
 
     overall: pd.DataFrame
@@ -59,6 +63,7 @@ class Diagnosis(Result):
     timezone: str
     target_seconds: float
     short_abandon_seconds: float
+    few: tuple[str, ...] = ()
 
     @property
     def _frame(self) -> pd.DataFrame:
@@ -72,8 +77,22 @@ class Diagnosis(Result):
         return pd.concat([keys, pd.DataFrame(estimates, columns=names)], axis=1)
 
     def as_rows(self) -> pd.DataFrame:
-        """The whole (grouping ``all``) and its groups, in the columns of ``results.schemas.OPERATIONS``."""
-        return self.grouping.as_rows(self.overall, self.groups, OPERATIONS)
+        """The whole (grouping ``all``) and its groups, in the columns of ``results.schemas.OPERATIONS``.
+
+        What files and pages show: of groups of fewer than five customers only how many contacts there were.
+        """
+        return self.grouping.as_rows(self.overall, self._shown_groups(), OPERATIONS)
+
+    def _shown_groups(self) -> pd.DataFrame:
+        if not self.few:
+            return self.groups
+        columns = self.grouping.names[: len(self.grouping.columns)]
+        is_hidden = self.grouping.texts(self.groups, columns).isin(self.few) & (self.groups["unit"] != "contacts")
+        shown = self.groups.copy()
+        shown.loc[is_hidden, "estimate"] = float("nan")
+        shown.loc[is_hidden, "status"] = "suppressed"
+        shown.loc[is_hidden, "reason"] = f"fewer than {FEWEST_PERSONS} customers: not shown"
+        return shown
 
     def plot(self, metric: str | None = None, *, width: int = 720) -> alt.TopLevelMixin:
         """A picture of the groups.
@@ -198,7 +217,16 @@ def diagnose(
         timezone=contacts.timezone,
         target_seconds=target_seconds,
         short_abandon_seconds=short_abandon_seconds,
+        few=_few(contacts, grouping),
     )
+
+
+def _few(contacts: Contacts, grouping: Grouping) -> tuple[str, ...]:
+    """Groups of few customers; an interval is none of persons."""
+    if not grouping.columns:
+        return ()
+    groups = pd.DataFrame(sorted(groups_of_few(contacts, grouping.columns), key=str), columns=list(grouping.columns))
+    return tuple(grouping.texts(groups, grouping.columns)) if len(groups) else ()
 
 
 def _line(row: Any, width: int) -> str:

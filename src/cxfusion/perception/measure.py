@@ -39,7 +39,7 @@ __all__ = ["FEW", "TOO_FEW", "Measurement", "measure"]
 FEW: Final = 30
 """Below so many answers (contacts, for the response rate) a figure is flagged as small."""
 TOO_FEW: Final = 5
-"""Below so many answers there is no figure: it would tell what single persons said."""
+"""Below so many answers, or customers, there is no figure: it would tell what single persons said."""
 _SHOWN: Final = ("ok", "small")
 _FIGURES: Final = ("estimate", "std_error", "conf_low", "conf_high")
 _TAKEN: Final = ("metric", *_FIGURES, "unit", "n", "n_clusters", "status", "reason")
@@ -249,7 +249,7 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
     """The figure's rows, one per group."""
     mean = weighted_mean(sums)
     interval = reading.interval(mean)
-    status = _status(mean.n, reading.not_applicable)
+    status = _status(mean.n, mean.n_clusters, reading.not_applicable)
     frame = pd.DataFrame(
         {
             "metric": reading.metric,
@@ -261,33 +261,31 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
             "n": mean.n.astype(np.int64),
             "n_clusters": mean.n_clusters.astype(np.int64),
             "status": status,
-            "reason": pd.Series(_reasons(status, mean.n_clusters, reading), dtype="str"),
+            "reason": pd.Series(_reasons(status, mean.n, reading), dtype="str"),
         }
     )
     frame.loc[~frame["status"].isin(_SHOWN), list(_FIGURES)] = np.nan
     return frame
 
 
-def _status(n: NDArray[np.float64], not_applicable: str | None) -> list[str]:
+def _status(n: NDArray[np.float64], n_customers: NDArray[np.float64], not_applicable: str | None) -> list[str]:
     if not_applicable:
         return ["not_applicable"] * len(n)
-    kinds = np.select([n == 0, n < TOO_FEW, n < FEW], ["not_applicable", "suppressed", "small"], "ok")
+    kinds = np.select([n == 0, n_customers < TOO_FEW, n < FEW], ["not_applicable", "suppressed", "small"], "ok")
     return [str(kind) for kind in kinds]
 
 
-def _reasons(status: Sequence[str], n_clusters: NDArray[np.float64], reading: Reading) -> list[str | None]:
-    """Why there is no figure, or no interval, or why to take it with care."""
+def _reasons(status: Sequence[str], n: NDArray[np.float64], reading: Reading) -> list[str | None]:
+    """Why there is no figure, or why to take it with care."""
     words = {
         "not_applicable": reading.not_applicable or reading.nothing,
-        "suppressed": f"fewer than {TOO_FEW} {reading.counted}: not shown",
         "small": f"fewer than {FEW} {reading.counted}",
     }
-    alone = "all from one customer: no interval"
-    told = (
-        [words.get(kind, ""), alone if n == 1 and kind in _SHOWN else ""]
-        for kind, n in zip(status, n_clusters, strict=True)
-    )
-    return ["; ".join(part for part in parts if part) or None for parts in told]
+    hidden = (reading.counted if few < TOO_FEW else "customers" for few in n)
+    return [
+        f"fewer than {TOO_FEW} {which}: not shown" if kind == "suppressed" else words.get(kind)
+        for kind, which in zip(status, hidden, strict=True)
+    ]
 
 
 def _notes(n_others: int, weights: ResponseWeights | None) -> tuple[str, ...]:

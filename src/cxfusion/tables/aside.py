@@ -26,6 +26,8 @@ __all__ = ["Rules", "SortedRows", "sort_rows"]
 
 PLACE: Final = (SOURCE_FILE, SOURCE_ROW)
 SECOND_COPY: Final = {"contacts": "duplicate_contact", "surveys": "duplicate_response", "legs": "redelivery"}
+AS_WRITTEN: Final = ("unreadable_record", "not_a_record", "not_a_number", "not_a_flag", "unreadable_time")
+"""Reasons whose original is text that could say anything: it is withheld where persons are pseudonymised."""
 STATUS: Final = "cx:status"
 FINE, BAD_CELLS, UNUSABLE = 0, 1, 2
 
@@ -179,11 +181,14 @@ def _nothing(whole: ir.Table) -> ir.Table:
 def _listed(
     reading: Reading, rows: ir.Table, column: str | None, reason: ir.Value | str, original: ir.Value
 ) -> ir.Table:
+    told = ibis.literal(reason) if isinstance(reason, str) else reason
+    if reading.pseudonyms is not None:
+        original = ibis.ifelse(told.isin(AS_WRITTEN), ibis.null("string"), original)
     listed = rows.select(
         *PLACE,
         stage=ibis.literal(reading.section),
         column=ibis.null("string") if column is None else ibis.literal(column),
-        reason=ibis.literal(reason) if isinstance(reason, str) else reason,
+        reason=told,
         original=original,
     )
     return listed.filter(listed["reason"].notnull())

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.tables.mapping import ColumnMap, Unit
+    from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.times import Years
 
 __all__ = [
@@ -150,13 +151,20 @@ def comma_evidence(text: ir.StringValue) -> tuple[ir.BooleanValue, ir.BooleanVal
     return comma, text.re_search(r"\.\d") & ~comma
 
 
-def text_recipe(name: str, source: str, how: ColumnMap) -> Recipe:
+def text_recipe(name: str, source: str, how: ColumnMap, hidden_by: Pseudonyms | None = None) -> Recipe:
     """Text and identifiers; a whole number kept as a float (123.0) is its digits."""
 
     def value(table: ir.Table) -> dict[str, ir.Value]:
         return {part(name, "value"): clean_text(digits(table[source]), how), part(name, "original"): table[source]}
 
-    return Recipe(name, (value,))
+    def text(table: ir.Table) -> dict[str, ir.Value]:
+        return {part(name, "text"): clean_text(digits(table[source]), how)}
+
+    def pseudonym(table: ir.Table) -> dict[str, ir.Value]:
+        hidden = hidden_by.hashed(table[part(name, "text")]) if hidden_by else ibis.null("string")
+        return {part(name, "value"): hidden, part(name, "original"): hidden}
+
+    return Recipe(name, (text, pseudonym) if hidden_by else (value,))
 
 
 def flag_recipe(name: str, source: str, how: ColumnMap, kind: dt.DataType) -> Recipe:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.tables.aside import Faults, Values
     from cxfusion.tables.opening import Data
+    from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.reading import Reading
     from cxfusion.tables.sources.leg_export import LegExport
     from cxfusion.tables.sources.records import Row
@@ -59,7 +60,14 @@ TOLERANCE: Final = 2.0  # seconds: what up to four parts in whole seconds lose t
 OURS: Final = frozenset(column.name for column in (*CONTACT_COLUMNS, *LEG_COLUMNS))
 
 
-def read_legs(kind: Source, data: Data, given: TableMap, timezone: str | None, session: Session | None) -> Legs:
+def read_legs(
+    kind: Source,
+    data: Data,
+    given: TableMap,
+    timezone: str | None,
+    session: Session | None,
+    pseudonyms: Pseudonyms | None = None,
+) -> Legs:
     """Read a vendor's contact log as legs.
 
     Parameters
@@ -73,6 +81,7 @@ def read_legs(kind: Source, data: Data, given: TableMap, timezone: str | None, s
     timezone : str, optional
         Goes before the map's.
     session : Session, optional
+    pseudonyms : Pseudonyms, optional
 
     Raises
     ------
@@ -92,7 +101,7 @@ def read_legs(kind: Source, data: Data, given: TableMap, timezone: str | None, s
     rows = _streamed(session, export, data, list(dict.fromkeys([*natives, *further, *given.leave_out])))
     bindings = _bindings(export, rows.columns, further, given)
     table = TableMap(datetime_format=given.datetime_format)
-    reading = read_bound(session, "legs", rows, bindings, table, zone)
+    reading = read_bound(session, "legs", rows, bindings, table, zone, pseudonyms=pseudonyms)
     rules = Rules(partial(_values, export=export), partial(_faults, export=export), "leg_id", better=_newest_first)
     sorted_rows = sort_rows(reading, rules)
     _require_some(kind, export, session, sorted_rows.kept, sorted_rows.set_aside)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.mapping import Map, MapLike
     from cxfusion.tables.opening import Data
     from cxfusion.tables.period import Moment
+    from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.relation import Legs
     from cxfusion.tables.sources import Source
 
@@ -43,6 +44,7 @@ def read_contacts(
     timezone: str | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
+    pseudonyms: Pseudonyms | None = None,
     session: Session | None = None,
 ) -> Contacts:
     """Read a contact log: one row per contact, as the customer lived it.
@@ -71,6 +73,9 @@ def read_contacts(
     since, until : date, datetime or str, optional
         Contacts that started from ``since`` on and before ``until``, on the site's clock; a date stands for its first
         moment. All others are counted in ``n_outside_period``, and no more is read of them than it takes.
+    pseudonyms : Pseudonyms, optional
+        Who is named becomes a keyed hash on the way in: customers, agents, and what else it lists. Text that could not
+        be read is then withheld from ``set_aside`` too.
     session : Session, optional
         Where the rows live; a default session otherwise.
 
@@ -100,9 +105,10 @@ def read_contacts(
     given = table_map(map, "contacts")
     kind = require_source(source or given.table("contacts").source, "contacts")
     if kind.legs is None:
-        return _contacts(start_reading("contacts", data, given, timezone, session, source, (since, until)))
-    legs = read_legs(kind, data, given.table("contacts"), timezone, session)
-    return _of_legs(legs, given, timezone, (since, until))
+        between = (since, until)
+        return _contacts(start_reading("contacts", data, given, timezone, session, source, between, pseudonyms))
+    legs = read_legs(kind, data, given.table("contacts"), timezone, session, pseudonyms)
+    return _of_legs(legs, given, timezone, (since, until), pseudonyms)
 
 
 def read_surveys(
@@ -111,6 +117,7 @@ def read_surveys(
     map: MapLike | None = None,
     source: str | Source | None = None,
     timezone: str | None = None,
+    pseudonyms: Pseudonyms | None = None,
     session: Session | None = None,
 ) -> Surveys:
     """Read a survey file: one row per response.
@@ -119,7 +126,7 @@ def read_surveys(
 
     Parameters
     ----------
-    data, map, source, timezone, session
+    data, map, source, timezone, pseudonyms, session
         As of :func:`read_contacts`.
 
     Returns
@@ -143,7 +150,7 @@ def read_surveys(
     >>> read_surveys(answers).to_arrow().select(["response_id", "csat", "score_status"]).to_pylist()[1]
     {'response_id': '2', 'csat': None, 'score_status': 'score_out_of_scale'}
     """
-    reading = start_reading("surveys", data, map, timezone, session, source)
+    reading = start_reading("surveys", data, map, timezone, session, source, pseudonyms=pseudonyms)
     _require_scales(reading)
     rows = sort_rows(reading, SURVEY_RULES)
     return Surveys(
@@ -174,12 +181,23 @@ def _contacts(reading: Reading) -> Contacts:
     )
 
 
-def _of_legs(legs: Legs, given: Map, timezone: str | None, between: tuple[Moment | None, Moment | None]) -> Contacts:
+def _of_legs(
+    legs: Legs,
+    given: Map,
+    timezone: str | None,
+    between: tuple[Moment | None, Moment | None],
+    pseudonyms: Pseudonyms | None,
+) -> Contacts:
     """Contacts rolled up from legs, then read like any table: the caller's map and period hold for them too."""
+    if pseudonyms is not None:  # the legs' own columns have them already
+        hidden = pseudonyms.columns
+        own = given.table("contacts").columns.items()
+        fresh = {name for name, how in own if set(how.sources) & (set(legs.further) - hidden)}
+        pseudonyms = pseudonyms.of_columns(hidden & fresh)
     table = given.table("contacts").model_copy(update={"source": "generic", "leave_out": {}})
     plain = given.model_copy(update={"contacts": table})
     rolled = RelationSource(roll_up(legs), "contacts rolled up from legs")
-    contacts = _contacts(start_reading("contacts", rolled, plain, timezone, legs.session, between=between))
+    contacts = _contacts(start_reading("contacts", rolled, plain, timezone, legs.session, None, between, pseudonyms))
     words = {name: legs.columns_from.get(told, told) for name, told in contacts.columns_from.items()}
     return replace(contacts, legs=legs, columns_from=words, notes=(*legs.notes, *contacts.notes))
 

@@ -15,6 +15,7 @@ from cxfusion.tables.cells import (
     Clock,
     Part,
     clean_text,
+    digits,
     flag_recipe,
     number_recipe,
     part,
@@ -29,6 +30,7 @@ from cxfusion.tables.made import make_columns
 from cxfusion.tables.mapping import ColumnMap, TableMap, table_map
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.period import period_of
+from cxfusion.tables.pseudonyms import private_names
 from cxfusion.tables.relation import Scale
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.mapping import Map, MapLike, Section
     from cxfusion.tables.opening import Data
     from cxfusion.tables.period import Moment, Period
+    from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.sources import Source as SourceKind
     from cxfusion.tables.sources.export import Export
 
@@ -79,6 +82,10 @@ class Reading:
     period : Period or None
         What the reading is about, of contacts.
     notes : tuple of str
+    pseudonyms : Pseudonyms or None
+        What hides persons.
+    private : frozenset of str
+        Columns and attributes that it hides.
     left_out : mapping of str to (mapping of str to tuple of str)
         What the kind of source leaves out besides: reason to source column to cells.
     n_far : int
@@ -97,6 +104,8 @@ class Reading:
     bound: tuple[Binding, ...]
     period: Period | None
     notes: tuple[str, ...]
+    pseudonyms: Pseudonyms | None = None
+    private: frozenset[str] = frozenset()
     left_out: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
     n_far: int = 0
 
@@ -125,7 +134,12 @@ class Reading:
     def attributes(self) -> dict[str, ir.Value]:
         """Unmapped columns as they are, text without its blanks and missing words."""
         sources = self.bindings.attributes.items()
-        return {name: _as_it_is(self.staged[source]) for name, source in sources}
+        return {name: self._attribute(name, self.staged[source]) for name, source in sources}
+
+    def _attribute(self, name: str, column: ir.Value) -> ir.Value:
+        if self.pseudonyms is None or name not in self.private:
+            return _as_it_is(column)
+        return self.pseudonyms.hashed(clean_text(digits(column), ColumnMap(column=column.get_name())))
 
     def among(self, source: ir.Table) -> Reading:
         """The same reading of some of the rows only."""
@@ -182,6 +196,7 @@ def start_reading(
     session: Session | None,
     kind: str | SourceKind | None = None,
     between: tuple[Moment | None, Moment | None] = (None, None),
+    pseudonyms: Pseudonyms | None = None,
 ) -> Reading:
     """Bind a source's columns, decide how its cells are written, and stage them.
 
@@ -204,7 +219,7 @@ def start_reading(
         opened, n_far = wanted_of(opened, session, whole_map, period)
     source = session.read(opened)
     bound = bind(section, source.columns, whole_map)
-    reading = replace(read_bound(session, section, source, bound, table, zone, period), n_far=n_far)
+    reading = replace(read_bound(session, section, source, bound, table, zone, period, pseudonyms), n_far=n_far)
     if export:
         doubts = (f"not confirmed by the vendor's documentation: {fact}" for fact in kind_of.unconfirmed)
         notes = (*export.notes, *reading.notes, *doubts)
@@ -220,6 +235,7 @@ def read_bound(
     table: TableMap,
     zone: str | None,
     period: Period | None = None,
+    pseudonyms: Pseudonyms | None = None,
 ) -> Reading:
     """Decide how the cells of a source's bound columns are written, and stage them.
 
@@ -236,7 +252,11 @@ def read_bound(
         raise EmptyTableError(
             f"The {section} have a header but no rows: {', '.join(bindings.found)}. Expected at least one row."
         )
-    recipes = tuple(_recipe(binding, source, look, zone or "UTC", table) for binding in bindings.columns)
+    private = private_names(bound, pseudonyms)
+    recipes = tuple(
+        _recipe(binding, source, look, zone or "UTC", table, pseudonyms if binding.name in private else None)
+        for binding in bindings.columns
+    )
     return Reading(
         session=session,
         section=section,
@@ -249,7 +269,9 @@ def read_bound(
         n_files=1,
         zone=zone or "UTC",
         period=period,
-        notes=(*bindings.notes, *_notes(look, zone)),
+        pseudonyms=pseudonyms,
+        private=private,
+        notes=(*bindings.notes, *_notes(look, zone), *_notes_on_privacy(private)),
     )
 
 
@@ -269,7 +291,9 @@ def scale_of(binding: Binding) -> Scale:
     return Scale(low, high, binding.how.higher_is_better)
 
 
-def _recipe(binding: Binding, source: ir.Table, look: Look, zone: str, table: TableMap) -> Recipe:
+def _recipe(
+    binding: Binding, source: ir.Table, look: Look, zone: str, table: TableMap, hidden_by: Pseudonyms | None
+) -> Recipe:
     name, how = binding.name, binding.how
 
     clock = Clock(zone, look.years)
@@ -286,7 +310,7 @@ def _recipe(binding: Binding, source: ir.Table, look: Look, zone: str, table: Ta
         case "flag":
             return flag_recipe(name, how.column, how, source[how.column].type())
         case "id" | "text":
-            return text_recipe(name, how.column, how)
+            return text_recipe(name, how.column, how, hidden_by)
         case "score":
             scale = scale_of(binding)
             return number_recipe(name, how.column, how, style, scale=(scale.low, scale.high))
@@ -311,3 +335,8 @@ def _notes(look: Look, zone: str | None) -> list[str]:
             'times without an offset were read as UTC; give timezone="Europe/Berlin" or the like if they are not'
         )
     return notes
+
+
+def _notes_on_privacy(private: frozenset[str]) -> list[str]:
+    names = sorted(private)
+    return [f"pseudonyms stand in the place of what the source says: {', '.join(names)}"] if names else []

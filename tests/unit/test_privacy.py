@@ -1,0 +1,200 @@
+"""Persons are hidden on the way in, and groups of few persons on the way out."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+import logging
+import pickle
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import cxfusion as cx
+from cxfusion.config import load_study, study_of_options
+from cxfusion.errors import ConfigError
+from cxfusion.job import diagnose_log
+from cxfusion.job import run as run_job
+
+KEY = b"correct horse battery staple"
+SECRET = "+49 170 1234567"
+
+
+@pytest.fixture(scope="module")
+def session():
+    with cx.Session(threads=1) as session:
+        yield session
+
+
+def expected(identifier: str, key: bytes = KEY) -> str:
+    """The definition, written down a second time."""
+    inner, outer = (hmac.digest(key, b"cxfusion " + which, "sha256").hex() for which in (b"inner", b"outer"))
+    return hashlib.sha256(f"{outer}{hashlib.sha256(f'{inner}{identifier}'.encode()).hexdigest()}".encode()).hexdigest()[
+        :32
+    ]
+
+
+def test_the_engine_and_python_give_the_same_pseudonyms(session):
+    names = ["kim", "Zoë", "  kim ", "9007199254740993", "", None, "a" * 500]
+    log = [{"contact_id": i, "started_at": "2026-03-02 09:00", "agent_id": name} for i, name in enumerate(names)]
+    hidden = cx.Pseudonyms(KEY)
+    contacts = cx.read_contacts(log, pseudonyms=hidden, session=session)
+    told = contacts.to_arrow()["agent_id"].to_pylist()
+    assert told == [expected(name.strip()) if name and name.strip() else None for name in names]
+    assert hidden.of("kim") == expected("kim") == told[2]
+    assert any("pseudonyms stand in the place" in note for note in contacts.notes)
+    numbers = pd.DataFrame({"contact_id": [1, 2], "started_at": ["2026-03-02"] * 2, "customer_id": [17.0, None]})
+    assert cx.read_contacts(numbers, pseudonyms=hidden, session=session).to_arrow()["customer_id"].to_pylist() == [
+        expected("17"), None,
+    ]  # fmt: skip
+
+
+def test_tables_still_join_and_another_key_gives_other_names(session):
+    calls = [{"contact_id": f"c{i}", "started_at": f"2026-03-02 09:0{i}", "customer_id": f"k{i}"} for i in range(5)]
+    answers = [{"customer_id": f"k{i}", "csat": 4, "answered_at": "2026-03-02 12:00"} for i in range(5)]
+    one, other = cx.Pseudonyms(KEY), cx.Pseudonyms(KEY + b"!")
+    contacts = cx.read_contacts(calls, pseudonyms=one, session=session)
+    assert cx.pair(contacts, cx.read_surveys(answers, pseudonyms=one, session=session)).n_pairs == 5
+    assert cx.pair(contacts, cx.read_surveys(answers, pseudonyms=other, session=session)).n_pairs == 0
+
+
+def test_all_that_is_read_from_a_private_column_is_hidden(session):
+    log = [{"Phone": SECRET, "Start Time": "2026-03-02 09:00", "Lead": "pat", "Note": "hello"}]
+    given = {"contact_id": "Phone", "customer_id": "Phone", "started_at": "Start Time"}
+    hidden = cx.Pseudonyms(KEY, columns=["customer_id", "lead"])
+    row = cx.read_contacts(log, map=given, pseudonyms=hidden, session=session).to_arrow().to_pylist()[0]
+    assert row["contact_id"] == row["customer_id"] == expected(SECRET)
+    assert (row["lead"], row["note"]) == (expected("pat"), "hello")
+
+
+def test_legs_are_hidden_once(session, tmp_path):
+    record = {
+        "ContactId": "a", "InitiationMethod": "INBOUND", "InitiationTimestamp": "2026-03-02T09:00:00Z",
+        "Channel": "VOICE", "LastUpdateTimestamp": "2026-03-02T10:00:00Z", "CustomerEndpoint": {"Address": SECRET},
+        "Queue": {"Name": "sales", "EnqueueTimestamp": "2026-03-02T09:00:00Z", "Duration": 10},
+        "Agent": {
+            "Username": "kim", "ConnectedToAgentTimestamp": "2026-03-02T09:00:10Z", "AgentInteractionDuration": 9
+        },
+        "Attributes": {"vip": "9431"},
+    }  # fmt: skip
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(record) + '\n{"ContactId": "' + SECRET)
+    options = {"source": "amazon_connect", "session": session, "pseudonyms": cx.Pseudonyms(KEY)}
+    contacts = cx.read_contacts(str(path), **options)
+    row = contacts.to_arrow().to_pylist()[0]
+    assert (row["agent_id"], row["first_agent_id"], row["customer_id"]) == (*[expected("kim")] * 2, expected(SECRET))
+    mapped = cx.read_contacts(str(path), map={"customer_id": "Attributes.vip"}, **options)
+    assert mapped.to_arrow()["customer_id"].to_pylist() == [expected("9431")]
+    aside = session.collect(contacts.legs.set_aside).to_pylist()
+    assert [(one["reason"], one["original"]) for one in aside] == [("unreadable_record", None)]
+
+
+def files(folder):
+    """A study in which whatever names a person holds the word "secret"."""
+    n = 150
+    calls = pd.DataFrame(
+        {
+            "contact_id": [f"c{max(i, 1)}" for i in range(n)],
+            "started_at": [f"2026-03-{i % 14 + 1:02d} 09:{i % 60:02d}:00" for i in range(n)],
+            "customer_id": [f"secret k{i % 40}" for i in range(n)],
+            "agent_id": [f"secret a{i % 15}" for i in range(n)],
+            "wait_seconds": [(i * 7) % 90 for i in range(n)],
+            "talk_seconds": ["secret 0170 1234567" if i == 5 else str(60 + i % 50) for i in range(n)],
+            "remark": "a secret that the customer wrote",
+        }
+    )
+    answers = pd.DataFrame({"customer_id": calls["customer_id"], "csat": [1 + (i * i + i // 7) % 5 for i in range(n)]})
+    answers["answered_at"] = [f"2026-03-{i % 14 + 1:02d} 18:{i % 60:02d}:00" for i in range(n)]
+    answers["comment"] = "another secret"
+    calls.to_csv(folder / "calls.csv", index=False)
+    answers.to_csv(folder / "answers.csv", index=False)
+    (folder / "key").write_bytes(KEY + b"\n")
+
+
+def everything_in(folder) -> bytes:
+    """All that an output directory says, Parquet files as text."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    tables = [path for path in paths if path.suffix == ".parquet"]
+    texts = [pq.read_table(path).to_pandas().to_csv().encode() for path in tables]
+    return b"".join([*texts, *(path.read_bytes() for path in paths if path not in tables)])
+
+
+def test_no_person_and_no_key_is_in_any_file_of_a_run(tmp_path):
+    files(tmp_path)
+    (tmp_path / "study.toml").write_text(
+        '[contacts]\npath = "calls.csv"\n[surveys]\npath = "answers.csv"\n[study]\nby = "agent_id"\n'
+        '[privacy]\nkey_file = "key"\n[engine]\nthreads = 1\n'
+    )
+    heard = io.StringIO()
+    handler = logging.StreamHandler(heard)
+    logging.getLogger().addHandler(handler)
+    try:
+        run_job(load_study(tmp_path / "study.toml"), tmp_path / "out")
+    finally:
+        logging.getLogger().removeHandler(handler)
+    told = everything_in(tmp_path / "out")
+    assert b"secret" not in told
+    assert b"0170" not in told
+    assert KEY not in told + heard.getvalue().encode()
+    assert cx.Pseudonyms(KEY)._inner.encode() not in told + heard.getvalue().encode()
+    assert expected("secret a3").encode() in told  # the grouping that was asked for
+    assert b"What people wrote is nowhere on this page" in told
+    aside = pq.read_table(tmp_path / "out" / "set_aside.parquet").to_pandas()
+    assert aside.loc[aside["reason"] == "not_a_number", "original"].isna().all()
+    plain = tmp_path / "plain"
+    run_job(load_study(tmp_path / "study.toml", privacy={"key_file": None}), plain)
+    assert expected("secret a3").encode() in everything_in(plain)  # an option that was not given changes nothing
+
+
+def test_keys_that_cannot_be_used_are_told(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match="has 5 bytes"):
+        cx.Pseudonyms(b"short")
+    with pytest.raises(ConfigError, match="could not be read"):
+        cx.Pseudonyms.from_file(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="NO_KEY is not set"):
+        cx.Pseudonyms.from_environment("NO_KEY")
+    monkeypatch.setenv("HOUSE_KEY", KEY.decode())
+    assert cx.Pseudonyms.from_environment("HOUSE_KEY").of("kim") == expected("kim")
+    with pytest.raises(ConfigError, match="both name a key"):
+        study_of_options(None, privacy={"key_file": "a", "key_variable": "B"})
+    hidden = cx.Pseudonyms(KEY)
+    assert repr(hidden) == "Pseudonyms(agent_id, customer_id, first_agent_id)"
+    with pytest.raises(TypeError, match="not written anywhere"):
+        pickle.dumps(hidden)
+
+
+def test_figures_of_few_customers_are_in_no_file(tmp_path, session):
+    # "rare" has eight calls of four customers, "common" eight of five, "lone" four of unknown customers.
+    queues = ["rare"] * 8 + ["common"] * 8 + ["lone"] * 4
+    customers = [f"k{i % 4}" for i in range(8)] + [f"m{i % 5}" for i in range(8)] + [None] * 4
+    calls = pa.table(
+        {
+            "contact_id": [str(i) for i in range(20)],
+            "started_at": ["2026-03-02 09:00"] * 20,
+            "queue": queues,
+            "customer_id": customers,
+            "talk_seconds": [60.0] * 20,
+        }
+    )
+    contacts = cx.read_contacts(calls, session=session)
+    diagnosis = cx.diagnose(contacts, by="queue")
+    rows = diagnosis.as_rows().set_index(["group", "metric"])
+    assert rows.loc[("rare", "volume"), "estimate"] == 8
+    assert rows.loc[("common", "aht_seconds"), "estimate"] == 60
+    for queue in ("rare", "lone"):
+        hidden = rows.loc[(queue, "aht_seconds")]
+        assert (hidden["status"], hidden["reason"]) == ("suppressed", "fewer than 5 customers: not shown")
+        assert pd.isna(hidden["estimate"])
+    hours = cx.diagnose(contacts, by="queue", interval="1h").as_rows().set_index(["group", "metric"])
+    assert hours.loc[("common × 2026-03-02 09:00", "aht_seconds"), "estimate"] == 60
+    assert hours.loc[("rare × 2026-03-02 09:00", "aht_seconds"), "status"] == "suppressed"
+    assert cx.diagnose(contacts, interval="1h").as_rows()["status"].ne("suppressed").all()
+    path = tmp_path / "calls.parquet"
+    pq.write_table(calls, path)
+    diagnose_log(study_of_options(None, contacts={"path": str(path)}, study={"by": ["queue"]}), tmp_path / "out")
+    written = pq.read_table(tmp_path / "out" / "operations.parquet").to_pandas().set_index(["group", "metric"])
+    assert written.loc[("rare", "aht_seconds"), "status"] == "suppressed"
