@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["Effects", "LeverMaker", "LeverRows", "LeverTerm", "combined", "estimate_effects"]
+__all__ = ["Effects", "LeverMaker", "LeverRows", "LeverTerm", "combined", "effect_gradients", "estimate_effects"]
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,20 @@ def estimate_effects(
         n=fit.n,
         n_clusters=n_clusters,
     )
+
+
+def effect_gradients(
+    sweep: Sweep,
+    make_rows: RowMaker,
+    make_levers: LeverMaker,
+    terms: Sequence[LeverTerm],
+    fit: OrdinalFit,
+    values: Sequence[float],
+) -> NDArray[np.float64]:
+    """Gradients of each lever's effect per unit by the parameters, shape (m, q); arguments as for the effects."""
+    question = _Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)))
+    averages = sweep(_AverageFold(question))
+    return np.asarray(averages.gradient / averages.level[:, None])
 
 
 def _step(term: LeverTerm, mean: float) -> float:

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["EfficientScores", "JointTest", "coefficient_influence", "efficient_scores", "joint_test", "sup_p_value"]
+__all__ = [
+    "EfficientScores",
+    "JointTest",
+    "coefficient_influence",
+    "efficient_scores",
+    "joint_test",
+    "sup_p_value",
+    "without_own",
+]
 
 SUP_DRAWS: Final = 20_000
 DIRECTIONS_BELOW: Final = 1e-10  # share of the largest eigenvalue: a direction that says nothing
@@ -66,7 +74,7 @@ def joint_test(estimate: NDArray[np.float64], influence: NDArray[np.float64]) ->
     n_clusters = len(influence)
     scale = np.sqrt((influence**2).sum(axis=0))
     if not (scale > 0).any():
-        return None
+        return None  # nothing is asked, or nothing can be told
     kept = scale > 0
     scaled, ratio = influence[:, kept] / scale[kept], estimate[kept] / scale[kept]
     values, vectors = np.linalg.eigh(scaled.T @ scaled * n_clusters / (n_clusters - 1))
@@ -84,7 +92,7 @@ def coefficient_influence(
 ) -> NDArray[np.float64]:
     """Each cluster's influence on some parameters of a fit, shape (n_clusters, parameters); one fold."""
     directions = fit.inverse.matrix[:, parameters]
-    return cluster_influence(sweep, _without_own(make_rows, fit, len(parameters)), fit, directions, n_clusters)
+    return cluster_influence(sweep, without_own(make_rows, fit, len(parameters)), fit, directions, n_clusters)
 
 
 @dataclass(frozen=True)
@@ -110,12 +118,17 @@ class EfficientScores:
     @property
     def covariance(self) -> NDArray[np.float64]:
         """Cluster-robust covariance of the scores, shape (m, m)."""
-        n_clusters = len(self.influence)
-        return np.asarray(self.influence.T @ self.influence * n_clusters / (n_clusters - 1))
+        apart = self._about_their_mean
+        return np.asarray(apart.T @ apart * len(apart) / (len(apart) - 1))
 
-    def test(self, among: slice = slice(None)) -> JointTest | None:
+    def test(self, among: slice | NDArray[np.bool_] = slice(None)) -> JointTest | None:
         """Test that all of these parameters, or some of them, are zero."""
-        return joint_test(self.score[among], self.influence[:, among])
+        return joint_test(self.score[among], self._about_their_mean[:, among])
+
+    @property
+    def _about_their_mean(self) -> NDArray[np.float64]:
+        # a score that is truly not zero must not count as noise as well: the test would have next to no power
+        return np.asarray(self.influence - self.influence.mean(axis=0))
 
 
 def efficient_scores(
@@ -143,7 +156,7 @@ def efficient_scores(
     directions = np.zeros((len(information), len(tested)))
     directions[tested, np.arange(len(tested))] = 1
     directions[others] = -on_others
-    parts = _without_own(make_rows, fit, len(tested))
+    parts = without_own(make_rows, fit, len(tested))
     influence = cluster_influence(sweep, parts, fit, directions, n_clusters, invert_information(information))
     left = information[np.ix_(tested, tested)] - information[np.ix_(tested, others)] @ on_others
     return EfficientScores(influence, left)
@@ -173,7 +186,9 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) 
     return (1 + n_larger) / (1 + SUP_DRAWS)
 
 
-def _without_own(make_rows: RowMaker, fit: OrdinalFit, m: int) -> OwnParts:
+def without_own(make_rows: RowMaker, fit: OrdinalFit, m: int) -> OwnParts:
+    """Rows and predictors for the influence on m functions of the parameters alone."""
+
     def parts(batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
         rows = make_rows(batch)
         return rows, fit.predictors(rows), np.zeros((len(rows.outcome), m))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.evidence.between import between_rungs, simpson_warnings
+from cxfusion.evidence.checks import CHECK_COLUMNS
 from cxfusion.evidence.congestion import congestion_rung
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.design import learn_basis
@@ -65,6 +66,11 @@ class LeverEvidence(Result):
     decomposition : pandas.DataFrame
         What took the raw effect away on the way to the within one: one row per lever and block, ``outcome, lever,
         block, estimate, status, reason``. The parts of a lever sum to its raw less its within estimate.
+    checks : pandas.DataFrame
+        Whether the within model holds, lever by lever: ``outcome, lever, check, statistic, p_value, shift, is_freed,
+        status, reason``. ``linearity``: would a straight line do? (If not, the spline has seen to it.)
+        ``proportional_odds``: does the lever push alike at every point of the scale? Where not, and where that moves
+        its effect, the effect is taken from a model that lets its odds differ (``is_freed``).
     notes : tuple of str
         What a reader should know about the sample.
     n : int
@@ -77,6 +83,7 @@ class LeverEvidence(Result):
     sensitivity: pd.DataFrame
     linkage: pd.DataFrame
     decomposition: pd.DataFrame
+    checks: pd.DataFrame
     notes: tuple[str, ...]
     n: int
 
@@ -190,7 +197,15 @@ def fit_levers(
         sensitivity=_sensitivity_frame(ladder),
         linkage=linkage.frame,
         decomposition=_decomposition_frame(sample, ladder),
-        notes=(*sample.notes, *told, *_notes(spec, scale, witness, weights), *linkage.notes, *warned),
+        notes=(
+            *sample.notes,
+            *told,
+            *_freed_notes(ladder),
+            *_notes(spec, scale, witness, weights),
+            *linkage.notes,
+            *warned,
+        ),  # fmt: skip
+        checks=_check_frame(sample, ladder),
         n=sample.n,
     )
 
@@ -261,6 +276,19 @@ def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWei
         yield f"A higher {spec.outcome} score means a worse experience: a negative effect is good."
     if witness.reason is not None:
         yield f"There is no negative control: {witness.reason}."
+
+
+def _check_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
+    return pd.DataFrame([check.row(sample.outcome.name) for check in ladder.checks], columns=list(CHECK_COLUMNS))
+
+
+def _freed_notes(ladder: Ladder) -> Iterator[str]:
+    for check in ladder.checks:
+        if check.is_freed:
+            yield (
+                f"{lever_label(check.lever.name)} does not push alike at every point of the scale: its effect is taken"
+                " from a model that lets its odds differ (partial proportional odds)."
+            )
 
 
 def _sensitivity_frame(ladder: Ladder) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulat
 from cxfusion.estimators.held import ModelRows, model_rows
 from cxfusion.evidence.catalogue import MOMENTS
 from cxfusion.evidence.design import Basis, Design, learn_basis
+from cxfusion.evidence.history import look_back
 from cxfusion.evidence.rungs import NO_VARIATION_BELOW, untestable_because
 from cxfusion.evidence.sample import Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec, usable_levers
@@ -178,6 +179,7 @@ def lay_ground(
     NothingToEstimateError
         It cannot be tested, and why.
     """
+    pairing, _ = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
     lever = lever_named(name, present)
     sample = draw_sample(pairing, spec, present, weights, kept)

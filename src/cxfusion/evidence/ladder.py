@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.checks import Check
     from cxfusion.evidence.decomposition import Breakdown
     from cxfusion.evidence.robustness import Robustness
 
@@ -70,6 +71,8 @@ class Ladder:
     Attributes
     ----------
     rungs : list of RungEstimate
+    checks : list of Check
+        Of the within rung's form.
     shifts : dict of str to Shift
         By lever; levers that could not be corrected are not in it.
     robustness : list of Robustness
@@ -78,6 +81,7 @@ class Ladder:
     """
 
     rungs: list[RungEstimate] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
     shifts: dict[str, Shift] = field(default_factory=dict)
     robustness: list[Robustness] = field(default_factory=list)
     breakdowns: list[Breakdown] = field(default_factory=list)

@@ -5,14 +5,14 @@ All rungs of one moment stand on the same rows and the same estimand, so that wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cxfusion.errors import EstimationError
+from cxfusion.errors import ConvergenceError, EstimationError
 from cxfusion.estimators.absorb import Projection, project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
@@ -20,6 +20,7 @@ from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
+from cxfusion.evidence.checks import Check, check_form, refitted
 from cxfusion.evidence.decomposition import break_down
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.difficulty import WITNESS
@@ -30,6 +31,12 @@ from cxfusion.evidence.robustness import robustness_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
+
+    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
+    from cxfusion.estimators.effects import LeverMaker, LeverRows
+    from cxfusion.estimators.held import ModelRows
+    from cxfusion.estimators.influence import OrdinalFit
     from cxfusion.evidence.difficulty import Witness
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
@@ -105,6 +112,8 @@ class _Fitted:
     effects: Effects | None
     levers: list[Lever]
     reasons: Mapping[str, str]
+    checks: list[Check] = field(default_factory=list)
+    freed: tuple[Lever, ...] = ()
 
     def of(self, lever: Lever) -> Effects | None:
         """The effect of one lever, if it has one."""
@@ -134,8 +143,9 @@ class _Moment:
         ladder.rungs += self._rungs(self._fit(Design(tuple(bases), controls), self.asked), "adjusted", self.asked)
         heard = (self._basis(WITNESS_LEVER),) if self.witness is not None else ()
         projected = self._project(Design((*bases, *heard), controls, groups))
-        within = self._fit_within(Design(tuple(bases), controls, groups), projected)
+        within = self._fit_within(Design(tuple(bases), controls, groups), projected, None)
         ladder.rungs += self._rungs(within, "within", self.asked)
+        ladder.checks += within.checks
         straight = tuple(basis.straight() for basis in bases)
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
         linear = LinearDesign(Design(straight, controls, groups), self.sample.values)
@@ -143,14 +153,15 @@ class _Moment:
         ladder.robustness += robustness_of(moments, linear, self.asked, steps)
         ladder.breakdowns += break_down(within_groups(moments), linear, coding.queue_of_hour, self.asked, ladder)
         if heard:
-            self._correct(ladder, within, self._fit_within(Design((*bases, *heard), controls, groups), projected))
+            beside = self._fit_within(Design((*bases, *heard), controls, groups), projected, within.freed)
+            self._correct(ladder, within, beside)
 
     def within(self) -> Iterator[RungEstimate]:
         """The within rung alone."""
         coding = self.sample.coding
         bases = tuple(self._basis(lever) for lever in (*self.beside, *self.asked))
         design = Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items()))
-        yield from self._rungs(self._fit_within(design, self._project(design)), "within", self.asked)
+        yield from self._rungs(self._fit_within(design, self._project(design), None), "within", self.asked)
 
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])
@@ -162,20 +173,25 @@ class _Moment:
         except EstimationError as error:
             return error
 
-    def _fit_within(self, design: Design, projected: Projection | EstimationError) -> _Fitted:
+    def _fit_within(
+        self, design: Design, projected: Projection | EstimationError, free: Sequence[Lever] | None
+    ) -> _Fitted:
         """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
         if isinstance(projected, EstimationError):
             return _Fitted(None, [], {lever.name: projected.message for lever in self.asked})
         projection = projected.first(design.width)
         left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
         varying = [lever for lever in self.asked if left[lever.name] > NO_VARIATION_BELOW]
-        fitted = self._fit(design.projected(projection), varying)
+        fitted = self._fit(design.projected(projection), varying, free)
         reason = "it does not vary within the same agent, hour and day"
         still = {lever.name: reason for lever in self.asked if lever not in varying}
-        return _Fitted(fitted.effects, fitted.levers, {**fitted.reasons, **still})
+        return replace(fitted, reasons={**fitted.reasons, **still})
 
-    def _fit(self, design: Design, asked: list[Lever]) -> _Fitted:
-        """One fit, and the effects of the levers that it identifies."""
+    def _fit(self, design: Design, asked: list[Lever], free: Sequence[Lever] | None = ()) -> _Fitted:
+        """One fit, and the effects of the levers that it identifies.
+
+        The odds of the ``free`` ones may differ from cut to cut; None: those of whom the fit itself says that they do.
+        """
         names = [lever.name for lever in asked]
         model = model_rows(self.sweep, design.make_rows, partial(design.make_levers, levers=names))
         try:
@@ -188,16 +204,39 @@ class _Moment:
         if not any(is_identified):
             return _Fitted(None, [], reasons)
         identified = list(compress(asked, is_identified))
-        effects = estimate_effects(
-            model.sweep,
-            model.make_rows,
-            lambda batch: list(compress(model.make_levers(batch), is_identified)),
-            design.terms([lever.name for lever in identified]),
-            fit,
-            self.sample.values,
-            self.sample.coding.n_clusters,
-        )
-        return _Fitted(effects, identified, reasons)
+        model = replace(model, make_levers=partial(_compressed, make_levers=model.make_levers, is_kept=is_identified))
+        return self._effects(model, design, fit, identified, reasons, free)
+
+    def _effects(
+        self,
+        model: ModelRows,
+        design: Design,
+        fit: CumulativeLogitFit,
+        levers: list[Lever],
+        reasons: Mapping[str, str],
+        free: Sequence[Lever] | None,
+    ) -> _Fitted:
+        """Effects of some levers at a fit, or at one whose odds may differ between cuts."""
+        terms, values = design.terms([lever.name for lever in levers]), self.sample.values
+
+        def effects_at(fit: OrdinalFit) -> Effects:
+            return estimate_effects(
+                model.sweep, model.make_rows, model.make_levers, terms, fit, values, self.sample.coding.n_clusters
+            )
+
+        checks: list[Check] = []
+        effects = effects_at(fit) if not free else None
+        if free is None and effects is not None:
+            smallest = self.sample.outcome.smallest_effect
+            found = check_form(model, design, fit, levers, terms, effects, values, smallest)
+            checks, free = found.checks, found.freed
+        freed_fit = refitted(model, design, fit, free) if free else None
+        if isinstance(freed_fit, ConvergenceError):
+            checks = [check.refused(freed_fit.message) for check in checks]
+            freed_fit, free = None, ()
+        if freed_fit is not None or effects is None:
+            effects = effects_at(freed_fit or fit)
+        return _Fitted(effects, levers, reasons, checks, tuple(free or ()))
 
     def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
         for lever in asked:
@@ -221,6 +260,10 @@ class _Moment:
             ladder.shifts[lever.name] = Shift(float(shift.estimate[0]), float(shift.std_error[0]))
             corrected = combined([(1 - kappa, here), (kappa, there)])
             ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
+
+
+def _compressed(batch: pa.RecordBatch, make_levers: LeverMaker, is_kept: list[bool]) -> list[LeverRows]:
+    return list(compress(make_levers(batch), is_kept))
 
 
 def _rung(effects: Effects, lever: Lever, rung: str, conf_level: float) -> RungEstimate:

@@ -1,0 +1,273 @@
+"""Partial proportional odds: some columns may push answers more at one end of the scale than at the other.
+
+P(Y ≤ k) = expit(cut_k − x·b − v·g_k), v a few combinations of the dense columns and g_0 = 0. Newton steps from the
+proportional fit, each one fold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cxfusion.errors import ConvergenceError
+from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS, derivatives_at
+from cxfusion.estimators.solving import Inverse, invert_information, solve_information
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
+    from cxfusion.estimators.rows import RowMaker, Rows
+    from cxfusion.fold import Sweep
+
+__all__ = ["PartialOddsFit", "Surface", "fit_partial_odds", "freed", "surface_at"]
+
+
+@dataclass(frozen=True)
+class PartialOddsFit:
+    """A cumulative logit, some of whose effects differ from cut to cut.
+
+    Attributes
+    ----------
+    cuts : array, shape (categories − 1,)
+    coefficients : array, shape (width,)
+        Of the design's columns at the lowest cut.
+    extra : array, shape (categories − 2, v)
+        What the combinations' coefficients are more at each higher cut.
+    turn : array, shape (dense columns, v)
+        The combinations.
+    inverse : Inverse
+        Of the information, for ``(cuts, coefficients, extra by cut)`` together.
+    log_likelihood : float
+    n : int
+        Rows used.
+    """
+
+    cuts: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+    extra: NDArray[np.float64]
+    turn: NDArray[np.float64]
+    inverse: Inverse
+    log_likelihood: float
+    n: int
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """``(cuts, coefficients, extra by cut)``, shape (q,)."""
+        return np.concatenate([self.cuts, self.coefficients, self.extra.ravel()])
+
+    @property
+    def extra_places(self) -> NDArray[np.int64]:
+        """Places of ``extra`` among the parameters, shape (categories − 2, v)."""
+        first = len(self.cuts) + len(self.coefficients)
+        return first + np.arange(self.extra.size).reshape(self.extra.shape)
+
+    @cached_property
+    def _every_extra(self) -> NDArray[np.float64]:
+        """With the zeros of the lowest cut, shape (cuts, v)."""
+        return np.vstack([np.zeros((1, self.turn.shape[1])), self.extra])
+
+    def at(self, parameters: NDArray[np.float64]) -> PartialOddsFit:
+        """The same model at other parameters."""
+        n_cuts, width = len(self.cuts), len(self.coefficients)
+        cuts, coefficients, extra = np.split(parameters, [n_cuts, n_cuts + width])
+        return replace(self, cuts=cuts, coefficients=coefficients, extra=extra.reshape(self.extra.shape))
+
+    def predictors(self, rows: Rows) -> NDArray[np.float64]:
+        """Predictor of every cut, shape (n, cuts)."""
+        proportional = self.cuts - rows.times(self.coefficients)[:, None]
+        return np.asarray(proportional - rows.dense @ (self.turn @ self._every_extra.T))
+
+    def coefficients_of(self, columns: slice) -> NDArray[np.float64]:
+        """Coefficients of some dense columns at every cut, shape (columns, cuts)."""
+        return np.asarray(self.coefficients[columns, None] + self.turn[columns] @ self._every_extra.T)
+
+    def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Σ by_predictor · ∂predictor/∂parameters, shape (q,)."""
+        proportional = [by_predictor.sum(axis=0), -rows.transposed_times(by_predictor.sum(axis=1))]
+        return np.concatenate([*proportional, -(by_predictor[:, 1:].T @ (rows.dense @ self.turn)).ravel()])
+
+    def pull_back_of(self, columns: slice, by_coefficient: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Σ by_coefficient · ∂coefficients_of(columns)/∂parameters, shape (q,)."""
+        gradient = np.zeros(len(self.parameters))
+        gradient[len(self.cuts) :][columns] = by_coefficient.sum(axis=1)
+        gradient[self.extra_places] = by_coefficient[:, 1:].T @ self.turn[columns]
+        return gradient
+
+    def scores_times(
+        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Each row's score times directions of shape (q, m), shape (n, m)."""
+        by_predictor = _by_predictor(rows, predictors)
+        n_cuts, width = len(self.cuts), len(self.coefficients)
+        scores = by_predictor @ directions[:n_cuts]
+        scores -= by_predictor.sum(axis=1)[:, None] * rows.times(directions[n_cuts : n_cuts + width])
+        turned = rows.dense @ self.turn
+        for k, places in enumerate(self.extra_places, start=1):
+            scores -= by_predictor[:, [k]] * (turned @ directions[places])
+        return np.asarray(scores)
+
+    def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Observed information of some rows, shape (q, q)."""
+        own, following = _curvature(rows, predictors)
+        by_cut = own.copy()  # row sums of each row's (cuts, cuts) curvature
+        by_cut[:, :-1] += following
+        by_cut[:, 1:] += following
+        n_cuts, width, q = len(self.cuts), len(self.coefficients), len(self.parameters)
+        information = np.zeros((q, q))
+        design = slice(n_cuts, n_cuts + width)
+        turned = rows.dense @ self.turn
+        cut = np.arange(n_cuts)
+        information[cut, cut] = own.sum(axis=0)
+        information[cut[1:], cut[:-1]] = following.sum(axis=0)
+        information[design, :n_cuts] = -rows.transposed_times(by_cut)
+        information[design, design] = rows.cross_product(by_cut.sum(axis=1))
+        for k, places in enumerate(self.extra_places, start=1):
+            information[places, design] = rows.transposed_times(turned * by_cut[:, [k]]).T
+            information[places, k] = -turned.T @ own[:, k]
+            information[places, k - 1] = -turned.T @ following[:, k - 1]
+            if k + 1 < n_cuts:
+                information[places, k + 1] = -turned.T @ following[:, k]
+            information[np.ix_(places, places)] = turned.T @ (turned * own[:, [k]])
+            if k > 1:
+                before = self.extra_places[k - 2]
+                information[np.ix_(places, before)] = turned.T @ (turned * following[:, [k - 1]])
+        lower = np.tril(information)
+        return np.asarray(lower + np.tril(information, -1).T)
+
+
+def freed(fit: CumulativeLogitFit, turn: NDArray[np.float64]) -> PartialOddsFit:
+    """A proportional fit as the partial one that it is: nothing more at any cut."""
+    extra = np.zeros((len(fit.cuts) - 1, turn.shape[1]))
+    return PartialOddsFit(fit.cuts, fit.coefficients, extra, turn, fit.inverse, fit.log_likelihood, fit.n)
+
+
+@dataclass
+class Surface:
+    """Log-likelihood at some parameters, its gradient, and the observed information."""
+
+    log_likelihood: float
+    gradient: NDArray[np.float64]
+    information: NDArray[np.float64]
+
+
+def surface_at(sweep: Sweep, make_rows: RowMaker, fit: PartialOddsFit) -> Surface:
+    """The likelihood's surface at a fit's parameters; one fold."""
+    return sweep(_SurfaceFold(make_rows, fit))
+
+
+def fit_partial_odds(
+    sweep: Sweep, make_rows: RowMaker, start: PartialOddsFit, surface: Surface | None = None
+) -> PartialOddsFit:
+    """Fit partial proportional odds.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    make_rows : RowMaker
+    start : PartialOddsFit
+        Of :func:`freed`, or a fit nearby.
+    surface : Surface, optional
+        At the start, where it is known already.
+
+    Raises
+    ------
+    ConvergenceError
+        The optimum was not reached; where effects differ much between cuts, some rows' probabilities may become
+        negative on the way.
+
+    References
+    ----------
+    Peterson & Harrell (1990), Applied Statistics 39, 205–217.
+    """
+    here, surface = start, surface or surface_at(sweep, make_rows, start)
+    for _ in range(MAX_STEPS):
+        direction = solve_information(surface.information, surface.gradient)
+        if surface.gradient @ direction < CONVERGED_AT:
+            settled = here.at(here.parameters + direction)
+            inverse = invert_information(surface.information)
+            return replace(settled, inverse=inverse, log_likelihood=surface.log_likelihood)
+        here, surface = _step(sweep, make_rows, here, direction, surface)
+    raise ConvergenceError(
+        f"Partial proportional odds did not settle within {MAX_STEPS} Newton steps. Expected a log-likelihood with a"
+        " maximum; use fewer columns that differ between cuts."
+    )
+
+
+def _step(
+    sweep: Sweep, make_rows: RowMaker, here: PartialOddsFit, direction: NDArray[np.float64], surface: Surface
+) -> tuple[PartialOddsFit, Surface]:
+    """One Newton step, halved until the likelihood does not fall."""
+    allowance = 1e-10 * abs(surface.log_likelihood)  # rounding of a long sum
+    for halving in range(MAX_HALVINGS):
+        trial = here.at(here.parameters + direction * 0.5**halving)
+        there = surface_at(sweep, make_rows, trial)
+        if there.log_likelihood >= surface.log_likelihood - allowance:
+            return trial, there
+    raise ConvergenceError(
+        "Partial proportional odds found no better point along their Newton direction. Expected a smooth likelihood;"
+        " use fewer columns that differ between cuts."
+    )
+
+
+class _SurfaceFold:
+    """Fold: log-likelihood, gradient and observed information at given parameters."""
+
+    def __init__(self, make_rows: RowMaker, fit: PartialOddsFit) -> None:
+        self._make_rows = make_rows
+        self._fit = fit
+
+    def zero(self) -> Surface:
+        q = len(self._fit.parameters)
+        return Surface(0.0, np.zeros(q), np.zeros((q, q)))
+
+    def step(self, state: Surface, batch: pa.RecordBatch) -> Surface:
+        rows = self._make_rows(batch)
+        predictors = self._fit.predictors(rows)
+        # a trial point may cross two cuts of a row: its likelihood is then no number, and the point is refused
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            logs = np.log(derivatives_at(predictors, rows.outcome).probability)
+            part = Surface(
+                float(rows.weight @ logs),
+                self._fit.pull_back(rows, _by_predictor(rows, predictors)),
+                self._fit.information_of(rows, predictors),
+            )
+        return self.merge(state, part)
+
+    def merge(self, left: Surface, right: Surface) -> Surface:
+        return Surface(
+            left.log_likelihood + right.log_likelihood,
+            left.gradient + right.gradient,
+            left.information + right.information,
+        )
+
+    def finish(self, state: Surface) -> Surface:
+        return state
+
+
+def _by_predictor(rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Derivative of each row's weighted log-likelihood by each predictor, shape (n, cuts)."""
+    at = derivatives_at(predictors, rows.outcome)
+    slopes = np.zeros((len(rows.outcome), predictors.shape[1] + 2))  # column y + 1 is the cut above, y the one below
+    row = np.arange(len(rows.outcome))
+    slopes[row, rows.outcome + 1] = rows.weight * at.d_upper / at.probability
+    slopes[row, rows.outcome] = -rows.weight * at.d_lower / at.probability
+    return slopes[:, 1:-1]
+
+
+def _curvature(rows: Rows, predictors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Minus the second derivatives: of each predictor, shape (n, cuts), and with the next one, (n, cuts − 1)."""
+    at = derivatives_at(predictors, rows.outcome)
+    y, w, n_cuts = rows.outcome, rows.weight, predictors.shape[1]
+    up, low = at.d_upper / at.probability, at.d_lower / at.probability
+    own = np.zeros((len(y), n_cuts + 2))
+    row = np.arange(len(y))
+    own[row, y + 1] = w * (up**2 - up * (1 - 2 * at.upper))
+    own[row, y] += w * (low**2 + low * (1 - 2 * at.lower))
+    following = np.zeros((len(y), n_cuts + 1))  # column y couples the cut below the answer with the one above
+    following[row, y] = -w * up * low
+    return own[:, 1:-1], following[:, 1:-1]

@@ -1,0 +1,225 @@
+"""Does the within model hold for each lever: is it straight, does it push alike at every point of the scale?
+
+Where a lever's odds are not proportional and that moves its effect, the effect is taken from the model that lets them
+differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cxfusion.errors import ConvergenceError
+from cxfusion.estimators.effects import effect_gradients
+from cxfusion.estimators.influence import cluster_influence
+from cxfusion.estimators.joint_tests import EfficientScores, JointTest, joint_test, without_own
+from cxfusion.estimators.partial_odds import PartialOddsFit, Surface, fit_partial_odds, freed, surface_at
+from cxfusion.estimators.solving import invert_information, solve_information
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
+    from cxfusion.estimators.effects import Effects, LeverTerm
+    from cxfusion.estimators.held import ModelRows
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.design import Design
+
+__all__ = ["CHECK_COLUMNS", "Check", "FormChecks", "check_form", "refitted"]
+
+REJECTED_BELOW: Final = 0.01
+SHARE_OF_ERROR: Final = 0.25
+"""A shift of a quarter of its standard error takes less than one in a hundred from what an interval covers."""
+SHARE_OF_SMALLEST: Final = 0.1
+CHECK_COLUMNS: Final = (
+    "outcome", "lever", "check", "statistic", "p_value", "shift", "is_freed", "status", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of one lever.
+
+    Attributes
+    ----------
+    lever : Lever
+    check : {"linearity", "proportional_odds"}
+    test : JointTest or None
+    shift : float or None
+        About how far letting the odds differ would move the effect, in points of the outcome.
+    is_freed : bool
+        Whether the effect comes from a model that lets them differ.
+    reason : str or None
+        Why the check is not applicable, or why the odds could not be freed.
+    """
+
+    lever: Lever
+    check: str
+    test: JointTest | None
+    shift: float | None = None
+    is_freed: bool = False
+    reason: str | None = None
+
+    def refused(self, reason: str) -> Check:
+        """The same check where the odds could not be freed."""
+        return replace(self, is_freed=False, reason=reason) if self.is_freed else self
+
+    def row(self, outcome: str) -> dict[str, Any]:
+        """The check in ``CHECK_COLUMNS``."""
+        return {
+            "outcome": outcome,
+            "lever": self.lever.name,
+            "check": self.check,
+            "statistic": None if self.test is None else self.test.statistic,
+            "p_value": None if self.test is None else self.test.p_value,
+            "shift": self.shift,
+            "is_freed": self.is_freed,
+            "status": "not_applicable" if self.test is None else "ok",
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class FormChecks:
+    """All checks of one fit.
+
+    Attributes
+    ----------
+    checks : list of Check
+    freed : tuple of Lever
+        Whose odds should be free to differ between cuts.
+    """
+
+    checks: list[Check]
+    freed: tuple[Lever, ...]
+
+
+def check_form(
+    model: ModelRows,
+    design: Design,
+    fit: CumulativeLogitFit,
+    levers: Sequence[Lever],
+    terms: Sequence[LeverTerm],
+    effects: Effects,
+    values: Sequence[float],
+    smallest_effect: float,
+) -> FormChecks:
+    """Test each lever of a within model for linearity and proportional odds; two folds, three where one is rejected.
+
+    Parameters
+    ----------
+    model : ModelRows
+        Its levers are those asked about.
+    design : Design
+        With its projection: what varies within the groups is tested, the lever less its projection.
+    fit : CumulativeLogitFit
+    levers : sequence of Lever
+    terms : sequence of LeverTerm
+    effects : Effects
+        Of the levers, from this fit.
+    values : sequence of float
+    smallest_effect : float
+        δ: an effect is freed only where that moves it by a tenth of δ and a quarter of its standard error.
+
+    References
+    ----------
+    Brant (1990), Biometrics 46, 1171–1178 (the question); Boos (1992), The American Statistician 46, 327–333 (the
+    robust score test used here).
+    """
+    null = freed(fit, _turn(design, levers))
+    surface = surface_at(model.sweep, model.make_rows, null)
+    n_cuts = len(fit.cuts)
+    columns = [design.columns(lever.name) for lever in levers]
+    bends = np.concatenate([n_cuts + np.arange(at.start + 1, at.stop) for at in columns]).astype(np.int64)
+    influence = _influence(model, null, surface, bends, effects.n_clusters)
+    of_bends, of_scores = np.split(influence, [len(bends)], axis=1)
+    scores = EfficientScores(of_scores, surface.information[len(fit.parameters) :, len(fit.parameters) :])
+    straight = _straight(levers, columns, fit.parameters[bends], of_bends)
+    owner = np.concatenate([np.full(at.stop - at.start, j) for j, at in enumerate(columns)])
+    tests = [scores.test(np.tile(owner == j, n_cuts - 1)) for j in range(len(levers))]
+    rejected = [test is not None and test.p_value < REJECTED_BELOW for test in tests]
+    shifts = _shifts(model, null, surface, terms, values, np.array(rejected)[owner], effects) if any(rejected) else None
+    checks, free = list(straight), []
+    for j, (lever, test) in enumerate(zip(levers, tests, strict=True)):
+        shift = None if shifts is None or not rejected[j] else float(shifts[j])
+        least = max(SHARE_OF_ERROR * float(effects.std_error[j]), SHARE_OF_SMALLEST * smallest_effect)
+        is_freed = shift is not None and abs(shift) > least
+        free += [lever] if is_freed else []
+        reason = None if test is not None else _why_not(n_cuts)
+        checks.append(Check(lever, "proportional_odds", test, shift, is_freed, reason))
+    return FormChecks(checks, tuple(free))
+
+
+def refitted(
+    model: ModelRows, design: Design, fit: CumulativeLogitFit, free: Sequence[Lever]
+) -> PartialOddsFit | ConvergenceError:
+    """The fit with the odds of some levers free to differ between cuts, or why there is none."""
+    try:
+        return fit_partial_odds(model.sweep, model.make_rows, freed(fit, _turn(design, free)))
+    except ConvergenceError as error:
+        return error
+
+
+def _why_not(n_cuts: int) -> str:
+    return "the outcome has two categories" if n_cuts < 2 else "there are too few groups to tell"
+
+
+def _turn(design: Design, levers: Sequence[Lever]) -> NDArray[np.float64]:
+    """Columns of the levers less their projections, as combinations of the dense columns."""
+    own = np.concatenate([np.arange(at.start, at.stop) for at in map(design.columns, (one.name for one in levers))])
+    turn = np.zeros((2 * design.width, len(own)))
+    turn[own, np.arange(len(own))] = 1
+    turn[design.width + own, np.arange(len(own))] = -1
+    return turn
+
+
+def _influence(
+    model: ModelRows, null: PartialOddsFit, surface: Surface, bends: NDArray[np.int64], n_clusters: int
+) -> NDArray[np.float64]:
+    """Clusters' influence on the coefficients that bend, then their efficient scores of what is held at zero."""
+    tested = null.extra_places.ravel()
+    q, q_fit = len(null.parameters), len(null.parameters) - len(tested)
+    directions = np.zeros((q, len(bends) + len(tested)))
+    directions[:q_fit, : len(bends)] = null.inverse.matrix[:, bends]
+    directions[:q_fit, len(bends) :] = -null.inverse.matrix @ surface.information[:q_fit, q_fit:]
+    directions[tested, len(bends) + np.arange(len(tested))] = 1
+    parts = without_own(model.make_rows, null, directions.shape[1])
+    inverse = invert_information(surface.information)
+    return cluster_influence(model.sweep, parts, null, directions, n_clusters, inverse)
+
+
+def _straight(
+    levers: Sequence[Lever], columns: Sequence[slice], bending: NDArray[np.float64], influence: NDArray[np.float64]
+) -> list[Check]:
+    found, start = [], 0
+    for lever, at in zip(levers, columns, strict=True):
+        own = slice(start, start + at.stop - at.start - 1)
+        start = own.stop
+        if own.start == own.stop:
+            found.append(Check(lever, "linearity", None, reason="it enters as a straight line"))
+            continue
+        test = joint_test(bending[own], influence[:, own])
+        found.append(Check(lever, "linearity", test, reason=None if test else "there are too few groups to tell"))
+    return found
+
+
+def _shifts(
+    model: ModelRows,
+    null: PartialOddsFit,
+    surface: Surface,
+    terms: Sequence[LeverTerm],
+    values: Sequence[float],
+    is_free: NDArray[np.bool_],
+    effects: Effects,
+) -> NDArray[np.float64]:
+    """What one Newton step towards free odds does to each effect, shape (levers,)."""
+    places = null.extra_places[:, is_free].ravel()
+    kept = np.concatenate([np.arange(len(null.parameters) - null.extra.size), places])
+    direction = np.zeros(len(null.parameters))
+    direction[kept] = solve_information(surface.information[np.ix_(kept, kept)], surface.gradient[kept])
+    gradients = effect_gradients(model.sweep, model.make_rows, model.make_levers, terms, null, values)
+    return effects.step * (gradients @ direction)
