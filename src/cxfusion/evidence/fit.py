@@ -204,7 +204,7 @@ def fit_levers(
             *_notes(spec, scale, witness, weights),
             *linkage.notes,
             *warned,
-        ),  # fmt: skip
+        ),
         checks=_check_frame(sample, ladder),
         n=sample.n,
     )
