@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.dose import dose_response as dose_response
     from cxfusion.evidence.fit import LeverEvidence as LeverEvidence
     from cxfusion.evidence.fit import fit_levers as fit_levers
+    from cxfusion.evidence.relationship import LevelComparison as LevelComparison
+    from cxfusion.evidence.relationship import compare_levels as compare_levels
     from cxfusion.evidence.segments import SegmentEffects as SegmentEffects
     from cxfusion.evidence.segments import segment_effects as segment_effects
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from cxfusion.operations.staffing import Staffing as Staffing
     from cxfusion.operations.staffing import required_agents as required_agents
     from cxfusion.operations.staffing import staffing as staffing
+    from cxfusion.pairing.exposure import pair_relationship as pair_relationship
     from cxfusion.pairing.pair import pair as pair
     from cxfusion.pairing.plan import PairingPlan as PairingPlan
     from cxfusion.pairing.result import Pairing as Pairing
@@ -76,6 +79,7 @@ _PLACES = {
     "FeedCheck": "checks.feed",
     "Expectations": "perception.ratings.expectations",
     "Lever": "evidence.catalogue",
+    "LevelComparison": "evidence.relationship",
     "LeverEvidence": "evidence.fit",
     "LeverSpec": "evidence.spec",
     "Measurement": "perception.measure",
@@ -94,6 +98,7 @@ _PLACES = {
     "Surveys": "tables.relation",
     "check_feed": "checks.feed",
     "control_chart": "operations.control_chart",
+    "compare_levels": "evidence.relationship",
     "diagnose": "operations.diagnose",
     "dose_response": "evidence.dose",
     "expectations": "perception.ratings.expectations",
@@ -105,6 +110,7 @@ _PLACES = {
     "pair": "pairing.pair",
     "perception_gaps": "perception.ratings.gaps",
     "priorities": "perception.ratings.priorities",
+    "pair_relationship": "pairing.exposure",
     "read_contacts": "tables.read",
     "read_ratings": "perception.ratings.read",
     "read_surveys": "tables.read",

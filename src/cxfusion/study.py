@@ -13,6 +13,7 @@ from cxfusion.checks.feed import FeedCheck, check_feed
 from cxfusion.delivery.manifest import results_of, study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
+from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.pairing.pair import pair
@@ -44,6 +45,8 @@ class Study(Result):
     Attributes
     ----------
     evidence : LeverEvidence
+    levels : LevelComparison, optional
+        The levers of the contact beside those of the relationship, where surveys ask about it.
     diagnosis : Diagnosis
     by_interval : Diagnosis, optional
         The same by an interval of the site's clock, where one was asked for.
@@ -61,6 +64,7 @@ class Study(Result):
     """
 
     evidence: LeverEvidence
+    levels: LevelComparison | None
     diagnosis: Diagnosis
     by_interval: Diagnosis | None
     measurements: Mapping[str, Measurement]
@@ -229,9 +233,12 @@ def study_of(
             measurements[key] = measure(pairing, spec.outcome, by=grouping, weights=weights)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         evidence = fit_levers(pairing, weights=weights, spec=spec)
-    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *evidence.notes)
+    with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
+        levels, of_levels = _levels(pairing, evidence)
+    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *evidence.notes, *of_levels)
     return Study(
         evidence=evidence,
+        levels=levels,
         diagnosis=diagnosis,
         by_interval=by_interval,
         measurements=measurements,
@@ -246,6 +253,17 @@ def study_of(
             **({"before": dict(before)} if before else {}),
         },
     )
+
+
+def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison | None, tuple[str, ...]]:
+    """The contact beside the relationship, and what it says; nothing where no survey asks about the relationship."""
+    if not pairing.n_exposures:
+        return None, ()
+    try:
+        levels = compare_levels(evidence, pairing)
+    except (NoScoreError, NothingToEstimateError) as error:
+        return None, (f"The relationship is not compared with the contact: {error.message}",)
+    return levels, (levels.sentence, *levels.relationship.notes)
 
 
 def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, str]:

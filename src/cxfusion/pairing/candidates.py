@@ -11,6 +11,8 @@ from cxfusion.pairing.keys import EXACT
 from cxfusion.pairing.responses import is_before
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import ibis.expr.types as ir
 
     from cxfusion.pairing.plan import PairingPlan
@@ -25,8 +27,15 @@ ORDER: Final = ("ended_at", "started_at", "contact_id")
 """What makes one contact later than another: a total order, whatever the order of the rows."""
 
 
-def log_of(contacts: Contacts, plan: PairingPlan) -> ir.Table:
+def log_of(contacts: Contacts, plan: PairingPlan, further: Iterable[str] = ()) -> ir.Table:
     """Start and end of every contact, with its keys and whether the plan lets it pair by customer.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    plan : PairingPlan
+    further : iterable of str
+        Columns of the log to be carried along.
 
     Where the log has no end, its parts are added to the start and a missing part counts as zero: here, where only the
     order of events is asked, and nowhere else. An end before its start is a wrong clock: the start is taken.
@@ -34,7 +43,7 @@ def log_of(contacts: Contacts, plan: PairingPlan) -> ir.Table:
     Returns
     -------
     ibis.Table
-        ``contact_id, case_id, customer_id, started_at, ended_at, is_eligible``.
+        ``contact_id, case_id, customer_id, started_at, ended_at, is_eligible``, and the further ones.
     """
     rows, start = contacts.rows, contacts.rows["started_at"]
     seconds = sum((rows[part].fill_null(0.0) for part in PARTS if contacts.has(part)), start=ibis.literal(0.0))
@@ -47,6 +56,7 @@ def log_of(contacts: Contacts, plan: PairingPlan) -> ir.Table:
         started_at=start,
         ended_at=ibis.greatest(start, ibis.coalesce(contacts.value("ended_at"), computed)),
         is_eligible=ibis.literal(True) if plan.eligible == "all" else ~is_abandoned,
+        **{name: rows[name] for name in further},
     )
 
 
