@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from cxfusion.operations.diagnose import diagnose as diagnose
     from cxfusion.operations.episodes import EpisodePlan as EpisodePlan
     from cxfusion.operations.episodes import with_history as with_history
+    from cxfusion.operations.ranking import Ranking as Ranking
+    from cxfusion.operations.ranking import rank_groups as rank_groups
     from cxfusion.operations.staffing import Staffing as Staffing
     from cxfusion.operations.staffing import required_agents as required_agents
     from cxfusion.operations.staffing import staffing as staffing
@@ -89,6 +91,7 @@ _PLACES = {
     "Priorities": "perception.ratings.priorities",
     "Ratings": "perception.ratings.read",
     "Pseudonyms": "tables.pseudonyms",
+    "Ranking": "operations.ranking",
     "ResponseWeights": "perception.weights",
     "SegmentEffects": "evidence.segments",
     "Session": "engine.session",
@@ -111,6 +114,7 @@ _PLACES = {
     "perception_gaps": "perception.ratings.gaps",
     "priorities": "perception.ratings.priorities",
     "pair_relationship": "pairing.exposure",
+    "rank_groups": "operations.ranking",
     "read_contacts": "tables.read",
     "read_ratings": "perception.ratings.read",
     "read_surveys": "tables.read",

@@ -5,6 +5,7 @@ from cxfusion.operations.control_chart import ControlChart, control_chart
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.operations.metrics import METRICS, Metric
+from cxfusion.operations.ranking import Ranking, rank_groups
 from cxfusion.operations.staffing import Staffing, required_agents, staffing
 
 __all__ = [
@@ -14,9 +15,11 @@ __all__ = [
     "Diagnosis",
     "EpisodePlan",
     "Metric",
+    "Ranking",
     "Staffing",
     "control_chart",
     "diagnose",
+    "rank_groups",
     "recontacts",
     "required_agents",
     "staffing",

@@ -1,0 +1,301 @@
+"""Comparing agents without a league table: shrunk figures, and the ranks that each of them could have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from cxfusion.errors import NothingToEstimateError
+from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
+from cxfusion.operations.figures import Figure, Limits, NotApplicable
+from cxfusion.operations.metrics import METRICS
+from cxfusion.operations.tallies import look_at
+from cxfusion.results.base import Result, require_metric
+from cxfusion.results.formats import difference
+from cxfusion.results.formats import figure as in_words
+from cxfusion.results.formats import interval as between
+from cxfusion.results.grouping import grouping_by
+from cxfusion.results.labels import column_label, display_name, metric_label
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import altair as alt
+    import ibis.expr.types as ir
+
+    from cxfusion.operations.episodes import EpisodePlan
+    from cxfusion.operations.figures import Log
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["Ranking", "rank_groups"]
+
+COLUMNS: Final = (
+    "n", "raw", "adjusted", "estimate", "std_error", "conf_low", "conf_high", "rank", "rank_low", "rank_high",
+    "p_lowest_fifth", "p_highest_fifth",
+)  # fmt: skip
+FEWEST: Final = 30
+"""Contacts of a group that is shown by itself; those of smaller groups are left out, and counted."""
+MAX_ROUNDS: Final = 1_000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranking(Result):
+    """Groups compared on one metric, each with how sure its place is.
+
+    ``.table`` has one row per group, the lowest figure first: the group, ``n`` (contacts behind it), ``raw`` (its own
+    mean), ``adjusted`` (the same at the whole's case mix), ``estimate`` (the latter drawn towards the mean by how
+    little it tells), ``std_error, conf_low, conf_high``, ``rank`` (1 is the lowest figure, whatever that means),
+    ``rank_low, rank_high`` (95 % interval of the rank), ``p_lowest_fifth, p_highest_fifth`` (probability of being
+    among that fifth).
+
+    Attributes
+    ----------
+    metric, unit, by : str
+    adjust_for : tuple of str
+    groups : pandas.DataFrame
+        The same as ``.table``; no rows where there is a reason.
+    mean, sd_between, sd_within : float or None
+        Of the groups, among them, and among contacts of one group.
+    p_value : float or None
+        Of the test that all groups are alike.
+    n_left_out : int
+        Groups with too few contacts.
+    n_sets : int
+        Sets of groups that share no combination of ``adjust_for`` with each other; 1 where all can be compared.
+    reason : str or None
+        Why nothing could be compared.
+    """
+
+    metric: str
+    unit: str
+    by: str
+    adjust_for: tuple[str, ...]
+    groups: pd.DataFrame
+    mean: float | None = None
+    sd_between: float | None = None
+    sd_within: float | None = None
+    p_value: float | None = None
+    n_left_out: int = 0
+    n_sets: int = 1
+    reason: str | None = None
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.groups
+
+    def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
+        """Shrunk figures with their intervals, lowest first, raw ones as hollow points.
+
+        Raises
+        ------
+        NothingToEstimateError
+            Nothing could be compared.
+        """
+        from cxfusion.results.rankings import ranking_chart
+
+        if self.reason is not None:
+            raise NothingToEstimateError(f"There is no picture of {self.metric} by {self.by}: {self.reason}.")
+        return ranking_chart(self.groups, self.by, self.metric, self.unit, self.mean or 0.0, width=width)
+
+    def _lines(self) -> list[str]:
+        label, by = metric_label(self.metric), column_label(self.by).lower()
+        if self.reason is not None or self.sd_between is None or self.p_value is None:
+            return [f"{label} by {by}: not compared, {self.reason}"]
+        adjusted = f", at the same {' and '.join(self.adjust_for)}" if self.adjust_for else ""
+        left = f"; {self.n_left_out:,} with fewer than {FEWEST} contacts left out" if self.n_left_out else ""
+        head = f"{label} by {by}{adjusted}: {len(self.groups):,} compared{left}"
+        differ = (
+            f"  mean {in_words(self.mean, self.unit)}; beyond chance they differ by"
+            f" {difference(self.sd_between, self.unit).removeprefix('+')} (standard deviation), {_chance(self.p_value)}"
+        )
+        apart = [
+            f"  they form {self.n_sets} sets that share no {' × '.join(self.adjust_for)}: between sets, other work is"
+            " not taken out"
+        ]
+        return [
+            head,
+            differ,
+            *(apart if self.n_sets > 1 else []),
+            *(self._in_words(row) for row in self._ends().itertuples(index=False)),
+        ]
+
+    def _ends(self) -> pd.DataFrame:
+        return self.groups if len(self.groups) <= 8 else pd.concat([self.groups.head(4), self.groups.tail(4)])
+
+    def _in_words(self, row: Any) -> str:
+        interval = between(row.conf_low, row.conf_high, self.unit)
+        return (
+            f"  {display_name(row[0])}: {in_words(row.estimate, self.unit)} ({interval}), rank {row.rank_low:.0f} to"
+            f" {row.rank_high:.0f} of {len(self.groups)}"
+        )
+
+
+def _chance(p_value: float) -> str:
+    return "which chance hardly explains (p < 0.001)" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def rank_groups(
+    contacts: Contacts,
+    metric: str,
+    by: str = "agent_id",
+    *,
+    adjust_for: str | Sequence[str] = (),
+    target_seconds: float = 20,
+    short_abandon_seconds: float = 5,
+    episodes: EpisodePlan | None = None,
+) -> Ranking:
+    """Which agents differ, and by how much, once chance and case mix are taken out?
+
+    Parameters
+    ----------
+    contacts : Contacts
+    metric : str
+        A mean over contacts, or the share of contacts with something, of :func:`diagnose`.
+    by : str, default "agent_id"
+    adjust_for : str or sequence of str
+        Columns whose groups are compared with themselves: queue, reason, channel.
+    target_seconds, short_abandon_seconds, episodes
+        As of :func:`diagnose`.
+
+    Returns
+    -------
+    Ranking
+
+    Raises
+    ------
+    UnknownNameError
+        No such metric or column.
+
+    Notes
+    -----
+    The adjusted figure is the group's effect beside those of every combination of ``adjust_for``, by least squares.
+    Groups are then taken as drawn from one normal population, whose spread is estimated by REML; a group of few
+    contacts is drawn far towards the mean, one of many hardly. Groups with fewer than 30 contacts, and contacts without
+    a group, are left out. Adjustment sees only what the log records: who gets the hard cases looks slow.
+
+    References
+    ----------
+    Goldstein & Spiegelhalter (1996), "League tables and their limitations", JRSS A 159; Efron & Morris (1977).
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> contacts = cx.simulate(n_contacts=20_000, seed=7).contacts
+    >>> ranking = cx.rank_groups(contacts, "aht_seconds", adjust_for=["queue", "reason"])
+    >>> len(ranking.table), bool(ranking.table["estimate"].std() < ranking.table["adjusted"].std())
+    (40, True)
+    """
+    by_name = {kind.name: kind for kind in METRICS}
+    kind = by_name[require_metric(metric, list(by_name))]
+    within = (adjust_for,) if isinstance(adjust_for, str) else tuple(adjust_for)
+    name = grouping_by([by], None, contacts.columns, COLUMNS).names[0]
+    grouping_by(list(within), None, contacts.columns, ())
+    log, _ = look_at(contacts, Limits(target_seconds, short_abandon_seconds), episodes)
+    found = kind.value(log)
+    reason = _reason(found, is_mean=kind.statistic == "mean", is_unchained=kind.is_chained and episodes is None)
+    none = pd.DataFrame(columns=[name, *COLUMNS])
+    if reason is None and isinstance(found, Figure) and found.value is not None:
+        cells = _cells(log, found.value, by, within)
+        sizes = cells.groupby("group")["n"].sum()
+        kept = cells[cells["group"].map(sizes) >= FEWEST].reset_index(drop=True)
+        n_left_out = int((sizes < FEWEST).sum())
+        try:
+            return _compared(kept, name, Ranking(metric, kind.unit, by, within, none, n_left_out=n_left_out))
+        except NothingToEstimateError as nothing:
+            reason = nothing.message.removeprefix("Groups cannot be compared: ").rstrip(".")
+    return Ranking(metric, kind.unit, by, within, none, reason=reason)
+
+
+def _reason(found: Figure | NotApplicable, *, is_mean: bool, is_unchained: bool) -> str | None:
+    if is_unchained:
+        return "it takes episodes=EpisodePlan()"
+    if isinstance(found, NotApplicable):
+        return found.reason
+    if not is_mean or found.value is None:
+        return "it is no mean over contacts"
+    return None
+
+
+def _cells(log: Log, value: ir.Value, by: str, within: tuple[str, ...]) -> pd.DataFrame:
+    """``group, cell, n, mean, squares`` by group and combination of the columns adjusted for."""
+    session, rows = log.contacts.session, log.contacts.rows
+    number = value.cast("float64")
+    centre = session.collect(rows.aggregate(centre=number.mean()))["centre"][0].as_py() or 0.0
+    named = {f"within_{i}": rows[column].cast("string") for i, column in enumerate(within)}
+    from_centre = number - ibis.literal(float(centre))  # sums of squares of numbers near zero keep their digits
+    asked = rows.group_by(group=rows[by], **named).aggregate(
+        n=number.count(), total=from_centre.sum(), squares=(from_centre * from_centre).sum()
+    )
+    keys = ["group", *named]
+    found = session.collect(asked.filter(asked["group"].notnull(), asked["n"] > 0).order_by(keys)).to_pandas()
+    cell = found.groupby(list(named), dropna=False).ngroup() if named else pd.Series(0, found.index)
+    mean = found["total"] / found["n"]
+    squares = (found["squares"] - found["n"] * mean**2).clip(lower=0.0)
+    return pd.DataFrame(
+        {"group": found["group"], "cell": cell, "n": found["n"], "mean": mean + centre, "squares": squares}
+    )
+
+
+def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
+    code, groups = pd.factorize(cells["group"], sort=True)
+    n, mean = cells["n"].to_numpy(float), cells["mean"].to_numpy(float)
+    cell = pd.factorize(cells["cell"])[0]
+    shift = _shifts(code, cell, n, mean)
+    residual = mean - shift[cell]
+    size = np.bincount(code, n).astype(float)
+    adjusted = np.bincount(code, n * residual) / np.maximum(size, 1)
+    about = cells["squares"].to_numpy(float) + n * (residual - adjusted[code]) ** 2
+    squares = np.bincount(code, about).astype(float)
+    fit = fit_random_intercept(size, adjusted, squares, n_lost=len(shift) - 1)
+    draws = rank_draws(fit.estimate, fit.std_error)
+    fifth = max(round(len(size) / 5), 1)
+    table = pd.DataFrame(
+        {
+            name: groups,
+            "n": size.astype(np.int64),
+            "raw": np.bincount(code, n * mean) / size,
+            "adjusted": adjusted,
+            "estimate": fit.estimate,
+            "std_error": fit.std_error,
+            "conf_low": fit.estimate - 1.959963984540054 * fit.std_error,
+            "conf_high": fit.estimate + 1.959963984540054 * fit.std_error,
+            "rank": pd.Series(fit.estimate).rank(method="first").astype(np.int64),
+            "rank_low": np.quantile(draws, 0.025, axis=0, method="lower").astype(np.int64),
+            "rank_high": np.quantile(draws, 0.975, axis=0, method="higher").astype(np.int64),
+            "p_lowest_fifth": (draws <= fifth).mean(axis=0),
+            "p_highest_fifth": (draws > len(size) - fifth).mean(axis=0),
+        }
+    ).sort_values("rank", ignore_index=True)
+    return Ranking(
+        empty.metric, empty.unit, empty.by, empty.adjust_for, table, fit.mean, fit.sd_between, fit.sd_within,
+        fit.p_value, empty.n_left_out, _n_sets(code, cell),
+    )  # fmt: skip
+
+
+def _shifts(code: Any, cell: Any, n: Any, mean: Any) -> Any:
+    """Least-squares effects of the cells beside those of the groups, about their mean: by turns, until still."""
+    shift = np.zeros(int(cell.max(initial=-1)) + 1)
+    if len(shift) < 2:
+        return shift
+    size, weight = np.bincount(code, n), np.bincount(cell, n)
+    for _ in range(MAX_ROUNDS):
+        effect = np.bincount(code, n * (mean - shift[cell])) / size
+        new = np.bincount(cell, n * (mean - effect[code])) / weight
+        new -= (weight * new).sum() / weight.sum()
+        step, shift = np.abs(new - shift).max(), new
+        if step <= 1e-11 * np.abs(mean).max():
+            break
+    return shift
+
+
+def _n_sets(code: Any, cell: Any) -> int:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n_groups, n_cells = int(code.max()) + 1, int(cell.max()) + 1
+    shape = (n_groups + n_cells,) * 2
+    return int(connected_components(coo_array((np.ones(len(code)), (code, cell + n_groups)), shape), directed=False)[0])

@@ -1,0 +1,117 @@
+"""Agents compared: by hand where there is nothing to shrink, and against a truth where there is."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import cxfusion as cx
+from cxfusion.engine import FrameSource, Session
+from cxfusion.errors import NothingToEstimateError, UnknownNameError
+from cxfusion.tables.relation import Contacts
+
+N_AGENTS = 12
+
+
+def draw(session):
+    """Twelve agents; the odd ones are 30 s slower; the last six work two thirds in the hard queue (+200 s)."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for agent in range(N_AGENTS):
+        for _ in range(400):
+            is_hard = rng.random() < (2 / 3 if agent >= N_AGENTS / 2 else 1 / 3)
+            talk = 300 + 30 * (agent % 2) + 200 * is_hard + rng.normal(0, 60)
+            rows.append((f"agent {agent:02d}", "hard" if is_hard else "easy", talk))
+    rows += [("seldom", "easy", 9_000.0)] * 5 + [(None, "easy", 300.0)] * 50
+    table = pa.table(
+        {
+            "contact_id": [f"c{i}" for i in range(len(rows))],
+            "started_at": [datetime(2026, 1, 5, 9) + timedelta(minutes=i) for i in range(len(rows))],
+            "agent_id": [row[0] for row in rows],
+            "queue": [row[1] for row in rows],
+            "talk_seconds": [row[2] for row in rows],
+            "is_abandoned": [False] * len(rows),
+        }
+    )
+    made = session.materialize(session.read(FrameSource(table, "log")))
+    return Contacts(session, made, table.num_rows, made.limit(0), "UTC")
+
+
+@pytest.fixture(scope="module")
+def contacts():
+    with Session(threads=1) as session:
+        yield draw(session)
+
+
+def test_case_mix_is_taken_out(contacts):
+    plain = cx.rank_groups(contacts, "aht_seconds").table.set_index("agent_id")
+    fair = cx.rank_groups(contacts, "aht_seconds", adjust_for="queue").table.set_index("agent_id")
+    late = [name for name in fair.index if name >= "agent 06"]
+    early = [name for name in fair.index if name < "agent 06"]
+    assert plain.loc[late, "estimate"].mean() - plain.loc[early, "estimate"].mean() > 40
+    assert abs(fair.loc[late, "estimate"].mean() - fair.loc[early, "estimate"].mean()) < 6
+    slow = [name for name in fair.index if int(name[-2:]) % 2]
+    assert fair.loc[slow, "rank"].min() == 7
+    assert fair.loc[slow, "rank_low"].min() >= 6
+    gap = fair.loc[slow, "estimate"].mean() - fair.drop(index=slow)["estimate"].mean()
+    assert gap == pytest.approx(30, abs=4)
+    assert (fair["raw"] - plain["raw"]).abs().max() < 1e-9
+    assert fair["n"].to_list() == [400] * N_AGENTS
+
+
+def test_the_raw_figure_is_that_of_diagnose(contacts):
+    theirs = cx.diagnose(contacts, by="agent_id").pivot().set_index("agent_id")["aht_seconds"]
+    ranking = cx.rank_groups(contacts, "aht_seconds")
+    for row in ranking.table.itertuples():
+        assert row.raw == pytest.approx(theirs[row.agent_id], rel=1e-12)
+    assert ranking.table["adjusted"].to_numpy() == pytest.approx(ranking.table["raw"].to_numpy())
+
+
+def test_few_contacts_and_no_agent_are_left_out(contacts):
+    ranking = cx.rank_groups(contacts, "aht_seconds")
+    assert len(ranking.table) == N_AGENTS
+    assert ranking.n_left_out == 1
+    assert "1 with fewer than 30 contacts left out" in ranking.summary()
+
+
+def test_what_cannot_be_compared_says_why(contacts):
+    for metric, why in (
+        ("service_level", "the log has no waiting time"),
+        ("volume", "it is no mean"),
+        ("fcr", "it takes episodes"),
+        ("handle_p90_seconds", "it is no mean"),
+    ):
+        ranking = cx.rank_groups(contacts, metric)
+        assert why in ranking.reason
+        assert ranking.table.empty
+        assert why in ranking.summary()
+        with pytest.raises(NothingToEstimateError, match=why):
+            ranking.plot()
+    alike = cx.rank_groups(contacts, "abandonment_rate")
+    assert alike.reason == "nothing varies within the groups"
+    with pytest.raises(UnknownNameError, match="queue"):
+        cx.rank_groups(contacts, "aht_seconds", adjust_for="quueue")
+
+
+def test_agents_who_share_no_work_are_said_to_be_apart():
+    with Session(threads=1) as session:
+        contacts = draw(session)
+        rows = contacts.rows.mutate(team=contacts.rows["agent_id"].substr(0, 7))
+        apart = Contacts(session, session.materialize(rows), contacts.n_read, contacts.set_aside, "UTC")
+        ranking = cx.rank_groups(apart, "aht_seconds", adjust_for="team")
+    assert ranking.n_sets == 2  # "agent 0…" and "agent 1…"
+    assert "2 sets that share no team" in ranking.summary()
+
+
+def test_it_draws_itself_and_pickles(contacts):
+    ranking = cx.rank_groups(contacts, "aht_seconds", adjust_for=["queue"])
+    data = ranking.plot().to_dict()["datasets"]
+    (frame,) = [rows for rows in data.values() if len(rows) > 1]
+    assert [row["name"] for row in frame] == ranking.table["agent_id"].to_list()
+    assert pickle.loads(pickle.dumps(ranking)).table.equals(ranking.table)
+    again = cx.rank_groups(contacts, "aht_seconds", adjust_for=["queue"])
+    assert again.table.equals(ranking.table)
