@@ -80,7 +80,8 @@ def fit_random_intercept(n: Floats, mean: Floats, squares: Floats, n_lost: int =
 
     References
     ----------
-    Morris (1983), "Parametric empirical Bayes inference", JASA 78; Robinson (1991), "That BLUP is a good thing", Statistical Science 6; Bates et al. (2015), J. Stat. Software 67.
+    Morris (1983), "Parametric empirical Bayes inference", JASA 78; Robinson (1991), "That BLUP is a good thing",
+    Statistical Science 6; Bates et al. (2015), J. Stat. Software 67.
 
     Examples
     --------
