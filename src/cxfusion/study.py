@@ -128,6 +128,8 @@ class Study(Result):
             perception=self.perception_rows(),
             operations=self.diagnosis.as_rows(),
             notes=self.notes,
+            decomposition=self.evidence.decomposition,
+            associations=self.evidence.associations,
             checks=self.feed.table,
             manifest=self.manifest,
         )

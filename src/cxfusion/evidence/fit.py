@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import between_rungs, simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
 from cxfusion.evidence.congestion import congestion_rung
@@ -17,6 +18,7 @@ from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witn
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
+from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.rungs import climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
@@ -71,6 +73,13 @@ class LeverEvidence(Result):
         status, reason``. ``linearity``: would a straight line do? (If not, the spline has seen to it.)
         ``proportional_odds``: does the lever push alike at every point of the scale? Where not, and where that moves
         its effect, the effect is taken from a model that lets its odds differ (``is_freed``).
+    ranks : pandas.DataFrame
+        How sure the order of the levers is: one row per lever and place, ``outcome, lever, place, probability``, the
+        probability of being among so many largest effects.
+    associations : pandas.DataFrame
+        What a driver chart would have said: one row per lever and measure (``correlation``, ``shapley``, ``johnson``),
+        ``outcome, lever, measure, estimate, std_error, conf_low, conf_high, n, is_named, misled, status, reason``. Not
+        effects; ``misled`` says where they contradict the verdict.
     notes : tuple of str
         What a reader should know about the sample.
     n : int
@@ -84,6 +93,8 @@ class LeverEvidence(Result):
     linkage: pd.DataFrame
     decomposition: pd.DataFrame
     checks: pd.DataFrame
+    ranks: pd.DataFrame
+    associations: pd.DataFrame
     notes: tuple[str, ...]
     n: int
 
@@ -189,10 +200,12 @@ def fit_levers(
     findings = {lever.name: _finding(lever, sample, ladder, witness, scale) for lever in asked}
     verdicts = _verdicts(asked, findings, untestable, ladder, spec)
     linkage = weigh_links(pairing, spec, present, tested, weights, ladder)
+    ranks = rank_levers(ladder, [lever.name for lever in asked], spec.conf_level)
+    words = {name: verdict.verdict for name, verdict in verdicts.items()}
     warned = simpson_warnings(ladder, asked)
     return LeverEvidence(
         spec=spec,
-        levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness),
+        levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness, ranks),
         rungs=_rung_frame(sample, ladder),
         sensitivity=_sensitivity_frame(ladder),
         linkage=linkage.frame,
@@ -206,6 +219,8 @@ def fit_levers(
             *warned,
         ),
         checks=_check_frame(sample, ladder),
+        ranks=ranks.frame(spec.outcome),
+        associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
     )
 
@@ -331,6 +346,7 @@ def _lever_frame(
     verdicts: Mapping[str, Verdict],
     findings: Mapping[str, Finding | None],
     witness: Witness,
+    ranks: Ranks,
 ) -> pd.DataFrame:
     rows = []
     for lever in asked:
@@ -351,7 +367,8 @@ def _lever_frame(
                 "design_estimate": None if finding is None or finding.design is None else finding.design.estimate,
                 "local_estimate": within.local_estimate, "remove_all": within.remove_all,
                 "control": None if finding is None else finding.control,
-                "reliability": witness.reliability, "robustness": _robustness(ladder, lever), "n": within.n,
+                "reliability": witness.reliability, "robustness": _robustness(ladder, lever),
+                **ranks.of(lever.name), "n": within.n,
             }
         )  # fmt: skip
     return pd.DataFrame(rows, columns=LEVERS.names)

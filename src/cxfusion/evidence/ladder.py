@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from cxfusion.estimators.effects import Effects
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.checks import Check
     from cxfusion.evidence.decomposition import Breakdown
@@ -76,6 +77,8 @@ class Ladder:
     shifts : dict of str to Shift
         By lever; levers that could not be corrected are not in it.
     robustness : list of Robustness
+    effects : dict of (str, str) to Effects
+        By lever and rung, ``within`` and ``corrected`` only: each cluster's influence, by which levers are compared.
     breakdowns : list of Breakdown
         What took the raw effect of each lever away on the way to the within rung.
     """
@@ -84,6 +87,7 @@ class Ladder:
     checks: list[Check] = field(default_factory=list)
     shifts: dict[str, Shift] = field(default_factory=dict)
     robustness: list[Robustness] = field(default_factory=list)
+    effects: dict[tuple[str, str], Effects] = field(default_factory=dict)
     breakdowns: list[Breakdown] = field(default_factory=list)
 
     def of(self, lever: Lever) -> dict[str, RungEstimate]:

@@ -146,6 +146,7 @@ class _Moment:
         within = self._fit_within(Design(tuple(bases), controls, groups), projected, None)
         ladder.rungs += self._rungs(within, "within", self.asked)
         ladder.checks += within.checks
+        ladder.effects |= {(lever.name, "within"): of for lever in self.asked if (of := within.of(lever)) is not None}
         straight = tuple(basis.straight() for basis in bases)
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
         linear = LinearDesign(Design(straight, controls, groups), self.sample.values)
@@ -259,6 +260,7 @@ class _Moment:
             shift = combined([(kappa, here), (-kappa, there)])
             ladder.shifts[lever.name] = Shift(float(shift.estimate[0]), float(shift.std_error[0]))
             corrected = combined([(1 - kappa, here), (kappa, there)])
+            ladder.effects[lever.name, "corrected"] = corrected
             ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
 
 

@@ -41,6 +41,8 @@ class ReportContent:
         Columns of ``results.schemas.PERCEPTION``.
     operations : pandas.DataFrame
         Columns of ``results.schemas.OPERATIONS``.
+    decomposition, associations : pandas.DataFrame, optional
+        Of the evidence: what took raw effects away, and what driver charts would have said.
     notes : sequence of str
         What was noticed about these data, one sentence each.
     checks : pandas.DataFrame, optional
@@ -60,6 +62,8 @@ class ReportContent:
     perception: pd.DataFrame
     operations: pd.DataFrame
     notes: Sequence[str] = ()
+    decomposition: pd.DataFrame | None = None
+    associations: pd.DataFrame | None = None
     checks: pd.DataFrame | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
 

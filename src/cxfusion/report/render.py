@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from cxfusion.report.answer import answer, best_estimate, by_verdict
+from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
 from cxfusion.report.figures import ladder_figure, scores_figure
 from cxfusion.report.tables import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cxfusion.report.content import ReportContent
+    from cxfusion.report.tables import Table
 
 __all__ = ["render_report"]
 
@@ -93,6 +95,7 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "ladder": ladder_figure(content),
         "levers": [_lever(row) for row in records(by_verdict(content.levers))],
         "rungs": rungs_table(content.rungs),
+        "beside": _beside(content),
         "paired": _paired(content.audit),
         "audit": audit_tables(content.audit),
         "cells": cells_table(content.cells),
@@ -106,6 +109,15 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "notes": [display_name(note, limit=400) for note in content.notes],
         "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},
     }
+
+
+def _beside(content: ReportContent) -> list[Table]:
+    """What stands beside the ladder, as far as it is there."""
+    made = [
+        None if content.decomposition is None else breakdown_table(content.decomposition, content.levers),
+        None if content.associations is None else associations_table(content.associations, content.levers),
+    ]
+    return [table for table in made if table is not None]
 
 
 def _stage(audit: pd.DataFrame, stage: str) -> tuple[int, int]:

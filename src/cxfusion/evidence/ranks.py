@@ -1,0 +1,114 @@
+"""Which lever is the largest, and how sure one can be of the order: ranks drawn from the joint covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from cxfusion.estimators.influence import covariance_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.effects import Effects
+    from cxfusion.evidence.ladder import Ladder
+
+__all__ = ["RANK_COLUMNS", "Ranks", "rank_levers"]
+
+RANK_COLUMNS: Final = ("outcome", "lever", "place", "probability")
+CENTRES: Final = ("within", "corrected")
+DRAWS: Final = 20_000
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Levers in the order of the size of their effects; 1 is the largest.
+
+    Attributes
+    ----------
+    levers : tuple of str
+        Those that have an estimate.
+    rank : int array, shape (m,)
+        By the corrected estimate, where there is one, else the within one.
+    low, high : int arrays, shape (m,)
+        Hull of the 95 % intervals of the rank about both estimates.
+    up_to : array, shape (m, m)
+        Probability of being among the first 1, 2, … m, about the estimates that give the rank.
+    """
+
+    levers: tuple[str, ...]
+    rank: NDArray[np.int64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    up_to: NDArray[np.float64]
+
+    def of(self, lever: str) -> dict[str, int | None]:
+        """``rank, rank_low, rank_high`` of one lever; empty for one that has no estimate."""
+        if lever not in self.levers:
+            return {"rank": None, "rank_low": None, "rank_high": None}
+        at = self.levers.index(lever)
+        return {"rank": int(self.rank[at]), "rank_low": int(self.low[at]), "rank_high": int(self.high[at])}
+
+    def frame(self, outcome: str) -> pd.DataFrame:
+        """One row per lever and place, in ``RANK_COLUMNS``."""
+        rows = [
+            (outcome, lever, place + 1, float(self.up_to[at, place]))
+            for at, lever in enumerate(self.levers)
+            for place in range(len(self.levers))
+        ]
+        return pd.DataFrame(rows, columns=list(RANK_COLUMNS))
+
+
+def rank_levers(ladder: Ladder, levers: Sequence[str], conf_level: float) -> Ranks:
+    """Rank levers by the absolute effect of their steps.
+
+    Their errors are drawn together, from each cluster's influence on every estimate, across the models of all moments.
+
+    Parameters
+    ----------
+    ladder : Ladder
+    levers : sequence of str
+    conf_level : float
+    """
+    known = tuple(lever for lever in levers if (lever, "within") in ladder.effects)
+    if not known:
+        none = np.empty(0, dtype=np.int64)
+        return Ranks((), none, none, none, np.empty((0, 0)))
+    drawn = [_drawn_ranks([_centre(ladder, lever, upto) for lever in known]) for upto in (1, 2)]
+    tail = (1 - conf_level) / 2
+    ends = np.array([np.quantile(ranks, [tail, 1 - tail], axis=0, method="inverted_cdf") for ranks in drawn])
+    best = np.array([float(_centre(ladder, lever, 2).estimate[0]) for lever in known])
+    places = np.arange(1, len(known) + 1)
+    return Ranks(
+        levers=known,
+        rank=_ranks(np.abs(best)[None])[0],
+        low=ends[:, 0].min(axis=0).astype(np.int64),
+        high=ends[:, 1].max(axis=0).astype(np.int64),
+        up_to=(drawn[1][:, :, None] <= places).mean(axis=0),
+    )
+
+
+def _centre(ladder: Ladder, lever: str, upto: int) -> Effects:
+    """The last of the first ``upto`` centres that the lever has."""
+    found = [ladder.effects[lever, centre] for centre in CENTRES[:upto] if (lever, centre) in ladder.effects]
+    return found[-1]
+
+
+def _drawn_ranks(effects: Sequence[Effects]) -> NDArray[np.int64]:
+    """Ranks in draws about the estimates, shape (draws, m)."""
+    covariance = covariance_of(np.column_stack([effect.influence[:, 0] for effect in effects]))
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    errors = np.random.default_rng(0).standard_normal((DRAWS, len(effects))) @ root.T
+    return _ranks(np.abs(np.array([float(effect.estimate[0]) for effect in effects]) + errors))
+
+
+def _ranks(sizes: NDArray[np.float64]) -> NDArray[np.int64]:
+    """1 for the largest of each row."""
+    order = np.argsort(-sizes, axis=1, kind="stable")
+    return np.argsort(order, axis=1, kind="stable").astype(np.int64) + 1
