@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from cxfusion.pairing.pair import pair as pair
     from cxfusion.pairing.plan import PairingPlan as PairingPlan
     from cxfusion.pairing.result import Pairing as Pairing
+    from cxfusion.perception.compare import Comparison as Comparison
+    from cxfusion.perception.compare import compare as compare
     from cxfusion.perception.measure import Measurement as Measurement
     from cxfusion.perception.measure import measure as measure
     from cxfusion.perception.ratings.catalogue import load_catalogue as load_catalogue
@@ -71,6 +73,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "Centre": "simulation.centre",
     "Change": "operations.change",
+    "Comparison": "perception.compare",
     "Contacts": "tables.relation",
     "ControlChart": "operations.control_chart",
     "CxfusionError": "errors",
@@ -78,8 +81,8 @@ _PLACES = {
     "Diagnosis": "operations.diagnose",
     "DoseResponse": "evidence.dose",
     "EpisodePlan": "operations.episodes",
-    "FeedCheck": "checks.feed",
     "Expectations": "perception.ratings.expectations",
+    "FeedCheck": "checks.feed",
     "Lever": "evidence.catalogue",
     "LevelComparison": "evidence.relationship",
     "LeverEvidence": "evidence.fit",
@@ -100,6 +103,7 @@ _PLACES = {
     "Study": "study",
     "Surveys": "tables.relation",
     "check_feed": "checks.feed",
+    "compare": "perception.compare",
     "control_chart": "operations.control_chart",
     "compare_levels": "evidence.relationship",
     "diagnose": "operations.diagnose",

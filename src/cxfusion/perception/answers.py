@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.perception.scores import SCORES
+from cxfusion.tables.look import compute
 from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     import ibis.expr.types as ir
+    import pandas as pd
 
+    from cxfusion.engine import Session
     from cxfusion.pairing import Pairing
     from cxfusion.perception.weights import ResponseWeights
 
-__all__ = ["CUSTOMER", "answers_of", "count_responses", "in_intervals", "reached_by", "sums_of"]
+__all__ = ["CUSTOMER", "answers_of", "count_responses", "in_intervals", "reached_by", "shared_customers", "sums_of"]
 
 CUSTOMER: Final = "customer"
 """The respondent role whose answers are measured."""
@@ -136,6 +139,53 @@ def sums_of(
         return whole
     groups = _over_customers(_with(in_groups, alone), list(terms), keys).mutate(is_whole=False)
     return whole.union(groups.select(*whole.columns))
+
+
+def shared_customers(
+    session: Session,
+    rows: ir.Table,
+    values: Sequence[Callable[[ir.NumericValue], ir.NumericValue]],
+    keys: Sequence[str],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What customers who stand in two groups add to the covariance of the two groups' figures.
+
+    Parameters
+    ----------
+    session : Session
+    rows : ibis.Table
+        Of :func:`answers_of` or :func:`reached_by`.
+    values : sequence of callable
+        As of :func:`sums_of`.
+    keys : sequence of str
+        Columns to group by.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per group: ``group`` (a number), the keys, and the sums ``w, wx_0, …``.
+    pandas.DataFrame
+        One row per two groups that share customers: ``one, other`` and the sums over these customers of products of
+        their sums in either group: ``ww``, and by value ``xx_i``, ``xw_i`` (x of the first), ``wx_i`` (x of the other).
+    """
+    terms = {"w": rows["weight"]} | {f"wx_{i}": rows["weight"] * value(rows["score"]) for i, value in enumerate(values)}
+    number = ibis.dense_rank().over(order_by=[rows[key] for key in keys])
+    coded = compute(session, rows.select(*keys, "customer", group=number, **terms))
+    sums = session.collect(_added(coded, list(terms), [*keys, "group"]).order_by("group")).to_pandas()
+    customers = compute(session, _added(coded.filter(coded["customer"].notnull()), list(terms), ["customer", "group"]))
+    others = customers.view()
+    is_pair = [customers["customer"] == others["customer"], customers["group"] < others["group"]]
+    both = customers.inner_join(others, is_pair)
+    products = {"ww": (both["w"] * both["w_right"]).sum()}
+    for i in range(len(values)):
+        here, there = both[f"wx_{i}"], both[f"wx_{i}_right"]
+        products |= {
+            f"xx_{i}": (here * there).sum(),
+            f"xw_{i}": (here * both["w_right"]).sum(),
+            f"wx_{i}": (both["w"] * there).sum(),
+        }
+    by = {"one": both["group"], "other": both["group_right"]}
+    found = both.aggregate(by=by, **products).order_by("one", "other")
+    return sums, session.collect(found).to_pandas()
 
 
 def _scored(pairing: Pairing, scores: Sequence[str]) -> ir.Table:

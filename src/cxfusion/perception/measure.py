@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["FEW", "TOO_FEW", "Measurement", "measure"]
+__all__ = ["FEW", "SHOWN", "TOO_FEW", "Measurement", "measure", "readings_for"]
 
 FEW: Final = 30
 """Below so many answers (contacts, for the response rate) a figure is flagged as small."""
 TOO_FEW: Final = 5
 """Below so many answers, or customers, there is no figure: it would tell what single persons said."""
-_SHOWN: Final = ("ok", "small")
+SHOWN: Final = ("ok", "small")
+"""Statuses of rows that have a figure."""
 _FIGURES: Final = ("estimate", "std_error", "conf_low", "conf_high")
 _TAKEN: Final = ("metric", *_FIGURES, "unit", "n", "n_clusters", "status", "reason")
 
@@ -185,18 +186,31 @@ def measure(
             f"The weights are for {weights.score}, the figure asked for is {score}. Expected weights of the same score:"
             f" weigh(pairing, {score!r})."
         )
+    readings = readings_for(pairing, score, weights)
     if score == RESPONSE_RATE:
-        overall, groups = _figures(pairing, reached_by(pairing, grouping.columns), [response_rate()], grouping)
+        overall, groups = _figures(pairing, reached_by(pairing, grouping.columns), readings, grouping)
         notes = _notes_on_response(overall, *count_responses(pairing, SCORES))
         return Measurement(score, None, overall, groups, grouping, notes)
-    scale = _scale_of(pairing, score)
     answers = answers_of(pairing, score, grouping.columns, weights)
-    readings = readings_of(score, scale)
-    if weights is not None:
-        readings = tuple(replace(reading, metric=f"{reading.metric}_weighted") for reading in readings)
     overall, groups = _figures(pairing, answers, readings, grouping)
     notes = _notes(count_responses(pairing, [score])[1], weights)
-    return Measurement(score, scale, overall, groups, grouping, notes)
+    return Measurement(score, pairing.surveys.scales[score], overall, groups, grouping, notes)
+
+
+def readings_for(pairing: Pairing, score: str, weights: ResponseWeights | None) -> tuple[Reading, ...]:
+    """The figures that are read off a score of a pairing; weighted ones say so in their names.
+
+    Raises
+    ------
+    UnknownNameError, NoScoreError
+        As of :func:`measure`.
+    """
+    if score == RESPONSE_RATE:
+        return (response_rate(),)
+    readings = readings_of(score, _scale_of(pairing, score))
+    if weights is None:
+        return readings
+    return tuple(replace(reading, metric=f"{reading.metric}_weighted") for reading in readings)
 
 
 def _scale_of(pairing: Pairing, score: str) -> Scale:
@@ -264,7 +278,7 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
             "reason": pd.Series(_reasons(status, mean.n, reading), dtype="str"),
         }
     )
-    frame.loc[~frame["status"].isin(_SHOWN), list(_FIGURES)] = np.nan
+    frame.loc[~frame["status"].isin(SHOWN), list(_FIGURES)] = np.nan
     return frame
 
 

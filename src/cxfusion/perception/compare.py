@@ -1,0 +1,282 @@
+"""Two groups or periods side by side: by how much they differ, how sure that is, and whether they are alike.
+
+A customer who answered in both counts in both, so the two figures are not independent; what they share is taken off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.perception.answers import answers_of, in_intervals, reached_by, shared_customers
+from cxfusion.perception.measure import SHOWN, measure, readings_for
+from cxfusion.perception.scores import RESPONSE_RATE
+from cxfusion.results.base import Result, require_metric
+from cxfusion.results.formats import change
+from cxfusion.results.formats import interval as interval_in_words
+from cxfusion.results.grouping import local_starts
+from cxfusion.results.labels import metric_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import altair as alt
+
+    from cxfusion.pairing import Pairing
+    from cxfusion.perception.measure import Measurement
+    from cxfusion.perception.scores import Reading
+    from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.results.grouping import Grouping
+
+__all__ = ["Comparison", "compare"]
+
+SMALLEST: Final = {"score points": 0.0125, "NPS points": 1.0, "share": 0.01}
+"""Smallest difference that matters, by unit; for score points as a share of the scale's length (0.05 on 1–5)."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Result):
+    """Every two groups of a measurement, and how they differ.
+
+    ``.table`` has ``metric, group, other_group, estimate`` (the first group's figure less the other's), ``std_error,
+    conf_low, conf_high, p_value, q_value, unit, n, n_other, reading, status, reason``. ``reading`` is ``similar`` where
+    the difference is shown to be smaller than ``smallest_difference`` (two one-sided tests), else ``different`` where
+    the false-discovery rate over the metric's rows stays below 1 − ``conf_level``, else ``not told apart``.
+
+    Attributes
+    ----------
+    differences : pandas.DataFrame
+        The same as ``.table``.
+    measurement : Measurement
+        The figures that are compared.
+    smallest_difference : mapping of str to float
+        By metric.
+    conf_level : float
+    """
+
+    differences: pd.DataFrame
+    measurement: Measurement
+    smallest_difference: dict[str, float]
+    conf_level: float
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.differences
+
+    def plot(self, metric: str | None = None, *, width: int = 720) -> alt.TopLevelMixin:
+        """The figures of the groups with their intervals; as of :meth:`Measurement.plot`."""
+        return self.measurement.plot(metric, width=width)
+
+    def of(self, metric: str) -> pd.DataFrame:
+        """The rows of one metric.
+
+        Raises
+        ------
+        UnknownNameError
+            The table has no such metric.
+        """
+        known = list(dict.fromkeys(self.differences["metric"]))
+        return self.differences[self.differences["metric"] == require_metric(metric, known)]
+
+    def _lines(self) -> list[str]:
+        counts = self.differences["reading"].value_counts()
+        told = ", ".join(f"{n} {name}" for name, n in counts.items()) or "none can be told"
+        head = f"Comparison by {self.measurement.grouping.title}: of {len(self.differences)} differences {told}"
+        shown = self.differences[self.differences["reading"] == "different"].head(8)
+        return [head, *(_line(row) for row in shown.itertuples())]
+
+
+def _line(row: Any) -> str:
+    ends = interval_in_words(row.conf_low, row.conf_high, row.unit)
+    return f"  {metric_label(row.metric)}: {row.group} less {row.other_group} {change(row.estimate, row.unit)} ({ends})"
+
+
+def compare(
+    pairing: Pairing,
+    score: str,
+    by: str | Sequence[str] | None = None,
+    interval: str | None = None,
+    *,
+    groups: Sequence[str] | None = None,
+    smallest_difference: float | None = None,
+    weights: ResponseWeights | None = None,
+    conf_level: float = 0.95,
+) -> Comparison:
+    """Compare groups or periods of a score, two by two.
+
+    Parameters
+    ----------
+    pairing, score, by, interval, weights
+        As of :func:`measure`; ``by`` or ``interval`` is needed.
+    groups : sequence of str, optional
+        Only these, by the names they have in the table (several columns joined by " × "); all of them by default.
+    smallest_difference : float, optional
+        Smallest difference that matters, in the unit of every metric of the score. By default 0.05 points on 1–5 (as
+        much of other scales), 1 NPS point, and one percentage point for shares.
+    conf_level : float, default 0.95
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    UsageError
+        Neither ``by`` nor ``interval``, unknown groups, or a smallest difference that is not positive.
+    NothingToEstimateError
+        Fewer than two groups with enough answers.
+
+    Notes
+    -----
+    Standard errors are clustered by customer, also across the two groups; t with one degree of freedom less than the
+    smaller number of customers.
+
+    References
+    ----------
+    Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15, 657–680; Benjamini & Hochberg (1995), JRSS B
+    57, 289–300.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> calls = [
+    ...     {"contact_id": str(i), "started_at": "2026-01-05 09:00", "queue": "AB"[i % 2]} for i in range(80)
+    ... ]
+    >>> answers = [{"contact_id": str(i), "csat": 4 + (i % 2) * (i % 3 > 0)} for i in range(80)]
+    >>> pairing = cx.pair(cx.read_contacts(calls), cx.read_surveys(answers))
+    >>> cx.compare(pairing, "csat", by="queue").of("csat_mean")[["group", "other_group", "reading"]].values.tolist()
+    [['A', 'B', 'different']]
+    """
+    if by is None and interval is None:
+        raise UsageError("Nothing to compare was named. Expected by= a column of the log, or interval= a period.")
+    if smallest_difference is not None and not smallest_difference > 0:
+        raise UsageError(f"smallest_difference is {smallest_difference}; expected a positive number.")
+    measured = measure(pairing, score, by, interval, weights=weights)
+    readings = readings_for(pairing, score, weights)
+    shared = _shared(pairing, score, measured.grouping, readings, weights)
+    frame = measured.groups.assign(_group=measured.grouping.texts(measured.groups))
+    names = _asked(list(dict.fromkeys(frame["_group"])), groups)
+    smallest = {reading.metric: smallest_difference or _smallest(reading, measured) for reading in readings}
+    parts = [
+        _differences(frame[frame["metric"] == reading.metric], names, shared[i], smallest[reading.metric], conf_level)
+        for i, reading in enumerate(readings)
+    ]
+    return Comparison(pd.concat(parts, ignore_index=True), measured, smallest, conf_level)
+
+
+def _asked(known: list[str], groups: Sequence[str] | None) -> list[str]:
+    unknown = [name for name in groups or () if name not in known]
+    if unknown:
+        raise UsageError(f"There is no group {', '.join(unknown)}. Expected some of: {', '.join(known)}.")
+    names = [name for name in known if groups is None or name in groups]
+    if len(names) < 2:
+        raise NothingToEstimateError(
+            f"There {'is one group' if names else 'are no groups'}, so nothing can be compared. Expected two or more."
+        )
+    return names
+
+
+def _smallest(reading: Reading, measured: Measurement) -> float:
+    length = measured.scale.high - measured.scale.low if measured.scale and reading.unit == "score points" else 1.0
+    return SMALLEST[reading.unit] * length
+
+
+def _shared(
+    pairing: Pairing, score: str, grouping: Grouping, readings: Sequence[Reading], weights: ResponseWeights | None
+) -> list[dict[tuple[str, str], float]]:
+    """Per reading, the covariance of two groups' figures by their names, from customers who answered in both."""
+    is_rate = score == RESPONSE_RATE
+    rows = reached_by(pairing, grouping.columns) if is_rate else answers_of(pairing, score, grouping.columns, weights)
+    keys = [f"key_{i}" for i in range(len(grouping.names))]
+    if grouping.interval:
+        rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
+    sums, products = shared_customers(pairing.session, rows, [reading.value for reading in readings], keys)
+    names = dict(zip(sums["group"], _names(sums[keys], grouping), strict=True))
+    total = sums.set_index("group")
+    return [
+        {
+            (names[row["one"]], names[row["other"]]): reading.factor**2 * _covariance(row, total, i)
+            for row in products.to_dict("records")
+        }
+        for i, reading in enumerate(readings)
+    ]
+
+
+def _names(keys: pd.DataFrame, grouping: Grouping) -> pd.Series[str]:
+    """Names of groups by their keys, as the table shows them."""
+    named = keys.set_axis(list(grouping.names), axis=1)
+    if grouping.interval:
+        named[grouping.names[-1]] = local_starts(named[grouping.names[-1]], grouping.interval)
+    return grouping.texts(named)
+
+
+def _covariance(row: dict[Any, Any], total: pd.DataFrame, i: int) -> float:
+    """Covariance of two groups' means, from customers who answered in both."""
+    one, other = total.loc[row["one"]], total.loc[row["other"]]
+    mean, mean_of_other = one[f"wx_{i}"] / one["w"], other[f"wx_{i}"] / other["w"]
+    centred = row[f"xx_{i}"] - mean_of_other * row[f"xw_{i}"] - mean * row[f"wx_{i}"] + mean * mean_of_other * row["ww"]
+    return float(centred / (one["w"] * other["w"]))
+
+
+def _differences(
+    rows: pd.DataFrame, names: list[str], shared: dict[tuple[str, str], float], smallest: float, conf_level: float
+) -> pd.DataFrame:
+    by_name = rows.set_index("_group")
+    found = pd.DataFrame(
+        [
+            {"metric": rows["metric"].iloc[0], "group": one, "other_group": other, "unit": rows["unit"].iloc[0]}
+            | _difference(by_name.loc[one], by_name.loc[other], _shared_by(shared, one, other), smallest, conf_level)
+            for one, other in combinations(names, 2)
+        ]
+    )
+    return _with_readings(found, conf_level)
+
+
+def _shared_by(shared: dict[tuple[str, str], float], one: str, other: str) -> float:
+    return shared.get((one, other), shared.get((other, one), 0.0))
+
+
+def _difference(one: Any, other: Any, covariance: float, smallest: float, conf_level: float) -> dict[str, Any]:
+    found: dict[str, Any] = {"n": int(one["n"]), "n_other": int(other["n"]), "is_similar": False}
+    untold = next((row for row in (one, other) if row["status"] not in SHOWN), None)
+    if untold is not None:
+        return found | {"status": untold["status"], "reason": untold["reason"]}
+    found["estimate"] = gap = float(one["estimate"] - other["estimate"])
+    variance = float(one["std_error"] ** 2 + other["std_error"] ** 2 - 2 * covariance)
+    if not variance > 0:
+        return found | {"status": "not_applicable", "reason": "the answers do not vary, or come from one customer"}
+    std_error, df = float(np.sqrt(variance)), int(min(one["n_clusters"], other["n_clusters"])) - 1
+    reach = float(stats.t.isf((1 - conf_level) / 2, df)) * std_error
+    return found | {
+        "std_error": std_error, "conf_low": gap - reach, "conf_high": gap + reach,
+        "p_value": float(2 * stats.t.sf(abs(gap) / std_error, df)),
+        "is_similar": abs(gap) + float(stats.t.isf(1 - conf_level, df)) * std_error < smallest,
+        "status": "small" if "small" in (one["status"], other["status"]) else "ok",
+        "reason": next(_words(one, other), None),
+    }  # fmt: skip
+
+
+def _words(*rows: Any) -> Iterator[str]:
+    yield from (row["reason"] for row in rows if not pd.isna(row["reason"]))
+
+
+def _with_readings(found: pd.DataFrame, conf_level: float) -> pd.DataFrame:
+    order = [
+        "metric", "group", "other_group", "estimate", "std_error", "conf_low", "conf_high", "p_value", "q_value",
+        "unit", "n", "n_other", "reading", "status", "reason",
+    ]  # fmt: skip
+    found = found.reindex(columns=[*dict.fromkeys([*found.columns, *order])])
+    tested = found["p_value"].notna()
+    if tested.any():
+        found.loc[tested, "q_value"] = stats.false_discovery_control(found.loc[tested, "p_value"].astype(float))
+    is_different = found["q_value"].astype(float) <= 1 - conf_level
+    kinds = [found["is_similar"].astype(bool), is_different, tested]
+    found["reading"] = pd.Series(np.select(kinds, ["similar", "different", "not told apart"], ""), found.index)
+    found["reading"] = found["reading"].replace("", None)
+    return found[order]
