@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from cxfusion.perception.compare import compare as compare
     from cxfusion.perception.measure import Measurement as Measurement
     from cxfusion.perception.measure import measure as measure
+    from cxfusion.perception.nonresponse import NonresponseCurve as NonresponseCurve
+    from cxfusion.perception.nonresponse import nonresponse_curve as nonresponse_curve
     from cxfusion.perception.ratings.catalogue import load_catalogue as load_catalogue
     from cxfusion.perception.ratings.expectations import Expectations as Expectations
     from cxfusion.perception.ratings.expectations import expectations as expectations
@@ -88,6 +90,7 @@ _PLACES = {
     "LeverEvidence": "evidence.fit",
     "LeverSpec": "evidence.spec",
     "Measurement": "perception.measure",
+    "NonresponseCurve": "perception.nonresponse",
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
     "PerceptionGaps": "perception.ratings.gaps",
@@ -114,6 +117,7 @@ _PLACES = {
     "load_catalogue": "perception.ratings.catalogue",
     "load_map": "tables.mapping",
     "measure": "perception.measure",
+    "nonresponse_curve": "perception.nonresponse",
     "pair": "pairing.pair",
     "perception_gaps": "perception.ratings.gaps",
     "priorities": "perception.ratings.priorities",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["ResponseWeights", "weigh"]
+__all__ = ["ResponseWeights", "sum_of_coefficients", "weigh"]
 
 CATEGORIES: Final = ("reason", "channel", "queue")
 LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
@@ -60,6 +60,10 @@ class ResponseWeights(Relation):
         Independent answers that the weighted ones are worth, as far as weighting goes.
     share_trimmed : float
         Share of answers whose propensity weight was cut.
+    coded : ibis.Table
+        The same rows with the codes of the margins, so that the weights can be calibrated again.
+    codes : tuple of (str, int)
+        Code columns and their numbers of indicator columns; −1 is the reference level.
     """
 
     score: str
@@ -68,6 +72,8 @@ class ResponseWeights(Relation):
     n_answers: int
     effective_n: float
     share_trimmed: float
+    coded: ir.Table = field(repr=False)
+    codes: tuple[tuple[str, int], ...] = field(repr=False)
 
     @property
     def largest_difference(self) -> tuple[float, float]:
@@ -216,7 +222,7 @@ def _weighted(
     everyone = model_rows(partial(session.fold, coded), _Margins(codes, "stands_for"))
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
     answers = coded.filter(coded["answered"])
-    odds = _sum_of_coefficients(answers, lists, codes, propensity.coefficients) - float(propensity.cuts[0])
+    odds = sum_of_coefficients(answers, codes, propensity.coefficients) - float(propensity.cuts[0])
     stabilised = (n_answers / n) * (1 + (-odds).exp())
     answers = session.materialize(
         answers.mutate(base=ibis.least(stabilised, TRIM_AT), is_trimmed=stabilised > TRIM_AT).order_by(
@@ -226,7 +232,7 @@ def _weighted(
     totals = _totals(session, coded, codes)
     answering = model_rows(partial(session.fold, answers), _Margins(codes, "base"))
     raking = fit_raking(answering.sweep, answering.make_rows, totals * (n_answers / totals[0]))
-    tilt = _sum_of_coefficients(answers, lists, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
+    tilt = sum_of_coefficients(answers, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
     weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))
     facts = session.collect(
         weighted.aggregate(
@@ -244,13 +250,15 @@ def _weighted(
         n_answers=n_answers,
         effective_n=float(facts["total"] ** 2 / facts["squares"]),
         share_trimmed=float(facts["trimmed"]),
+        coded=weighted.select("contact_id", "weight", *lists),
+        codes=codes,
     )
 
 
-def _sum_of_coefficients(
-    rows: ir.Table, lists: Mapping[str, pd.DataFrame], codes: tuple[tuple[str, int], ...], coefficients: np.ndarray
+def sum_of_coefficients(
+    rows: ir.Table, codes: tuple[tuple[str, int], ...], coefficients: np.ndarray
 ) -> ir.FloatingValue:
-    """Linear predictor of each row as an expression: one coefficient per code."""
+    """Linear predictor of each row as an expression: one coefficient per code, in the order of the codes."""
     predictor: ir.FloatingValue = ibis.literal(0.0)
     start = 0
     for name, width in codes:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 import altair as alt
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.labels import lever_label, outcome_label
+from cxfusion.results.labels import lever_label, metric_label, outcome_label, tilt_label
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from cxfusion.results.charts import Layers
 
-__all__ = ["dose_curve"]
+__all__ = ["dose_curve", "nonresponse_chart"]
 
 _HEIGHT: Final = 260  # pixels
 _AXIS_WIDTH: Final = 60  # pixels, about
@@ -100,3 +100,44 @@ def _threshold(tests: pd.DataFrame, low: float, high: float, x: alt.X) -> list[a
         chart.mark_rect(opacity=0.08).encode(x=alt.X("conf_low:Q"), x2="conf_high:Q"),
         chart.mark_rule(style="reference", strokeDash=[4, 3]).encode(x=x),
     ]
+
+
+def nonresponse_chart(curve: pd.DataFrame, tipping: pd.DataFrame, *, width: int = 720) -> Layers:
+    """One figure by how many times as likely some were to answer, with its interval, and the target to be crossed.
+
+    Parameters
+    ----------
+    curve, tipping : pandas.DataFrame
+        As of ``NonresponseCurve``; one metric.
+    width : int
+        Whole width in pixels, about.
+
+    Raises
+    ------
+    NothingToEstimateError
+        No row has a figure.
+    """
+    rows = curve[curve["estimate"].notna()]
+    if rows.empty:
+        raise NothingToEstimateError("There is no curve of non-response to draw: no row has a figure.")
+    frame = rows[["times", "estimate", "conf_low", "conf_high"]].astype(float)
+    frame["kind"] = rows["shape"].map(tilt_label)
+    kinds = list(dict.fromkeys(frame["kind"]))
+    title = metric_label(str(rows["metric"].iloc[0]))
+    ticks = sorted(frame["times"].unique())
+    axis = alt.Axis(values=ticks, format=".2~f", grid=True)
+    scale = alt.Scale(type="log", domain=[ticks[0], ticks[-1]], nice=False)
+    x = alt.X("times:Q", title="Times as likely to answer", axis=axis, scale=scale)
+    y = alt.Y("estimate:Q", title=title, scale=alt.Scale(zero=False, padding=8))
+    legend = alt.Legend(title=None, orient="top")
+    color = alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds), legend=legend)
+    base = alt.Chart(frame).encode(x=x, color=color)
+    shape = alt.Shape("kind:N", sort=kinds, scale=alt.Scale(domain=kinds, range=["circle", "square"]), legend=legend)
+    goal = alt.Chart(tipping[["target"]].astype(float).drop_duplicates())
+    layers = [
+        goal.mark_rule(style="reference").encode(y=alt.Y("target:Q", title=title)),
+        base.mark_area(opacity=0.15).encode(y=alt.Y("conf_low:Q", title=title), y2="conf_high:Q"),
+        base.mark_line().encode(y=y),
+        base.mark_point(filled=True, size=55, opacity=1).encode(y=y, shape=shape),
+    ]
+    return alt.layer(*layers).properties(width=max(width - _AXIS_WIDTH, 100), height=_HEIGHT)

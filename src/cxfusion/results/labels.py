@@ -27,6 +27,7 @@ __all__ = [
     "rung_label",
     "stage_label",
     "step_in_words",
+    "tilt_label",
     "verdict_label",
     "words",
 ]
@@ -88,6 +89,7 @@ _GRADES: Final = {
     "adjusted": "Adjusted",
     "correlational": "Correlation only",
 }
+_TILTS: Final = {"dissatisfied": "The dissatisfied", "extremes": "Both extremes"}
 _OUTCOMES: Final = {"csat": "satisfaction (CSAT)", "nps": "recommendation (NPS)", "ces": "effort score (CES)"}
 _METRICS: Final = {
     "volume": "Contacts",
@@ -318,6 +320,11 @@ def verdict_label(verdict: str) -> str:
 def grade_label(grade: str) -> str:
     """A grade of evidence in words."""
     return _GRADES.get(grade) or _capital(words(grade))
+
+
+def tilt_label(shape: str) -> str:
+    """Who may have answered more often than the log can tell."""
+    return _TILTS.get(shape) or _capital(words(shape))
 
 
 def outcome_label(outcome: str) -> str:

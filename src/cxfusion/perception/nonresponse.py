@@ -1,0 +1,271 @@
+"""What weights cannot fix: the score, had the dissatisfied been r times as likely to answer, all else in the log alike.
+
+Nobody can see whether they were. So the score is shown for r from a half to twice, and where a statement would flip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from cxfusion.errors import ConvergenceError, UsageError
+from cxfusion.estimators.held import model_rows
+from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, tilted, weighted_totals
+from cxfusion.perception.measure import measure
+from cxfusion.perception.weights import ResponseWeights, sum_of_coefficients, weigh
+from cxfusion.results.base import Result, require_metric
+from cxfusion.results.formats import figure, plain
+from cxfusion.results.labels import metric_label, tilt_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import altair as alt
+    import ibis.expr.types as ir
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.held import ModelRows
+    from cxfusion.pairing.result import Pairing
+    from cxfusion.tables.relation import Scale
+
+__all__ = ["NonresponseCurve", "crossing", "nonresponse_curve", "worth_of"]
+
+COLUMNS: Final = (
+    "score", "shape", "times", "metric", "estimate", "std_error", "conf_low", "conf_high", "unit", "n", "status",
+    "reason",
+)  # fmt: skip
+TIPPING_COLUMNS: Final = ("score", "metric", "shape", "target", "times", "status", "reason")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NonresponseCurve(Result):
+    """A score under other beliefs about who did not answer.
+
+    Attributes
+    ----------
+    score : str
+    curve : pandas.DataFrame
+        The same as :attr:`table`: ``score, shape, times, metric, estimate, std_error, conf_low, conf_high, unit, n,
+        status, reason``. ``shape`` is ``dissatisfied`` (the less satisfied, the more likely to answer) or ``extremes``
+        (both ends more likely than the middle); ``times`` how many times as likely, the ends compared; at 1 the log
+        tells all.
+    tipping : pandas.DataFrame
+        Where a figure crosses its target: ``score, metric, shape, target, times, status, reason``; no row without a
+        target.
+    notes : tuple of str
+    """
+
+    score: str
+    curve: pd.DataFrame
+    tipping: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.curve
+
+    def _lines(self) -> list[str]:
+        first = str(self.curve["metric"].iloc[0])
+        rows = self.curve[self.curve["metric"] == first]
+        low, high = rows["times"].min(), rows["times"].max()
+        lines = [f"{metric_label(first)}, had others answered"]
+        for shape in SHAPES:
+            own = {row["times"]: row for row in rows[rows["shape"] == shape].to_dict("records")}
+            less, now, more = (figure(own[at]["estimate"], own[at]["unit"]) for at in (low, 1.0, high))
+            lines.append(
+                f"  {tilt_label(shape)} {plain(low)} to {plain(high)} times as likely to answer:"
+                f" {less} to {more} (as likely: {now})"
+            )
+        return [*lines, *(f"  {_tips(row)}" for row in self.tipping.to_dict("records")), *self.notes]
+
+    def plot(self, metric: str | None = None) -> alt.TopLevelMixin:
+        """One figure by how many times as likely the dissatisfied, or both extremes, were to answer.
+
+        Parameters
+        ----------
+        metric : str, optional
+            A metric of the table; by default its first.
+        """
+        from cxfusion.results.curve_charts import nonresponse_chart
+
+        known = list(dict.fromkeys(self.curve["metric"]))
+        drawn = require_metric(metric or known[0], known)
+        return nonresponse_chart(self.curve[self.curve["metric"] == drawn], self.tipping)
+
+
+def _tips(row: dict[Any, Any]) -> str:
+    target = f"{metric_label(row['metric'])} of {plain(row['target'])}"
+    if row["status"] != "ok":
+        return f"{target}: {row['reason']} ({tilt_label(row['shape']).lower()})."
+    return f"{target} is crossed at {plain(row['times'])} times ({tilt_label(row['shape']).lower()})."
+
+
+def nonresponse_curve(
+    pairing: Pairing,
+    score: str = "csat",
+    *,
+    target: float | None = None,
+    metric: str | None = None,
+    weights: ResponseWeights | None = None,
+    times: Sequence[float] = TIMES_AS_LIKELY,
+) -> NonresponseCurve:
+    """The figures of a score, had the dissatisfied (or both extremes) been r times as likely to answer.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    score : {"csat", "nps", "ces"}
+    target : float, optional
+        A value of ``metric`` that a statement rests on ("we are above 4"): where would it flip?
+    metric : str, optional
+        For the target; by default the score's first figure.
+    weights : ResponseWeights, optional
+        From :func:`weigh`; made here if not given.
+    times : sequence of float
+        How many times as likely.
+
+    Returns
+    -------
+    NonresponseCurve
+
+    Raises
+    ------
+    NothingToEstimateError
+        Nobody or everybody answered, or no weights reach the log's margins.
+    UsageError
+        Weights of another score, or times that are not positive.
+
+    Notes
+    -----
+    Weights are divided by how many times as likely each answer was to be given (evenly in the log between the ends of
+    the scale), then raked to the log's margins again, so that what the log knows stays true throughout. Where no
+    weights reach the margins any more, the row says so.
+
+    References
+    ----------
+    Rotnitzky, Robins & Scharfstein (1998), JASA 93, 1321–1339 (exponential tilts of the response).
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> centre = cx.simulate(n_contacts=20_000, seed=7)
+    >>> found = cx.nonresponse_curve(cx.pair(centre.contacts, centre.surveys), "csat", times=(0.5, 1, 2))
+    >>> mean = found.table.query("metric == 'csat_mean_weighted' and shape == 'dissatisfied'")["estimate"]
+    >>> bool(mean.is_monotonic_increasing)
+    True
+    """
+    asked = sorted({*(float(one) for one in times), 1.0})
+    if asked[0] <= 0:
+        raise UsageError(f"times holds {asked[0]:g}; expected positive numbers such as 0.5 or 2.")
+    weights = weights or weigh(pairing, score)
+    if weights.score != score:
+        raise UsageError(f"The weights are for {weights.score}; expected weigh(pairing, {score!r}).")
+    answers = _Answers.of(pairing, weights)
+    rows = list(_rows(pairing, answers, weights, asked))
+    curve = pd.concat(rows, ignore_index=True).reindex(columns=list(COLUMNS))
+    known = list(dict.fromkeys(curve["metric"].dropna()))
+    named = require_metric(metric or known[0], known)
+    tipping = [_tipping(curve[curve["metric"] == named], shape, target) for shape in SHAPES if target is not None]
+    note = "Nobody can see how likely those who did not answer were to be dissatisfied; at 1 the log tells all."
+    return NonresponseCurve(score, curve, pd.DataFrame(tipping, columns=list(TIPPING_COLUMNS)), (note,))
+
+
+def worth_of(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
+    """How good a score is, from 0 (worst on its scale) to 1 (best)."""
+    share = (values - scale.low) / (scale.high - scale.low)
+    return share if scale.higher_is_better else 1 - share
+
+
+def crossing(times: NDArray[np.float64], figures: NDArray[np.float64], target: float) -> float | None:
+    """Where a curve crosses a target, nearest to 1, evenly in the log between two points; None where it does not."""
+    at, apart = np.log(times), figures - target
+    crossed = np.flatnonzero(np.sign(apart[:-1]) * np.sign(apart[1:]) <= 0)
+    places = [
+        float(at[i] + (at[i + 1] - at[i]) * apart[i] / (apart[i] - apart[i + 1])) if apart[i] != apart[i + 1] else at[i]
+        for i in crossed
+    ]
+    return float(np.exp(min(places, key=abs))) if places else None
+
+
+def _tipping(curve: pd.DataFrame, shape: str, target: float | None) -> dict[str, Any]:
+    own = curve[(curve["shape"] == shape) & curve["estimate"].notna()].sort_values("times")
+    row = {"score": curve["score"].iloc[0], "metric": curve["metric"].iloc[0], "shape": shape, "target": target}
+    found = crossing(own["times"].to_numpy(float), own["estimate"].to_numpy(float), float(target or 0.0))
+    if found is not None:
+        return {**row, "times": found, "status": "ok"}
+    reason = f"not crossed between {plain(own['times'].min())} and {plain(own['times'].max())} times"
+    return {**row, "status": "not_applicable", "reason": reason}
+
+
+def _rows(
+    pairing: Pairing, answers: _Answers, weights: ResponseWeights, times: Sequence[float]
+) -> Iterator[pd.DataFrame]:
+    for shape in SHAPES:
+        for one in times:
+            named: dict[str, Any] = {"score": weights.score, "shape": shape, "times": one}
+            try:
+                there = answers.tilted(Tilt(shape, one), weights)
+            except ConvergenceError:
+                reason = "no weights reach the log's margins"
+                yield pd.DataFrame([{**named, "status": "not_applicable", "reason": reason}])
+            else:
+                yield measure(pairing, weights.score, weights=there).table.assign(**named)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Answers with what the log's margins need of them, and how good each was."""
+
+    rows: ir.Table  # contact_id, weight, codes, score
+    codes: tuple[tuple[str, int], ...]
+    scores: NDArray[np.float64]
+    worth: NDArray[np.float64]
+    model: ModelRows
+    totals: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, pairing: Pairing, weights: ResponseWeights) -> _Answers:
+        """Join the scores to the weights' margins."""
+        session, pairs = pairing.session, pairing.pairs
+        scored = pairs.filter(pairs[weights.score].notnull(), pairs["respondent_role"] == "customer")
+        given = scored.group_by("contact_id").aggregate(score=scored[weights.score].mean())
+        rows = session.materialize(weights.coded.inner_join(given, "contact_id").order_by("contact_id"))
+        scores = np.sort(session.collect(rows.select("score").distinct())["score"].to_numpy().astype(float))
+        sweep = partial(session.fold, rows)
+        model = model_rows(sweep, partial(_margins, codes=weights.codes, scores=scores))
+        worth = worth_of(scores, pairing.surveys.scales[weights.score])
+        totals = weighted_totals(model.sweep, model.make_rows)
+        return cls(rows, weights.codes, scores, worth, model, totals)
+
+    def tilted(self, tilt: Tilt, weights: ResponseWeights) -> ResponseWeights:
+        """The weights, tilted and raked again."""
+        factors = tilt.factors(self.worth)
+        found = tilted(self.model.sweep, self.model.make_rows, factors, self.totals)
+        if found.raking is None:
+            return weights
+        constant, coefficients = float(found.raking.coefficients[0]), found.raking.coefficients[1:]
+        by_score = self.rows["score"].cases(*zip(self.scores.tolist(), factors.tolist(), strict=True), else_=1.0)
+        again = (sum_of_coefficients(self.rows, self.codes, coefficients) + constant).exp()
+        rows = self.rows.select("contact_id", weight=self.rows["weight"] * by_score * again)
+        return replace(weights, rows=weights.session.materialize(rows))
+
+
+def _margins(batch: pa.RecordBatch, codes: tuple[tuple[str, int], ...], scores: NDArray[np.float64]) -> Rows:
+    """Rows of the raking; the outcome is the score's place among those given."""
+    n = len(batch)
+    shown = [(name, width) for name, width in codes if width]
+    columns = [batch.column(name).to_numpy() for name, _ in shown]
+    stacked = np.column_stack(columns) if columns else np.empty((n, 0), dtype=np.int64)
+    return Rows(
+        dense=np.empty((n, 0)),
+        groups=Indicators(stacked, tuple(width for _, width in shown)),
+        outcome=np.searchsorted(scores, batch.column("score").to_numpy().astype(float)),
+        weight=batch.column("weight").to_numpy(),
+        cluster=np.zeros(n, dtype=np.int64),
+    )
