@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from cxfusion.operations.diagnose import diagnose as diagnose
     from cxfusion.operations.episodes import EpisodePlan as EpisodePlan
     from cxfusion.operations.episodes import with_history as with_history
+    from cxfusion.operations.follow import FollowUps as FollowUps
+    from cxfusion.operations.follow import follow as follow
     from cxfusion.operations.ranking import Ranking as Ranking
     from cxfusion.operations.ranking import rank_groups as rank_groups
     from cxfusion.operations.staffing import Staffing as Staffing
@@ -85,6 +87,7 @@ _PLACES = {
     "EpisodePlan": "operations.episodes",
     "Expectations": "perception.ratings.expectations",
     "FeedCheck": "checks.feed",
+    "FollowUps": "operations.follow",
     "Lever": "evidence.catalogue",
     "LevelComparison": "evidence.relationship",
     "LeverEvidence": "evidence.fit",
@@ -113,6 +116,7 @@ _PLACES = {
     "dose_response": "evidence.dose",
     "expectations": "perception.ratings.expectations",
     "fit_levers": "evidence.fit",
+    "follow": "operations.follow",
     "fuse": "study",
     "load_catalogue": "perception.ratings.catalogue",
     "load_map": "tables.mapping",

@@ -4,6 +4,7 @@ from cxfusion.operations.change import Change, what_changed
 from cxfusion.operations.control_chart import ControlChart, control_chart
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
+from cxfusion.operations.follow import FollowUps, follow
 from cxfusion.operations.metrics import METRICS, Metric
 from cxfusion.operations.ranking import Ranking, rank_groups
 from cxfusion.operations.staffing import Staffing, required_agents, staffing
@@ -14,11 +15,13 @@ __all__ = [
     "ControlChart",
     "Diagnosis",
     "EpisodePlan",
+    "FollowUps",
     "Metric",
     "Ranking",
     "Staffing",
     "control_chart",
     "diagnose",
+    "follow",
     "rank_groups",
     "recontacts",
     "required_agents",

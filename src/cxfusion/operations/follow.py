@@ -1,0 +1,214 @@
+"""Which contacts breed further ones: from what a customer came about to what he comes about next, and how soon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from cxfusion.operations.episodes import EpisodePlan, chains_of
+from cxfusion.operations.figures import Limits
+from cxfusion.operations.tallies import look_at
+from cxfusion.results.base import Result
+from cxfusion.results.formats import count, percent
+from cxfusion.results.grouping import grouping_by
+from cxfusion.results.labels import display_name, reason_label
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.operations.episodes import Chains
+    from cxfusion.operations.figures import Log
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["LEFT_OUT", "FollowUps", "follow"]
+
+FEWEST_CUSTOMERS: Final = 5
+LEFT_OUT: Final = ("outbound", "not_handled", "no_customer", "shared_customer", "no_reason", "window_open", "followed")
+"""Where every contact of the log ends, in the order in which it is tried; the last are those that are followed."""
+COLUMNS: Final = ("n", "n_followed", "n_customers", "rate", "lift", "lag_median_seconds", "status", "why")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FollowUps(Result):
+    """What follows upon which contacts.
+
+    ``.table`` has one row per group and group of the next contact: the column asked for, the same with ``next_``
+    before it, ``n`` (contacts of the group that could be followed), ``n_followed`` (of these, followed by such a
+    contact), ``n_customers`` (behind them), ``rate``, ``lift`` (times as often as after any contact),
+    ``lag_median_seconds`` (from start to start), ``status, why``. Pairs of fewer than five customers are suppressed.
+
+    Attributes
+    ----------
+    by : str
+    plan : EpisodePlan
+    pairs : pandas.DataFrame
+        The same as ``.table``.
+    groups : pandas.DataFrame
+        The column asked for, ``n``, ``n_followed`` and ``fcr``: contacts of each group that nothing followed upon.
+    fcr : float or None
+        Share of all contacts that could be followed upon which nothing followed; None where there are none.
+    audit : pandas.DataFrame
+        ``reason, n``: where every contact of the log ended.
+    """
+
+    by: str
+    plan: EpisodePlan
+    pairs: pd.DataFrame
+    groups: pd.DataFrame
+    fcr: float | None
+    audit: pd.DataFrame
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.pairs
+
+    def _lines(self) -> list[str]:
+        n = int(self.audit.set_index("reason")["n"]["followed"])
+        if self.fcr is None:
+            return ["No contact could be followed.", *self._books()]
+        head = (
+            f"{count(n)} contacts followed for {self.plan.repeat_days:g} days: upon {percent(self.fcr)} no further one"
+            " of the customer followed"
+        )
+        shown = self.pairs[self.pairs["status"] == "ok"]
+        beyond = (shown["n_followed"] * (1 - 1 / shown["lift"])).sort_values(ascending=False, kind="stable")
+        top = shown.loc[beyond[beyond > 0].index[:8]]
+        return [head, *(self._in_words(row) for row in top.itertuples(index=False)), *self._books()]
+
+    def _in_words(self, row: Any) -> str:
+        return (
+            f"  {display_name(row[0])} → {display_name(row[1])}: after {percent(row.rate)}, {row.lift:.1f} times as"
+            f" often as after any contact; half of them within {row.lag_median_seconds / 86_400:.1f} days"
+        )
+
+    def _books(self) -> list[str]:
+        left = self.audit[(self.audit["reason"] != "followed") & (self.audit["n"] > 0)]
+        told = zip(left["reason"], left["n"], strict=True)
+        return [f"  left out: {count(n)} contacts. {reason_label(reason)}" for reason, n in told]
+
+
+def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | None = None) -> FollowUps:
+    """Which contacts breed further ones?
+
+    Parameters
+    ----------
+    contacts : Contacts
+    by : str, default "reason"
+        What the contacts were about; any column of the log, the queue for instance.
+    plan : EpisodePlan, optional
+        How soon the next contact must come (7 days), and who counts as one person.
+
+    Returns
+    -------
+    FollowUps
+
+    Raises
+    ------
+    UnknownNameError
+        No such column.
+
+    Notes
+    -----
+    Followed are the contacts that first-contact resolution is counted over: handled, inbound, of a known customer who
+    is one person, at least 7 days before the log's end. The next contact is the customer's first later attempt,
+    abandoned or not.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> found = cx.follow(cx.simulate(n_contacts=20_000, seed=7).contacts)
+    >>> found.audit.set_index("reason")["n"][["not_handled", "followed"]].to_dict()
+    {'not_handled': 943, 'followed': 16804}
+    """
+    plan = plan or EpisodePlan()
+    name = grouping_by([by], None, contacts.columns, (*COLUMNS, f"next_{by}")).names[0]
+    log, _ = look_at(contacts, Limits(20, 5))
+    chains = chains_of(contacts, plan)
+    log = replace(log, contacts=replace(log.contacts, rows=chains.rows))
+    found = _steps(log, chains, by)
+    audit = contacts.session.collect(found.group_by("ends").aggregate(n=found.count())).to_pandas()
+    counted = audit.set_index("ends")["n"].reindex(list(LEFT_OUT), fill_value=0).astype(np.int64)
+    books = counted.rename_axis("reason").reset_index()
+    tallies = _tallies(contacts, found.filter(found["ends"] == "followed"))
+    groups = tallies.groupby("here", dropna=False, as_index=False).agg(n=("n", "sum"), n_followed=("n_next", "sum"))
+    groups["fcr"] = 1 - groups["n_followed"] / groups["n"]
+    n = int(counted["followed"])
+    return FollowUps(
+        by=by,
+        plan=plan,
+        pairs=_pairs(tallies, groups, name),
+        groups=groups.rename(columns={"here": name}),
+        fcr=None if n == 0 else 1 - float(groups["n_followed"].sum()) / n,
+        audit=books,
+    )
+
+
+def _steps(log: Log, chains: Chains, by: str) -> ir.Table:
+    """One row per contact: where it ends in the books, its group, and the group and lag of the next attempt."""
+    session, rows, plan = log.contacts.session, chains.rows, chains.plan
+    known_reason = rows["cx:reason"].notnull() if plan.same_reason else ibis.literal(True)
+    ends = ibis.cases(
+        (~rows["cx:attempt"], "outbound"),
+        (~log.handled, "not_handled"),
+        (log.value("customer_id").isnull(), "no_customer"),
+        (rows["cx:person"].isnull(), "shared_customer"),
+        (~known_reason, "no_reason"),
+        (~chains.is_followed_up, "window_open"),
+        else_="followed",
+    )
+    keys = ["person", "reason"] if plan.same_reason else ["person"]
+    base = session.materialize(
+        rows.select(
+            person=rows["cx:person"], reason=rows["cx:reason"], at=rows["started_at"], here=rows[by].cast("string"),
+            is_attempt=rows["cx:attempt"], ends=ends,
+        )
+    )  # fmt: skip
+    # attempts of one person at one instant are one step: which of them comes first cannot be known
+    known = base.filter(base["is_attempt"], base["person"].notnull())
+    steps = known.group_by([*keys, "at"]).aggregate(there=known["here"].min())
+    after = ibis.window(group_by=keys, order_by="at")
+    steps = session.materialize(
+        steps.mutate(next_at=steps["at"].lead().over(after), next_there=steps["there"].lead().over(after))
+    )
+    joined = base.left_join(steps, [*keys, "at"])
+    lag = joined["next_at"].delta(joined["at"], unit="second").cast("float64")
+    soon = (joined["next_at"] <= joined["at"] + ibis.interval(seconds=int(plan.repeat.total_seconds()))).fill_null(
+        False
+    )
+    return session.materialize(
+        joined.select("ends", "person", "here", there=ibis.ifelse(soon, joined["next_there"], ibis.null("string")),
+                      is_next=soon, lag=ibis.ifelse(soon, lag, ibis.null("float64")))
+    )  # fmt: skip
+
+
+def _tallies(contacts: Contacts, followed: ir.Table) -> pd.DataFrame:
+    """``here, there, n, n_next, n_customers, lag`` by group and next group; ``n_next`` is 0 where nothing followed."""
+    asked = followed.group_by(["here", "there", "is_next"]).aggregate(
+        n=followed.count(), n_next=followed["is_next"].sum(), n_customers=followed["person"].nunique(),
+        lag=followed["lag"].median(),
+    )  # fmt: skip
+    return contacts.session.collect(asked.order_by(["here", "is_next", "there"])).to_pandas()
+
+
+def _pairs(tallies: pd.DataFrame, groups: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The table: one row per group and next group."""
+    pairs = tallies[tallies["n_next"] > 0].drop(columns="n").rename(columns={"n_next": "n_followed"})
+    pairs = pairs.merge(groups[["here", "n"]], on="here", how="left")
+    whole = pairs.groupby("there", dropna=False)["n_followed"].transform("sum") / max(groups["n"].sum(), 1)
+    pairs["rate"] = pairs["n_followed"] / pairs["n"]
+    pairs["lift"] = pairs["rate"] / whole
+    is_small = pairs["n_customers"] < FEWEST_CUSTOMERS
+    pairs["lag_median_seconds"] = pairs["lag"].astype(float)
+    pairs["status"] = np.where(is_small, "suppressed", "ok")
+    why = f"fewer than {FEWEST_CUSTOMERS} customers"
+    pairs["why"] = pd.Series([why if small else None for small in is_small], pairs.index, dtype="str")
+    hidden = ["n_followed", "n_customers", "rate", "lift", "lag_median_seconds"]
+    pairs[hidden] = pairs[hidden].astype(float).mask(is_small)
+    ordered = pairs.sort_values(["here", "rate", "there"], ascending=[True, False, True], kind="stable")
+    return ordered.rename(columns={"here": name, "there": f"next_{name}"})[
+        [name, f"next_{name}", *COLUMNS]
+    ].reset_index(drop=True)
