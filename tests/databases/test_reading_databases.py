@@ -151,6 +151,27 @@ def test_a_vendors_log_may_lie_in_a_database(database):
     }
 
 
+def test_a_queue_log_and_its_call_records_may_lie_in_one_database(database):
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(database, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE queue_log AS SELECT * FROM (VALUES"
+            " ('2026-03-02 10:00:10', '1772445600.0', 'sales', 'NONE', 'ENTERQUEUE', '', '', '1'),"
+            " ('2026-03-02 10:00:30', '1772445600.0', 'sales', 'ann', 'CONNECT', '20', 'x', '4'),"
+            " ('2026-03-02 10:01:30', '1772445600.0', 'sales', 'ann', 'COMPLETEAGENT', '20', '60', '1')"
+            ") AS log (time, callid, queuename, agent, event, data1, data2, data3)"
+        )
+        cursor.execute(
+            "CREATE TABLE cdr AS SELECT timestamp '2026-03-02 10:00:00' AS calldate, '111' AS src, 90 AS duration,"
+            " '1772445600.0' AS uniqueid, '1772445600.0' AS linkedid"
+        )
+    with cx.Session() as session:
+        contacts = cx.read_contacts(f"{database}/queue_log?cdr=cdr", source="asterisk_queue_log", session=session)
+        (row,) = contacts.to_arrow().to_pylist()
+    assert (row["ivr_seconds"], row["wait_seconds"], row["talk_seconds"], row["customer_id"]) == (10, 20, 60, "111")
+
+
 @pytest.fixture
 def log() -> pa.Table:
     return pa.table(

@@ -6,25 +6,31 @@ A transfer with an announcement goes on under another call id; it is found again
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cxfusion.errors import UnreadableFileError
+from cxfusion.engine.addresses import is_url
+from cxfusion.errors import UsageError
+from cxfusion.tables.sources.asterisk_cdr import call_facts, cdr_rows, is_cdr_file
+from cxfusion.tables.sources.asterisk_events import WHAT, Event, events_of_files, events_of_table, told_time
 from cxfusion.tables.sources.leg_export import LegExport, yes_no
-from cxfusion.tables.sources.records import Row, number_of, open_text, paths_of, unreadable
+from cxfusion.tables.sources.records import Row, paths_of
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cxfusion.tables.sources.asterisk_cdr import CallFacts
 
 __all__ = ["ASTERISK_QUEUE_LOG"]
 
-WHAT: Final = "an Asterisk queue_log"
-FEWEST_FIELDS: Final = 5  # time, call, queue, member, event
 CALL: Final = re.compile(r"(\d{9,10})\.\d+$")  # a call's id ends in when its channel was made, and a number
 LONGEST_MENU: Final = 3600  # seconds; an older channel is no sign of time in the menu
 CLOSE: Final = 2.0  # seconds by which events of one moment may differ
 CUT_OFF: Final = "cut_off"
+TIMES: Final = frozenset({"started_at", "answered_at", "ended_at"})
 QUEUED: Final = ("ENTERQUEUE", "CONNECT", "RINGNOANSWER")
 ENDS: Final[dict[str, int]] = {
     "COMPLETECALLER": 0,
@@ -43,24 +49,6 @@ LEAVES: Final[dict[str, int | None]] = {
     "SYSCOMPAT": None,
 }
 """Events by which a call leaves its queue unanswered, and the place of its waiting time among their parameters."""
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line."""
-
-    file: str
-    number: int
-    time: float
-    call: str
-    queue: str
-    member: str
-    name: str
-    data: tuple[str, ...]
-
-    def seconds(self, place: int) -> float | None:
-        """A parameter as seconds, counted from 0; None where the line has none."""
-        return number_of(self.data[place]) if place < len(self.data) else None
 
 
 @dataclass
@@ -96,43 +84,44 @@ class Call:
 
 
 def _read(data: Any) -> Iterator[Row]:
-    log = Log()
-    for path in sorted(paths_of(data, WHAT), key=_first_time):
-        with open_text(path) as file:
-            for number, line in enumerate(file, start=1):
-                event = _event(path, number, line)
-                if event is not None:
-                    yield from log.take(event)
-                elif line.strip():
-                    yield unreadable(path, number, line)
+    log_data, cdr_data = _given(data)
+    events: Iterable[Event | Row]
+    if isinstance(log_data, str | Path) and not is_url(log_data):
+        paths = paths_of(log_data, WHAT)
+        records_of_calls = [path for path in paths if is_cdr_file(path)] if len(paths) > 1 else []
+        events = events_of_files(path for path in paths if path not in records_of_calls)
+    else:
+        records_of_calls = []
+        events = events_of_table(log_data)
+    facts, unread = call_facts(cdr_rows(cdr_data, records_of_calls))
+    yield from unread
+    log = Log(facts)
+    for event in events:
+        if isinstance(event, Row):
+            yield event
+        else:
+            yield from log.take(event)
     yield from log.rest()
 
 
-def _first_time(path: str) -> float:
-    """When a file begins: rotated logs are read in the order of time, whatever they are called.
-
-    Raises
-    ------
-    UnreadableFileError
-        No line of it is an event.
-    """
-    with open_text(path) as file:
-        first = next((event for line in file if (event := _event(path, 0, line))), None)
-    if first is None:
-        raise UnreadableFileError(
-            f"{path} holds no line of {WHAT}. Expected time|call|queue|member|event|…, with the time in seconds since"
-            " 1970."
-        )
-    return first.time
-
-
-def _event(path: str, number: int, line: str) -> Event | None:
-    time, *fields = line.rstrip("\r\n").split("|")
-    seconds = number_of(time)
-    if seconds is None or len(fields) < FEWEST_FIELDS - 1:
-        return None
-    call, queue, member, name, *data = fields
-    return Event(path, number, seconds, call, queue, member, name.upper(), tuple(data))
+def _given(data: Any) -> tuple[Any, Any]:
+    """The log, and the call detail records beside it: of a database the table that ``cdr=`` names."""
+    if isinstance(data, Mapping):
+        unknown = sorted(map(str, set(data) - {"queue_log", "cdr"}))
+        if unknown or data.get("queue_log") is None:
+            raise UsageError(
+                f"{WHAT} was given as a dict with the keys {', '.join(map(str, data)) or 'none'}. Expected queue_log"
+                " and, if wanted, cdr."
+            )
+        return data["queue_log"], data.get("cdr")
+    named = re.search(r"[?&]cdr=([^&]+)", data) if is_url(data) else None
+    if named is None:
+        return data, None
+    log = data.replace(named[0], "?" if named[0].startswith("?") else "", 1).replace("?&", "?").rstrip("?")
+    has_key = re.search(r"([?&]table=)[^&]+", log)
+    head, question, query = log.partition("?")
+    beside = f"{head.rpartition('/')[0]}/{named[1]}{question}{query}"
+    return log, log.replace(has_key[0], has_key[1] + named[1], 1) if has_key else beside
 
 
 @dataclass
@@ -141,6 +130,8 @@ class Log:
 
     Attributes
     ----------
+    facts : mapping of str to CallFacts
+        What call detail records tell of each call.
     open : dict
         By call and queue.
     links : dict
@@ -150,6 +141,7 @@ class Log:
     hour : float
     """
 
+    facts: Mapping[str, CallFacts] = field(default_factory=dict)
     open: dict[tuple[str, str], Call] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     seen: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
@@ -179,9 +171,19 @@ class Log:
         if earlier is not None:
             yield self._unended(earlier)
         call = Call(event, event.time)
-        call.tell(customer_id=event.data[1] if len(event.data) > 1 else None)
-        call.tell(ivr_seconds=_menu(event) if is_first else None)
+        call.tell(customer_id=(event.data[1] or None) if len(event.data) > 1 else None)
+        call.tell(ivr_seconds=self._menu(event) if is_first else None)
         self.open[event.call, event.queue] = call
+
+    def _menu(self, event: Event) -> float | None:
+        """Seconds from when the call's channel was made until it entered the queue, where one clock tells both."""
+        made = CALL.search(event.call)
+        began = float(made[1]) if made else None
+        if event.is_local:
+            facts = self.facts.get(event.call)
+            began = facts.began if facts and facts.is_local else None
+        seconds = None if began is None else event.time - began
+        return seconds if seconds is not None and 0 <= seconds <= LONGEST_MENU else None
 
     def _is_first(self, event: Event) -> bool:
         if event.time - self.hour > LONGEST_MENU:
@@ -244,11 +246,14 @@ class Log:
         return self._leg(call, None if call.is_answered else CUT_OFF)
 
     def _leg(self, call: Call, reason: str | None = None, **cells: str) -> Row:
+        facts = self.facts.get(call.entry.call)
         derived = {
             "leg_id": _place(call),
             "contact_id": call.entry.call,
-            "continues": self.links.get(call.entry.call),
+            "continues": self.links.get(call.entry.call) or _older(facts, call.entry.call),
+            "customer_id": facts.number if facts else None,
             "queue": call.entry.queue,
+            "direction": facts.direction if facts else None,
             "started_at": call.entered - call.told.get("ivr_seconds", 0.0),
             "is_handled": yes_no(is_so=call.is_answered),
             "is_transfer_out": "no",
@@ -256,18 +261,19 @@ class Log:
             **call.told,
             **cells,
         }
+        if facts and "ivr_seconds" in call.told and derived["is_transfer_out"] == "no":
+            derived["total_seconds"] = facts.ended - facts.began
+        for name in TIMES & derived.keys():
+            derived[name] = told_time(derived[name], is_local=call.entry.is_local)
         return Row(call.entry.file, call.entry.number, {}, derived, reason)
+
+
+def _older(facts: CallFacts | None, call: str) -> str | None:
+    return facts.root if facts and facts.root != call else None
 
 
 def _place(call: Call) -> str:
     return f"{call.entry.call}/{call.entry.queue}/{call.entered:.0f}"
-
-
-def _menu(event: Event) -> float | None:
-    """Seconds from when the call's channel was made until it entered the queue."""
-    made = CALL.search(event.call)
-    seconds = event.time - float(made[1]) if made else None
-    return seconds if seconds is not None and 0 <= seconds <= LONGEST_MENU else None
 
 
 LEGS: Final = LegExport(
@@ -276,17 +282,19 @@ LEGS: Final = LegExport(
     derived={
         "leg_id": "callid, queue and time of entry; of a missed offer callid, queue, time and member",
         "contact_id": "callid",
-        "continues": "of an announced transfer the callid of the customer's own call",
-        "customer_id": "callerid of ENTERQUEUE",
+        "continues": "of an announced transfer the callid of the customer's own call; linkedid of the CDR",
+        "customer_id": "callerid of ENTERQUEUE; src of the CDR",
         "agent_id": "member of CONNECT, or of the event that ends the call",
         "queue": "queuename",
+        "direction": "dcontext of the CDR: from-trunk and the like is inbound, from-internal is internal",
         "started_at": "time of ENTERQUEUE, less the time in the menu; else worked out from holdtime and calltime",
         "answered_at": "time of CONNECT",
         "ended_at": "time of the event that ends the call",
-        "ivr_seconds": "from the time in callid to the first ENTERQUEUE",
+        "ivr_seconds": "from the time in callid to the first ENTERQUEUE; on a local clock from start of the CDR",
         "wait_seconds": "holdtime of CONNECT; waittime of ABANDON and EXIT…, else from ENTERQUEUE to them",
         "ring_seconds": "ringtime of CONNECT, in s; of RINGNOANSWER, in ms",
         "talk_seconds": "calltime of COMPLETECALLER, COMPLETEAGENT, BLINDTRANSFER, ATTENDEDTRANSFER, TRANSFER",
+        "total_seconds": "of a call in one queue, from the first start of its CDRs to their last end",
         "is_handled": "CONNECT, or an event that ends an answered call",
         "is_transfer_out": "BLINDTRANSFER, ATTENDEDTRANSFER or TRANSFER",
         "is_abandoned": "ABANDON; EXITWITHTIMEOUT, EXITEMPTY and EXITWITHKEY leave the queue otherwise",
@@ -294,6 +302,7 @@ LEGS: Final = LegExport(
     read=_read,
     talk_excludes_hold=False,
     wait_includes_ring=True,
+    total_of=("ivr_seconds", "wait_seconds", "talk_seconds"),
     reasons={
         CUT_OFF: "The log begins or ends in the middle of the call, before anybody answered: how it went on is unknown."
     },
@@ -302,15 +311,22 @@ LEGS: Final = LegExport(
         " nor after-call work: both are unknown, and handle time is talk alone. An announced transfer goes on under"
         " another callid: the entry of a CONNECT that has none of its own is found by queue and time, and the call that"
         " a transfer ends by queue, member and time. Files are read in the order of their first lines. Lines that tell"
-        " what agents do (PAUSE, ADDMEMBER and others) are no legs."
+        " what agents do (PAUSE, ADDMEMBER and others) are no legs. The table that a realtime database keeps is read"
+        " too (time, callid, queuename, agent, event, data1 to data5); a time without an offset is meant in the given zone."
+        " Call detail records (CDR: Master.csv, or the table cdr) may lie beside the log: in the same folder, as"
+        ' `{"queue_log": …, "cdr": …}` in Python, or as `&cdr=TABLE` in the URL of a database. Their linkedid joins'
+        " calls that the log knows under several ids."
     ),
 )
 
 ASTERISK_QUEUE_LOG: Final = Source(
     "asterisk_queue_log",
     ("contacts",),
-    "Asterisk queue_log files, lines with | between the fields, as FreePBX and Issabel write them too.",
+    "Asterisk queue_log, in files (lines with | between the fields) or as a table, with call detail records if there"
+    " are any; FreePBX and Issabel write them too.",
     unconfirmed=(
+        "the clock of a time without an offset is the server's, and that of the CDR is the same",
+        "which contexts of the CDR mean a call from outside",
         "with Local/ channels a transfer is often not told, and calltime then runs on after the agent has left",
         "the time from a call's channel to its first queue is its time in the menu",
     ),
