@@ -312,8 +312,8 @@ LEGS: Final = LegExport(
         " another callid: the entry of a CONNECT that has none of its own is found by queue and time, and the call that"
         " a transfer ends by queue, member and time. Files are read in the order of their first lines. Lines that tell"
         " what agents do (PAUSE, ADDMEMBER and others) are no legs. The table that a realtime database keeps is read"
-        " too (time, callid, queuename, agent, event, data1 to data5); a time without an offset is meant in the given zone."
-        " Call detail records (CDR: Master.csv, or the table cdr) may lie beside the log: in the same folder, as"
+        " too (time, callid, queuename, agent, event, data1 to data5); a time without an offset is meant in the given"
+        " zone. Call detail records (CDR: Master.csv, or the table cdr) may lie beside the log: in the same folder, as"
         ' `{"queue_log": …, "cdr": …}` in Python, or as `&cdr=TABLE` in the URL of a database. Their linkedid joins'
         " calls that the log knows under several ids."
     ),
