@@ -1,4 +1,4 @@
-"""A proposed map: what is guessed from cells is in it with its reason, can be used as it is, and nothing else is guessed."""
+"""A proposed map: what is guessed from cells is in it with its reason, and can be used as it is; no more is guessed."""
 
 from __future__ import annotations
 
