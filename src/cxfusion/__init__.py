@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.relationship import compare_levels as compare_levels
     from cxfusion.evidence.segments import SegmentEffects as SegmentEffects
     from cxfusion.evidence.segments import segment_effects as segment_effects
+    from cxfusion.evidence.spec import Experiment as Experiment
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
     from cxfusion.operations.change import Change as Change
     from cxfusion.operations.change import what_changed as what_changed
@@ -91,6 +92,7 @@ _PLACES = {
     "Lever": "evidence.catalogue",
     "LevelComparison": "evidence.relationship",
     "LeverEvidence": "evidence.fit",
+    "Experiment": "evidence.spec",
     "LeverSpec": "evidence.spec",
     "Measurement": "perception.measure",
     "NonresponseCurve": "perception.nonresponse",

@@ -18,7 +18,7 @@ from cxfusion.engine import Session
 from cxfusion.engine.addresses import database_of, is_url, started_at_folder
 from cxfusion.errors import ConfigError
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
-from cxfusion.evidence.spec import LeverSpec
+from cxfusion.evidence.spec import Experiment, LeverSpec
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.mapping import LeverMap, Map, Place, Section
@@ -186,6 +186,24 @@ class StudySection(_Section):
         return self
 
 
+class ExperimentSection(_Section):
+    """``[experiments.COLUMN]``: a trial whose arms stand in that column of the contact log.
+
+    Attributes
+    ----------
+    lever : str
+        Column of the lever that the arms changed.
+    within : tuple of str
+        Columns within whose levels chance decided.
+    unit : str, optional
+        Column of what was given an arm as a whole.
+    """
+
+    lever: str
+    within: Names = ()
+    unit: str | None = None
+
+
 class EngineSection(_Section):
     """``[engine]``: where the work runs.
 
@@ -280,6 +298,8 @@ class StudyConfig(StudyMap):
     ----------
     contacts, surveys : TableMap, optional
     levers : mapping of str to LeverMap
+    experiments : mapping of str to ExperimentSection
+        By the column that holds the arms.
     pairing : PairingSection
     study : StudySection
     engine : EngineSection
@@ -290,6 +310,7 @@ class StudyConfig(StudyMap):
 
     pairing: PairingSection = PairingSection()
     study: StudySection = StudySection()
+    experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()
     checks: CheckPlan = CheckPlan()
@@ -318,6 +339,8 @@ class StudyConfig(StudyMap):
         own = {name: _lever(name, words) for name, words in self.levers.items()}
         kept = [own.pop(lever.name, lever) for lever in DEFAULT_LEVERS]
         spec = LeverSpec(levers=(*kept, *own.values()))
+        trials = [Experiment(column, **words.model_dump()) for column, words in self.experiments.items()]
+        spec = replace(spec, experiments=tuple(trials))
         return spec if self.study.case_mix is None else replace(spec, case_mix=self.study.case_mix)
 
     def words(self) -> dict[str, Any]:

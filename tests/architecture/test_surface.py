@@ -21,6 +21,8 @@ PUBLIC = {
     "Diagnosis",
     "DoseResponse",
     "EpisodePlan",
+    "Experiment",
+    "FeedCheck",
     "Expectations",
     "LevelComparison",
     "FeedCheck",

@@ -16,7 +16,15 @@ import cxfusion as cx
 from cxfusion import errors
 from cxfusion.checks.catalogue import CHECKS, LEVELS, CheckPlan
 from cxfusion.cli import app
-from cxfusion.config import EngineSection, OutputSection, PairingSection, PrivacySection, StudyConfig, StudySection
+from cxfusion.config import (
+    EngineSection,
+    ExperimentSection,
+    OutputSection,
+    PairingSection,
+    PrivacySection,
+    StudyConfig,
+    StudySection,
+)
 from cxfusion.evidence.verdict import GRADES
 from cxfusion.job import diagnose_log
 from cxfusion.operations.metrics import METRICS
@@ -190,6 +198,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[levers.NAME]": set(LeverMap.model_fields),
         "[pairing]": set(PairingSection.model_fields),
         "[study]": set(StudySection.model_fields),
+        "[experiments.COLUMN]": set(ExperimentSection.model_fields),
         "[engine]": set(EngineSection.model_fields),
         "[output]": {field.alias or name for name, field in OutputSection.model_fields.items()},
         "[privacy]": set(PrivacySection.model_fields),

@@ -9,9 +9,9 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.evidence.associations import associations_of
-from cxfusion.evidence.between import between_rungs, simpson_warnings
+from cxfusion.evidence.beside import beside_ladder
+from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
-from cxfusion.evidence.congestion import congestion_rung
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
@@ -186,9 +186,7 @@ def fit_levers(
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)
     ladder = climb(sample, spec, tested, witness if witness.reason is None else None)
-    ladder.rungs += between_rungs(sample, spec, tested, ladder)
-    crowded = congestion_rung(sample, spec, tested, ladder)
-    ladder.rungs += [] if crowded is None else [crowded]
+    ladder.rungs += beside_ladder(sample, spec, tested, ladder)
     if all(found.reason is not None for found in ladder.rungs):
         raise NothingToEstimateError(
             "No lever could be estimated on any rung. The reasons:",

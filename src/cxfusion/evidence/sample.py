@@ -21,6 +21,7 @@ from cxfusion.evidence.surroundings import (
     moment_and_agent,
     with_surroundings,
 )
+from cxfusion.evidence.trials import trial_codes, trial_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,11 +136,14 @@ def draw_sample(
     extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
     levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
     names = [lever.name for lever in levers]
-    own = {**moment_and_agent(contacts), **{f"{KEPT}{name}": contacts.value(name) for name in kept}}
+    own = moment_and_agent(contacts) | trial_values(contacts, spec)
+    own |= {f"{KEPT}{name}": contacts.value(name) for name in kept}
     joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names, own), "contact_id")
     answered = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names))
     if blend is not None:
         answered = session.materialize(blend(answered))
+    if spec.experiments:
+        answered = session.materialize(answered.mutate(**trial_codes(answered, spec)))
     facts, n, n_slots = _facts(session, answered, levers)
     if n < spec.min_responses:
         raise TooFewResponsesError(
@@ -150,6 +154,7 @@ def draw_sample(
     numeric, coding = coded(session, answered, contacts, spec, {"y": categories.frame})
     around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
+    columns |= dict.fromkeys(trial_values(contacts, spec))
     columns |= dict.fromkeys(f"{KEPT}{name}" for name in kept)
     in_runs = numeric.order_by(*coding.controls, "response_file", "response_row")  # alike cases stand together
     rows = session.materialize(in_runs.select(*columns))

@@ -12,7 +12,7 @@ from cxfusion.tables.canonical import SCORE_SCALES
 if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts, Scale
 
-__all__ = ["OUTCOMES", "LeverSpec", "Outcome", "usable_levers"]
+__all__ = ["OUTCOMES", "Experiment", "LeverSpec", "Outcome", "usable_levers"]
 
 HANDLE_PARTS: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
 HANDLE_NAMES: Final = ("aht_seconds", "handle_seconds", "handle_time_seconds", "handling_seconds")
@@ -58,6 +58,46 @@ OUTCOMES: Final = {
 
 
 @dataclass(frozen=True)
+class Experiment:
+    """A trial that the log marks: contacts were given an arm by chance, and the arm changed a lever.
+
+    Parameters
+    ----------
+    column : str
+        Column of the contact log that holds the arm; empty for contacts outside the trial.
+    lever : str
+        Column of the lever that the arms changed; nothing else about the contact may differ between them.
+    within : tuple of str
+        Columns within whose levels chance decided, such as ``("queue",)``; by default it decided among all.
+    unit : str, optional
+        Column of what was given an arm as a whole, such as ``"agent_id"``: answers of one unit err together. By default
+        whole queues or their days, where none of these has two arms, else the spec's cluster.
+
+    Raises
+    ------
+    ConfigError
+        A lever that is its own arm.
+    """
+
+    column: str
+    lever: str
+    within: tuple[str, ...] = ()
+    unit: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.column == self.lever:
+            raise ConfigError(
+                f"The trial in {self.column!r} is said to have changed {self.lever!r} itself. Expected the column of"
+                " the arms, and the lever that they changed."
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns of the log that it names, its lever aside."""
+        return (self.column, *self.within, *([] if self.unit is None else [self.unit]))
+
+
+@dataclass(frozen=True)
 class LeverSpec:
     """What is asked of the evidence.
 
@@ -68,6 +108,8 @@ class LeverSpec:
         By default the catalogue's, as far as the log has them.
     case_mix : tuple of str
         Columns that say what kind of case it was; those the log has not are left out and noted.
+    experiments : tuple of Experiment
+        Trials that the log marks.
     cluster : str
         Column whose groups may err together.
     conf_level : float
@@ -100,6 +142,7 @@ class LeverSpec:
     outcome: str = "csat"
     levers: tuple[Lever, ...] = DEFAULT_LEVERS
     case_mix: tuple[str, ...] = ("reason", "channel", "queue")
+    experiments: tuple[Experiment, ...] = ()
     cluster: str = "agent_id"
     conf_level: float = 0.95
     min_responses: int = 50
@@ -122,6 +165,22 @@ class LeverSpec:
         if not all(0 < probability <= 1 for probability in self.link_probabilities):
             raise ConfigError(f"link_probabilities are {self.link_probabilities}; expected chances such as 0.9.")
         _refuse_bad_controls(self.levers, self.case_mix)
+        _refuse_idle_trials(self.experiments, names)
+
+
+def _refuse_idle_trials(experiments: tuple[Experiment, ...], levers: list[str]) -> None:
+    """Refuse trials of what is no lever, and two trials of one lever."""
+    problems = [
+        f"the trial in {trial.column!r} changed {trial.lever!r}, which is none of {', '.join(levers)}"
+        for trial in experiments
+        if trial.lever not in levers
+    ]
+    changed = [trial.lever for trial in experiments]
+    problems += [f"{lever!r} has more than one trial" for lever in sorted(set(changed)) if changed.count(lever) > 1]
+    if problems:
+        raise ConfigError(
+            "Some trials belong to no lever. Expected one trial per lever, of a lever asked about.", problems
+        )
 
 
 def _refuse_bad_controls(levers: tuple[Lever, ...], case_mix: tuple[str, ...]) -> None:
@@ -154,6 +213,7 @@ def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
     UnknownNameError
         A lever that was asked for by name is not a column of the log, or none of the catalogue's is.
     """
+    _require_trials(spec, contacts)
     asked = [lever for lever in spec.levers if lever not in DEFAULT_LEVERS]
     unknown = [lever.name for lever in asked if not contacts.has(lever.name)]
     if unknown:
@@ -170,3 +230,14 @@ def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
             " lever under [levers] in the map."
         )
     return present
+
+
+def _require_trials(spec: LeverSpec, contacts: Contacts) -> None:
+    """Refuse trials whose columns the log has not."""
+    missing = [name for trial in spec.experiments for name in trial.columns if not contacts.has(name)]
+    if missing:
+        raise UnknownNameError(
+            f"These columns of a trial are not in the contact log: {', '.join(missing)}. Expected columns that the log"
+            " has, or that the map defines.",
+            [f"nearest to {name}: {', '.join(nearest_names(name, contacts.columns)) or '-'}" for name in missing],
+        )

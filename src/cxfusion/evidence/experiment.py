@@ -1,0 +1,189 @@
+"""The experiment rung: a trial that the log marks, as an instrument for the lever that it changed.
+
+What was assigned by chance, and what that did to the lever, is read from the log; the survey then gives the effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from cxfusion.errors import EstimationError, TooFewResponsesError
+from cxfusion.estimators.instruments import fit_two_stage
+from cxfusion.estimators.jive import fit_ujive
+from cxfusion.estimators.least_squares import fit_least_squares
+from cxfusion.estimators.moments import Block, LinearRows, Moments, gather_moments
+from cxfusion.estimators.rows import Indicators
+from cxfusion.estimators.within import within_groups
+from cxfusion.evidence.congestion import weakness_of
+from cxfusion.evidence.ladder import RungEstimate
+from cxfusion.evidence.linear import column, rung_of_slope
+from cxfusion.evidence.trials import ARM, CELL, UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import ibis.expr.types as ir
+    import pyarrow as pa
+
+    from cxfusion.engine import Session
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.sample import Sample
+    from cxfusion.evidence.spec import Experiment, LeverSpec
+    from cxfusion.fold import Sweep
+
+__all__ = ["RUNG", "experiment_rungs"]
+
+RUNG: Final = "experiment"
+QUEUE: Final = "control_queue"
+MANY: Final = 10
+"""Arms; with more, two-stage least squares would lean towards the naive estimate, and the jackknife is used."""
+WEAK_MANY_BELOW: Final = 4.14
+"""Of √(k/2)·(F − 1) with k instruments (Mikusheva & Sun)."""
+
+
+def experiment_rungs(
+    sample: Sample, spec: LeverSpec, levers: Sequence[Lever], ladder: Ladder
+) -> Iterator[RungEstimate]:
+    """The effect of each lever that a trial of the spec changed.
+
+    The arms are instruments for the lever: two-stage least squares for a few of them, the unbiased jackknife (UJIVE)
+    for many. Contacts outside the trial are left out. The slope is that of the contacts whose lever the trial changed
+    (Imbens & Angrist); where it changes the lever in proportion, that is the estimand of the other rungs.
+
+    Parameters
+    ----------
+    sample : Sample
+    spec : LeverSpec
+    levers : sequence of Lever
+        Those that can be tested.
+    ladder : Ladder
+        The other rungs, whose step is used.
+
+    References
+    ----------
+    Imbens & Angrist (1994), Econometrica 62, 467–475; Kolesár (2013); Mikusheva & Sun (2022), Review of Economic
+    Studies 89, 2663–2686, for strength with many instruments.
+    """
+    by_name = {lever.name: lever for lever in levers}
+    for i, experiment in enumerate(spec.experiments):
+        lever = by_name.get(experiment.lever)
+        if lever is None:
+            continue
+        step = ladder.step_of(lever)
+        trial = _trial(sample, experiment, lever, i)
+        found = trial.read_off(spec)
+        if isinstance(found, str):
+            yield RungEstimate(lever, RUNG, found, step)
+        else:
+            sizes = (found.n, trial.n_clusters, trial.n_clusters - 1)
+            yield rung_of_slope(lever, RUNG, step, (found.slope, found.std_error), sizes, spec.conf_level)
+
+
+def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Trial:
+    rows = sample.rows.filter(sample.rows[f"{ARM}_{i}"].notnull(), sample.rows[lever.name].notnull())
+    if QUEUE in rows.columns:
+        rows = rows.mutate(**{QUEUE: rows[QUEUE] + 1})  # −1 is the largest queue
+    rows = sample.session.materialize(rows)
+    arm, session = rows[f"{ARM}_{i}"], sample.session
+    cluster = f"{UNIT}_{i}" if experiment.unit else _assigned_whole(session, rows, f"{ARM}_{i}")
+    facts = {"arms": arm.max(), "seen": arm.nunique(), "cells": rows[f"{CELL}_{i}"].max()}
+    facts |= {"last": rows[cluster].max(), "clusters": rows[cluster].nunique()}
+    found = session.collect(rows.aggregate(**facts)).to_pylist()[0]
+    return _Trial(
+        sweep=partial(session.fold, rows),
+        values=sample.values,
+        lever=lever.name,
+        codes=(f"{ARM}_{i}", f"{CELL}_{i}", cluster),
+        widths=(int(found["arms"] or 0) + 1, int(found["cells"] or 0) + 1, int(found["last"] or 0) + 1),
+        n_arms=int(found["seen"]),
+        n_clusters=int(found["clusters"]),
+    )
+
+
+def _assigned_whole(session: Session, rows: ir.Table, arm: str) -> str:
+    """The widest unit in which no two arms occur: queues, their days, else the clusters of the spec."""
+    for unit in (QUEUE, "group_date"):
+        if unit in rows.columns:
+            arms = rows.group_by(unit).aggregate(arms=rows[arm].nunique())
+            if session.collect(arms.aggregate(most=arms["arms"].max()))["most"][0].as_py() == 1:
+                return unit
+    return "cluster"
+
+
+@dataclass(frozen=True)
+class _Slope:
+    slope: float
+    std_error: float
+    n: int
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Rows in the trial: score and lever, with arm, cell and cluster as codes."""
+
+    sweep: Sweep
+    values: tuple[float, ...]
+    lever: str
+    codes: tuple[str, str, str]
+    widths: tuple[int, int, int]
+    n_arms: int
+    n_clusters: int
+
+    def read_off(self, spec: LeverSpec) -> _Slope | str:
+        """Points of the outcome per unit of the lever, or why there is no such number."""
+        if self.n_arms < 2:
+            return f"the trial has {self.n_arms} arm with answers; at least 2 are needed to compare"
+        if self.n_clusters < spec.min_clusters:
+            return f"only {self.n_clusters} units were assigned as a whole; at least {spec.min_clusters} are needed"
+        try:
+            return self._few(spec) if self.n_arms <= MANY else self._many()
+        except (EstimationError, TooFewResponsesError):
+            return "the arms of the trial do not differ in the lever, or only as the cells they were drawn in do"
+
+    def _few(self, spec: LeverSpec) -> _Slope | str:
+        within = within_groups(gather_moments(self.sweep, self._rows))
+        seen = np.flatnonzero(np.diag(within.scatter)[2:] > 0)
+        used = [2 + int(arm) for arm in seen[1:]]  # arms sum to one: the first is implied
+        fit = fit_two_stage(self.sweep, self._rows, within, 0, 1, used, (), self.widths[2], spec.conf_level)
+        return weakness_of(fit, "the arms of the trial") or _Slope(fit.estimate, fit.std_error, fit.n)
+
+    def _rows(self, batch: pa.RecordBatch) -> LinearRows:
+        """Score, lever and one column per arm, with the cells as groups."""
+        rows = self._grouped(batch)
+        arms = np.equal.outer(rows.groups.codes[:, 0], np.arange(self.widths[0])).astype(float)
+        cells = Indicators(rows.groups.codes[:, 1:], self.widths[1:2])
+        return LinearRows(np.column_stack([rows.columns, arms]), cells, rows.weight, rows.cluster)
+
+    def _many(self) -> _Slope | str:
+        moments = gather_moments(self.sweep, self._grouped)
+        arms, cells = Block(groupings=(0,)), Block(groupings=(1,))
+        strength = _strength(moments)
+        if not strength >= WEAK_MANY_BELOW:
+            return (
+                f"the many arms of the trial tell too little of the lever (strength {strength:.1f}, at least"
+                f" {WEAK_MANY_BELOW} is needed)"
+            )
+        fit = fit_ujive(self.sweep, self._grouped, moments, 0, 1, arms, cells, self.widths[2])
+        return _Slope(fit.estimate, fit.std_error, fit.n)
+
+    def _grouped(self, batch: pa.RecordBatch) -> LinearRows:
+        """Score and lever, with arms and cells as groups."""
+        arm, cell, cluster = (column(batch, name).astype(np.int64) for name in self.codes)
+        score = np.asarray(self.values)[column(batch, "y").astype(np.int64)]
+        groups = Indicators(np.column_stack([arm, cell]), self.widths[:2])
+        return LinearRows(np.column_stack([score, column(batch, self.lever)]), groups, column(batch, "weight"), cluster)
+
+
+def _strength(moments: Moments) -> float:
+    """√(k/2)·(F − 1) of the lever on the arms, given the cells."""
+    few, all_ = (fit_least_squares(within_groups(moments, held), 1, ()) for held in ((1,), (0, 1)))
+    k = few.dof - all_.dof
+    if k <= 0 or all_.residual_sum <= 0:
+        raise EstimationError("The arms of the trial repeat its cells. Expected chance to decide within them.")
+    f = (few.residual_sum - all_.residual_sum) / k / (all_.residual_sum / all_.dof)
+    return float(np.sqrt(k / 2) * (f - 1))

@@ -1,0 +1,185 @@
+"""The experiment rung: the Wald ratio, the jackknife with many arms, and trials that teach nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import norm
+
+import cxfusion as cx
+from cxfusion.config import StudyConfig
+from cxfusion.errors import ConfigError, UnknownNameError
+from cxfusion.evidence.catalogue import Lever
+from cxfusion.evidence.spec import Experiment, LeverSpec
+
+CUTS = [-1.0, 0.0, 0.7, 1.4]
+HOLD = Lever("hold_seconds", "during", -30)
+
+
+def centre(n=12_000, seed=0, effect=0.01, cut=0.5, n_arms=2, by_agent=False):
+    """A trial shortens holds by a share that depends on the arm; hard cases are held longer and score lower."""
+    rng = np.random.default_rng(seed)
+    agent, hard = rng.integers(0, 60, n), rng.normal(size=n)
+    arm = agent % n_arms if by_agent else rng.integers(0, n_arms, n)
+    kept = 1 - cut * arm / (n_arms - 1)
+    hold = 60 * np.exp(0.5 * hard) * rng.gamma(3, 1 / 3, n) * kept
+    background = 1.0 - 0.7 * hard
+    return pd.DataFrame(
+        {
+            "contact_id": [f"c{i:06}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 15 * 86_400, n), "s"),
+            "agent_id": [f"a{i:02}" for i in agent],
+            "queue": np.where(agent // 2 % 2, "sales", "help"),
+            "hold_seconds": hold.round(1),
+            "pilot_group": [f"arm {i:02}" for i in arm],
+            "background": background,
+            "csat": np.digitize(background - effect * hold + rng.normal(0, 1, n), CUTS) + 1,
+        }
+    )
+
+
+def evidence_of(frame, experiment=None):
+    contacts = cx.read_contacts(frame.drop(columns=["csat", "background"], errors="ignore"))
+    pairing = cx.pair(contacts, cx.read_surveys(frame[["contact_id", "csat"]].dropna()))
+    experiment = experiment or Experiment("pilot_group", "hold_seconds")
+    return cx.fit_levers(pairing, spec=LeverSpec(levers=(HOLD,), experiments=(experiment,)))
+
+
+def rung(evidence, name="experiment"):
+    return evidence.rungs[evidence.rungs["rung"] == name].iloc[0]
+
+
+def truth_of(frame, effect):
+    def mean_score(scale):
+        latent = frame["background"].to_numpy() - effect * scale * frame["hold_seconds"].to_numpy()
+        return 1 + sum(norm.cdf(latent - cut) for cut in CUTS).mean()
+
+    return (mean_score(0.99) - mean_score(1.01)) / 0.02 * 30 / frame["hold_seconds"].mean()
+
+
+def test_two_arms_are_the_ratio_of_two_differences():
+    frame = centre()
+    evidence = evidence_of(frame)
+    means = frame.groupby("pilot_group")[["csat", "hold_seconds"]].mean()
+    ratio = (means["csat"].iloc[1] - means["csat"].iloc[0]) / (
+        means["hold_seconds"].iloc[1] - means["hold_seconds"].iloc[0]
+    )
+    found = rung(evidence)
+    assert found["estimate"] == pytest.approx(-30 * ratio, rel=1e-9)
+    residual = frame["csat"] - frame["csat"].mean() - ratio * (frame["hold_seconds"] - frame["hold_seconds"].mean())
+    arm = (frame["pilot_group"] == "arm 01").astype(float)
+    arm -= arm.mean()
+    scores = (arm * residual).groupby(frame["agent_id"]).sum()
+    se = np.sqrt((scores**2).sum() * 60 / 59 * (len(frame) - 1) / (len(frame) - 2)) / abs(arm @ frame["hold_seconds"])
+    assert found["std_error"] == pytest.approx(30 * se, rel=1e-6)
+
+
+def test_a_trial_finds_the_truth_and_contests_what_within_says():
+    frame = centre(n=20_000, seed=1)
+    evidence, truth = evidence_of(frame), truth_of(frame, 0.01)
+    found, hold = rung(evidence), evidence.table.iloc[0]
+    assert abs(found["estimate"] - truth) < 2.5 * found["std_error"]
+    assert rung(evidence, "within")["estimate"] > truth + 5 * rung(evidence, "within")["std_error"]
+    assert (hold["verdict"], hold["design_estimate"]) == ("contested", found["estimate"])
+    assert "in the trial it is" in hold["because"]
+    assert "go by the trial" in hold["because"]
+
+
+def test_a_trial_that_agrees_gives_the_highest_grade():
+    frame = centre(n=20_000, seed=2, effect=0.02)
+    frame["csat"] = (
+        np.digitize(1.0 - 0.02 * frame["hold_seconds"] + np.random.default_rng(9).normal(0, 1, 20_000), CUTS) + 1
+    )
+    hold = evidence_of(frame).table.iloc[0]
+    assert hold["grade"] == "experiment"
+
+
+def test_many_arms_take_the_jackknife():
+    frame = centre(n=20_000, seed=3, n_arms=40, cut=0.8)
+    found = rung(evidence_of(frame))
+    assert abs(found["estimate"] - truth_of(frame, 0.01)) < 3 * found["std_error"]
+    arms = pd.get_dummies(frame["pilot_group"]).to_numpy(float)
+    size = arms.sum(axis=0)[arms.argmax(axis=1)]
+    hold = frame["hold_seconds"].to_numpy()
+    others = (arms.sum(axis=0) * 0 + arms.T @ hold)[arms.argmax(axis=1)] - hold  # the arm without oneself
+    everyone = (hold.sum() - hold) / (len(hold) - 1)
+    predicted = (others / (size - 1) - everyone) * 1.0
+    slope = predicted @ (frame["csat"] - 0.0) / (predicted @ hold)
+    assert found["estimate"] == pytest.approx(-30 * slope, rel=1e-6)
+
+
+def test_cells_are_held_fixed_and_contacts_outside_are_left_out():
+    # one queue gets the pilot more often and scores higher anyway: only within queues is there chance
+    rng = np.random.default_rng(4)
+    frame = centre(n=16_000, seed=4)
+    is_sales = frame["queue"] == "sales"
+    in_pilot = rng.random(len(frame)) < np.where(is_sales, 0.8, 0.3)
+    frame["hold_seconds"] = 60 * rng.gamma(3, 1 / 3, len(frame)) * np.where(in_pilot, 0.5, 1.0)
+    frame["pilot_group"] = np.where(in_pilot, "on", "off")
+    latent = 0.6 * is_sales - 0.01 * frame["hold_seconds"] + rng.normal(0, 1, len(frame))
+    frame["csat"] = np.digitize(latent, CUTS) + 1
+    frame["background"] = 0.6 * is_sales
+    frame.loc[frame.index % 10 == 0, "pilot_group"] = None
+    truth = truth_of(frame, 0.01)
+    held = rung(evidence_of(frame, Experiment("pilot_group", "hold_seconds", within=("queue",))))
+    loose = rung(evidence_of(frame))
+    assert held["n"] == len(frame) - len(frame[::10])
+    assert abs(held["estimate"] - truth) < 3 * held["std_error"]
+    assert loose["estimate"] > truth + 4 * loose["std_error"]
+
+
+def test_clusters_are_what_was_assigned_as_a_whole():
+    by_agent = centre(n=6_000, by_agent=True)
+    assert rung(evidence_of(by_agent))["n_clusters"] == 60
+    by_day = centre(n=6_000)
+    by_day["pilot_group"] = np.where(by_day["started_at"].dt.day % 2, "on", "off")
+    by_day["hold_seconds"] *= np.where(by_day["pilot_group"] == "on", 0.4, 1.0)
+    assert rung(evidence_of(by_day))["n_clusters"] == 2 * by_day["started_at"].dt.date.nunique()
+    told = Experiment("pilot_group", "hold_seconds", unit="contact_id")
+    assert rung(evidence_of(by_day, told))["n_clusters"] == 6_000
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda frame: frame.assign(pilot_group=frame["queue"]), "only 2 units were assigned as a whole"),
+        (lambda frame: frame.assign(pilot_group="all"), "the trial has 1 arm|only 2 units"),
+        (
+            lambda frame: frame.assign(pilot_group=np.where(frame.index % 2, "on", "off")),
+            "too little of the lever|set is",
+        ),
+        (
+            lambda frame: frame.assign(pilot_group=frame["queue"] + (frame.index < 9).astype(str)),
+            "only as the cells|set is",
+        ),
+        (lambda frame: frame.assign(pilot_group=(frame.index % 40).astype(str)), "too little of the lever"),
+    ],
+)
+def test_a_trial_that_teaches_nothing_says_why(change, told):
+    frame = change(
+        centre(n=3_000).assign(hold_seconds=lambda f: f["hold_seconds"].sample(frac=1, random_state=0).to_numpy())
+    )
+    found = rung(evidence_of(frame, Experiment("pilot_group", "hold_seconds", within=("queue",))))
+    assert found["status"] == "not_applicable"
+    assert pd.Series([found["reason"]]).str.contains(told).all(), found["reason"]
+
+
+def test_trials_that_cannot_be_are_refused():
+    with pytest.raises(ConfigError, match="hold_seconds"):
+        LeverSpec(levers=(HOLD,), experiments=(Experiment("pilot_group", "talk_seconds"),))
+    with pytest.raises(ConfigError, match="itself"):
+        Experiment("hold_seconds", "hold_seconds")
+    with pytest.raises(UnknownNameError, match="pilot_group"):
+        evidence_of(centre(n=200), replace(Experiment("pilot_group", "hold_seconds"), column="pilot_grup"))
+
+
+def test_a_study_file_names_its_trials():
+    config = StudyConfig.model_validate(
+        {"experiments": {"pilot_group": {"lever": "hold_seconds", "within": "queue", "unit": "agent_id"}}}
+    )
+    assert config.spec().experiments == (Experiment("pilot_group", "hold_seconds", ("queue",), "agent_id"),)
+    with pytest.raises(ValueError, match="hold_second"):
+        StudyConfig.model_validate({"experiments": {"pilot_group": {"lever": "hold_second"}}})
