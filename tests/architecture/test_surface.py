@@ -25,7 +25,6 @@ PUBLIC = {
     "FeedCheck",
     "Expectations",
     "LevelComparison",
-    "FeedCheck",
     "FollowUps",
     "Lever",
     "LeverEvidence",
