@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from cxfusion.operations.episodes import with_history as with_history
     from cxfusion.operations.follow import FollowUps as FollowUps
     from cxfusion.operations.follow import follow as follow
+    from cxfusion.operations.legs import per_leg as per_leg
+    from cxfusion.operations.occupancy import Occupancy as Occupancy
+    from cxfusion.operations.occupancy import occupancy as occupancy
     from cxfusion.operations.ranking import Ranking as Ranking
     from cxfusion.operations.ranking import rank_groups as rank_groups
     from cxfusion.operations.staffing import Staffing as Staffing
@@ -96,6 +99,7 @@ _PLACES = {
     "LeverSpec": "evidence.spec",
     "Measurement": "perception.measure",
     "NonresponseCurve": "perception.nonresponse",
+    "Occupancy": "operations.occupancy",
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
     "PerceptionGaps": "perception.ratings.gaps",
@@ -124,7 +128,9 @@ _PLACES = {
     "load_map": "tables.mapping",
     "measure": "perception.measure",
     "nonresponse_curve": "perception.nonresponse",
+    "occupancy": "operations.occupancy",
     "pair": "pairing.pair",
+    "per_leg": "operations.legs",
     "perception_gaps": "perception.ratings.gaps",
     "priorities": "perception.ratings.priorities",
     "pair_relationship": "pairing.exposure",

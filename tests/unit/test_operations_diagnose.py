@@ -166,6 +166,7 @@ def test_a_metric_without_its_columns_is_not_applicable(session):
         "abandonment_rate": "the log has no mark of abandoned contacts",
         "abandonment_rate_without_short": "the log has no waiting time",
         "transfer_rate": "the log has no count of transfers",
+        "occupancy": "a contact log does not know when agents were free: cx.occupancy takes their states",
         "resolved_rate": "the log has no mark of resolved contacts",
         "wait_seconds": "the log has no waiting time",
         "patience_seconds": "the log has no waiting time",

@@ -5,7 +5,9 @@ from cxfusion.operations.control_chart import ControlChart, control_chart
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.operations.follow import FollowUps, follow
+from cxfusion.operations.legs import per_leg
 from cxfusion.operations.metrics import METRICS, Metric
+from cxfusion.operations.occupancy import Occupancy, occupancy
 from cxfusion.operations.ranking import Ranking, rank_groups
 from cxfusion.operations.staffing import Staffing, required_agents, staffing
 
@@ -17,11 +19,14 @@ __all__ = [
     "EpisodePlan",
     "FollowUps",
     "Metric",
+    "Occupancy",
     "Ranking",
     "Staffing",
     "control_chart",
     "diagnose",
     "follow",
+    "occupancy",
+    "per_leg",
     "rank_groups",
     "recontacts",
     "required_agents",

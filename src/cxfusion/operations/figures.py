@@ -18,7 +18,25 @@ if TYPE_CHECKING:
     from cxfusion.operations.episodes import EpisodePlan
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["PARTIAL", "RECONTACTED", "Doubt", "Figure", "Formula", "Limits", "Log", "NotApplicable", "Total"]
+__all__ = [
+    "LACKS",
+    "PARTIAL",
+    "RECONTACTED",
+    "Doubt",
+    "Figure",
+    "Formula",
+    "Limits",
+    "Log",
+    "NotApplicable",
+    "Total",
+    "count_of",
+    "lacks_for_abandons",
+    "mean_of",
+    "mean_of_handled",
+    "of_handled",
+    "unless_marked",
+    "what_lacks",
+]
 
 PARTIAL: Final = (
     "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds", "n_transfers", "is_abandoned", "is_resolved",
@@ -163,3 +181,54 @@ class NotApplicable:
 
 
 Formula: TypeAlias = Callable[[Log], Figure | NotApplicable]
+
+LACKS: Final = {
+    "wait_seconds": "the log has no waiting time",
+    "talk_seconds": "the log has no talk time",
+    "hold_seconds": "the log has no hold time",
+    "wrap_seconds": "the log has no after-call work",
+    "n_transfers": "the log has no count of transfers",
+    "is_abandoned": "the log has no mark of abandoned contacts",
+    "is_resolved": "the log has no mark of resolved contacts",
+    "customer_id": "the log names no customers, so nobody can be seen to come back",
+}
+"""Why a metric cannot be had, by the column that it lacks."""
+
+
+def unless_marked(log: Log) -> str | None:
+    """What to say of a log that does not mark abandoned contacts."""
+    return None if "is_abandoned" in log.filled else "all contacts: the log does not say who abandoned"
+
+
+def mean_of_handled(log: Log, name: str) -> Figure | NotApplicable:
+    """Mean of a column over handled contacts."""
+    return of_handled(log, log.value(name)) if name in log.filled else NotApplicable(LACKS[name])
+
+
+def of_handled(log: Log, value: ir.Value, caveat: str | None = None) -> Figure:
+    """Mean of a value over handled contacts."""
+    return mean_of(log.handled.ifelse(value, None), log.handled, caveat)
+
+
+def mean_of(value: ir.Value, among: ir.BooleanValue, caveat: str | None = None) -> Figure:
+    """Mean of one value per contact, null where unknown and for contacts not ``among`` those that count."""
+    known = value.count()
+    return Figure(Total((value.sum(),)), Total((known,)), Total((among.sum(),), minus=(known,)), value, caveat)
+
+
+def count_of(mask: ir.BooleanValue, caveat: str | None = None) -> Figure:
+    """Number of contacts of a kind."""
+    count = Total((mask.sum(),))
+    return Figure(count, count, caveat=caveat)
+
+
+def lacks_for_abandons(log: Log) -> str | None:
+    """Why waits of abandoned contacts cannot be had; None where they can."""
+    if found := what_lacks(log, "wait_seconds", "is_abandoned"):
+        return found
+    return None if log.has_wait_of_abandoned else "the log has no waiting time of abandoned contacts"
+
+
+def what_lacks(log: Log, *names: str) -> str | None:
+    """Why a metric cannot be had that takes these columns; None where it can."""
+    return next((LACKS[name] for name in names if name not in log.filled), None)

@@ -1,21 +1,38 @@
 """The operational metrics, one object each: what is totalled, averaged or ranked, over which contacts, by whose rule.
 
-Service levels are written in the field's letters: AN answered, AB abandoned, a answered and b abandoned within the
-target, c abandoned within the cut for short abandons.
+Those about being served in time are in :mod:`cxfusion.operations.service_levels`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from cxfusion.operations.episodes import is_attempt
-from cxfusion.operations.figures import RECONTACTED, Doubt, Figure, Formula, Log, NotApplicable, Total
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import ibis.expr.types as ir
+from cxfusion.operations.figures import (
+    LACKS,
+    RECONTACTED,
+    Figure,
+    Formula,
+    Log,
+    NotApplicable,
+    Total,
+    count_of,
+    lacks_for_abandons,
+    mean_of,
+    mean_of_handled,
+    of_handled,
+    unless_marked,
+)
+from cxfusion.operations.service_levels import (
+    abandonment_rate,
+    abandonment_rate_without_short,
+    service_level,
+    service_level_crediting_abandons,
+    service_level_crediting_short_abandons,
+    service_level_of_answered,
+    service_level_of_offered,
+)
 
 __all__ = ["METRICS", "QUANTILES", "Metric"]
 
@@ -68,7 +85,7 @@ def volume(log: Log) -> Figure:
     Numerator: all contacts of the log, abandoned ones included. Denominator: none. Unit: contacts. Source: "offered"
     in Genesys Cloud, Amazon Connect and Cisco reports.
     """
-    return _count(log.every_contact)
+    return count_of(log.every_contact)
 
 
 def handled(log: Log) -> Figure:
@@ -78,7 +95,7 @@ def handled(log: Log) -> Figure:
     tells (the agent's id where the log has no talk). Denominator: none. Unit: contacts. Source: "handled" in Genesys
     Cloud, Amazon Connect and Cisco reports.
     """
-    return _count(log.handled, _unless_marked(log))
+    return count_of(log.handled, unless_marked(log))
 
 
 def aht_seconds(log: Log) -> Figure | NotApplicable:
@@ -93,7 +110,7 @@ def aht_seconds(log: Log) -> Figure | NotApplicable:
     parts = [name for name in ("talk_seconds", "hold_seconds", "wrap_seconds") if name in log.filled]
     absent = [name for name in ("hold", "wrap") if f"{name}_seconds" not in log.filled]
     total = sum((log.value(name) for name in parts[1:]), start=log.value(parts[0]))
-    return _of_handled(log, total, f"without {' and '.join(absent)}: the log has none" if absent else None)
+    return of_handled(log, total, f"without {' and '.join(absent)}: the log has none" if absent else None)
 
 
 def asa_seconds(log: Log) -> Figure | NotApplicable:
@@ -103,95 +120,7 @@ def asa_seconds(log: Log) -> Figure | NotApplicable:
     known; abandoned contacts are left out of both. Unit: seconds per contact. Source: Genesys Cloud (tAnswered), Cisco,
     Amazon Connect.
     """
-    return _mean_of_handled(log, "wait_seconds")
-
-
-def service_level(log: Log) -> Figure | NotApplicable:
-    """Service level, abandons within the target left out.
-
-    Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts but
-    those that abandoned within the target (AN + AB − b). Unit: share. Source: ICMI; "ignore abandons" in Cisco.
-    """
-    return _service_level(
-        log,
-        lambda met: (Total((met.a,)), Total((met.AN, met.AB), minus=(met.b,))),
-        _lacks_for_abandons(log),
-        _doubt(log),
-    )
-
-
-def service_level_of_offered(log: Log) -> Figure | NotApplicable:
-    """Service level over all contacts: whoever abandons was not served.
-
-    Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts
-    (AN + AB). Unit: share. Source: ICMI; "abandons negative" in Cisco.
-    """
-    lacks = _lacks(log, "wait_seconds", "is_abandoned")
-    return _service_level(log, lambda met: (Total((met.a,)), Total((met.AN, met.AB))), lacks)
-
-
-def service_level_of_answered(log: Log) -> Figure | NotApplicable:
-    """Service level over handled contacts: abandoned ones do not count at all.
-
-    Numerator: handled contacts that waited at most the target (a). Denominator: handled contacts whose wait is known
-    (AN). Unit: share. Source: ICMI.
-    """
-    caveat = _unless_marked(log) or ""
-    return _service_level(
-        log, lambda met: (Total((met.a,)), Total((met.AN,))), _lacks(log, "wait_seconds"), told=caveat
-    )
-
-
-def service_level_crediting_abandons(log: Log) -> Figure | NotApplicable:
-    """Service level, abandons within the target counted as served in time.
-
-    Numerator: handled and abandoned contacts that waited at most the target (a + b). Denominator: handled and
-    abandoned contacts (AN + AB). Unit: share. Source: ICMI; "abandons positive" in Cisco, Amazon Connect.
-    """
-    return _service_level(
-        log, lambda met: (Total((met.a, met.b)), Total((met.AN, met.AB))), _lacks_for_abandons(log), _doubt(log)
-    )
-
-
-def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
-    """Service level, short abandons counted as served in time.
-
-    Numerator: handled contacts that waited at most the target, and abandoned ones that waited at most the cut for
-    short abandons (a + c). Denominator: handled and abandoned contacts (AN + AB). Unit: share. Source: ICMI.
-    """
-    told = f"abandons within {log.limits.short_abandon_seconds:g} s count as met"
-    return _service_level(
-        log, lambda met: (Total((met.a, met.c)), Total((met.AN, met.AB))), _lacks_for_abandons(log), _doubt(log), told
-    )
-
-
-def abandonment_rate(log: Log) -> Figure | NotApplicable:
-    """Abandonment rate, short abandons included.
-
-    Numerator: contacts marked abandoned. Denominator: contacts offered for which that is known. Unit: share. Source:
-    Genesys Cloud (abandoned / offered).
-    """
-    if "is_abandoned" not in log.filled:
-        return NotApplicable(_LACKS["is_abandoned"])
-    return _mean(log.value("is_abandoned"), log.every_contact)
-
-
-def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
-    """Abandonment rate, short abandons left out.
-
-    Numerator: contacts marked abandoned but those that waited at most the cut for short abandons (c). Denominator:
-    contacts offered for which the mark is known, without c. Unit: share. Source: Google CCAI.
-    """
-    if lacks := _lacks_for_abandons(log):
-        return NotApplicable(lacks)
-    marked, short = _mean(log.value("is_abandoned"), log.every_contact), (_letters(log).c,)
-    return Figure(
-        total=Total(marked.total.plus, minus=short),
-        n=Total(marked.n.plus, minus=short),
-        unknown=marked.unknown,
-        caveat=f"abandons within {log.limits.short_abandon_seconds:g} s left out",
-        doubt=Doubt(_doubt(log).about, "abandoned contacts without a waiting time count as not short"),
-    )
+    return mean_of_handled(log, "wait_seconds")
 
 
 def transfer_rate(log: Log) -> Figure | NotApplicable:
@@ -201,8 +130,18 @@ def transfer_rate(log: Log) -> Figure | NotApplicable:
     Unit: share. Source: Genesys Cloud, over contacts that reached an agent.
     """
     if "n_transfers" not in log.filled:
-        return NotApplicable(_LACKS["n_transfers"])
-    return _of_handled(log, log.value("n_transfers") >= 1)
+        return NotApplicable(LACKS["n_transfers"])
+    return of_handled(log, log.value("n_transfers") >= 1)
+
+
+def occupancy(_: Log) -> NotApplicable:
+    """Occupancy: share of their time on duty for customers that agents handle contacts.
+
+    Numerator: seconds in which agents handle a contact. Denominator: those, and seconds in which they are available.
+    Unit: share. Source: Amazon Connect. A contact log does not know who was there and waited, so here it is not
+    applicable: ``cx.occupancy`` takes it from a table of the agents' states.
+    """
+    return NotApplicable("a contact log does not know when agents were free: cx.occupancy takes their states")
 
 
 def resolved_rate(log: Log) -> Figure | NotApplicable:
@@ -212,8 +151,8 @@ def resolved_rate(log: Log) -> Figure | NotApplicable:
     Source: "agent-flagged" resolution; agents are kinder to themselves than customers are (compare ``fcr``).
     """
     if "is_resolved" not in log.filled:
-        return NotApplicable(_LACKS["is_resolved"])
-    return _of_handled(log, log.value("is_resolved"))
+        return NotApplicable(LACKS["is_resolved"])
+    return of_handled(log, log.value("is_resolved"))
 
 
 def fcr(log: Log) -> Figure | NotApplicable:
@@ -225,13 +164,13 @@ def fcr(log: Log) -> Figure | NotApplicable:
     the log. Unit: share. Source: repeat-contact FCR (J.D. Power; Call Centre Helper).
     """
     if log.episodes is None or "customer_id" not in log.filled:
-        return NotApplicable(_LACKS["customer_id"])
+        return NotApplicable(LACKS["customer_id"])
     if log.episodes.same_reason and not log.contacts.has("reason"):
         return NotApplicable("the log has no reasons")
     same = ", for the same reason," if log.episodes.same_reason else ""
     among = (log.handled & is_attempt(log.contacts)).fill_null(False)
     resolved = among.ifelse(~log.contacts.rows[RECONTACTED], None)
-    return _mean(resolved, among, f"no further attempt{same} within {log.episodes.repeat_days:g} days")
+    return mean_of(resolved, among, f"no further attempt{same} within {log.episodes.repeat_days:g} days")
 
 
 def wait_seconds(log: Log) -> Figure | NotApplicable:
@@ -242,8 +181,8 @@ def wait_seconds(log: Log) -> Figure | NotApplicable:
     waits over all calls.
     """
     if "wait_seconds" not in log.filled:
-        return NotApplicable(_LACKS["wait_seconds"])
-    return _mean(log.value("wait_seconds"), log.every_contact)
+        return NotApplicable(LACKS["wait_seconds"])
+    return mean_of(log.value("wait_seconds"), log.every_contact)
 
 
 def patience_seconds(log: Log) -> Figure | NotApplicable:
@@ -253,7 +192,7 @@ def patience_seconds(log: Log) -> Figure | NotApplicable:
     waiting and whose wait is known. Unit: seconds. Source: maximum likelihood for exponential patience, where an answer
     ends the observation (Baccelli & Hebuterne; Mandelbaum & Zeltyn); what Erlang A asks for.
     """
-    if lacks := _lacks_for_abandons(log):
+    if lacks := lacks_for_abandons(log):
         return NotApplicable(lacks)
     wait = log.value("wait_seconds")
     known = (log.gone & wait.notnull()).sum()
@@ -266,7 +205,7 @@ def talk_seconds(log: Log) -> Figure | NotApplicable:
     Numerator: seconds talked, without hold. Denominator: handled contacts whose talk is known. Unit: seconds per
     contact. Source: Genesys Cloud (tTalk), per contact instead of per leg.
     """
-    return _mean_of_handled(log, "talk_seconds")
+    return mean_of_handled(log, "talk_seconds")
 
 
 def hold_seconds(log: Log) -> Figure | NotApplicable:
@@ -275,7 +214,7 @@ def hold_seconds(log: Log) -> Figure | NotApplicable:
     Numerator: seconds on hold. Denominator: handled contacts whose hold is known, those never put on hold (0)
     included. Unit: seconds per contact. Source: Amazon Connect (customer hold time), over all handled contacts.
     """
-    return _mean_of_handled(log, "hold_seconds")
+    return mean_of_handled(log, "hold_seconds")
 
 
 def wrap_seconds(log: Log) -> Figure | NotApplicable:
@@ -284,7 +223,7 @@ def wrap_seconds(log: Log) -> Figure | NotApplicable:
     Numerator: seconds of work after the customer left. Denominator: handled contacts whose wrap is known. Unit:
     seconds per contact. Source: Amazon Connect (after contact work time), Genesys Cloud (tAcw).
     """
-    return _mean_of_handled(log, "wrap_seconds")
+    return mean_of_handled(log, "wrap_seconds")
 
 
 def wait_quantile(log: Log) -> Figure | NotApplicable:
@@ -303,94 +242,6 @@ def handle_quantile(log: Log) -> Figure | NotApplicable:
     parts that the log has at all is known. Unit: seconds. Source: Hyndman & Fan (1996), type 7.
     """
     return aht_seconds(log)
-
-
-_LACKS: Final = {
-    "wait_seconds": "the log has no waiting time",
-    "talk_seconds": "the log has no talk time",
-    "hold_seconds": "the log has no hold time",
-    "wrap_seconds": "the log has no after-call work",
-    "n_transfers": "the log has no count of transfers",
-    "is_abandoned": "the log has no mark of abandoned contacts",
-    "is_resolved": "the log has no mark of resolved contacts",
-    "customer_id": "the log names no customers, so nobody can be seen to come back",
-}
-
-
-def _unless_marked(log: Log) -> str | None:
-    return None if "is_abandoned" in log.filled else "all contacts: the log does not say who abandoned"
-
-
-def _mean_of_handled(log: Log, name: str) -> Figure | NotApplicable:
-    return _of_handled(log, log.value(name)) if name in log.filled else NotApplicable(_LACKS[name])
-
-
-def _of_handled(log: Log, value: ir.Value, caveat: str | None = None) -> Figure:
-    return _mean(log.handled.ifelse(value, None), log.handled, caveat)
-
-
-def _mean(value: ir.Value, among: ir.BooleanValue, caveat: str | None = None) -> Figure:
-    """Mean of one value per contact, null where unknown and for contacts not ``among`` those that count."""
-    known = value.count()
-    return Figure(Total((value.sum(),)), Total((known,)), Total((among.sum(),), minus=(known,)), value, caveat)
-
-
-def _count(mask: ir.BooleanValue, caveat: str | None = None) -> Figure:
-    count = Total((mask.sum(),))
-    return Figure(count, count, caveat=caveat)
-
-
-class _Letters(NamedTuple):
-    """What service levels are made from: contacts answered (their wait known) and abandoned, and those in time."""
-
-    AN: ir.Scalar
-    AB: ir.Scalar
-    a: ir.Scalar
-    b: ir.Scalar
-    c: ir.Scalar
-
-
-def _letters(log: Log) -> _Letters:
-    wait, target, cut = log.value("wait_seconds"), log.limits.target_seconds, log.limits.short_abandon_seconds
-    return _Letters(
-        AN=log.handled.ifelse(wait, None).count(),
-        AB=log.gone.sum(),
-        a=(log.handled & (wait <= target)).sum(),
-        b=(log.gone & (wait <= target)).sum(),
-        c=(log.gone & (wait <= cut)).sum(),
-    )
-
-
-def _service_level(
-    log: Log,
-    ratio: Callable[[_Letters], tuple[Total, Total]],
-    lacks: str | None,
-    doubt: Doubt | None = None,
-    told: str = "",
-) -> Figure | NotApplicable:
-    """A service level by its numerator and denominator, unless the log lacks something for it."""
-    if lacks:
-        return NotApplicable(lacks)
-    letters = _letters(log)
-    total, n = ratio(letters)
-    unknown = Total((log.handled.sum(),), minus=(letters.AN,))
-    caveat = "; ".join(part for part in (f"within {log.limits.target_seconds:g} s", told) if part)
-    return Figure(total, n, unknown, caveat=caveat, doubt=doubt)
-
-
-def _lacks_for_abandons(log: Log) -> str | None:
-    if lacks := _lacks(log, "wait_seconds", "is_abandoned"):
-        return lacks
-    return None if log.has_wait_of_abandoned else "the log has no waiting time of abandoned contacts"
-
-
-def _lacks(log: Log, *names: str) -> str | None:
-    return next((_LACKS[name] for name in names if name not in log.filled), None)
-
-
-def _doubt(log: Log) -> Doubt:
-    about = Total(((log.gone & log.value("wait_seconds").isnull()).sum(),))
-    return Doubt(about, "abandoned contacts without a waiting time count as not met")
 
 
 _OFFERED, _HANDLED, _EITHER = "contacts", "handled contacts", "handled or abandoned contacts"
@@ -414,6 +265,7 @@ METRICS: Final[tuple[Metric, ...]] = (
         abandonment_rate_without_short,
     ),
     Metric("transfer_rate", "share", "mean", _HANDLED, transfer_rate),
+    Metric("occupancy", "share", "mean", "time on duty", occupancy),
     Metric("resolved_rate", "share", "mean", _HANDLED, resolved_rate),
     Metric("fcr", "share", "mean", f"inbound {_HANDLED}", fcr, is_chained=True),
     Metric("wait_seconds", "seconds", "mean", _OFFERED, wait_seconds),

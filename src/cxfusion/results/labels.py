@@ -104,6 +104,7 @@ _METRICS: Final = {
     "abandonment_rate": "Abandoned",
     "abandonment_rate_without_short": "Abandoned, without short abandons",
     "transfer_rate": "Transferred",
+    "occupancy": "Occupancy",
     "resolved_rate": "Resolved, as marked in the log",
     "fcr": "Resolved at first contact (FCR)",
     "wait_seconds": "Average waiting time",

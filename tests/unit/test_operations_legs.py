@@ -1,0 +1,67 @@
+"""Metrics per leg: each leg's own agent and queue, every queue that a contact passed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import cxfusion as cx
+from cxfusion.errors import UsageError
+
+
+def record(contact, queue, agent=None, talk=0, **more):
+    """A leg of an Amazon Connect log; without an agent it was abandoned in the queue."""
+    return {
+        "ContactId": contact,
+        "InitiationMethod": "INBOUND",
+        "InitiationTimestamp": "2026-03-02T09:00:00Z",
+        "LastUpdateTimestamp": "2026-03-02T10:00:00Z",
+        "DisconnectTimestamp": "2026-03-02T09:04:00Z",
+        "Channel": "VOICE",
+        "Queue": {"Name": queue, "EnqueueTimestamp": "2026-03-02T09:00:20Z", "Duration": 40},
+        "Agent": agent
+        and {
+            "Username": agent,
+            "ConnectedToAgentTimestamp": "2026-03-02T09:01:00Z",
+            "AgentInteractionDuration": talk,
+            "CustomerHoldDuration": 0,
+            "AfterContactWorkDuration": 10,
+        },
+        **more,
+    }
+
+
+@pytest.fixture
+def contacts(tmp_path, read_log):
+    """One contact passed on from sales to help, one that only sales handled, one abandoned in help."""
+    passed = record("a2", "help", "ben", 50, InitialContactId="a1", PreviousContactId="a1", InitiationMethod="TRANSFER",
+                    InitiationTimestamp="2026-03-02T09:05:00Z")  # fmt: skip
+    legs = [record("a1", "sales", "ann", 100, NextContactId="a2"), passed, record("b1", "sales", "ann", 200),
+            record("c1", "help")]  # fmt: skip
+    path = tmp_path / "records.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in legs), encoding="utf-8")
+    return read_log(path, "amazon_connect")
+
+
+def test_each_leg_counts_for_its_own_queue_and_agent(contacts):
+    whole = cx.diagnose(contacts, by="queue").pivot().set_index("queue")
+    assert whole["volume"].to_dict() == {"help": 1, "sales": 2}
+    assert whole.loc["sales", "aht_seconds"] == (100 + 50 + 20 + 200 + 10) / 2  # the first queue bears all of it
+    legs = cx.diagnose(cx.per_leg(contacts), by="queue").pivot().set_index("queue")
+    assert legs["volume"].to_dict() == {"help": 2, "sales": 2}
+    assert legs["handled"].to_dict() == {"help": 1, "sales": 2}
+    assert legs["aht_seconds"].to_dict() == {"help": 60, "sales": (110 + 210) / 2}
+    assert legs["abandonment_rate"].to_dict() == {"help": 0.5, "sales": 0}
+    by_agent = cx.diagnose(cx.per_leg(contacts), by="agent_id").pivot().set_index("agent_id")
+    assert by_agent["talk_seconds"].dropna().to_dict() == {"ann": 150, "ben": 50}
+
+
+def test_legs_keep_their_contact(contacts):
+    rows = cx.per_leg(contacts).to_pandas().set_index("contact_id")
+    assert rows["parent_id"].to_dict() == {"a1": "a1", "a2": "a1", "b1": "b1", "c1": "c1"}
+
+
+def test_a_log_without_legs_is_refused():
+    with pytest.raises(UsageError, match="no legs"):
+        cx.per_leg(cx.read_contacts([{"contact_id": "a", "started_at": "2026-01-05 09:00"}]))
