@@ -143,7 +143,7 @@ class StudySection(_Section):
 
     Attributes
     ----------
-    outcome : {"csat", "nps", "ces"}, optional
+    outcome : {"csat", "nps", "ces", "csat_top2box"}, optional
         The score to be moved; by default the first there is.
     by : tuple of str, optional
         Columns of the contact log by which both halves are grouped.
@@ -157,7 +157,7 @@ class StudySection(_Section):
         Columns that say what kind of case it was.
     """
 
-    outcome: Literal["csat", "nps", "ces"] | None = None
+    outcome: Literal["csat", "nps", "ces", "csat_top2box"] | None = None
     by: Names | None = None
     interval: Annotated[str, AfterValidator(_interval)] | None = None
     since: LocalTime | None = None

@@ -156,7 +156,7 @@ def fuse(
         Of one session.
     plan : PairingPlan, optional
     spec : LeverSpec, optional
-    outcome : {"csat", "nps", "ces"}, optional
+    outcome : {"csat", "nps", "ces", "csat_top2box"}, optional
         The score to be moved; by default the first of these that the surveys have.
     by : str or list of str, optional
         Grouping of both halves; by default queue, channel or reason, whichever the log has first.
@@ -229,10 +229,10 @@ def study_of(
         by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
     with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
         measurements = {score: measure(pairing, score, by=grouping) for score in pairing.surveys.scales}
-        weights, told = _weights(pairing, spec.outcome)
+        weights, told = _weights(pairing, spec.score)
         if weights is not None:
-            key = f"{spec.outcome}_weighted"
-            measurements[key] = measure(pairing, spec.outcome, by=grouping, weights=weights)
+            key = f"{spec.score}_weighted"
+            measurements[key] = measure(pairing, spec.score, by=grouping, weights=weights)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         evidence = fit_levers(pairing, weights=weights, spec=spec)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
@@ -330,8 +330,8 @@ def first_score(surveys: Surveys) -> str:
 
 def _present(surveys: Surveys, outcome: str) -> str:
     """The score that was asked for, if the surveys have it."""
-    if outcome not in surveys.scales:
-        there = ", ".join(name for name in OUTCOMES if name in surveys.scales)
+    if outcome not in OUTCOMES or OUTCOMES[outcome].score not in surveys.scales:
+        there = ", ".join(name for name, one in OUTCOMES.items() if one.score in surveys.scales)
         raise UnknownNameError(
             f"The surveys have no {outcome!r} score. They have: {there}; ask for one of these, or map a column to"
             f" {outcome}."

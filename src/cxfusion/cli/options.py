@@ -93,7 +93,8 @@ Within = Annotated[
     str, typer.Option(metavar="TIME", help="Pairing by customer: how long before the answer a contact may lie.")
 ]
 Outcome = Annotated[
-    Literal["csat", "nps", "ces"] | None, typer.Option(help="The score to be moved; by default the first there is.")
+    Literal["csat", "nps", "ces", "csat_top2box"] | None,
+    typer.Option(help="The score to be moved; by default the first there is."),
 ]
 MapFile = Annotated[
     Path | None, typer.Option("--map", metavar="FILE.toml", help="What the columns mean; `cxfusion map` proposes one.")

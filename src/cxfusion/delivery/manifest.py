@@ -53,16 +53,17 @@ def study_manifest(
 def results_of(evidence: LeverEvidence, measurements: Mapping[str, Measurement], books: Books) -> dict[str, Any]:
     """What a run found, in so few figures that the next can say what has changed."""
     outcome = evidence.spec.outcome
-    headline = measurements.get(f"{outcome}_weighted") or measurements[outcome]
+    score = evidence.spec.score
+    headline = measurements.get(f"{score}_weighted") or measurements[score]
     row = headline.overall.iloc[0]
-    score = {name: rounded(float(row[name])) for name in ("estimate", "conf_low", "conf_high")}
+    figures = {name: rounded(float(row[name])) for name in ("estimate", "conf_low", "conf_high")}
     n_contacts = books.n("contacts")
     paired = [reason for reason in books.audit["reason"] if reason.startswith("paired_")]
     return {
         "outcome": outcome,
         "metric": str(row["metric"]),
         "unit": str(row["unit"]),
-        **score,
+        **figures,
         "contacts_answered_share": rounded(books.n("contacts", *paired) / n_contacts) if paired and n_contacts else 0.0,
         "verdicts": dict(zip(evidence.levers["lever"], evidence.levers["verdict"], strict=True)),
     }

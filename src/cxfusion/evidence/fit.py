@@ -22,7 +22,7 @@ from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.rungs import climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
-from cxfusion.evidence.spec import LeverSpec, usable_levers
+from cxfusion.evidence.spec import OUTCOMES, LeverSpec, usable_levers
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
@@ -142,8 +142,8 @@ def fit_levers(
     Parameters
     ----------
     pairing : Pairing
-    outcome : {"csat", "nps", "ces"}, optional
-        CSAT by default.
+    outcome : {"csat", "nps", "ces", "csat_top2box"}, optional
+        CSAT by default; the last is the share of answers on its two best marks.
     levers : iterable of Lever, optional
         Instead of the catalogue's.
     weights : ResponseWeights, optional
@@ -193,7 +193,7 @@ def fit_levers(
             [f"{name}: {reason}" for name, reason in untestable.items() if reason]
             + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
         )
-    scale = pairing.surveys.scales[spec.outcome]
+    scale = pairing.surveys.scales[spec.score]
     asked = [lever for lever in present if lever.role in ("lever", "influenceable")]
     findings = {lever.name: _finding(lever, sample, ladder, witness, scale) for lever in asked}
     verdicts = _verdicts(asked, findings, untestable, ladder, spec)
@@ -224,10 +224,10 @@ def fit_levers(
 
 
 def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
-    if weights is not None and weights.score != spec.outcome:
+    if weights is not None and weights.score != spec.score:
         raise UsageError(
-            f"The weights are for {weights.score}, the outcome is {spec.outcome}. Expected weights for the same score:"
-            f" weigh(pairing, {spec.outcome!r})."
+            f"The weights are for {weights.score}, the outcome is {spec.outcome}, of {spec.score}. Expected weights for the same score:"
+            f" weigh(pairing, {spec.score!r})."
         )
     return weights
 
@@ -285,7 +285,7 @@ def _verdicts(
 def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWeights | None) -> Iterator[str]:
     if weights is None:
         yield "Effects are those among customers who answered: they are not weighted to all answered contacts."
-    if not scale.higher_is_better:
+    if not (scale.higher_is_better or OUTCOMES[spec.outcome].is_top_two):
         yield f"A higher {spec.outcome} score means a worse experience: a negative effect is good."
     if witness.reason is not None:
         yield f"There is no negative control: {witness.reason}."

@@ -106,7 +106,7 @@ def weigh_links(
 def _doubtful(pairing: Pairing, spec: LeverSpec) -> tuple[int, dict[str, int]]:
     """Customers' scored pairs, and those of them that leave a choice, by the reason of the pair."""
     pairs = pairing.pairs
-    used = pairs.filter(pairs[spec.outcome].notnull(), pairs["respondent_role"] == "customer")
+    used = pairs.filter(pairs[spec.score].notnull(), pairs["respondent_role"] == "customer")
     sums = used.aggregate(by="reason", n=used.count(), n_doubtful=(used["n_candidates"] > 1).sum())
     counts = pairing.session.collect(sums.order_by("reason")).to_pylist()
     doubtful = {row["reason"]: int(row["n_doubtful"]) for row in counts if row["n_doubtful"]}

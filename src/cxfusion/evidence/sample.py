@@ -132,7 +132,8 @@ def draw_sample(
     NothingToEstimateError
         Everyone gave the same score, or the score is no rating scale.
     """
-    session, outcome, contacts = pairing.session, OUTCOMES[spec.outcome], pairing.contacts
+    session, contacts = pairing.session, pairing.contacts
+    outcome = OUTCOMES[spec.outcome].on(pairing.surveys.scales[spec.score])
     extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
     levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
     names = [lever.name for lever in levers]
@@ -147,7 +148,7 @@ def draw_sample(
     facts, n, n_slots = _facts(session, answered, levers)
     if n < spec.min_responses:
         raise TooFewResponsesError(
-            f"{n:,} responses with a {spec.outcome} score could be paired with an answered contact; expected at least"
+            f"{n:,} responses with a {spec.score} score could be paired with an answered contact; expected at least"
             f" {spec.min_responses}. Read a longer period, or widen the pairing window."
         )
     categories = _categories(session, answered, outcome)
@@ -182,10 +183,8 @@ def _weighted(rows: ir.Table, weights: ResponseWeights | None) -> ir.Table:
 def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:
     """Scored responses of customers: companions lived the contact too, but are analysed beside them."""
     pairs = pairing.pairs
-    is_used = (pairs[spec.outcome].notnull(), pairs["respondent_role"] == "customer")
-    return pairs.filter(*is_used).select(
-        "response_file", "response_row", "response_id", "contact_id", score=spec.outcome
-    )
+    is_used = (pairs[spec.score].notnull(), pairs["respondent_role"] == "customer")
+    return pairs.filter(*is_used).select("response_file", "response_row", "response_id", "contact_id", score=spec.score)
 
 
 def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple[dict[str, LeverFacts], int, int]:

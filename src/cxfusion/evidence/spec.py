@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import BadControlError, ConfigError, UnknownNameError, nearest_names
@@ -25,6 +26,7 @@ class Outcome:
     Attributes
     ----------
     name : str
+    score : str
         Score column of the responses.
     unit : str
         Of the effects.
@@ -34,26 +36,39 @@ class Outcome:
         Scores at which a new category begins; None keeps every score its own category.
     values : tuple of float, optional
         What each category counts, with ``cuts``; else its score.
+    is_top_two : bool
+        The share, in percent, of answers on the two best marks of the scale.
     """
 
     name: str
+    score: str
     unit: str
     smallest_effect: float
     cuts: tuple[float, ...] | None = None
     values: tuple[float, ...] | None = None
+    is_top_two: bool = False
+
+    def on(self, scale: Scale) -> Outcome:
+        """The same outcome on the scale that was offered."""
+        if not self.is_top_two:
+            return self
+        if scale.higher_is_better:
+            return replace(self, cuts=(scale.high - 1,), values=(0.0, 100.0))
+        return replace(self, cuts=(math.nextafter(scale.low + 1, math.inf),), values=(100.0, 0.0))
 
     def smallest_effect_on(self, scale: Scale) -> float:
         """δ on a scale of another length: 0.05 on 1–5 is 0.1125 on 1–10."""
-        if self.values is not None:
+        if self.values is not None or self.is_top_two:
             return self.smallest_effect
-        low, high = SCORE_SCALES[self.name]
+        low, high = SCORE_SCALES[self.score]
         return self.smallest_effect * (scale.high - scale.low) / (high - low)
 
 
 OUTCOMES: Final = {
-    "csat": Outcome("csat", "CSAT points", 0.05),
-    "nps": Outcome("nps", "NPS points", 1.0, cuts=(7.0, 9.0), values=(-100.0, 0.0, 100.0)),
-    "ces": Outcome("ces", "CES points", 0.075),
+    "csat": Outcome("csat", "csat", "CSAT points", 0.05),
+    "nps": Outcome("nps", "nps", "NPS points", 1.0, cuts=(7.0, 9.0), values=(-100.0, 0.0, 100.0)),
+    "ces": Outcome("ces", "ces", "CES points", 0.075),
+    "csat_top2box": Outcome("csat_top2box", "csat", "percentage points", 1.0, is_top_two=True),
 }
 
 
@@ -103,7 +118,8 @@ class LeverSpec:
 
     Parameters
     ----------
-    outcome : {"csat", "nps", "ces"}
+    outcome : {"csat", "nps", "ces", "csat_top2box"}
+        The last is the share of answers on the two best marks of CSAT.
     levers : tuple of Lever
         By default the catalogue's, as far as the log has them.
     case_mix : tuple of str
@@ -152,6 +168,11 @@ class LeverSpec:
     false_discovery_rate: float = 0.01
     with_links: bool | None = None
     link_probabilities: tuple[float, ...] = (0.95, 0.9, 0.8, 0.7)
+
+    @property
+    def score(self) -> str:
+        """Score column of the responses."""
+        return OUTCOMES[self.outcome].score
 
     def __post_init__(self) -> None:
         if self.outcome not in OUTCOMES:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORE_OF_OUTCOME", "ReportContent"]
 
-SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean"}
+SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean", "csat_top2box": "csat_top2box"}
 """The figure of the perception frame that speaks for each outcome."""
 
 

@@ -136,7 +136,7 @@ def change(value: float | None, unit: str | None = None) -> str:
 
 
 def _digits(unit: str | None) -> int:
-    return 1 if unit and "nps" in unit.lower() else 2
+    return 1 if unit and ("nps" in unit.lower() or unit == "percentage points") else 2
 
 
 def figure(value: float | None, unit: str | None) -> str:

@@ -90,7 +90,12 @@ _GRADES: Final = {
     "correlational": "Correlation only",
 }
 _TILTS: Final = {"dissatisfied": "The dissatisfied", "extremes": "Both extremes"}
-_OUTCOMES: Final = {"csat": "satisfaction (CSAT)", "nps": "recommendation (NPS)", "ces": "effort score (CES)"}
+_OUTCOMES: Final = {
+    "csat": "satisfaction (CSAT)",
+    "nps": "recommendation (NPS)",
+    "ces": "effort score (CES)",
+    "csat_top2box": "the share of satisfied customers (top two marks)",
+}
 _METRICS: Final = {
     "volume": "Contacts",
     "handled": "Handled contacts",
