@@ -226,8 +226,8 @@ def fit_levers(
 def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
     if weights is not None and weights.score != spec.score:
         raise UsageError(
-            f"The weights are for {weights.score}, the outcome is {spec.outcome}, of {spec.score}. Expected weights for the same score:"
-            f" weigh(pairing, {spec.score!r})."
+            f"The weights are for {weights.score}, the outcome is {spec.outcome}, of {spec.score}. Expected weights for"
+            f" the same score: weigh(pairing, {spec.score!r})."
         )
     return weights
 
