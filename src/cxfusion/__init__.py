@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from cxfusion.operations.staffing import required_agents as required_agents
     from cxfusion.operations.staffing import staffing as staffing
     from cxfusion.pairing.exposure import pair_relationship as pair_relationship
+    from cxfusion.pairing.leg_level import pair_legs as pair_legs
     from cxfusion.pairing.pair import pair as pair
     from cxfusion.pairing.plan import PairingPlan as PairingPlan
     from cxfusion.pairing.result import Pairing as Pairing
@@ -133,6 +134,7 @@ _PLACES = {
     "per_leg": "operations.legs",
     "perception_gaps": "perception.ratings.gaps",
     "priorities": "perception.ratings.priorities",
+    "pair_legs": "pairing.leg_level",
     "pair_relationship": "pairing.exposure",
     "rank_groups": "operations.ranking",
     "read_contacts": "tables.read",

@@ -66,6 +66,7 @@ PUBLIC = {
     "per_leg",
     "perception_gaps",
     "priorities",
+    "pair_legs",
     "pair_relationship",
     "rank_groups",
     "read_contacts",

@@ -21,6 +21,26 @@ LOG = [
 ]
 
 
+def test_pairs_of_legs_are_those_of_which_it_can_be_told_which_leg_is_meant():
+    answers = [
+        {"response_id": "names a leg", "leg_id": "transfer", "csat": 1},
+        {"response_id": "one agent only", "contact_id": "call", "csat": 2},
+        {"response_id": "two agents", "contact_id": "other call", "csat": 3, "respondent_role": "companion"},
+        {"response_id": "unknown", "contact_id": "unknown", "csat": 4},
+    ]
+    with cx.Session(threads=1) as session:
+        contacts = cx.read_contacts(LOG, source="amazon_connect", session=session)
+        pairing = cx.pair(contacts, cx.read_surveys(answers, session=session))
+        own = cx.pair_legs(pairing)
+        found = {row["response_id"]: (row["reason"], row["contact_id"]) for row in own.to_arrow().to_pylist()}
+        assert own.contacts.count() == len(LOG)
+    assert found == {
+        "names a leg": ("paired_contact_id", "transfer"),
+        "one agent only": ("paired_contact_id", "call"),
+        "two agents": ("no_key", None),
+    }
+
+
 def test_the_answer_to_a_flow_after_hang_up_speaks_about_the_call_before_it():
     items = [
         {"contactId": name, "surveyId": "s", "timestamp": "1767610000", "survey_result_1": score}

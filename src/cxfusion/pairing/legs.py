@@ -12,11 +12,27 @@ from cxfusion.pairing.responses import SCORES
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cxfusion.tables.relation import Contacts
+    from cxfusion.tables.relation import Contacts, Legs
 
-__all__ = ["legs_of_pairs"]
+__all__ = ["legs_of_pairs", "require_legs"]
 
 OF_LEG: Final = ("agent_id", "queue", "started_at", "wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds")
+
+
+def require_legs(contacts: Contacts) -> Legs:
+    """The legs that a log was rolled up from.
+
+    Raises
+    ------
+    UsageError
+        It was not read as legs.
+    """
+    if contacts.legs is None:
+        raise UsageError(
+            "This contact log has one row per contact and no legs. Expected a log that was read as legs: name the"
+            " vendor's source, as in read_contacts(…, source='genesys_cloud')."
+        )
+    return contacts.legs
 
 
 def legs_of_pairs(pairs: ir.Table, contacts: Contacts) -> ir.Table:
@@ -33,12 +49,7 @@ def legs_of_pairs(pairs: ir.Table, contacts: Contacts) -> ir.Table:
     UsageError
         The contact log was not read as legs.
     """
-    legs = contacts.legs
-    if legs is None:
-        raise UsageError(
-            "This contact log has one row per contact and no legs. Expected a log that was read as legs: name the"
-            " vendor's source, as in read_contacts(…, source='genesys_cloud')."
-        )
+    legs = require_legs(contacts)
     of_contact = ibis.window(group_by="contact_id", order_by=["started_at", "source_file", "source_row"])
     placed = legs.rows.select(
         "contact_id",
