@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.dose import dose_response as dose_response
     from cxfusion.evidence.fit import LeverEvidence as LeverEvidence
     from cxfusion.evidence.fit import fit_levers as fit_levers
+    from cxfusion.evidence.nonresponse import NonresponseEffects as NonresponseEffects
+    from cxfusion.evidence.nonresponse import nonresponse_effects as nonresponse_effects
     from cxfusion.evidence.relationship import LevelComparison as LevelComparison
     from cxfusion.evidence.relationship import compare_levels as compare_levels
     from cxfusion.evidence.segments import SegmentEffects as SegmentEffects
@@ -101,6 +103,7 @@ _PLACES = {
     "Measurement": "perception.measure",
     "NonresponseCurve": "perception.nonresponse",
     "Occupancy": "operations.occupancy",
+    "NonresponseEffects": "evidence.nonresponse",
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
     "PerceptionGaps": "perception.ratings.gaps",
@@ -130,6 +133,7 @@ _PLACES = {
     "measure": "perception.measure",
     "nonresponse_curve": "perception.nonresponse",
     "occupancy": "operations.occupancy",
+    "nonresponse_effects": "evidence.nonresponse",
     "pair": "pairing.pair",
     "per_leg": "operations.legs",
     "perception_gaps": "perception.ratings.gaps",

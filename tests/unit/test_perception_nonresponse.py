@@ -8,8 +8,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.errors import UnknownNameError, UsageError
-from cxfusion.estimators.tilting import Tilt
-from cxfusion.perception.nonresponse import crossing
+from cxfusion.estimators.tilting import Tilt, crossing
 
 
 def world(times: float, shape: str, n: int = 20_000, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

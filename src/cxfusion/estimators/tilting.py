@@ -10,13 +10,24 @@ import numpy as np
 from cxfusion.estimators.raking import RakingFit, fit_raking
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["SHAPES", "TIMES_AS_LIKELY", "Tilt", "TiltedRows", "tilted", "tilts", "weighted_totals"]
+__all__ = [
+    "SHAPES",
+    "TIMES_AS_LIKELY",
+    "Tilt",
+    "TiltedRows",
+    "crossing",
+    "tilted",
+    "weighted_totals",
+    "worth_of",
+]
 
 Shape: TypeAlias = Literal["dissatisfied", "extremes"]
 
@@ -44,11 +55,6 @@ class Tilt:
         """What each score's weight is multiplied by; ``worth`` runs from 0 (worst) to 1 (best), any shape."""
         place = 1 - worth if self.shape == "dissatisfied" else np.abs(2 * worth - 1)
         return np.asarray(self.times**-place)
-
-
-def tilts(times: tuple[float, ...] = TIMES_AS_LIKELY) -> list[Tilt]:
-    """Every shape at every number of times."""
-    return [Tilt(shape, one) for shape in SHAPES for one in times]
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,24 @@ def tilted(
 def weighted_totals(sweep: Sweep, make_rows: RowMaker, n_dense: int = 0) -> NDArray[np.float64]:
     """Weighted totals of the constant, the leading dense columns and the groups; one fold."""
     return sweep(_TotalsFold(make_rows, n_dense))
+
+
+def crossing(times: NDArray[np.float64], figures: NDArray[np.float64], target: float) -> float | None:
+    """Where a curve crosses a target, nearest to 1, evenly in the log between two points; None where it does not."""
+    at, apart = np.log(times), figures - target
+    crossed = np.flatnonzero(np.sign(apart[:-1]) * np.sign(apart[1:]) <= 0)
+    places = [
+        float(at[i] + (at[i + 1] - at[i]) * apart[i] / (apart[i] - apart[i + 1])) if apart[i] != apart[i + 1] else at[i]
+        for i in crossed
+    ]
+    return float(np.exp(min(places, key=abs))) if places else None
+
+
+def worth_of(values: Sequence[float], higher_is_better: bool = True) -> NDArray[np.float64]:
+    """How good each of some values is, from 0 (the worst of them) to 1 (the best)."""
+    at = np.asarray(values, dtype=float)
+    share = (at - at.min()) / (at.max() - at.min())
+    return np.asarray(share if higher_is_better else 1 - share)
 
 
 class _TotalsFold:

@@ -7,23 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.evidence.associations import associations_of
-from cxfusion.evidence.beside import beside_ladder
 from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
-from cxfusion.evidence.design import learn_basis
-from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
-from cxfusion.evidence.history import look_back
+from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
-from cxfusion.evidence.rungs import climb, untestable_because
-from cxfusion.evidence.sample import draw_sample
-from cxfusion.evidence.spec import OUTCOMES, LeverSpec, usable_levers
-from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
+from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
 from cxfusion.results.schemas import EVIDENCE, LEVERS
@@ -35,7 +28,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.difficulty import Witness
     from cxfusion.evidence.sample import Sample
+    from cxfusion.evidence.verdict import Finding, Verdict
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
@@ -179,25 +174,11 @@ def fit_levers(
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
-    pairing, told = look_back(pairing, spec)
-    present = usable_levers(spec, pairing.contacts)
-    sample = draw_sample(pairing, spec, present, _weights_for(spec, weights))
-    untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
-    tested = [lever for lever in present if untestable.get(lever.name) is None]
-    witness = _witness(pairing, spec, sample, tested)
-    ladder = climb(sample, spec, tested, witness if witness.reason is None else None)
-    ladder.rungs += beside_ladder(sample, spec, tested, ladder)
-    if all(found.reason is not None for found in ladder.rungs):
-        raise NothingToEstimateError(
-            "No lever could be estimated on any rung. The reasons:",
-            [f"{name}: {reason}" for name, reason in untestable.items() if reason]
-            + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
-        )
-    scale = pairing.surveys.scales[spec.score]
-    asked = [lever for lever in present if lever.role in ("lever", "influenceable")]
-    findings = {lever.name: _finding(lever, sample, ladder, witness, scale) for lever in asked}
-    verdicts = _verdicts(asked, findings, untestable, ladder, spec)
-    linkage = weigh_links(pairing, spec, present, tested, weights, ladder)
+    found = inquire(pairing, spec, weights)
+    sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
+    findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}
+    verdicts = verdicts_on(found, findings, ladder)
+    linkage = weigh_links(found.pairing, spec, found.present, found.tested, weights, ladder)
     ranks = rank_levers(ladder, [lever.name for lever in asked], spec.conf_level)
     words = {name: verdict.verdict for name, verdict in verdicts.items()}
     warned = simpson_warnings(ladder, asked)
@@ -210,9 +191,9 @@ def fit_levers(
         decomposition=_decomposition_frame(sample, ladder),
         notes=(
             *sample.notes,
-            *told,
+            *found.told,
             *_freed_notes(ladder),
-            *_notes(spec, scale, witness, weights),
+            *_notes(spec, found.scale, witness, weights),
             *linkage.notes,
             *warned,
         ),
@@ -221,65 +202,6 @@ def fit_levers(
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
     )
-
-
-def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
-    if weights is not None and weights.score != spec.score:
-        raise UsageError(
-            f"The weights are for {weights.score}, the outcome is {spec.outcome}, of {spec.score}. Expected weights for"
-            f" the same score: weigh(pairing, {spec.score!r})."
-        )
-    return weights
-
-
-def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence[Lever]) -> Witness:
-    """The negative control, if enough of the sample has it."""
-    facts = sample.facts.get(WITNESS)
-    if facts is not None and 1 - facts.n_known / sample.n > spec.max_missing_share:
-        return no_witness("after-call work is missing in too many of the paired contacts")
-    bases = [learn_basis(lever, sample.facts[lever.name]) for lever in tested if lever.moment != "after"]
-    return hear_witness(pairing, spec, bases) if bases else no_witness("there is no lever to correct")
-
-
-def _finding(lever: Lever, sample: Sample, ladder: Ladder, witness: Witness, scale: Scale) -> Finding | None:
-    """What the verdict needs; None where the lever has no within estimate."""
-    rungs = ladder.of(lever)
-    if "within" not in rungs or rungs["within"].reason is not None:
-        return None
-    smallest = lever.smallest_effect or sample.outcome.smallest_effect_on(scale)
-    shift = ladder.shifts.get(lever.name)
-    is_usable = witness.reason is None
-    corrected = rungs.get("corrected")
-    return Finding(
-        lever=lever,
-        rungs=rungs,
-        shift=shift,
-        control=control_of(shift, smallest, is_usable, witness.source != "none"),
-        control_reason=witness.reason or (corrected.reason if corrected is not None else None),
-        is_tied=lever.name in witness.columns and witness.is_tied_to(lever.name),
-        by_triads=witness.source == "triads",
-        smallest_effect=smallest,
-        unit=sample.outcome.unit,
-        score_sd=sample.score_sd,
-        parts=next((found.parts for found in ladder.breakdowns if found.lever == lever.name), {}),
-    )
-
-
-def _verdicts(
-    asked: Sequence[Lever],
-    findings: Mapping[str, Finding | None],
-    untestable: Mapping[str, str | None],
-    ladder: Ladder,
-    spec: LeverSpec,
-) -> dict[str, Verdict]:
-    testable = [finding for finding in findings.values() if finding is not None]
-    judged = judge(testable, spec.false_discovery_rate)
-    verdicts = {finding.lever.name: verdict for finding, verdict in zip(testable, judged, strict=True)}
-    for lever in asked:
-        if lever.name not in verdicts:
-            reason = untestable[lever.name] or ladder.of(lever)["within"].reason
-            verdicts[lever.name] = Verdict("untestable", None, f"It could not be tested: {reason}.")
-    return verdicts
 
 
 def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWeights | None) -> Iterator[str]:

@@ -81,6 +81,8 @@ class Ladder:
         By lever and rung, ``within`` and ``corrected`` only: each cluster's influence, by which levers are compared.
     breakdowns : list of Breakdown
         What took the raw effect of each lever away on the way to the within rung.
+    tilted : list of Ladder
+        The same, one for each other weights that were asked about.
     """
 
     rungs: list[RungEstimate] = field(default_factory=list)
@@ -89,6 +91,8 @@ class Ladder:
     robustness: list[Robustness] = field(default_factory=list)
     effects: dict[tuple[str, str], Effects] = field(default_factory=dict)
     breakdowns: list[Breakdown] = field(default_factory=list)
+
+    tilted: list[Ladder] = field(default_factory=list)
 
     def of(self, lever: Lever) -> dict[str, RungEstimate]:
         """The rungs of one lever, by name."""

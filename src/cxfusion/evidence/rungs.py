@@ -26,6 +26,7 @@ from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.difficulty import WITNESS
 from cxfusion.evidence.ladder import Ladder, RungEstimate, Shift
 from cxfusion.evidence.linear import LinearDesign
+from cxfusion.evidence.reweighted import reweighted_effects
 from cxfusion.evidence.robustness import robustness_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.held import ModelRows
     from cxfusion.estimators.influence import OrdinalFit
     from cxfusion.evidence.difficulty import Witness
+    from cxfusion.evidence.reweighted import TiltPlan
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.fold import Sweep
@@ -68,7 +70,13 @@ def _few(n: int, column: str) -> str:
     return f"only {n} {noun}" + ("s" if n != 1 else "")
 
 
-def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Witness | None) -> Ladder:
+def climb(
+    sample: Sample,
+    spec: LeverSpec,
+    levers: Sequence[Lever],
+    witness: Witness | None,
+    plan: TiltPlan | None = None,
+) -> Ladder:
     """Every lever on every rung, moment by moment.
 
     Parameters
@@ -79,10 +87,12 @@ def climb(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Wit
         Those that can be tested, and the givens they are held against.
     witness : Witness or None
         The negative control, where the sample can use one.
+    plan : TiltPlan, optional
+        Other weights; each gives a ladder of its own in ``tilted``.
     """
-    ladder = Ladder()
+    ladder = Ladder(tilted=[Ladder() for _ in (() if plan is None else plan.tilts)])
     for held in _moments(sample, spec, levers, witness):
-        held.climb(ladder)
+        replace(held, plan=plan).climb(ladder)
     return ladder
 
 
@@ -114,6 +124,17 @@ class _Fitted:
     reasons: Mapping[str, str]
     checks: list[Check] = field(default_factory=list)
     freed: tuple[Lever, ...] = ()
+    tilted: list[Effects | ConvergenceError] = field(default_factory=list)
+
+    def at_tilt(self, place: int) -> _Fitted:
+        """The same under the weights of one tilt."""
+        if not self.tilted:
+            return self
+        there = self.tilted[place]
+        if isinstance(there, ConvergenceError):
+            reasons = {lever.name: "no weights reach the totals" for lever in self.levers}
+            return _Fitted(None, [], {**self.reasons, **reasons})
+        return replace(self, effects=there)
 
     def of(self, lever: Lever) -> Effects | None:
         """The effect of one lever, if it has one."""
@@ -132,6 +153,7 @@ class _Moment:
     asked: list[Lever]
     beside: list[Lever]
     witness: Witness | None
+    plan: TiltPlan | None = None
 
     def climb(self, ladder: Ladder) -> None:
         """All rungs of this moment's levers."""
@@ -156,6 +178,10 @@ class _Moment:
         if heard:
             beside = self._fit_within(Design((*bases, *heard), controls, groups), projected, within.freed)
             self._correct(ladder, within, beside)
+        for place, other in enumerate(ladder.tilted):
+            other.rungs += self._rungs(within.at_tilt(place), "within", self.asked)
+            if heard:
+                self._correct(other, within.at_tilt(place), beside.at_tilt(place))
 
     def within(self) -> Iterator[RungEstimate]:
         """The within rung alone."""
@@ -237,7 +263,11 @@ class _Moment:
             freed_fit, free = None, ()
         if freed_fit is not None or effects is None:
             effects = effects_at(freed_fit or fit)
-        return _Fitted(effects, levers, reasons, checks, tuple(free or ()))
+        tilted: list[Effects | ConvergenceError] = []
+        if self.plan is not None and design.projection is not None:
+            n_clusters = self.sample.coding.n_clusters
+            tilted = reweighted_effects(model, freed_fit or fit, design.width, terms, values, n_clusters, self.plan)
+        return _Fitted(effects, levers, reasons, checks, tuple(free or ()), tilted)
 
     def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
         for lever in asked:

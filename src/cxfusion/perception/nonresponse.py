@@ -15,7 +15,7 @@ import pandas as pd
 from cxfusion.errors import ConvergenceError, UsageError
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.rows import Indicators, Rows
-from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, tilted, weighted_totals
+from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing, tilted, weighted_totals, worth_of
 from cxfusion.perception.measure import measure
 from cxfusion.perception.weights import ResponseWeights, sum_of_coefficients, weigh
 from cxfusion.results.base import Result, require_metric
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
     from cxfusion.estimators.held import ModelRows
     from cxfusion.pairing.result import Pairing
-    from cxfusion.tables.relation import Scale
 
-__all__ = ["NonresponseCurve", "crossing", "nonresponse_curve", "worth_of"]
+__all__ = ["NonresponseCurve", "nonresponse_curve"]
 
 COLUMNS: Final = (
     "score", "shape", "times", "metric", "estimate", "std_error", "conf_low", "conf_high", "unit", "n", "status",
@@ -176,23 +175,6 @@ def nonresponse_curve(
     return NonresponseCurve(score, curve, pd.DataFrame(tipping, columns=list(TIPPING_COLUMNS)), (note,))
 
 
-def worth_of(values: NDArray[np.float64], scale: Scale) -> NDArray[np.float64]:
-    """How good a score is, from 0 (worst on its scale) to 1 (best)."""
-    share = (values - scale.low) / (scale.high - scale.low)
-    return share if scale.higher_is_better else 1 - share
-
-
-def crossing(times: NDArray[np.float64], figures: NDArray[np.float64], target: float) -> float | None:
-    """Where a curve crosses a target, nearest to 1, evenly in the log between two points; None where it does not."""
-    at, apart = np.log(times), figures - target
-    crossed = np.flatnonzero(np.sign(apart[:-1]) * np.sign(apart[1:]) <= 0)
-    places = [
-        float(at[i] + (at[i + 1] - at[i]) * apart[i] / (apart[i] - apart[i + 1])) if apart[i] != apart[i + 1] else at[i]
-        for i in crossed
-    ]
-    return float(np.exp(min(places, key=abs))) if places else None
-
-
 def _tipping(curve: pd.DataFrame, shape: str, target: float | None) -> dict[str, Any]:
     own = curve[(curve["shape"] == shape) & curve["estimate"].notna()].sort_values("times")
     row = {"score": curve["score"].iloc[0], "metric": curve["metric"].iloc[0], "shape": shape, "target": target}
@@ -239,7 +221,8 @@ class _Answers:
         scores = np.sort(session.collect(rows.select("score").distinct())["score"].to_numpy().astype(float))
         sweep = partial(session.fold, rows)
         model = model_rows(sweep, partial(_margins, codes=weights.codes, scores=scores))
-        worth = worth_of(scores, pairing.surveys.scales[weights.score])
+        scale = pairing.surveys.scales[weights.score]
+        worth = worth_of([scale.low, scale.high, *scores], scale.higher_is_better)[2:]
         totals = weighted_totals(model.sweep, model.make_rows)
         return cls(rows, weights.codes, scores, worth, model, totals)
 

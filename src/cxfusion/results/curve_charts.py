@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cxfusion.results.charts import Layers
 
-__all__ = ["dose_curve", "nonresponse_chart"]
+__all__ = ["dose_curve", "nonresponse_chart", "nonresponse_panels"]
 
 _HEIGHT: Final = 260  # pixels
 _AXIS_WIDTH: Final = 60  # pixels, about
@@ -141,3 +141,45 @@ def nonresponse_chart(curve: pd.DataFrame, tipping: pd.DataFrame, *, width: int 
         base.mark_point(filled=True, size=55, opacity=1).encode(y=y, shape=shape),
     ]
     return alt.layer(*layers).properties(width=max(width - _AXIS_WIDTH, 100), height=_HEIGHT)
+
+
+def nonresponse_panels(effects: pd.DataFrame, *, width: int = 720) -> alt.VConcatChart:
+    """Each lever's effect by how many times as likely some were to answer, one panel per lever, on one shared axis.
+
+    Parameters
+    ----------
+    effects : pandas.DataFrame
+        As of ``NonresponseEffects``.
+    width : int
+        Whole width in pixels, about.
+
+    Raises
+    ------
+    NothingToEstimateError
+        No lever has an effect.
+    """
+    rows = effects[effects["estimate"].notna()]
+    if rows.empty:
+        raise NothingToEstimateError("There is no picture of levers under non-response: none has an effect.")
+    best = rows["corrected_estimate"].astype(float).fillna(rows["estimate"].astype(float))
+    frame = rows[["lever", "times", "conf_low", "conf_high"]].assign(estimate=best, kind=rows["shape"].map(tilt_label))
+    kinds, ticks = list(dict.fromkeys(frame["kind"])), sorted(frame["times"].unique())
+    legend = alt.Legend(title=None, orient="top")
+    scale = alt.Scale(type="log", domain=[ticks[0], ticks[-1]], nice=False)
+    axis = alt.Axis(values=ticks, format=".2~f")
+    panels = []
+    for lever, own in frame.groupby("lever", sort=False):
+        base = alt.Chart(own).encode(
+            x=alt.X("times:Q", title="Times as likely to answer", axis=axis, scale=scale),
+            color=alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds), legend=legend),
+        )
+        zero = alt.Chart(own.assign(zero=0).head(1)).mark_rule(style="reference").encode(y=alt.Y("zero:Q", title=None))
+        layers = [
+            zero,
+            base.mark_area(opacity=0.15).encode(y=alt.Y("conf_low:Q", title=None), y2="conf_high:Q"),
+            base.mark_line(point=True).encode(y=alt.Y("estimate:Q", title=None)),
+        ]
+        title = alt.TitleParams(lever_label(str(lever)), anchor="start")
+        panels.append(alt.layer(*layers).properties(width=max(width - _AXIS_WIDTH, 100), height=110, title=title))
+    chart: alt.VConcatChart = alt.vconcat(*panels).resolve_scale(x="shared", y="shared")
+    return chart

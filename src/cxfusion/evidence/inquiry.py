@@ -1,0 +1,165 @@
+"""What stands behind every answer of the evidence: the sample, the witness and the ladder, and verdicts on a ladder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.estimators.tilting import worth_of
+from cxfusion.evidence.beside import beside_ladder
+from cxfusion.evidence.design import learn_basis
+from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
+from cxfusion.evidence.history import look_back
+from cxfusion.evidence.reweighted import TiltPlan
+from cxfusion.evidence.rungs import climb, untestable_because
+from cxfusion.evidence.sample import draw_sample
+from cxfusion.evidence.spec import OUTCOMES, usable_levers
+from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cxfusion.estimators.tilting import Tilt
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.sample import Sample
+    from cxfusion.evidence.spec import LeverSpec
+    from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.tables.relation import Scale
+
+__all__ = ["Inquiry", "finding_of", "inquire", "verdicts_on"]
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """One outcome, looked into.
+
+    Attributes
+    ----------
+    pairing : Pairing
+        With the history that the levers ask for.
+    spec : LeverSpec
+    told : tuple of str
+        What a reader should know about the history.
+    scale : Scale
+    present : tuple of Lever
+        Of the spec, as far as the log has them.
+    tested : list of Lever
+        Those that can be tested, and the givens.
+    untestable : mapping of str to (str or None)
+        Why the others cannot.
+    sample : Sample
+    witness : Witness
+    ladder : Ladder
+    """
+
+    pairing: Pairing
+    spec: LeverSpec
+    told: tuple[str, ...]
+    scale: Scale
+    present: tuple[Lever, ...]
+    tested: list[Lever]
+    untestable: Mapping[str, str | None]
+    sample: Sample
+    witness: Witness
+    ladder: Ladder
+
+    @property
+    def asked(self) -> list[Lever]:
+        """Levers that get a verdict."""
+        return [lever for lever in self.present if lever.role in ("lever", "influenceable")]
+
+
+def inquire(pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, tilts: Sequence[Tilt] = ()) -> Inquiry:
+    """Draw the sample, hear the witness and climb the ladder.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    spec : LeverSpec
+    weights : ResponseWeights or None
+    tilts : sequence of Tilt
+        Other weights; each gives a ladder of its own in ``ladder.tilted``.
+
+    Raises
+    ------
+    NothingToEstimateError
+        No lever has an estimate on any rung.
+    """
+    pairing, told = look_back(pairing, spec)
+    present = usable_levers(spec, pairing.contacts)
+    sample = draw_sample(pairing, spec, present, _weights_for(spec, weights))
+    untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
+    tested = [lever for lever in present if untestable.get(lever.name) is None]
+    witness = _witness(pairing, spec, sample, tested)
+    scale = pairing.surveys.scales[spec.score]
+    is_better_above = scale.higher_is_better or OUTCOMES[spec.outcome].is_top_two
+    plan = TiltPlan(tuple(tilts), worth_of(sample.values, is_better_above)) if tilts else None
+    ladder = climb(sample, spec, tested, witness if witness.reason is None else None, plan)
+    ladder.rungs += beside_ladder(sample, spec, tested, ladder)
+    if all(found.reason is not None for found in ladder.rungs):
+        raise NothingToEstimateError(
+            "No lever could be estimated on any rung. The reasons:",
+            [f"{name}: {reason}" for name, reason in untestable.items() if reason]
+            + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
+        )
+    for other in ladder.tilted:  # what other weights do not touch stays as it is
+        other.rungs += [found for found in ladder.rungs if found.rung not in ("within", "corrected")]
+        other.breakdowns += ladder.breakdowns
+    return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder)
+
+
+def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
+    if weights is not None and weights.score != spec.score:
+        raise UsageError(
+            f"The weights are for {weights.score}, the outcome is {spec.outcome}, of {spec.score}. Expected weights for"
+            f" the same score: weigh(pairing, {spec.score!r})."
+        )
+    return weights
+
+
+def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence[Lever]) -> Witness:
+    """The negative control, if enough of the sample has it."""
+    facts = sample.facts.get(WITNESS)
+    if facts is not None and 1 - facts.n_known / sample.n > spec.max_missing_share:
+        return no_witness("after-call work is missing in too many of the paired contacts")
+    bases = [learn_basis(lever, sample.facts[lever.name]) for lever in tested if lever.moment != "after"]
+    return hear_witness(pairing, spec, bases) if bases else no_witness("there is no lever to correct")
+
+
+def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
+    """What the verdict needs; None where the lever has no within estimate."""
+    rungs, sample, witness = ladder.of(lever), found.sample, found.witness
+    if "within" not in rungs or rungs["within"].reason is not None:
+        return None
+    smallest = lever.smallest_effect or sample.outcome.smallest_effect_on(found.scale)
+    shift = ladder.shifts.get(lever.name)
+    is_usable = witness.reason is None
+    corrected = rungs.get("corrected")
+    return Finding(
+        lever=lever,
+        rungs=rungs,
+        shift=shift,
+        control=control_of(shift, smallest, is_usable, witness.source != "none"),
+        control_reason=witness.reason or (corrected.reason if corrected is not None else None),
+        is_tied=lever.name in witness.columns and witness.is_tied_to(lever.name),
+        by_triads=witness.source == "triads",
+        smallest_effect=smallest,
+        unit=sample.outcome.unit,
+        score_sd=sample.score_sd,
+        parts=next((part.parts for part in ladder.breakdowns if part.lever == lever.name), {}),
+    )
+
+
+def verdicts_on(found: Inquiry, findings: Mapping[str, Finding | None], ladder: Ladder) -> dict[str, Verdict]:
+    """A verdict on every lever asked about, testable or not."""
+    testable = [finding for finding in findings.values() if finding is not None]
+    judged = judge(testable, found.spec.false_discovery_rate)
+    verdicts = {finding.lever.name: verdict for finding, verdict in zip(testable, judged, strict=True)}
+    for lever in found.asked:
+        if lever.name not in verdicts:
+            reason = found.untestable[lever.name] or ladder.of(lever)["within"].reason
+            verdicts[lever.name] = Verdict("untestable", None, f"It could not be tested: {reason}.")
+    return verdicts
