@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from cxfusion.perception.ratings.priorities import priorities as priorities
     from cxfusion.perception.ratings.read import Ratings as Ratings
     from cxfusion.perception.ratings.read import read_ratings as read_ratings
+    from cxfusion.perception.resolution import Resolution as Resolution
+    from cxfusion.perception.resolution import resolution as resolution
     from cxfusion.perception.weights import ResponseWeights as ResponseWeights
     from cxfusion.perception.weights import weigh as weigh
     from cxfusion.simulation.centre import Centre as Centre
@@ -111,6 +113,7 @@ _PLACES = {
     "Ratings": "perception.ratings.read",
     "Pseudonyms": "tables.pseudonyms",
     "Ranking": "operations.ranking",
+    "Resolution": "perception.resolution",
     "ResponseWeights": "perception.weights",
     "SegmentEffects": "evidence.segments",
     "Session": "engine.session",
@@ -145,6 +148,7 @@ _PLACES = {
     "read_ratings": "perception.ratings.read",
     "read_surveys": "tables.read",
     "required_agents": "operations.staffing",
+    "resolution": "perception.resolution",
     "segment_effects": "evidence.segments",
     "simulate": "simulation.simulate",
     "staffing": "operations.staffing",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["FEW", "SHOWN", "TOO_FEW", "Measurement", "measure", "readings_for"]
+__all__ = ["FEW", "SHOWN", "TOO_FEW", "Measurement", "figures_of", "measure", "readings_for"]
 
 FEW: Final = 30
 """Below so many answers (contacts, for the response rate) a figure is flagged as small."""
@@ -188,11 +188,11 @@ def measure(
         )
     readings = readings_for(pairing, score, weights)
     if score == RESPONSE_RATE:
-        overall, groups = _figures(pairing, reached_by(pairing, grouping.columns), readings, grouping)
+        overall, groups = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
         notes = _notes_on_response(overall, *count_responses(pairing, SCORES))
         return Measurement(score, None, overall, groups, grouping, notes)
     answers = answers_of(pairing, score, grouping.columns, weights)
-    overall, groups = _figures(pairing, answers, readings, grouping)
+    overall, groups = figures_of(pairing, answers, readings, grouping)
     notes = _notes(count_responses(pairing, [score])[1], weights)
     return Measurement(score, pairing.surveys.scales[score], overall, groups, grouping, notes)
 
@@ -228,7 +228,7 @@ def _scale_of(pairing: Pairing, score: str) -> Scale:
     return scales[score]
 
 
-def _figures(
+def figures_of(
     pairing: Pairing, rows: ir.Table, readings: Sequence[Reading], grouping: Grouping
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The figures of the whole, and those by group with the grouping columns before them."""
