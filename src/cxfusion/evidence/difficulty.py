@@ -18,6 +18,7 @@ from scipy.stats import norm
 from cxfusion.estimators.absorb import AbsorbRows, Projection, project_on_groups
 from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.design import Design
+from cxfusion.tables.coding import answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.design import Basis
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
+    from cxfusion.tables.relation import Contacts
 
 __all__ = ["WITNESS", "Witness", "hear_witness", "no_witness"]
 
@@ -115,10 +117,14 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     contacts = pairing.contacts
     if not contacts.has(WITNESS):
         return no_witness("the log has no after-call work")
-    others = [name for name in INDICATORS if contacts.has(name)]
+    others = _well_known(contacts, spec)
     numbers = dict.fromkeys([WITNESS, *others, *(basis.lever.name for basis in bases)])
     rows = answered_contacts(contacts, spec, numbers)
-    rows = _thinned(contacts.session, rows.filter(*(rows[name].notnull() for name in numbers)))
+    rows = rows.filter(*(rows[name].notnull() for name in numbers))
+    n = _count(contacts.session, rows)
+    if n < spec.min_responses:
+        return no_witness("too few contacts have both after-call work and the levers")
+    rows = _thinned(rows, n)
     numeric, coding = coded(contacts.session, contacts.session.materialize(rows), contacts, spec, {})
     columns = dict.fromkeys([*numbers, *coding.controls, *coding.groups])
     ordered = numeric.order_by("source_file", "source_row").select(*columns, weight=ibis.literal(1.0))
@@ -131,9 +137,21 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     return _by_case_mix(projection, without, given, len(others))
 
 
-def _thinned(session: Session, rows: ir.Table) -> ir.Table:
-    """At most ``MAX_CONTACTS`` rows, chosen by a hash that every engine computes alike."""
-    n = int(session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+def _well_known(contacts: Contacts, spec: LeverSpec) -> list[str]:
+    """The other marks of difficulty, as far as they are not missing in too many answered contacts."""
+    present = [name for name in INDICATORS if contacts.has(name)]
+    log = answered(contacts)
+    known = contacts.session.collect(log.aggregate(n=log.count(), **{name: log[name].count() for name in present}))
+    found = known.to_pylist()[0]
+    return [name for name in present if found[name] >= (1 - spec.max_missing_share) * found["n"]]
+
+
+def _count(session: Session, rows: ir.Table) -> int:
+    return int(session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+
+
+def _thinned(rows: ir.Table, n: int) -> ir.Table:
+    """At most ``MAX_CONTACTS`` of n rows, chosen by a hash that every engine computes alike."""
     if n <= MAX_CONTACTS:
         return rows
     limit = f"{int(MAX_CONTACTS / n * 16**HASH_DIGITS):0{HASH_DIGITS}x}"

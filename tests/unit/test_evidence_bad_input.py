@@ -1,0 +1,153 @@
+"""Logs that cannot answer: a result with a reason or a typed error, never a warning, never a NaN shown as a number.
+
+Warnings are errors in these tests, so that a numeric library that mutters fails them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import cxfusion as cx
+from cxfusion.errors import BadControlError, NothingToEstimateError, TooFewResponsesError
+from cxfusion.evidence.catalogue import Lever
+
+FIGURES = ("estimate", "std_error", "conf_low", "conf_high", "p_value")
+
+
+def log(n=1_500, seed=0, n_agents=20, n_queues=2):
+    rng = np.random.default_rng(seed)
+    talk, hold = rng.gamma(4, 60, n), rng.gamma(1, 20, n)
+    wait = rng.gamma(2.0, 30.0, n)
+    return pd.DataFrame(
+        {
+            "contact_id": [f"c{i:05}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 12 * 86_400, n), "s"),
+            "agent_id": [f"a{i}" for i in rng.integers(0, n_agents, n)],
+            "queue": [f"q{i}" for i in rng.integers(0, n_queues, n)],
+            "reason": rng.choice(["bill", "fault"], n),
+            "wait_seconds": wait.round(),
+            "talk_seconds": talk.round(),
+            "hold_seconds": hold.round(),
+            "wrap_seconds": rng.gamma(2, 20, n).round(),
+            "csat": np.digitize(1.5 - 0.01 * wait + rng.normal(0, 1.2, n), [-1.0, 0.0, 0.7, 1.4]) + 1,
+        }
+    )
+
+
+@cache
+def evidence_of_case(case):
+    return evidence_of(CASES[case](log()))
+
+
+def evidence_of(frame, **options):
+    contacts = cx.read_contacts(frame.drop(columns=["csat"]))
+    return cx.fit_levers(cx.pair(contacts, cx.read_surveys(frame[["contact_id", "csat"]])), **options)
+
+
+def require_honest(evidence):
+    """Every row is a whole set of finite figures, or none and a reason; every lever has a verdict and its sentence."""
+    for row in evidence.rungs.itertuples():
+        figures = [getattr(row, name) for name in FIGURES]
+        if row.status == "ok":
+            assert all(np.isfinite(figure) for figure in figures), row
+            assert row.std_error > 0, row
+        else:
+            assert all(pd.isna(figure) for figure in figures), row
+            assert row.reason, row
+    table = evidence.table
+    assert table["verdict"].notna().all()
+    assert table["because"].str.endswith(".").all()
+    assert not table["because"].str.contains("nan", case=False).any()
+    known = table[table["estimate"].notna()]
+    assert np.isfinite(known[["conf_low", "conf_high"]].to_numpy(float)).all()
+    for frame in (evidence.decomposition, evidence.associations):
+        assert (frame["estimate"].notna() == (frame["status"] == "ok")).all()
+    assert evidence.summary()
+    assert evidence.to_arrow().num_rows == len(table)
+
+
+CASES = {
+    "a lever that never changes": lambda frame: frame.assign(hold_seconds=12.0),
+    "a lever that is all missing": lambda frame: frame.assign(hold_seconds=np.nan),
+    "one queue": lambda frame: frame.assign(queue="q0"),
+    "no wrap": lambda frame: frame.drop(columns=["wrap_seconds"]),
+    "no agent": lambda frame: frame.drop(columns=["agent_id"]),
+    "agents mostly unknown": lambda frame: frame.assign(agent_id=frame["agent_id"].where(frame.index % 10 == 0)),
+    "one hour of one day": lambda frame: frame.assign(started_at=pd.Timestamp("2026-03-02 08:30")),
+    "every day its own queue": lambda frame: frame.assign(queue=frame["started_at"].dt.strftime("%F")),
+    "talk is twice hold": lambda frame: frame.assign(talk_seconds=2 * frame["hold_seconds"] + 1),
+    "a reason whose customers all agree": lambda frame: frame.assign(
+        csat=frame["csat"].where(frame["reason"] == "bill", 5)
+    ),
+    "a lever that separates the scores": lambda frame: frame.assign(
+        csat=np.where(frame["wait_seconds"] > 60, 1, 5), hold_seconds=frame["hold_seconds"]
+    ),
+    "one odd answer": lambda frame: frame.assign(csat=np.where(frame.index == 3, 1, 5)),
+    "huge and tiny values": lambda frame: frame.assign(
+        wait_seconds=frame["wait_seconds"] * 1e7, hold_seconds=frame["hold_seconds"] * 1e-6
+    ),
+    "sixty responses": lambda frame: frame.head(60),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_log_that_cannot_answer_says_why(case):
+    refused = None
+    try:
+        evidence = evidence_of_case(case)
+    except (NothingToEstimateError, TooFewResponsesError) as error:
+        refused = str(error)
+    if refused is None:
+        require_honest(evidence)
+    else:
+        assert refused.count(" ") > 10  # what happened, and what to do
+
+
+def test_the_reasons_are_the_right_ones():
+    constant = evidence_of_case("a lever that never changes").table.set_index("lever").loc["hold_seconds"]
+    assert "the same for every paired contact" in constant["because"]
+    missing = evidence_of_case("a lever that is all missing").table.set_index("lever").loc["hold_seconds"]
+    assert "missing in 100.0%" in missing["because"]
+    rungs = evidence_of_case("one hour of one day").rungs
+    crowded = rungs[rungs["rung"] == "congestion"].iloc[0]
+    assert "too few quarters of an hour" in crowded["reason"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (log(n_agents=1), "only 1 agent"),
+        (log().assign(csat=3), "one answer"),
+        (log(n=49), "49 responses"),
+    ],
+)
+def test_what_leaves_nothing_is_a_typed_error(frame, told):
+    with pytest.raises((NothingToEstimateError, TooFewResponsesError), match=told):
+        evidence_of(frame)
+
+
+def test_handle_time_beside_its_parts_is_refused():
+    levers = [Lever(name, "during", -30) for name in ("aht_seconds", "talk_seconds", "hold_seconds")]
+    with pytest.raises(BadControlError, match="sum of its parts"):
+        evidence_of(log().assign(aht_seconds=1.0), levers=levers)
+
+
+@pytest.mark.parametrize("kind", ["equal", "huge"])
+def test_weights_all_equal_or_one_huge(pairing, kind):
+    weights = cx.weigh(pairing, "csat")
+    frame = pairing.session.collect(weights.rows).to_pandas()
+    frame["weight"] = 1.0
+    if kind == "huge":
+        frame.loc[0, "weight"] = 1e9
+    rows = pairing.session.read(cx.engine.FrameSource(pa.Table.from_pandas(frame, preserve_index=False), "weights"))
+    weighted = cx.fit_levers(pairing, "csat", weights=replace(weights, rows=rows))
+    require_honest(weighted)
+    if kind == "equal":
+        plain = cx.fit_levers(pairing, "csat").rungs["estimate"].to_numpy(float)
+        assert weighted.rungs["estimate"].to_numpy(float) == pytest.approx(plain, rel=1e-9, nan_ok=True)
