@@ -214,6 +214,7 @@ def test_what_cannot_be_used_is_set_aside(tmp_path, read_log, by_id, set_aside):
         (4, None, "not_a_record"),
         (5, "talk_seconds", "negative_duration"),
         (5, "wait_seconds", "not_a_number"),
+        (5, "wrap_seconds", "out_of_range"),
         (6, "ivr_seconds", "unreadable_time"),  # it is told from the same cell
         (6, "started_at", "unreadable_time"),
         (6, None, "started_at_missing"),
@@ -223,7 +224,7 @@ def test_what_cannot_be_used_is_set_aside(tmp_path, read_log, by_id, set_aside):
 @pytest.mark.parametrize(
     ("text", "error", "told"),
     [
-        ("", EmptyTableError, "no record"),
+        ("", EmptyTableError, "nothing but blanks"),
         ('{"ContactId": "c1",\n "Agent": {', UnreadableFileError, "line 2 is not JSON"),
         ('{"foo": 1}\n{"foo": 2}\n', InputError, "None of the 2 records"),
         ("[" * 100_000, UnreadableFileError, "not JSON"),
@@ -240,7 +241,7 @@ def test_files_that_are_no_such_export(tmp_path, read_log, text, error, told):
 def test_text_in_an_unknown_encoding_is_an_error(tmp_path, read_log):
     path = tmp_path / "records.json"
     path.write_bytes(b'{"ContactId": "\xe9\xff"}\n')
-    with pytest.raises(UnreadableFileError, match="utf-8"):
+    with pytest.raises(UnreadableFileError, match="UTF-8"):
         read_log(path, SOURCE)
     with pytest.raises(UnreadableFileError, match="matches no file"):
         read_log(tmp_path / "nowhere*.json", SOURCE)

@@ -165,7 +165,7 @@ def cells_of(rows: Sequence[Row], name: str) -> list[str | None]:
 
 
 def _text(cell: Any) -> str | None:
-    text = text_of(cell)
+    text = (cell or None) if isinstance(cell, str) else text_of(cell)
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character, which no text can

@@ -6,11 +6,8 @@ Surveys are small beside contact logs, and their headings and nesting need to be
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -25,6 +22,7 @@ from cxfusion.engine.databases import open_table
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import EmptyTableError, UnreadableFileError
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.sources.records import document, open_text, unwrapped
 
 if TYPE_CHECKING:
     from cxfusion.tables.opening import Data
@@ -93,26 +91,10 @@ def _read_file(path: str, opened: FileSource) -> pa.Table:
         raise UnreadableFileError(f"{path} could not be read as Parquet: {error}. Export it again.") from error
 
 
-@contextmanager
-def _told(path: str) -> Iterator[None]:
-    """Tell what the standard library says of a file as our own error."""
-    try:
-        yield
-    except UnreadableFileError:  # told already
-        raise
-    except (OSError, EOFError, zlib.error) as error:
-        raise UnreadableFileError(f"{path} could not be opened: {error}. Expected an export of responses.") from error
-    except UnicodeDecodeError as error:
-        raise UnreadableFileError(
-            f"{path} is not UTF-8 text (byte {error.start} cannot be read). Export it again with that encoding."
-        ) from error
-
-
 def _read_csv(path: str) -> pa.Table:
     header = read_header(path)
     columns: list[list[str]] = [[] for _ in header.names]
-    opener = gzip.open if path.lower().endswith(".gz") else open
-    with _told(path), opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+    with open_text(path) as file:
         for cells in _records(csv.reader(file, delimiter=header.separator, strict=True), path, len(columns)):
             for column, cell in zip(columns, cells, strict=True):
                 column.append(cell)
@@ -136,45 +118,17 @@ def _records(reader: Any, path: str, width: int) -> Iterator[list[str]]:
 
 
 def _json(path: str) -> list[Any]:
-    """All values of a file: JSON lines, one value however it is laid out, or several of them one after another."""
-    opener = gzip.open if path.lower().endswith(".gz") else open
-    with _told(path), opener(path, "rt", encoding="utf-8-sig") as file:
-        text = file.read()
-    decoder, values, at = json.JSONDecoder(), [], 0
-    while at < len(text):
-        if text[at].isspace():
-            at += 1
-            continue
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            line = text.count("\n", 0, getattr(error, "pos", at)) + 1
-            raise UnreadableFileError(
-                f"{path}, line {line} is not JSON: {getattr(error, 'msg', error)}. Mend that line, or export the file"
-                " again."
-            ) from error
-        values.append(value)
-    return values
+    with open_text(path) as file:
+        return document(path, file.read())
 
 
 def _responses(values: Iterable[Any], lists: tuple[str, ...], expand: Expand, where: str) -> Iterator[Record]:
-    for record in _unwrapped(values, lists):
+    for record in unwrapped(values, lists):
         if not isinstance(record, Mapping):
             raise UnreadableFileError(
                 f"{where} holds {json.dumps(record)[:60]} where a response should be. Expected one JSON object each."
             )
         yield from expand(record)
-
-
-def _unwrapped(values: Iterable[Any], lists: tuple[str, ...]) -> Iterator[Any]:
-    for value in values:
-        inner = [value[key] for key in lists if isinstance(value.get(key), list)] if isinstance(value, Mapping) else []
-        if isinstance(value, list):
-            yield from value
-        elif inner:
-            yield from inner[0]
-        else:
-            yield value
 
 
 def _of_records(files: Iterable[tuple[str, Iterable[Record]]]) -> pa.Table:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Row",
     "dig",
+    "document",
     "listed",
     "number_of",
     "open_bytes",
@@ -40,6 +41,7 @@ __all__ = [
     "records",
     "text_of",
     "unreadable",
+    "unwrapped",
 ]
 
 EXCERPT: Final = 120
@@ -134,7 +136,7 @@ def records(data: Any, what: str, *, lists: Sequence[str] = (), names: Iterable[
 
 
 def _rows(file: str, values: Iterable[Any], lists: Sequence[str]) -> Iterator[Row]:
-    for number, record in enumerate(_unwrapped(values, lists), start=1):
+    for number, record in enumerate(unwrapped(values, lists), start=1):
         if isinstance(record, Row):
             yield unreadable(file, number, str(record.derived["leg_id"]))
         elif isinstance(record, Mapping):
@@ -143,7 +145,8 @@ def _rows(file: str, values: Iterable[Any], lists: Sequence[str]) -> Iterator[Ro
             yield unreadable(file, number, str(record), "not_a_record")
 
 
-def _unwrapped(values: Iterable[Any], lists: Sequence[str]) -> Iterator[Any]:
+def unwrapped(values: Iterable[Any], lists: Sequence[str]) -> Iterator[Any]:
+    """Values, and of a list, or of a reply that holds lists under these keys, what is in them."""
     for value in values:
         inner = [value[key] for key in lists if isinstance(value.get(key), list)] if isinstance(value, Mapping) else []
         if isinstance(value, list):
@@ -172,9 +175,12 @@ def _told(path: str) -> Iterator[None]:
     """Tell what the standard library says of a file as our own error."""
     try:
         yield
+    except UnreadableFileError:  # told already
+        raise
     except UnicodeDecodeError as error:
         raise UnreadableFileError(
-            f"{path} is not {error.encoding} text (byte {error.start} cannot be read). Export it again as UTF-8."
+            f"{path} is not {error.encoding.upper()} text (byte {error.start} cannot be read). Export it again as"
+            " UTF-8."
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         told = getattr(error, "strerror", None) or error
@@ -227,7 +233,7 @@ def _json_values(path: str, file: IO[str]) -> Iterator[Any]:
     try:
         yield from _decoded(first)
     except (ValueError, RecursionError):
-        yield from _document(path, first + file.read())
+        yield from document(path, first + file.read())
         return
     for line in file:
         try:
@@ -236,7 +242,14 @@ def _json_values(path: str, file: IO[str]) -> Iterator[Any]:
             yield unreadable(path, 0, line)
 
 
-def _document(path: str, text: str) -> list[Any]:
+def document(path: str, text: str) -> list[Any]:
+    """All values of a text: one, however it is laid out, or several one after another.
+
+    Raises
+    ------
+    UnreadableFileError
+        It is not JSON; the message names the line.
+    """
     try:
         return _decoded(text)
     except (ValueError, RecursionError) as error:
@@ -284,11 +297,12 @@ def dig(cells: Any, name: str) -> Any:
     >>> dig({"Queue": {"Name": "sales"}}, "Queue.Name"), dig({"Queue": None}, "Queue.Name")
     ('sales', None)
     """
-    if isinstance(cells, Mapping) and name in cells:
-        return cells[name]
-    head, dot, rest = name.partition(".")
-    inner = cells.get(head) if isinstance(cells, Mapping) and dot else None
-    return dig(inner, rest) if inner is not None else None
+    while isinstance(cells, dict | Mapping):  # a dict is known as such at once, any other mapping after a long look
+        if name in cells:
+            return cells[name]
+        head, dot, name = name.partition(".")
+        cells = cells.get(head) if dot else None
+    return None
 
 
 def listed(cells: Any, name: str) -> list[Cells]:
