@@ -89,8 +89,10 @@ def weigh_links(
     n_pairs, doubtful = _doubtful(pairing, spec)
     if spec.with_links is False or not (doubtful or spec.with_links):
         return Linkage(pd.DataFrame(columns=list(LINKAGE_COLUMNS)))
+    tested = [lever for lever in tested if lever.role != "placebo"]  # nobody acts on these
     refit = partial(_refit, spec=spec, levers=levers, tested=tested, weights=weights)
-    rows = [_row(spec, found, "as_paired") for found in ladder.rungs if found.rung == "within"]
+    asked = [lever for lever in tested if lever.role != "given"]
+    rows = [_row(spec, found, "as_paired") for found in ladder.rungs if found.rung == "within" and found.lever in asked]
     rows += [_row(spec, found, "unambiguous") for found in refit(pairing.unambiguous())]
     known = _known_chances(pairing, doubtful)
     others = _others(pairing, [lever.name for lever in levers])
@@ -99,8 +101,7 @@ def weigh_links(
         blended = refit(pairing, blend=partial(_blend, others=others, chances=chances)) if doubtful else []
         rows += [_row(spec, found, "link_corrected", shown) for found in blended]
     frame = pd.DataFrame(rows, columns=list(LINKAGE_COLUMNS))
-    of_levers = frame[frame["lever"].isin([lever.name for lever in tested if lever.role != "placebo"])]
-    return Linkage(frame, tuple(_notes(of_levers, sum(doubtful.values()), n_pairs, bool(known))))
+    return Linkage(frame, tuple(_notes(frame, sum(doubtful.values()), n_pairs, bool(known))))
 
 
 def _doubtful(pairing: Pairing, spec: LeverSpec) -> tuple[int, dict[str, int]]:

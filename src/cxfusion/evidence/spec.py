@@ -167,7 +167,7 @@ class LeverSpec:
     max_missing_share: float = 0.2
     false_discovery_rate: float = 0.01
     with_links: bool | None = None
-    link_probabilities: tuple[float, ...] = (0.95, 0.9, 0.8, 0.7)
+    link_probabilities: tuple[float, ...] = (0.9, 0.8, 0.7)
 
     @property
     def score(self) -> str:
