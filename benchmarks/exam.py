@@ -25,12 +25,14 @@ import cxfusion as cx
 from cxfusion.errors import CxfusionError, NothingToEstimateError
 from cxfusion.estimators.shares import association_shares
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
+from cxfusion.operations.episodes import with_history
 from cxfusion.simulation import WORLDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 MENU: Final = Lever("ivr_seconds", "before", -30)
+EARLIER: Final = "n_prior_contacts"
 OUTCOME: Final = "csat"
 SMALLEST_EFFECT: Final = 0.05
 NOTHING: Final = 0.1 * SMALLEST_EFFECT
@@ -91,7 +93,7 @@ def lever_row(name: str, truth: pd.Series, row: pd.Series) -> dict[str, Any]:
 
 def pairs_of(pairing: cx.Pairing, levers: Sequence[str]) -> pd.DataFrame:
     """Scored pairs with their levers, as an analyst would load them."""
-    log = pairing.contacts.rows
+    log = (with_history(pairing.contacts) if EARLIER in levers else pairing.contacts).rows
     rows = pairing.pairs.select("contact_id", OUTCOME).inner_join(log.select("contact_id", *levers), "contact_id")
     frame = pairing.session.collect(rows.order_by("contact_id").drop("contact_id")).to_pandas()
     return frame.astype(float).dropna()

@@ -77,6 +77,7 @@ def test_what_cannot_be_told_is_named_with_its_reason(truths):
         "blind_wrap": during,
         "shared_noise": during,
         "picked_customers": during | {"wait_seconds"},
+        "repeat_contacts": {"n_prior_contacts"},
     }
     for truth in truths.values():
         assert (truth["is_identified"] == (truth["why_not"] == "")).all()

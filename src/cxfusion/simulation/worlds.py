@@ -50,6 +50,7 @@ REAL_TALK: Final[dict[str, Any]] = {"talk_effect": 1.3}
 NO_WAIT: Final[dict[str, Any]] = {"wait_effect": 0.0}
 NO_TRANSFERS: Final[dict[str, Any]] = {"transfer_effect": 0.0, "rewait_effect": 0.0}
 
+EARLIER: Final = "n_prior_contacts"
 DURING: Final = ("hold_seconds", "talk_seconds", "n_transfers")
 
 
@@ -138,8 +139,13 @@ def _of_confounding() -> Iterator[World]:
     )
     yield World(
         "repeat_contacts",
-        "Customers come back because it went badly or is hard, and coming back is a burden itself.",
-        Centre(repeats=Repeats(), repeat_effect=0.45),
+        "Customers come back because it went badly or is hard, and coming back is a burden itself; half a year of log.",
+        Centre(
+            n_days=180,
+            repeats=Repeats(),
+            repeat_effect=0.45,
+            cannot_tell=_because("those who come back are the discontented kind, and no log shows moods", EARLIER),
+        ),
     )
 
 
