@@ -234,3 +234,16 @@ def test_robustness_is_that_of_least_squares_with_all_dummies():
     assert found["partial_r2"] == pytest.approx(partial_r2, rel=1e-6)
     assert found["robustness_value"] == pytest.approx((np.sqrt(f2**2 + 4 * f2) - f2) / 2, rel=1e-6)
     assert evidence.table["robustness"].iloc[0] == found["robustness_value"]
+
+
+def test_a_small_centre_keeps_what_can_be_estimated():
+    """Groups outnumber its few hundred answers: the linear model has nothing left, the rungs have."""
+    with cx.Session(threads=1) as session:
+        drawn = cx.simulate(3_000, 1325928, world="calm", session=session)
+        pairing = cx.pair(drawn.contacts, drawn.surveys)
+        evidence = cx.fit_levers(pairing, "csat")
+    assert evidence.n < 400
+    of_hold = evidence.rungs.query("lever == 'hold_seconds'").set_index("rung")
+    assert of_hold.loc[["raw", "adjusted"], "status"].eq("ok").all()
+    assert "as much to fit as there are responses" in evidence.decomposition.iloc[0]["reason"]
+    assert set(evidence.levers["verdict"]) <= {"untestable", "unclear", "contested"}

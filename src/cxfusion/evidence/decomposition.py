@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from cxfusion.errors import EstimationError
+from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.decomposition import Part, parts_of_change
 from cxfusion.estimators.least_squares import fit_least_squares
 
@@ -85,7 +85,10 @@ def break_down(
     509–543.
     """
     every = tuple(range(1, linear.width))
-    after = fit_least_squares(within, 0, every)
+    try:
+        after = fit_least_squares(within, 0, every)
+    except TooFewResponsesError as error:
+        return [Breakdown(lever.name, {}, error.message) for lever in levers]
     found = []
     for lever in levers:
         rungs = ladder.of(lever)
