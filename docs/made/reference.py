@@ -157,7 +157,8 @@ def _contact_log(source: Source) -> str:
     total = " + ".join(f"`{name}`" for name in export.total_of)
     checks = [
         f"Talk {'without' if export.talk_excludes_hold else 'includes'} hold.",
-        "The wait holds the ringing." if export.wait_includes_ring else "Ringing is added to the wait.",
+        "The wait holds the ringing" if export.wait_includes_ring else "Ringing is added to the wait",
+        "and the menu, which is taken off." if export.wait_includes_ivr else "and does not hold the menu.",
         f"`total_seconds` is checked against {total}." if total else "The export has no total of its own.",
     ]
     parts = [f"## {source.name}", source.description, export.rule, " ".join(checks), _table(("Leg", "Field"), fields)]

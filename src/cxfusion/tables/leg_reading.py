@@ -192,6 +192,9 @@ def _values(reading: Reading, export: LegExport) -> Values:
     values = {**reading.values(), "started_at": _start(reading), **reading.attributes()}
     if not export.wait_includes_ring:
         values["wait_seconds"] = values["wait_seconds"] + values["ring_seconds"].fill_null(0.0)
+    if export.wait_includes_ivr:
+        wait = values["wait_seconds"] - values["ivr_seconds"].fill_null(0.0)
+        values["wait_seconds"] = ibis.ifelse(wait >= 0, wait, ibis.null("float64"))
     return values
 
 

@@ -46,6 +46,8 @@ class LegExport:
     talk_excludes_hold : bool
     wait_includes_ring : bool
         Where it does not, the ringing is added: a contact's wait is queue and ring.
+    wait_includes_ivr : bool
+        Where it does, ``ivr_seconds`` is taken off the wait, which is unknown where it would be less than nothing.
     total_of : tuple of str
         Leg columns that add up to the export's own total, ``total_seconds``.
     reasons : mapping of str to str
@@ -62,6 +64,7 @@ class LegExport:
     read: Callable[[Any], Iterator[Row]]
     talk_excludes_hold: bool
     wait_includes_ring: bool
+    wait_includes_ivr: bool = False
     total_of: tuple[str, ...] = ()
     told: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
