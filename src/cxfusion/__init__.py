@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.fit import fit_levers as fit_levers
     from cxfusion.evidence.nonresponse import NonresponseEffects as NonresponseEffects
     from cxfusion.evidence.nonresponse import nonresponse_effects as nonresponse_effects
+    from cxfusion.evidence.recontact import WeightsCheck as WeightsCheck
+    from cxfusion.evidence.recontact import check_weights as check_weights
     from cxfusion.evidence.relationship import LevelComparison as LevelComparison
     from cxfusion.evidence.relationship import compare_levels as compare_levels
     from cxfusion.evidence.segments import SegmentEffects as SegmentEffects
@@ -121,10 +123,12 @@ _PLACES = {
     "Staffing": "operations.staffing",
     "Study": "study",
     "Surveys": "tables.relation",
+    "WeightsCheck": "evidence.recontact",
     "check_feed": "checks.feed",
     "compare": "perception.compare",
     "control_chart": "operations.control_chart",
     "compare_levels": "evidence.relationship",
+    "check_weights": "evidence.recontact",
     "diagnose": "operations.diagnose",
     "dose_response": "evidence.dose",
     "expectations": "perception.ratings.expectations",

@@ -194,6 +194,7 @@ def fit_levers(
             *found.told,
             *_freed_notes(ladder),
             *_notes(spec, found.scale, witness, weights),
+            *([] if found.weights_check is None else [found.weights_check.summary()]),
             *linkage.notes,
             *warned,
         ),

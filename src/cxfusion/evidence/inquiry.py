@@ -11,6 +11,7 @@ from cxfusion.evidence.beside import beside_ladder
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
 from cxfusion.evidence.history import look_back
+from cxfusion.evidence.recontact import check_weights
 from cxfusion.evidence.reweighted import TiltPlan
 from cxfusion.evidence.rungs import climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.tilting import Tilt
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.recontact import WeightsCheck
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
@@ -53,6 +55,8 @@ class Inquiry:
     sample : Sample
     witness : Witness
     ladder : Ladder
+    weights_check : WeightsCheck or None
+        None where nothing is weighted.
     """
 
     pairing: Pairing
@@ -65,6 +69,7 @@ class Inquiry:
     sample: Sample
     witness: Witness
     ladder: Ladder
+    weights_check: WeightsCheck | None
 
     @property
     def asked(self) -> list[Lever]:
@@ -108,7 +113,8 @@ def inquire(pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, 
     for other in ladder.tilted:  # what other weights do not touch stays as it is
         other.rungs += [found for found in ladder.rungs if found.rung not in ("within", "corrected")]
         other.breakdowns += ladder.breakdowns
-    return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder)
+    check = None if weights is None else check_weights(pairing, weights)
+    return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check)
 
 
 def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
@@ -150,6 +156,7 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
         unit=sample.outcome.unit,
         score_sd=sample.score_sd,
         parts=next((part.parts for part in ladder.breakdowns if part.lever == lever.name), {}),
+        is_unrepresentative=found.weights_check is not None and found.weights_check.status == "failed",
     )
 
 

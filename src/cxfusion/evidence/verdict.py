@@ -64,6 +64,8 @@ class Finding:
         Standard deviation of one answer.
     parts : mapping of str to float
         What each block took from the raw effect on the way to the within one; empty where that is not known.
+    is_unrepresentative : bool
+        Whether the non-response weights failed their test: the grade is then one lower.
     """
 
     lever: Lever
@@ -77,6 +79,7 @@ class Finding:
     unit: str
     score_sd: float
     parts: Mapping[str, float] = field(default_factory=dict)
+    is_unrepresentative: bool = False
 
     @property
     def within(self) -> RungEstimate:
@@ -212,6 +215,12 @@ def _is_defenceless(finding: Finding) -> bool:
 
 
 def _grade(finding: Finding) -> str:
+    place = GRADES.index(_own_grade(finding))
+    return GRADES[max(place - finding.is_unrepresentative, 0)]
+
+
+def _own_grade(finding: Finding) -> str:
+    """By the design alone, whoever answered."""
     design = finding.design
     if design is not None and _supports(design, finding):
         return DESIGNS[design.rung]

@@ -1,0 +1,188 @@
+"""A test of the non-response weights by something they do not use: who was in touch again within a week.
+
+The log knows it of everyone. If those who answered, weighted, come back as often as everyone, the weights may be
+trusted with the rest; if not, who answers depends on more than the log's attributes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student_t
+
+from cxfusion.operations.episodes import EpisodePlan, recontacts
+from cxfusion.results.base import Result
+from cxfusion.results.formats import percent
+from cxfusion.tables.coding import answered
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["WeightsCheck", "check_weights"]
+
+COLUMNS: Final = (
+    "score", "everyone", "unweighted", "weighted", "difference", "std_error", "p_value", "n", "status", "reason",
+)  # fmt: skip
+FAILED_BELOW: Final = 0.01
+FAILED_ABOVE: Final = 0.05
+"""Standardised difference; below 0.1 a margin counts as balanced, and this one is asked to be twice as near."""
+FEWEST_ANSWERS: Final = 100
+FEWEST_CUSTOMERS: Final = 30
+MAX_CONTACTS: Final = 2_000_000
+HASH_DIGITS: Final = 7
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WeightsCheck(Result):
+    """Whether the weights bring the recontact rate of those who answered to everyone's.
+
+    Attributes
+    ----------
+    score : str
+    everyone, unweighted, weighted : float or None
+        Share that was in touch again within a week: of all answered contacts, of those answered about, and of these
+        weighted.
+    difference, std_error, p_value : float or None
+        Weighted less everyone's, clustered by customer.
+    n : int
+        Answers whose contact's recontact is known.
+    status : {"passed", "failed", "not_applicable"}
+        ``failed`` where the difference is significant (p below 0.01) and more than 0.05 standard deviations.
+    reason : str or None
+        Why it is not applicable.
+    """
+
+    score: str
+    everyone: float | None
+    unweighted: float | None
+    weighted: float | None
+    difference: float | None
+    std_error: float | None
+    p_value: float | None
+    n: int
+    status: str
+    reason: str | None
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return pd.DataFrame([{name: getattr(self, name) for name in COLUMNS}])
+
+    def _lines(self) -> list[str]:
+        if self.reason is not None:
+            return [f"The weights could not be tested by recontact: {self.reason}."]
+        rates = (
+            f"{percent(self.everyone)} of all answered contacts were followed by another within a week,"
+            f" {percent(self.unweighted)} of those answered about, {percent(self.weighted)} of these weighted"
+        )
+        if self.status == "passed":
+            return [f"The weights stand the test by recontact: {rates}."]
+        return [
+            f"The weights fail the test by recontact: {rates}. Who answers depends on more than the log's attributes,"
+            " so every lever's grade is one lower."
+        ]
+
+
+def check_weights(pairing: Pairing, weights: ResponseWeights) -> WeightsCheck:
+    """Test non-response weights by the recontact rate, which they do not use.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    weights : ResponseWeights
+        From :func:`weigh`, of the same pairing.
+
+    Returns
+    -------
+    WeightsCheck
+
+    Notes
+    -----
+    Of logs with more than two million contacts, customers are thinned by an MD5 of their id, each with all contacts.
+    The weights are taken as given, so that the error is somewhat too large.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> centre = cx.simulate(n_contacts=20_000, seed=7)
+    >>> pairing = cx.pair(centre.contacts, centre.surveys)
+    >>> cx.check_weights(pairing, cx.weigh(pairing, "csat")).status
+    'passed'
+    """
+    contacts = pairing.contacts
+    if not contacts.has("customer_id"):
+        return _not_applicable(weights, 0, "the log names no customers")
+    thinned = _thinned(contacts, weights.n_contacts)
+    known = recontacts(thinned, EpisodePlan())
+    rows = answered(thinned).select("contact_id", customer=thinned.value("customer_id").cast("string"))
+    joined = rows.inner_join(known.filter(known["is_recontacted"].notnull()), "contact_id")
+    given = weights.rows.select("contact_id", "weight")
+    everyone = joined.left_join(given, "contact_id").drop("contact_id_right")
+    sums = _sums(pairing, everyone)
+    if sums["n"] < FEWEST_ANSWERS or sums["customers"] < FEWEST_CUSTOMERS:
+        return _not_applicable(weights, sums["n"], "too few answers are known to have been followed by another contact")
+    return _tested(weights, sums)
+
+
+def _thinned(contacts: Contacts, n_answered: int) -> Contacts:
+    """At most about two million contacts: those of some customers, by a hash that every engine computes alike."""
+    if n_answered <= MAX_CONTACTS:
+        return contacts
+    limit = f"{int(MAX_CONTACTS / n_answered * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
+    digest = contacts.value("customer_id").cast("string").hexdigest("md5").substr(0, HASH_DIGITS)
+    rows = contacts.session.materialize(contacts.rows.filter(digest < ibis.literal(limit)))
+    return replace(contacts, rows=rows)
+
+
+def _sums(pairing: Pairing, everyone: ir.Table) -> dict[str, Any]:
+    """Sums over all contacts, and over the answers by customer."""
+    is_again = everyone["is_recontacted"].cast("float64")
+    whole = everyone.aggregate(everyone=is_again.mean())
+    answers = everyone.filter(everyone["weight"].notnull())
+    again = answers["is_recontacted"].cast("float64")
+    by_customer = answers.group_by("customer").aggregate(
+        n=answers.count(), x=again.sum(), w=answers["weight"].sum(), wx=(answers["weight"] * again).sum()
+    )
+    added = by_customer.aggregate(
+        n=by_customer["n"].sum(), customers=by_customer.count(), x=by_customer["x"].sum(), w=by_customer["w"].sum(),
+        wx=by_customer["wx"].sum(), ww=(by_customer["w"] ** 2).sum(), wxwx=(by_customer["wx"] ** 2).sum(),
+        wxw=(by_customer["wx"] * by_customer["w"]).sum(),
+    )  # fmt: skip
+    found: dict[str, Any] = {**pairing.session.collect(whole).to_pylist()[0]}
+    found |= pairing.session.collect(added).to_pylist()[0]
+    return {name: value or 0 for name, value in found.items()}
+
+
+def _tested(weights: ResponseWeights, sums: dict[str, Any]) -> WeightsCheck:
+    everyone, weighted, customers = sums["everyone"], sums["wx"] / sums["w"], sums["customers"]
+    scatter = sums["wxwx"] - 2 * weighted * sums["wxw"] + weighted**2 * sums["ww"]
+    std_error = float(np.sqrt(customers / (customers - 1) * max(scatter, 0.0)) / sums["w"])
+    spread = float(np.sqrt(everyone * (1 - everyone)))
+    if spread == 0 or std_error == 0:
+        return _not_applicable(weights, sums["n"], "all contacts are alike in whether another one followed")
+    difference = weighted - everyone
+    p_value = float(2 * student_t.sf(abs(difference) / std_error, customers - 1))
+    has_failed = p_value < FAILED_BELOW and abs(difference) > FAILED_ABOVE * spread
+    return WeightsCheck(
+        score=weights.score,
+        everyone=everyone,
+        unweighted=sums["x"] / sums["n"],
+        weighted=weighted,
+        difference=difference,
+        std_error=std_error,
+        p_value=p_value,
+        n=int(sums["n"]),
+        status="failed" if has_failed else "passed",
+        reason=None,
+    )
+
+
+def _not_applicable(weights: ResponseWeights, n: int, reason: str) -> WeightsCheck:
+    return WeightsCheck(weights.score, None, None, None, None, None, None, int(n), "not_applicable", reason)
