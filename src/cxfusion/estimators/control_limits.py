@@ -178,7 +178,7 @@ def false_alarm_rate(rules: Sequence[str]) -> float:
     Examples
     --------
     >>> round(false_alarm_rate(["beyond_limits"]), 4), round(false_alarm_rate(list(RULES)), 4)
-    (0.0027, 0.0142)
+    (0.0027, 0.0131)
     """
     return float(sum(_rate(*RULES[rule]) for rule in rules))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import altair as alt
+    from numpy.typing import NDArray
 
     from cxfusion.operations.episodes import EpisodePlan
     from cxfusion.tables.relation import Contacts
@@ -193,10 +195,8 @@ def control_chart(
     is_share, columns = kind.unit == "share", list(grouping.names[:-1])
     number = series.groupby(columns, dropna=False, sort=False).ngroup() if columns else pd.Series(0, series.index)
     chosen = _is_seasonal(number, season, is_base & series["estimate"].notna()) if seasonal is None else seasonal
-    parts = []
-    for _, rows in series.assign(season=season if chosen else 0, is_base=is_base).groupby(number, sort=False):
-        parts.append(_limited(rows.sort_values(START), is_share, overdispersed, list(rules)))
-    points = pd.concat(parts, ignore_index=True) if parts else series.reindex(columns=[*grouping.names, *POINTS])
+    marked = series.assign(number=number, season=season if chosen else 0, is_base=is_base)
+    points = _limited(marked.sort_values(["number", START], ignore_index=True), is_share, overdispersed, list(rules))
     return ControlChart(
         metric=metric,
         unit=kind.unit,
@@ -224,42 +224,47 @@ def _is_seasonal(number: pd.Series[int], season: pd.Series[int], is_base: pd.Ser
     return bool((fewest >= FEWEST_PER_SEASON).mean() >= 0.5 and season.min() < season.max())
 
 
-def _limited(rows: pd.DataFrame, is_share: bool, overdispersed: bool, rules: list[str]) -> pd.DataFrame:
-    """One group's series with its limits, or with the reason why it has none."""
-    known = rows["estimate"].notna() & (rows["n"] > 0)
-    blank = rows.assign(**dict.fromkeys(("centre", "low", "high", "z"), np.nan), signals=None)
-    blank["status"] = "not_applicable"
-    there = rows[known]
-    reason = _too_few(int(there["is_base"].sum()))
-    if reason is None:
+def _limited(series: pd.DataFrame, is_share: bool, overdispersed: bool, rules: list[str]) -> pd.DataFrame:
+    """Series of all groups, one after the other, with their limits or the reasons why they have none."""
+    values, n = series["estimate"].to_numpy(float), series["n"].to_numpy(float)
+    season, is_base = series["season"].to_numpy(np.int64), series["is_base"].to_numpy(bool)
+    centre, sigma, z = (np.full(len(series), np.nan) for _ in range(3))
+    told, reasons = np.full(len(series), None, dtype=object), series["reason"].to_numpy(object)
+    known = ~np.isnan(values) & (n > 0)
+    edges = np.flatnonzero(np.diff(series["number"].to_numpy(), prepend=-1, append=-1))
+    for start, stop in pairwise(edges):
+        at = start + np.flatnonzero(known[start:stop])
         try:
-            return pd.concat([_drawn(there, is_share, overdispersed, rules), blank[~known]]).sort_values(START)
+            _require_points(int(is_base[at].sum()))
+            if is_share:
+                limits = p_limits(values[at], n[at], season[at], is_base[at], overdispersed=overdispersed)
+            else:
+                limits = xmr_limits(values[at], season[at], is_base[at])
         except NothingToEstimateError as nothing:
-            reason = nothing.message
-    blank.loc[known, "reason"] = reason
-    return blank
-
-
-def _too_few(n: int) -> str | None:
-    return None if n >= FEWEST else f"{n} intervals in the baseline, at least {FEWEST} are needed for limits"
-
-
-def _drawn(rows: pd.DataFrame, is_share: bool, overdispersed: bool, rules: list[str]) -> pd.DataFrame:
-    values, n = rows["estimate"].to_numpy(float), rows["n"].to_numpy(float)
-    season, is_base = rows["season"].to_numpy(np.int64), rows["is_base"].to_numpy(bool)
-    if is_share:
-        limits = p_limits(values, n, season, is_base, overdispersed=overdispersed)
-    else:
-        limits = xmr_limits(values, season, is_base)
-    z = limits.z(values)
-    flags = signals(z, rules)
-    told = [", ".join(rule for rule in rules if flags[rule][i]) or None for i in range(len(rows))]
-    low, high = limits.centre - 3 * limits.sigma, limits.centre + 3 * limits.sigma
-    return rows.assign(
-        centre=limits.centre,
-        low=np.maximum(low, 0.0),  # no metric of a log is below zero
-        high=np.minimum(high, 1.0) if is_share else high,
+            reasons[at] = nothing.message
+            continue
+        centre[at], sigma[at], z[at] = limits.centre, limits.sigma, limits.z(values[at])
+        told[at] = _names(signals(z[at], rules))
+    return series.assign(
+        centre=centre,
+        low=np.maximum(centre - 3 * sigma, 0.0),  # no metric of a log is below zero
+        high=np.minimum(centre + 3 * sigma, 1.0) if is_share else centre + 3 * sigma,
         z=z,
-        signals=pd.Series(told, rows.index, dtype="str"),
-        status="ok",
+        signals=pd.Series(told, series.index, dtype="str"),
+        status=np.where(np.isnan(centre), "not_applicable", "ok"),
+        reason=pd.Series(reasons, series.index, dtype="str"),
     )
+
+
+def _require_points(n: int) -> None:
+    if n < FEWEST:
+        raise NothingToEstimateError(f"{n} intervals in the baseline, at least {FEWEST} are needed for limits")
+
+
+def _names(flags: dict[str, NDArray[np.bool_]]) -> NDArray[np.object_]:
+    """By point, the rules that it completes, or None."""
+    names = np.full(len(next(iter(flags.values()))), None, dtype=object)
+    for rule, hits in flags.items():
+        for i in np.flatnonzero(hits):
+            names[i] = rule if names[i] is None else f"{names[i]}, {rule}"
+    return names

@@ -75,7 +75,7 @@ def log_erlang_b(load: Floats, agents: Floats) -> Floats:
     Examples
     --------
     >>> float(np.exp(log_erlang_b(np.array([20.0]), np.array([25.0])))[0]).__round__(6)
-    0.049987
+    0.050222
     """
     log_inverse = np.zeros(len(load))
     for n in range(1, int(agents.max(initial=0)) + 1):
