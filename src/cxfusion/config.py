@@ -155,6 +155,8 @@ class StudySection(_Section):
         Of the page.
     case_mix : tuple of str, optional
         Columns that say what kind of case it was.
+    with_links : bool, optional
+        Whether to weigh what wrong links do to the evidence; by default where any pair leaves a choice.
     """
 
     outcome: Literal["csat", "nps", "ces", "csat_top2box"] | None = None
@@ -165,6 +167,7 @@ class StudySection(_Section):
     title: str | None = None
     subtitle: str | None = None
     case_mix: Names | None = None
+    with_links: bool | None = None
 
     def headings(self) -> dict[str, str]:
         """Title and subtitle of the page, as far as they are given."""
@@ -341,6 +344,7 @@ class StudyConfig(StudyMap):
         spec = LeverSpec(levers=(*kept, *own.values()))
         trials = [Experiment(column, **words.model_dump()) for column, words in self.experiments.items()]
         spec = replace(spec, experiments=tuple(trials))
+        spec = replace(spec, with_links=self.study.with_links)
         return spec if self.study.case_mix is None else replace(spec, case_mix=self.study.case_mix)
 
     def words(self) -> dict[str, Any]:

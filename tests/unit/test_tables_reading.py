@@ -243,3 +243,20 @@ def test_books_that_do_not_balance_are_our_fault(session, monkeypatch):
     monkeypatch.setattr(aside, "compute", lambda session, relation: session.materialize(relation.limit(1)))
     with pytest.raises(BooksError, match="2 rows were read, but 1 kept, 0 set aside and 0 found outside"):
         read_contacts([{"contact_id": i, "started_at": "2026-01-05 09:00"} for i in (1, 2)], session=session)
+
+
+def test_roles_and_levels_that_are_none_of_ours_are_told():
+    rows = [
+        {"contact_id": str(n), "csat": 4, "respondent_role": role, "survey_level": level}
+        for n, (role, level) in enumerate(
+            [("Customer", "transaction"), ("client", None), ("client", "Relational"), ("companion", "yearly")]
+        )
+    ]
+    notes = [note for note in read_surveys(rows).notes if note.startswith(("respondent_role", "survey_level"))]
+    assert notes == [
+        "respondent_role: expected customer, companion, agent, leader, evaluator; found also 'client' (2): only"
+        " customers are measured",
+        "survey_level: expected transaction, transactional, relationship, relational; found also 'yearly' (1): taken to"
+        " ask about a contact",
+    ]
+    assert not [note for note in read_surveys(rows[:1]).notes if "respondent_role" in note]

@@ -116,9 +116,9 @@ def compare_levels(evidence: LeverEvidence, pairing: Pairing, outcome: str | Non
 def _outcome_of(lived: Pairing, usual: str, asked: str | None) -> str:
     """The score of the relationship: what was asked for, else that of the contact, else the first that was answered."""
     pairs = lived.pairs
-    present = [name for name in OUTCOMES if name in lived.surveys.scales]
-    counts = lived.session.collect(pairs.aggregate(**{name: pairs[name].count() for name in present})).to_pylist()[0]
-    answered = [name for name in present if counts[name]]
+    scores = list(lived.surveys.scales)
+    counts = lived.session.collect(pairs.aggregate(**{name: pairs[name].count() for name in scores})).to_pylist()[0]
+    answered = [name for name, outcome in OUTCOMES.items() if counts.get(outcome.score)]
     wanted = asked or (usual if usual in answered else next(iter(answered), usual))
     if wanted not in answered:
         raise NoScoreError(

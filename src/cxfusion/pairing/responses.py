@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
+from cxfusion.tables.canonical import SURVEY_LEVELS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,7 +39,8 @@ def asked(surveys: Surveys) -> ir.Table:
     """
     rows = surveys.rows
     invited, answered = _moment(surveys, "invited_at"), _moment(surveys, "answered_at")
-    level = surveys.value("survey_level").lower().fill_null("")
+    level = surveys.value("survey_level").lower()
+    about_all = [word for word, meaning in SURVEY_LEVELS.items() if meaning == RELATIONSHIP]
     return rows.select(
         response_file=rows[SOURCE_FILE],
         response_row=rows[SOURCE_ROW].cast("int64"),
@@ -53,7 +55,7 @@ def asked(surveys: Surveys) -> ir.Table:
         answered_at=answered["at"],
         score_status=rows["score_status"],
         respondent_role=rows["respondent_role"],
-        survey_level=ibis.ifelse(level.isin(("relationship", "relational")), RELATIONSHIP, "transaction"),
+        survey_level=ibis.ifelse(level.isin(about_all).fill_null(False), RELATIONSHIP, "transaction"),
         **{score: surveys.value(score).cast("float64") for score in SCORES},
     )
 

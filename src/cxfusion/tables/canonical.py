@@ -12,8 +12,10 @@ __all__ = [
     "CONTACT_COLUMNS",
     "KIND_TYPES",
     "LEG_COLUMNS",
+    "RESPONDENT_ROLES",
     "SCORE_SCALES",
     "SURVEY_COLUMNS",
+    "SURVEY_LEVELS",
     "Column",
     "Kind",
     "kind_of_name",
@@ -126,6 +128,17 @@ SURVEY_COLUMNS: Final[tuple[Column, ...]] = (
 
 SCORE_SCALES: Final[dict[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 """Scale of each score where the map names none."""
+
+RESPONDENT_ROLES: Final = ("customer", "companion", "agent", "leader", "evaluator")
+"""Who may have answered; only customers are measured."""
+
+SURVEY_LEVELS: Final = {
+    "transaction": "transaction",
+    "transactional": "transaction",
+    "relationship": "relationship",
+    "relational": "relationship",
+}
+"""How a survey's level may be written, and whether it asks about one contact or about all that was lived."""
 
 SURVEY_KEYS: Final = ("contact_id", "leg_id", "case_id", "customer_id")
 

@@ -13,7 +13,9 @@ import ibis
 from cxfusion.engine import RelationSource
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import InputError
+from cxfusion.results.labels import display_name
 from cxfusion.tables.aside import Rules, sort_rows
+from cxfusion.tables.canonical import RESPONDENT_ROLES, SURVEY_LEVELS
 from cxfusion.tables.leg_reading import read_legs
 from cxfusion.tables.legs import roll_up
 from cxfusion.tables.look import ask
@@ -160,7 +162,7 @@ def read_surveys(
         set_aside=rows.set_aside,
         timezone=reading.zone,
         columns_from=reading.columns_from,
-        notes=(*reading.notes, *_survey_notes(reading)),
+        notes=(*reading.notes, *_survey_notes(reading), *_word_notes(reading, rows.kept)),
         remarked=rows.remarked,
         scales={binding.name: scale_of(binding) for binding in reading.bindings.of_kind("score")},
     )
@@ -234,6 +236,7 @@ def _unscored_last(rows: ir.Table) -> list[ir.Value]:
     return [rows["score_status"].notnull()]
 
 
+MOST_WORDS: Final = 3  # unknown words that a note names
 CONTACT_RULES: Final = Rules(_contact_values, _contact_faults, "contact_id")
 SURVEY_RULES: Final = Rules(_survey_values, _survey_faults, "response_id", better=_unscored_last)
 
@@ -287,6 +290,25 @@ def _require_scales(reading: Reading) -> None:
     ]
     if problems:
         raise InputError("Most scores lie outside the scale they are taken to be on.", problems)
+
+
+def _word_notes(reading: Reading, rows: ir.Table) -> list[str]:
+    """Roles and levels that are none of ours: a typing error here would silently leave answers out."""
+    notes = []
+    for column, known, meaning in (
+        ("respondent_role", RESPONDENT_ROLES, "only customers are measured"),
+        ("survey_level", tuple(SURVEY_LEVELS), "taken to ask about a contact"),
+    ):
+        if not reading.has(column):
+            continue
+        word = rows[column].lower()
+        others = rows.filter(word.notnull(), word.notin(known)).mutate(word=word)
+        counts = others.aggregate(by="word", n=others.count())
+        found = reading.session.collect(counts.order_by(ibis.desc("n"), "word").limit(MOST_WORDS)).to_pylist()
+        told = ", ".join(f"{display_name(row['word'], limit=30)!r} ({row['n']:,})" for row in found)
+        if told:
+            notes.append(f"{column}: expected {', '.join(known)}; found also {told}: {meaning}")
+    return notes
 
 
 def _survey_notes(reading: Reading) -> list[str]:
