@@ -7,6 +7,7 @@ import pickle
 import pytest
 
 import cxfusion as cx
+from cxfusion.pairing import links
 from cxfusion.pairing.links import check_links, other_candidates
 
 CALLS = [
@@ -73,7 +74,7 @@ def test_without_ids_nothing_can_be_checked(session):
     assert check.summary().startswith("0 answers")
 
 
-def test_the_other_candidates_are_those_that_were_not_chosen(session):
+def test_the_other_candidates_are_those_that_were_not_chosen(session, monkeypatch):
     pairing = paired(session, by=["case_id", "customer_id"], one_per_contact=False)
     others = session.collect(other_candidates(pairing)).to_pylist()
     found = sorted((row["response_id"], row["reason"], row["contact_id"]) for row in others)
@@ -82,5 +83,7 @@ def test_the_other_candidates_are_those_that_were_not_chosen(session):
         ("unknown", "paired_window", "a2"),
         ("wrong", "paired_case_id", "a1"),
     ]
+    monkeypatch.setattr(links, "MOST_CANDIDATES", 2)
+    assert [row["response_id"] for row in session.collect(other_candidates(pairing)).to_pylist()] == ["wrong"]
     counts = {row["response_id"]: row["n_candidates"] for row in pairing.to_arrow().to_pylist()}
     assert (counts["unknown"], counts["wrong"], counts["right"]) == (3, 2, 1)

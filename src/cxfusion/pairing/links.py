@@ -28,7 +28,7 @@ GuessedKey: TypeAlias = Literal["case_id", "customer_id"]
 
 GUESSED: Final[dict[GuessedKey, str]] = {"case_id": "paired_case_id", "customer_id": "paired_window"}
 """Keys by which several contacts may be meant, and the reason of pairs that were found by them."""
-CANDIDATES: Final = ("none", "one", "several")
+MOST_CANDIDATES: Final = 1_000
 COLUMNS: Final = (
     "key", "candidates", "n", "n_correct", "estimate", "conf_low", "conf_high", "status", "reason",
 )  # fmt: skip
@@ -120,10 +120,14 @@ def _share(key: str, candidates: str, n: int, n_correct: int) -> dict[str, objec
 
 
 def other_candidates(pairing: Pairing) -> ir.Table:
-    """The contacts that a doubtful pair could have been made with instead: ``response_id, reason, contact_id``."""
+    """The contacts that a doubtful pair could have been made with instead: ``response_id, reason, contact_id``.
+
+    An id that so many contacts share that no response can be meant to be about one of them (``MOST_CANDIDATES``) is
+    left out: it is a placeholder, and would cost the square of its rows.
+    """
     plan, contacts = pairing.plan, pairing.contacts
     pairs = pairing.pairs
-    doubtful = pairs.filter(pairs["n_candidates"] > 1).select(
+    doubtful = pairs.filter(pairs["n_candidates"].between(2, MOST_CANDIDATES)).select(
         "response_id", "reason", "n_candidates", chosen="contact_id"
     )
     log = log_of(contacts, plan)
