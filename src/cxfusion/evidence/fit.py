@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -107,11 +107,23 @@ class LeverEvidence(Result):
 
         return as_arrow(self.levers, LEVERS)
 
-    def plot(self) -> alt.TopLevelMixin:
-        """The ladder: per lever, the rungs as points with intervals."""
-        from cxfusion.results.charts import ladder
+    def plot(self, what: Literal["ladder", "control"] = "ladder") -> alt.TopLevelMixin:
+        """A picture of the levers.
 
-        return ladder(self.rungs, self.levers)
+        Parameters
+        ----------
+        what : {"ladder", "control"}
+            The ladder: per lever, the rungs as points with intervals, and the verdict. Or the negative control: the
+            effect before and after the correction for hard cases, and how much of after-call work is difficulty.
+
+        Raises
+        ------
+        NothingToEstimateError
+            There is nothing to draw.
+        """
+        from cxfusion.results.charts import control, ladder
+
+        return (control if what == "control" else ladder)(self.rungs, self.levers)
 
 
 def _line(row: Any) -> str:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.charts import MAX_GROUPS, Theme, as_svg, ladder, scores_by_group
+from cxfusion.results.charts import MAX_GROUPS, Theme, as_svg, control, ladder, scores_by_group
 from cxfusion.results.formats import change, figure, interval
-from cxfusion.results.labels import LADDER, display_name, lever_label, metric_label, rung_label, step_in_words
+from cxfusion.results.labels import DESIGNS, LADDER, display_name, lever_label, metric_label, rung_label, step_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cxfusion.report.content import ReportContent
 
-__all__ = ["Figure", "Image", "ladder_figure", "scores_figure"]
+__all__ = ["Figure", "Image", "control_figure", "ladder_figure", "scores_figure"]
 
 _WIDTHS: Final = {"wide": 848, "narrow": 350}
 _THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
@@ -56,6 +56,21 @@ def ladder_figure(content: ReportContent) -> Figure:
     )
 
 
+def control_figure(content: ReportContent) -> Figure:
+    """The negative control of every lever that has one."""
+    told = content.levers[content.levers["corrected_estimate"].notna()]
+    return _figure(
+        lambda width: control(content.rungs, content.levers, width=width),
+        "Effect of each lever before and after the correction for hidden difficulty. "
+        + " ".join(
+            f"{lever_label(lever)}: {change(within, unit)}, corrected {change(corrected, unit)}, control {came_out}."
+            for lever, within, corrected, unit, came_out in told[
+                ["lever", "within_estimate", "corrected_estimate", "outcome_unit", "control"]
+            ].itertuples(index=False)
+        ),
+    )
+
+
 def scores_figure(content: ReportContent) -> Figure:
     """The outcome's score by group."""
     metric = content.headline_metric
@@ -84,7 +99,7 @@ def _image(svg: str, shown: str) -> Image:
 def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame) -> str:
     spoken = []
     for lever, step, unit, outcome_unit in levers[["lever", "step", "unit", "outcome_unit"]].itertuples(index=False):
-        own = rungs[(rungs["lever"] == lever) & rungs["rung"].isin(LADDER) & rungs["estimate"].notna()]
+        own = rungs[(rungs["lever"] == lever) & rungs["rung"].isin((*LADDER, *DESIGNS)) & rungs["estimate"].notna()]
         parts = [
             f"{rung_label(rung).lower()} {change(estimate, outcome_unit)}"
             f" ({interval(low, high, outcome_unit, signed=True)})"

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cxfusion.report.answer import answer, best_estimate, by_verdict
 from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
-from cxfusion.report.figures import ladder_figure, scores_figure
+from cxfusion.report.figures import control_figure, ladder_figure, scores_figure
 from cxfusion.report.tables import (
     audit_tables,
     cells_table,
@@ -93,6 +93,7 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "answer": answer(content),
         "facts": _facts(content),
         "ladder": ladder_figure(content),
+        "control": control_figure(content),
         "levers": [_lever(row) for row in records(by_verdict(content.levers))],
         "rungs": rungs_table(content.rungs),
         "beside": _beside(content),

@@ -13,8 +13,9 @@ import pandas as pd
 import vl_convert
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.formats import figure
+from cxfusion.results.formats import figure, percent
 from cxfusion.results.labels import (
+    DESIGNS,
     HEADLINES,
     LADDER,
     display_names,
@@ -23,27 +24,36 @@ from cxfusion.results.labels import (
     outcome_label,
     rung_label,
     step_in_words,
+    verdict_label,
 )
 from cxfusion.results.themes import THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["MAX_GROUPS", "Theme", "as_svg", "kpis_by_group", "ladder", "scores_by_group"]
+__all__ = ["MAX_GROUPS", "Theme", "as_svg", "control", "kpis_by_group", "ladder", "scores_by_group"]
 
 Theme: TypeAlias = Literal["light", "dark"]
 Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 MAX_GROUPS: Final = 15
 """Groups in one picture: the largest ones; the table holds the rest."""
 _SIGNED: Final = "datum.value === 0 ? '0' : format(datum.value, '+.2~f')"
+_WIDE: Final = 800  # pixels; below, legends take two columns
 _NARROW: Final = 480  # pixels; below, legends stand in one column and labels take less room
-_SHAPES: Final = ("circle", "square", "triangle-up", "diamond")
+_SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+_PICTURED: Final = (*LADDER, *DESIGNS)
+_TONES: Final = {"moves": "good", "passed": "good", "proxy": "warn", "contested": "warn", "failed": "warn"}
+"""Tone of the word beside a lever; calm for the others."""
 _LETTER: Final = 6.4  # pixels, an ample mean at the size of labels
 _LINE: Final = 16  # pixels
+_BAND: Final = 46  # pixels of a lever besides its rungs
+_RUNG: Final = 14  # pixels
 
 
 def ladder(rungs: pd.DataFrame, levers: pd.DataFrame, *, width: int = 720) -> Layers:
-    """Per lever, the change of the score at each rung, with its interval, on one shared axis.
+    """Per lever, the change of the score at each rung, with its interval, on one shared axis, and the verdict.
+
+    Designs that rest on assignment stand below the ladder where they are applicable.
 
     Parameters
     ----------
@@ -59,37 +69,105 @@ def ladder(rungs: pd.DataFrame, levers: pd.DataFrame, *, width: int = 720) -> La
     NothingToEstimateError
         No lever has an estimate on any rung.
     """
-    frame = _ladder_frame(rungs, levers, _label_width(width))
+    return _rungs_chart(rungs, levers, _PICTURED, _words(levers["verdict"], verdict_label), width)
+
+
+def control(rungs: pd.DataFrame, levers: pd.DataFrame, *, width: int = 720) -> Layers:
+    """The negative control: per lever, the effect before and after the correction for hard cases, and how it came out.
+
+    Parameters
+    ----------
+    rungs, levers : pandas.DataFrame
+        As of :func:`ladder`.
+    width : int
+        Whole width in pixels.
+
+    Raises
+    ------
+    NothingToEstimateError
+        No lever could be corrected.
+    """
+    told = levers[levers["corrected_estimate"].notna() & levers["control"].notna()]
+    if told.empty:
+        raise NothingToEstimateError("There is no negative control to draw: no lever could be corrected by one.")
+    words = _words(told["control"], lambda word: f"Control {word}")
+    chart = _rungs_chart(rungs, told, ("within", "corrected"), words, width)
+    share = told["reliability"].dropna()
+    if share.empty:
+        return chart
+    title = f"{percent(float(share.iloc[0]))} of after-call work is hidden difficulty; the rest of it is noise"
+    return chart.properties(
+        title=alt.TitleParams(textwrap.wrap(title, int(width / _LETTER)), anchor="start", offset=10)
+    )
+
+
+def _words(words: pd.Series[str], label: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Word beside each lever, and its tone."""
+    return [(label(str(word)), _TONES.get(str(word), "calm")) for word in words]
+
+
+def _rungs_chart(
+    rungs: pd.DataFrame, levers: pd.DataFrame, shown: tuple[str, ...], words: list[tuple[str, str]], width: int
+) -> Layers:
+    """Some rungs of every lever, each with a word above its marks."""
+    frame = _ladder_frame(rungs, levers, shown, _label_width(width))
     names, rung_names = list(dict.fromkeys(frame["name"])), list(dict.fromkeys(frame["rung_name"]))
     title: list[str] = textwrap.wrap(
         f"Change in {outcome_label(str(levers['outcome'].iloc[0]))}, {levers['outcome_unit'].iloc[0]}",
         int(_plot_width(width) / _LETTER),
     )
-    legend = alt.Legend(title=None, orient="top", direction="vertical" if width < _NARROW else "horizontal")
-    shapes = alt.Scale(domain=rung_names, range=list(_SHAPES[: len(rung_names)]))
+    columns = 1 if width < _NARROW else 2 if width < _WIDE else 3
+    legend = alt.Legend(
+        title=None, orient="top", direction="vertical" if columns == 1 else "horizontal", columns=columns,
+        values=rung_names,
+    )  # fmt: skip
+    known = [rung_label(rung) for rung in _PICTURED]  # a rung keeps its colour and shape whichever others are there
+    shapes = alt.Scale(domain=known, range=list(_SHAPES))
+    y = alt.Y("name:N", sort=names, title=None, axis=_band_axis(names, _label_width(width)), scale=alt.Scale(padding=0))
     base = alt.Chart(frame).encode(
-        y=alt.Y(
-            "name:N", sort=names, title=None, axis=_band_axis(names, _label_width(width)), scale=alt.Scale(padding=0)
-        ),
-        yOffset=alt.YOffset("rung_name:N", sort=rung_names, scale=alt.Scale(paddingOuter=0.9)),
-        color=alt.Color("rung_name:N", sort=rung_names, scale=alt.Scale(domain=rung_names), legend=legend),
+        y=y,
+        yOffset=alt.YOffset("rung_name:N", sort=rung_names, scale=alt.Scale(paddingOuter=1.2)),
+        color=alt.Color("rung_name:N", sort=known, scale=alt.Scale(domain=known), legend=legend),
     )
     x = alt.X("estimate:Q", title=title, axis=alt.Axis(labelExpr=_SIGNED, tickCount=4 if width < _NARROW else 6))
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(style="reference").encode(x=alt.X("zero:Q", title=title))
     bars = base.mark_rule().encode(x=alt.X("conf_low:Q", title=title), x2="conf_high:Q")
     points = base.mark_point(filled=True, size=85, opacity=1).encode(
-        x=x, shape=alt.Shape("rung_name:N", sort=rung_names, scale=shapes, legend=legend)
+        x=x, shape=alt.Shape("rung_name:N", sort=known, scale=shapes, legend=legend)
     )
-    return _sized(alt.layer(zero, bars, points), width, 84 * len(names))
+    band = _BAND + _RUNG * len(rung_names)
+    by_lever = dict(zip(levers["lever"], words, strict=True))
+    beside = _word_layers(
+        {name: by_lever[lever] for lever, name in _names(levers, width).items() if name in names}, y, band
+    )
+    return _sized(alt.layer(zero, bars, points, *beside), width, band * len(names))
 
 
-def _ladder_frame(rungs: pd.DataFrame, levers: pd.DataFrame, label_width: int) -> pd.DataFrame:
-    """One row per lever and rung that has an estimate, in the order of ``levers`` and of the ladder."""
+def _word_layers(words: dict[str, tuple[str, str]], y: alt.Y, band: int) -> list[alt.Chart]:
+    """The word of each lever at the right end of its band, one layer per tone; colours come from the theme."""
+    layers = []
+    for tone in dict.fromkeys(tone for _, tone in words.values()):
+        own = [{"name": name, "word": word} for name, (word, its) in words.items() if its == tone]
+        chart = alt.Chart(pd.DataFrame(own)).mark_text(
+            style=tone, align="right", baseline="top", dx=-4, dy=5 - band / 2
+        )
+        layers.append(chart.encode(y=y, x=alt.value("width"), text="word:N"))
+    return layers
+
+
+def _names(levers: pd.DataFrame, width: int) -> dict[str, str]:
+    return {str(row.lever): _lever_name(row, _label_width(width)) for row in levers.itertuples()}
+
+
+def _ladder_frame(
+    rungs: pd.DataFrame, levers: pd.DataFrame, rungs_shown: tuple[str, ...], label_width: int
+) -> pd.DataFrame:
+    """One row per lever and rung that has an estimate, in the order of ``levers`` and of the rungs."""
     names = {row.lever: _lever_name(row, label_width) for row in levers.itertuples()}
-    shown = rungs[rungs["lever"].isin(list(names)) & rungs["rung"].isin(LADDER) & rungs["estimate"].notna()]
+    shown = rungs[rungs["lever"].isin(list(names)) & rungs["rung"].isin(rungs_shown) & rungs["estimate"].notna()]
     if shown.empty:
         raise NothingToEstimateError("There is no ladder to draw: no lever has an estimate on any rung.")
-    places = {key: i for i, key in enumerate([*names, *LADDER])}
+    places = {key: i for i, key in enumerate([*names, *rungs_shown])}
     shown = shown.sort_values(["rung", "lever"], key=lambda keys: keys.map(places))
     return pd.DataFrame(
         {

@@ -12,6 +12,7 @@ import pandas as pd
 from cxfusion.results.formats import duration_in_words, plain
 
 __all__ = [
+    "DESIGNS",
     "HEADLINES",
     "LADDER",
     "VERDICTS",
@@ -34,6 +35,8 @@ __all__ = [
 
 LADDER: Final = ("raw", "adjusted", "within", "corrected")
 """The rungs every lever climbs, from what a driver chart shows to the fairest comparison the log allows."""
+DESIGNS: Final = ("congestion", "experiment")
+"""Rungs that rest on assignment instead of adjustment; drawn beside the ladder where they are applicable."""
 HEADLINES: Final = (
     "volume", "handled", "aht_seconds", "asa_seconds", "service_level", "abandonment_rate", "transfer_rate",
     "fcr", "hold_seconds", "wait_median_seconds", "wait_p90_seconds", "handle_median_seconds", "handle_p90_seconds",

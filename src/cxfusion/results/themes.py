@@ -18,13 +18,33 @@ class _Palette:
     line: str
     accent: str
     rungs: tuple[str, str, str, str]  # from the naive comparison to the fairest, ever stronger
+    designs: tuple[str, str]  # what rests on assignment
+    good: str
+    warn: str
+    calm: str
 
 
 _LIGHT: Final = _Palette(
-    ink="#18212b", quiet="#56616d", line="#e3e6ea", accent="#0f4c81", rungs=("#87929e", "#5592c4", "#3a78ad", "#0b3d69")
+    ink="#18212b",
+    quiet="#56616d",
+    line="#e3e6ea",
+    accent="#0f4c81",
+    rungs=("#87929e", "#5592c4", "#3a78ad", "#0b3d69"),
+    designs=("#a3541c", "#7a3b86"),
+    good="#14603a",
+    warn="#7a4a00",
+    calm="#3b4a5a",
 )
 _DARK: Final = _Palette(
-    ink="#eceff3", quiet="#a3adb8", line="#2c343d", accent="#8cc0f0", rungs=("#6b7681", "#5f87ad", "#86b4de", "#c3e1ff")
+    ink="#eceff3",
+    quiet="#a3adb8",
+    line="#2c343d",
+    accent="#8cc0f0",
+    rungs=("#6b7681", "#5f87ad", "#86b4de", "#c3e1ff"),
+    designs=("#eda267", "#d6a3e3"),
+    good="#8fdcb0",
+    warn="#f2c57c",
+    calm="#c3cfdb",
 )
 
 
@@ -34,11 +54,16 @@ def _config(palette: _Palette) -> dict[str, Any]:
         "background": None,
         "font": FONT,
         "view": {"stroke": None},
-        "range": {"category": list(palette.rungs), "heatmap": [palette.line, palette.accent]},
+        "range": {"category": [*palette.rungs, *palette.designs], "heatmap": [palette.line, palette.accent]},
         "mark": {"color": palette.accent},
         "text": {"fontSize": 12.5, "color": palette.ink},
         "rule": {"color": palette.accent, "strokeWidth": 2.5, "opacity": 0.75},
-        "style": {"reference": {"color": palette.quiet, "strokeWidth": 1.25, "opacity": 1}},
+        "style": {
+            "reference": {"color": palette.quiet, "strokeWidth": 1.25, "opacity": 1},
+            "good": {"color": palette.good, "fontWeight": 600},
+            "warn": {"color": palette.warn, "fontWeight": 600},
+            "calm": {"color": palette.calm, "fontWeight": 600},
+        },
         "title": {"color": palette.ink, "fontSize": 13, "fontWeight": 600},
         "legend": {
             "labelColor": palette.ink,

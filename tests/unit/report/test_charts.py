@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.charts import MAX_GROUPS, as_svg, kpis_by_group, ladder, scores_by_group
+from cxfusion.results.charts import MAX_GROUPS, as_svg, control, kpis_by_group, ladder, scores_by_group
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -41,6 +41,32 @@ def test_the_ladder_says_lever_step_comparison_and_unit_and_fits_its_width(conte
     for words in ("Waiting time", "30 seconds less", "Alone", "Same kind of case", "score points"):
         assert words in said
     assert float(ET.fromstring(svg).get("width")) <= width + 1
+
+
+def test_the_ladder_says_the_verdict_of_each_lever_and_shows_designs(content):
+    design = content.rungs.iloc[[0]].assign(rung="congestion", estimate=0.09)
+    chart_rungs = pd.concat([content.rungs, design])
+    chart = ladder(chart_rungs, content.levers)
+    said = " ".join(texts(as_svg(chart)))
+    for words in ("Moves the score", "Contested", "Only a mark of something else", "Busy against quiet minutes"):
+        assert words in said
+    assert [row["estimate"] for row in rows(chart) if row.get("rung_name") == "Busy against quiet minutes"] == [0.09]
+    for width in (848, 720, 350):
+        assert float(ET.fromstring(as_svg(ladder(chart_rungs, content.levers, width=width))).get("width")) <= width + 1
+    assert "Busy against quiet minutes" not in " ".join(texts(as_svg(ladder(content.rungs, content.levers))))
+
+
+def test_the_control_shows_both_estimates_and_how_reliable_the_witness_is(content):
+    levers = content.levers.assign(control="failed", reliability=0.412)
+    chart = control(content.rungs, levers)
+    drawn = [row for row in rows(chart) if "rung_name" in row]
+    assert {row["rung_name"] for row in drawn} == {"Same agent, hour and day", "Corrected for hard cases"}
+    assert len(drawn) == 6  # the untestable lever has none
+    said = " ".join(texts(as_svg(chart)))
+    assert "41.2 % of after-call work is hidden difficulty" in said
+    assert "Control failed" in said
+    with pytest.raises(NothingToEstimateError, match="no lever could be corrected"):
+        control(content.rungs, content.levers)
 
 
 def test_a_placebo_has_no_place_on_the_ladder(content):
