@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from cxfusion.simulation.simulate import simulate as simulate
     from cxfusion.study import Study as Study
     from cxfusion.study import fuse as fuse
+    from cxfusion.tables.context import add_context as add_context
     from cxfusion.tables.mapping import load_map as load_map
     from cxfusion.tables.pseudonyms import Pseudonyms as Pseudonyms
     from cxfusion.tables.read import read_contacts as read_contacts
@@ -148,6 +149,7 @@ _PLACES = {
     "pair_legs": "pairing.leg_level",
     "pair_relationship": "pairing.exposure",
     "rank_groups": "operations.ranking",
+    "add_context": "tables.context",
     "read_contacts": "tables.read",
     "read_ratings": "perception.ratings.read",
     "read_surveys": "tables.read",

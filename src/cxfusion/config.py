@@ -189,6 +189,18 @@ class StudySection(_Section):
         return self
 
 
+class ContextSection(_Section):
+    """``[context]``: events outside anyone's control, which become controls.
+
+    Attributes
+    ----------
+    path : str
+        A table of events: ``start, end, kind`` and, if wanted, ``queue``.
+    """
+
+    path: str
+
+
 class ExperimentSection(_Section):
     """``[experiments.COLUMN]``: a trial whose arms stand in that column of the contact log.
 
@@ -301,6 +313,7 @@ class StudyConfig(StudyMap):
     ----------
     contacts, surveys : TableMap, optional
     levers : mapping of str to LeverMap
+    context : ContextSection, optional
     experiments : mapping of str to ExperimentSection
         By the column that holds the arms.
     pairing : PairingSection
@@ -313,6 +326,7 @@ class StudyConfig(StudyMap):
 
     pairing: PairingSection = PairingSection()
     study: StudySection = StudySection()
+    context: ContextSection | None = None
     experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()
@@ -374,7 +388,7 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
         table = content.setdefault(section, {})
         if isinstance(table, dict):
             problems += place_table(section, table, Path(path).parent)
-    for part, key in (("engine", "temp_dir"), ("privacy", "key_file")):
+    for part, key in (("engine", "temp_dir"), ("privacy", "key_file"), ("context", "path")):
         words = content.get(part)
         if isinstance(words, dict) and isinstance(words.get(key), str):
             words[key] = str(Path(path).parent / words[key])

@@ -23,6 +23,7 @@ from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
 from cxfusion.study import first_score, stage_clock, study_of
 from cxfusion.tables.books import log_books
+from cxfusion.tables.context import add_context
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
@@ -224,4 +225,4 @@ def _read_contacts(
             **config.study.period(),
         )
         tell(contacts.n_read)
-    return contacts
+    return contacts if config.context is None else add_context(contacts, config.context.path)

@@ -51,6 +51,7 @@ PUBLIC = {
     "WeightsCheck",
     "__version__",
     "compare_levels",
+    "add_context",
     "check_feed",
     "compare",
     "control_chart",

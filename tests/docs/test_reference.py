@@ -17,6 +17,7 @@ from cxfusion import errors
 from cxfusion.checks.catalogue import CHECKS, LEVELS, CheckPlan
 from cxfusion.cli import app
 from cxfusion.config import (
+    ContextSection,
     EngineSection,
     ExperimentSection,
     OutputSection,
@@ -198,6 +199,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[levers.NAME]": set(LeverMap.model_fields),
         "[pairing]": set(PairingSection.model_fields),
         "[study]": set(StudySection.model_fields),
+        "[context]": set(ContextSection.model_fields),
         "[experiments.COLUMN]": set(ExperimentSection.model_fields),
         "[engine]": set(EngineSection.model_fields),
         "[output]": {field.alias or name for name, field in OutputSection.model_fields.items()},

@@ -93,4 +93,4 @@ def coded(
 
 
 def _case_mix(contacts: Contacts, spec: LeverSpec) -> tuple[str, ...]:
-    return tuple(name for name in spec.case_mix if contacts.has(name))
+    return tuple(name for name in dict.fromkeys((*spec.case_mix, *contacts.context)) if contacts.has(name))

@@ -126,7 +126,7 @@ def _rungs_chart(
     y = alt.Y("name:N", sort=names, title=None, axis=_band_axis(names, _label_width(width)), scale=alt.Scale(padding=0))
     base = alt.Chart(frame).encode(
         y=y,
-        yOffset=alt.YOffset("rung_name:N", sort=rung_names, scale=alt.Scale(paddingOuter=1.2)),
+        yOffset=alt.YOffset("rung_name:N", sort=rung_names, scale=alt.Scale(paddingOuter=1.0)),
         color=alt.Color("rung_name:N", sort=known, scale=alt.Scale(domain=known), legend=legend),
     )
     x = alt.X("estimate:Q", title=title, axis=alt.Axis(labelExpr=_SIGNED, tickCount=4 if width < _NARROW else 6))

@@ -115,6 +115,8 @@ class Contacts(Relation):
     n_outside_period : int
         Rows that were not read further, since they started before or after the period asked for. Rows kept, rows set
         aside and these add up to ``n_read``.
+    context : tuple of str
+        Columns that say which events were going on; all of them are controls of the evidence.
     legs : Legs, optional
         What the contacts were rolled up from, where the source is a vendor's contact log; ``n_read`` then counts the
         contacts rolled up.
@@ -127,6 +129,7 @@ class Contacts(Relation):
     notes: tuple[str, ...] = ()
     remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     n_outside_period: int = 0
+    context: tuple[str, ...] = ()
     legs: Legs | None = None
 
     def _canonical(self) -> tuple[Column, ...]:
