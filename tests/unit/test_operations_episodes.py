@@ -195,17 +195,17 @@ def test_resolution_as_the_log_marks_it(session):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("same_reason", [False, True])
 def test_against_a_loop_over_every_pair(session, seed, same_reason):
-    rng = np.random.default_rng(seed)
+    rng, is_odd = np.random.default_rng(seed), seed < 2  # the third log has known customers and inbound contacts only
     n = 400
     rows = [
         (
             f"c{i}",
-            None if rng.random() < 0.1 else f"u{rng.integers(60)}",
+            None if rng.random() < 0.1 * is_odd else f"u{rng.integers(60)}",
             float(rng.integers(0, 90 * 4)) / 4,  # quarters of a day: ties, and gaps of exactly 7 and 30 days
             None if rng.random() < 0.1 else str(rng.choice(["bill", "move"])),
             None if rng.random() < 0.1 else float(rng.integers(100)),
             60.0,
-            "outbound" if rng.random() < 0.2 else "inbound",
+            "outbound" if rng.random() < 0.2 * is_odd else "inbound",
             bool(rng.random() < 0.1),
         )
         for i in range(n)
@@ -260,3 +260,12 @@ def test_fcr_of_a_real_bank_equals_plain_pandas():
     assert (found.estimate, found.n) == (pytest.approx(1 - repeated.mean(), abs=1e-15), len(judged))
     assert 0.3 < found.estimate < 0.9
     assert len(shared) > 3
+
+
+def test_a_missing_group_keeps_its_fcr_beside_its_other_metrics(session):
+    table = table_of([(*row[:3], None if row[0] in {"k1", "m1"} else row[3], *row[4:]) for row in ROWS])
+    found = diagnose(contacts_of(session, table), by="reason", interval="1d", episodes=EpisodePlan()).pivot()
+    missing = found[found["contact_reason"].isna()]
+    assert missing["volume"].to_list() == [1, 1]
+    assert missing["fcr"].to_list() == [0, 0]  # both came back
+    assert found["volume"].sum() == len(ROWS)

@@ -15,7 +15,7 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.operations.figures import Figure, Limits, NotApplicable
 from cxfusion.operations.metrics import METRICS
-from cxfusion.operations.tallies import look_at, numbers_of
+from cxfusion.operations.tallies import chained, look_at, numbers_of
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import difference as _signed
 from cxfusion.results.formats import figure as in_words
@@ -209,7 +209,8 @@ def what_changed(
     columns = [by] if isinstance(by, str) else list(by)
     grouping = grouping_by(columns, None, contacts.columns, CELLS)
     side, labels = _side(contacts, since, periods, groups)
-    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds), episodes)
+    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
+    log = chained(log, episodes) if kind.is_chained else log
     rows = log.contacts.rows.mutate(**{SIDE: side(log.contacts.rows)})
     log = replace(log, contacts=replace(log.contacts, rows=rows.filter(rows[SIDE].notnull())))
     found = kind.value(log)

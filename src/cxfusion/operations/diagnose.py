@@ -10,7 +10,7 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.operations.figures import Limits
 from cxfusion.operations.metrics import METRICS
-from cxfusion.operations.tallies import look_at, numbers_of
+from cxfusion.operations.tallies import chained, look_at, numbers_of
 from cxfusion.operations.tidy import tidy
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure as in_words
@@ -205,10 +205,12 @@ def diagnose(
     [75.0]
     """
     grouping = grouping_by(by, interval, contacts.columns, _TAKEN)
-    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds), episodes)
+    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
+    chains = chained(log, episodes)
     asked = [metric for metric in METRICS if percentiles or not metric.is_quantile]
-    figures = {metric: metric.value(log) for metric in asked if episodes or not metric.is_chained}
-    numbers = numbers_of(log, figures, grouping, years)
+    asked = [metric for metric in asked if episodes or not metric.is_chained]
+    figures = {metric: metric.value(chains if metric.is_chained else log) for metric in asked}
+    numbers = numbers_of(log, figures, grouping, years, chains)
     groups = numbers.groups if grouping.names else numbers.groups.iloc[:0]
     return Diagnosis(
         overall=tidy(numbers.whole, numbers, figures, []),

@@ -114,16 +114,27 @@ class Chains:
     plan : EpisodePlan
     first, last : datetime or None
         Earliest and latest start in the log; None of an empty one.
+    has_outbound, has_unknown : bool
+        Whether any contact is no attempt, or nobody's: a log without such is sorted and counted more cheaply.
     """
 
     rows: ir.Table
     plan: EpisodePlan
     first: datetime | None
     last: datetime | None
+    has_outbound: bool = True
+    has_unknown: bool = True
 
     @property
     def _keys(self) -> list[str]:
-        return ["cx:person", "cx:alone", *(["cx:reason"] if self.plan.same_reason else [])]
+        alone = ["cx:alone"] if self.has_unknown else []
+        return ["cx:person", *alone, *(["cx:reason"] if self.plan.same_reason else [])]
+
+    def _n_attempts(self, window: ir.WindowBuilder) -> ir.IntegerValue:
+        """Attempts within a window of the person's contacts."""
+        if not self.has_outbound:  # the size of the window, which takes no look into it
+            return self.rows.count().over(window)
+        return self.rows["cx:attempt"].sum().over(window).fill_null(0)
 
     @property
     def _instant(self) -> ir.IntegerValue:
@@ -164,7 +175,7 @@ class Chains:
     @property
     def is_recontacted(self) -> ir.BooleanValue:
         """Whether the same customer tried again within ``repeat_days``; null where that cannot be known."""
-        later = self.rows["cx:attempt"].sum().over(self._after(self.plan.repeat)).fill_null(0)
+        later = self._n_attempts(self._after(self.plan.repeat))
         return ibis.ifelse(self.is_known & self.is_followed_up, later > 0, ibis.null("boolean"))
 
     @property
@@ -172,7 +183,7 @@ class Chains:
         """Values of :data:`HISTORY`."""
         window, is_known = self._before(self.plan.look_back), self.is_known & self.has_look_back
         attempt, wait = self.rows["cx:attempt"], self.rows["cx:wait"]
-        n = attempt.sum().over(window).fill_null(0).cast("float64")
+        n = self._n_attempts(window).cast("float64")
         waited = ibis.ifelse(attempt, wait, ibis.null("float64"))
         total, n_told = waited.sum().over(window).fill_null(0.0), waited.count().over(window)
         nothing = ibis.null("float64")
@@ -185,7 +196,14 @@ class Chains:
 def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
     """What the chains of a log are made from; of a log without ``customer_id``, nobody is a person."""
     rows, session = contacts.rows, contacts.session
-    ends = session.collect(rows.aggregate(first=rows["started_at"].min(), last=rows["started_at"].max())).to_pylist()[0]
+    asked = {
+        "first": rows["started_at"].min(),
+        "last": rows["started_at"].max(),
+        "n_outbound": (~is_attempt(contacts)).sum() if contacts.has("direction") else ibis.literal(0),
+        "n_known": rows["customer_id"].count() if contacts.has("customer_id") else ibis.literal(0),
+        "n": rows.count(),
+    }
+    seen = session.collect(rows.aggregate(**asked)).to_pylist()[0]
     marked = rows.mutate(
         **{
             "cx:attempt": is_attempt(contacts),
@@ -199,7 +217,14 @@ def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
         person = marked["cx:person"]
         marked = marked.mutate(**{"cx:person": person.isin(shared["shared"]).ifelse(ibis.null("string"), person)})
     alone = ibis.ifelse(marked["cx:person"].isnull(), marked["contact_id"], ibis.null("string"))
-    return Chains(marked.mutate(**{"cx:alone": alone}), plan, ends["first"], ends["last"])
+    return Chains(
+        rows=marked.mutate(**{"cx:alone": alone}),
+        plan=plan,
+        first=seen["first"],
+        last=seen["last"],
+        has_outbound=bool(seen["n_outbound"]),
+        has_unknown=seen["n_known"] < seen["n"] or shared is not None,
+    )
 
 
 def _shared_ids(contacts: Contacts, marked: ir.Table, plan: EpisodePlan) -> ir.Table | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from cxfusion.operations.episodes import chains_of
 from cxfusion.operations.figures import PARTIAL, RECONTACTED, Figure, Limits, Log, NotApplicable
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import ibis.expr.types as ir
-    import pandas as pd
     from numpy.typing import NDArray
 
     from cxfusion.operations.episodes import EpisodePlan
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cxfusion.results.grouping import Grouping
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["Numbers", "look_at", "numbers_of"]
+__all__ = ["Numbers", "chained", "look_at", "numbers_of"]
 
 Figures: TypeAlias = "Mapping[Metric, Figure | NotApplicable]"
 
@@ -60,8 +60,8 @@ class Numbers:
         return np.asarray(added - sum(rows[self.columns[part.op()]].to_numpy() for part in total.minus), dtype=float)
 
 
-def look_at(contacts: Contacts, limits: Limits, episodes: EpisodePlan | None = None) -> tuple[Log, tuple[int, int]]:
-    """Which columns hold anything, and the years that the log spans; with episodes, the log is chained by them."""
+def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
+    """Which columns hold anything, and the years that the log spans."""
     rows, started_at = contacts.rows, contacts.rows["started_at"]
     blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True)
     known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
@@ -70,24 +70,45 @@ def look_at(contacts: Contacts, limits: Limits, episodes: EpisodePlan | None = N
     seen = contacts.session.collect(rows.aggregate(_named(known | gone | ends))).to_pylist()[0]
     filled = frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name])
     has_wait = bool(seen["n_gone_with_wait"]) or not seen["n_gone"]
-    if episodes is not None and "customer_id" in filled:
-        chains = chains_of(contacts, episodes)
-        contacts = replace(contacts, rows=chains.rows.mutate(**{RECONTACTED: chains.is_recontacted}))
-    years = (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
-    return Log(contacts, filled, limits, has_wait, episodes), years
+    return Log(contacts, filled, limits, has_wait), (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
 
 
-def numbers_of(log: Log, figures: Figures, grouping: Grouping, years: tuple[int, int]) -> Numbers:
-    """Everything that the figures are made from, by group and for the whole."""
-    sums = {scalar.op(): scalar for figure in figures.values() for scalar in _sums_for(figure)}  # each one once
+def chained(log: Log, plan: EpisodePlan | None) -> Log:
+    """The log as metrics need it that look from contact to contact; it sorts the log whenever it is asked."""
+    if plan is None or "customer_id" not in log.filled:
+        return replace(log, episodes=plan)
+    chains = chains_of(log.contacts, plan)
+    rows = chains.rows.mutate(**{RECONTACTED: chains.is_recontacted})
+    return replace(log, episodes=plan, contacts=replace(log.contacts, rows=rows))
+
+
+def numbers_of(
+    log: Log, figures: Figures, grouping: Grouping, years: tuple[int, int], chains: Log | None = None
+) -> Numbers:
+    """Everything that the figures are made from, by group and for the whole.
+
+    Those of chained metrics are of ``chains`` and asked for by themselves: a sort carries along every column that is
+    asked for with it.
+    """
+    sums: dict[Any, ir.Scalar] = {}
+    from_chains: set[Any] = set()
+    for metric, figure in figures.items():
+        own = {scalar.op(): scalar for scalar in _sums_for(figure)}  # each one once
+        sums |= own
+        from_chains |= set(own) if metric.is_chained else set()
     columns = {meaning: f"sum_{i}" for i, meaning in enumerate(sums)}
-    named = {columns[meaning]: scalar for meaning, scalar in sums.items()}
-    groups = _sums_by_group(log, named, grouping, years)
-    whole = groups[list(named)].sum().to_frame().T
+    named = {columns[meaning]: scalar for meaning, scalar in sums.items() if meaning not in from_chains}
+    linked = {columns[meaning]: scalar for meaning, scalar in sums.items() if meaning in from_chains}
+    parts = [(log, named), (chains or log, linked)]
+    found = [_sums_by_group(here, asked, grouping, years) for here, asked in parts if asked]
+    groups = found[0]
+    keys = [name for name in groups.columns if name not in set(columns.values())]
+    for other in found[1:]:
+        groups = groups.merge(other, on=keys) if keys else pd.concat([groups, other], axis=1)
+    whole = groups[list(columns.values())].sum().to_frame().T
     quantiles = _quantiles(figures)
     if quantiles:
         whole = whole.assign(**_aggregate(log, quantiles, {}).iloc[0])
-        keys = [name for name in groups.columns if name not in named]
         groups = groups.merge(_quantiles_by_group(log, quantiles, grouping, years), on=keys) if keys else whole
     return Numbers(groups, whole, columns)
 
