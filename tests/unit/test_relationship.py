@@ -51,6 +51,7 @@ def paired(session, **plan):
 def test_an_exposure_adds_up_what_was_lived_before_the_answer(session):
     pairing = paired(session, exposure="60d")
     assert (pairing.n_pairs, pairing.n_exposures) == (1, 3)
+    assert repr(pairing) == "Pairing(1 of 2 responses paired with a contact (50.0%); 3 about the relationship)"
     lived = cx.pair_relationship(pairing)
     assert (lived.n_pairs, lived.surveys.n_read, lived.contacts.n_read) == (3, 3, 3)
     rows = {row["contact_id"]: row for row in lived.contacts.to_arrow().to_pylist()}

@@ -163,9 +163,10 @@ class Pairing(Relation):
         return frame_as_html(self.audit, caption=self._headline())
 
     def _headline(self) -> str:
-        n_read = self.surveys.n_read
-        share = f" ({self.n_pairs / n_read:.1%})" if n_read else ""
-        return f"{self.n_pairs:,} of {n_read:,} responses paired with a contact{share}"
+        n_asked = self.surveys.n_read - self.n_exposures
+        share = f" ({self.n_pairs / n_asked:.1%})" if n_asked else ""
+        besides = f"; {self.n_exposures:,} about the relationship" if self.n_exposures else ""
+        return f"{self.n_pairs:,} of {n_asked:,} responses paired with a contact{share}{besides}"
 
     def _stage_lines(self, stage: str) -> list[str]:
         here = self.books.audit[self.books.audit["stage"] == stage]

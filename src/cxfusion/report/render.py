@@ -122,10 +122,9 @@ def _beside(content: ReportContent) -> list[Table]:
 
 
 def _stage(audit: pd.DataFrame, stage: str) -> tuple[int, int]:
-    """Rows of a stage that were paired, and all of them."""
-    rows = audit[audit["stage"] == stage]
-    reason = rows["reason"].astype("string")
-    paired = reason.str.startswith("paired") & (reason != "paired_exposure")
+    """Rows of a stage that were paired, and all of them; answers about the relationship speak of no contact."""
+    rows = audit[(audit["stage"] == stage) & (audit["reason"].astype("string") != "paired_exposure")]
+    paired = rows["reason"].astype("string").str.startswith("paired")
     return int(rows.loc[paired, "n"].sum()), int(rows["n"].sum())
 
 
