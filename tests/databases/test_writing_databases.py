@@ -82,6 +82,31 @@ def test_a_failure_half_way_changes_nothing(place):
         query("SELECT n FROM c")
 
 
+KILLED = """
+import os, signal, sys
+import pyarrow as pa
+from cxfusion.engine.addresses import database_of
+from cxfusion.engine.replacing import replace_tables
+
+def rows():
+    yield pa.record_batch({"n": list(range(100_000))})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+late = pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), rows())
+replace_tables(database_of(sys.argv[1]), {"a": pa.table({"n": [2]}).to_reader(), "b": late})
+"""
+
+
+def test_a_run_that_is_killed_while_it_writes_leaves_the_old_tables(place):
+    url, query = place
+    replace_tables(database_of(url), {"a": reader(n=[1]), "b": reader(n=[1])})
+    done = subprocess.run([sys.executable, "-c", KILLED, url], check=False, capture_output=True)
+    assert done.returncode == -9, done.stderr
+    assert query("SELECT n FROM a") == query("SELECT n FROM b") == [(1,)]
+    replace_tables(database_of(url), {"a": reader(n=[3]), "b": reader(n=[3])})
+    assert query("SELECT n FROM a") == query("SELECT n FROM b") == [(3,)]
+
+
 def test_a_table_that_is_not_ours_is_left_alone(place):
     url, query = place
     address = database_of(url)
