@@ -169,7 +169,7 @@ class StudySection(_Section):
     case_mix: Names | None = None
     with_links: bool | None = None
 
-    def headings(self) -> dict[str, str]:
+    def headings(self) -> dict[str, Any]:
         """Title and subtitle of the page, as far as they are given."""
         given = {"title": self.title, "subtitle": self.subtitle}
         return {name: text for name, text in given.items() if text is not None}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.pairing.result import Pairing
+    from cxfusion.report.content import Drawn
     from cxfusion.tables.relation import Contacts, Surveys
 
 __all__ = ["OnStage", "Study", "first_score", "fuse", "require_pairs", "stage_clock", "study_of"]
@@ -103,7 +104,14 @@ class Study(Result):
         fine = self.by_interval.as_rows()
         return pd.concat([rows, fine[fine["grouping"] != EVERYTHING]], ignore_index=True)
 
-    def report(self, path: str | Path, *, title: str = "What moves our customers", subtitle: str = "") -> Path:
+    def report(
+        self,
+        path: str | Path,
+        *,
+        title: str = "What moves our customers",
+        subtitle: str = "",
+        details: Sequence[Drawn] = (),
+    ) -> Path:
         """Write the study as one self-contained HTML page.
 
         Parameters
@@ -112,6 +120,9 @@ class Study(Result):
             File to write; its folder must exist.
         title, subtitle : str
             Of the page.
+        details : sequence of results
+            Further results to show, each with its picture: of :func:`dose_response`, :func:`segment_effects`,
+            :func:`nonresponse_curve` or :func:`nonresponse_effects`.
         """
         from cxfusion.report import ReportContent, render_report
 
@@ -131,6 +142,7 @@ class Study(Result):
             decomposition=self.evidence.decomposition,
             associations=self.evidence.associations,
             checks=self.feed.table,
+            details=tuple(details),
             manifest=self.manifest,
         )
         Path(path).write_text(render_report(content), encoding="utf-8")

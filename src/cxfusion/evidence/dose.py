@@ -113,11 +113,17 @@ class DoseResponse(Result):
         ends = f"{low}{self._level(found.conf_low)} to {self._level(found.conf_high)}{high}"
         return f"{_bend_in_words(found)} {self._level(found.estimate)} ({ends}; p {_p_text(found.p_value)})."
 
-    def plot(self) -> alt.TopLevelMixin:
-        """The curve with its band of error, the bands as points, and the threshold with its interval."""
+    def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
+        """The curve with its band of error, the bands as points, and the threshold with its interval.
+
+        Parameters
+        ----------
+        width : int
+            Whole width in pixels, about.
+        """
         from cxfusion.results.curve_charts import dose_curve
 
-        return dose_curve(self.curve, self.bands, self.tests, is_log=self.lever.shape == "log1p")
+        return dose_curve(self.curve, self.bands, self.tests, is_log=self.lever.shape == "log1p", width=width)
 
 
 def _p_text(p_value: float | None) -> str:

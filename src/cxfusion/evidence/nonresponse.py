@@ -77,11 +77,17 @@ class NonresponseEffects(Result):
         head = f"Levers had others answered, {plain(low)} to {plain(high)} times as likely ({self.n:,} responses)"
         return [head, *(f"  {_flip_words(row)}" for row in self.flips.to_dict("records")), *self.notes]
 
-    def plot(self) -> alt.TopLevelMixin:
-        """Each lever's effect by how many times as likely the dissatisfied, or both extremes, were to answer."""
+    def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
+        """Each lever's effect by how many times as likely the dissatisfied, or both extremes, were to answer.
+
+        Parameters
+        ----------
+        width : int
+            Whole width in pixels, about.
+        """
         from cxfusion.results.curve_charts import nonresponse_panels
 
-        return nonresponse_panels(self.effects)
+        return nonresponse_panels(self.effects, width=width)
 
 
 def _flip_words(row: dict[Any, Any]) -> str:

@@ -105,11 +105,17 @@ class SegmentEffects(Result):
                 lines.append(f"{yes if p_value < DIFFER_BELOW else no} ({told}).")
         return lines
 
-    def plot(self) -> alt.TopLevelMixin:
-        """Each segment's own effect and the pooled one, with intervals."""
+    def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
+        """Each segment's own effect and the pooled one, with intervals.
+
+        Parameters
+        ----------
+        width : int
+            Whole width in pixels, about.
+        """
         from cxfusion.results.segment_charts import segment_chart
 
-        return segment_chart(self.segments)
+        return segment_chart(self.segments, width=width)
 
 
 def _words(row: dict[Any, Any]) -> str:

@@ -83,19 +83,21 @@ class NonresponseCurve(Result):
             )
         return [*lines, *(f"  {_tips(row)}" for row in self.tipping.to_dict("records")), *self.notes]
 
-    def plot(self, metric: str | None = None) -> alt.TopLevelMixin:
+    def plot(self, metric: str | None = None, *, width: int = 720) -> alt.TopLevelMixin:
         """One figure by how many times as likely the dissatisfied, or both extremes, were to answer.
 
         Parameters
         ----------
         metric : str, optional
             A metric of the table; by default its first.
+        width : int
+            Whole width in pixels, about.
         """
         from cxfusion.results.curve_charts import nonresponse_chart
 
         known = list(dict.fromkeys(self.curve["metric"]))
         drawn = require_metric(metric or known[0], known)
-        return nonresponse_chart(self.curve[self.curve["metric"] == drawn], self.tipping)
+        return nonresponse_chart(self.curve[self.curve["metric"] == drawn], self.tipping, width=width)
 
 
 def _tips(row: dict[Any, Any]) -> str:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import altair as alt
     import pandas as pd
 
-__all__ = ["SCORE_OF_OUTCOME", "ReportContent"]
+__all__ = ["SCORE_OF_OUTCOME", "Drawn", "ReportContent"]
 
 SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean", "csat_top2box": "csat_top2box"}
 """The figure of the perception frame that speaks for each outcome."""
+
+
+class Drawn(Protocol):
+    """A result that can be shown in detail: its words, and its picture at any width."""
+
+    def summary(self) -> str:
+        """Plain text; the first line says what it is."""
+        ...
+
+    def plot(self, *, width: int) -> alt.TopLevelMixin:
+        """The picture."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,8 @@ class ReportContent:
         What was noticed about these data, one sentence each.
     checks : pandas.DataFrame, optional
         ``level, check, table, column, n, of, told, examples``: what the checks of the data found.
+    details : sequence of results
+        Shown one by one, each with its words and its picture.
     manifest : mapping
         Inputs, counts, plan, versions, timings; any nesting.
     """
@@ -65,6 +80,7 @@ class ReportContent:
     decomposition: pd.DataFrame | None = None
     associations: pd.DataFrame | None = None
     checks: pd.DataFrame | None = None
+    details: Sequence[Drawn] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from cxfusion.report.content import ReportContent
+    from cxfusion.report.content import Drawn, ReportContent
 
-__all__ = ["Figure", "Image", "control_figure", "ladder_figure", "scores_figure"]
+__all__ = ["Detail", "Figure", "Image", "control_figure", "detail", "ladder_figure", "scores_figure"]
 
 _WIDTHS: Final = {"wide": 848, "narrow": 350}
 _THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
@@ -46,6 +46,22 @@ class Figure:
     words: str
     images: tuple[Image, ...] = ()
     missing: str = ""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One result in detail: what it is, its picture, and its sentences."""
+
+    title: str
+    picture: Figure
+    lines: tuple[str, ...]
+
+
+def detail(result: Drawn) -> Detail:
+    """A result as its own summary and picture."""
+    title, *lines = (line.strip() for line in result.summary().splitlines())
+    words = display_name(" ".join([title, *lines]), limit=1200)
+    return Detail(title, _figure(lambda width: result.plot(width=width), words), tuple(lines))
 
 
 def ladder_figure(content: ReportContent) -> Figure:

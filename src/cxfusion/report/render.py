@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cxfusion.report.answer import answer, best_estimate, by_verdict
 from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
-from cxfusion.report.figures import control_figure, ladder_figure, scores_figure
+from cxfusion.report.figures import control_figure, detail, ladder_figure, scores_figure
 from cxfusion.report.tables import (
     audit_tables,
     cells_table,
@@ -97,6 +97,7 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "levers": [_lever(row) for row in records(by_verdict(content.levers))],
         "rungs": rungs_table(content.rungs),
         "beside": _beside(content),
+        "details": [detail(result) for result in content.details],
         "paired": _paired(content.audit),
         "audit": audit_tables(content.audit),
         "cells": cells_table(content.cells),

@@ -13,6 +13,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 
+import cxfusion as cx
 from cxfusion.report import render_report
 from cxfusion.report.answer import answer, by_verdict
 from cxfusion.report.tables import MAX_ROWS, audit_tables, operations_tables, perception_tables
@@ -250,3 +251,28 @@ def test_marks_stand_out_from_the_page_in_both_themes():
         config = THEMES[theme]
         assert all(contrast(colour, paper) >= 3 for colour in config["range"]["category"])
         assert contrast(config["axis"]["titleColor"], paper) >= 4.5
+
+
+HOSTILE_NAME = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def segments_in_detail() -> cx.SegmentEffects:
+    """Effects of two segments, one of them with a hostile name."""
+    estimate = pd.Series([0.12, 0.04])
+    frame = pd.DataFrame({"segment": ["call", HOSTILE_NAME], "estimate": estimate, "pooled_estimate": estimate})
+    frame = frame.assign(outcome="csat", lever="wait_seconds", by="queue", unit="seconds", step=-30.0, status="ok")
+    ends = {"conf_low": estimate - 0.05, "conf_high": estimate + 0.05, "mean_level": 60.0, "n": 400, "n_clusters": 30}
+    frame = frame.assign(**ends, pooled_low=estimate - 0.04, pooled_high=estimate + 0.04, std_error=0.02, reason=None)
+    tests = pd.DataFrame([{"test": "heterogeneity", "p_value": 0.01, "status": "ok"}])
+    wait = cx.DEFAULT_LEVERS[0]
+    return cx.SegmentEffects(cx.LeverSpec(), wait, "queue", frame, tests, (), 800)
+
+
+def test_results_are_shown_in_detail_with_words_and_picture(content, page):
+    shown = Page(render_report(replace(content, details=(segments_in_detail(),))))
+    assert "In detail" not in page.text
+    assert "Waiting time by queue: 30 seconds less waiting (800 responses)" in shown.text
+    assert "Segments differ (p 0.010)." in shown.text
+    assert len(shown.attributes("img")) == len(page.attributes("img")) + 4
+    assert not shown.attributes("script")
+    assert HOSTILE_NAME in shown.text  # as text, not as a tag
