@@ -86,7 +86,8 @@ def find_threshold(ground: Ground, conf_level: float = 0.95) -> Threshold:
 
     Notes
     -----
-    The interval holds the levels whose likelihood is not significantly below the best one's, by the cluster-robust
+    A drop counts only in the direction in which the lever moves the score as a straight line. The interval holds the
+    levels whose likelihood is not significantly below the best one's, by the cluster-robust
     scale of the score there. A drop's place has its own limit law (Hansen 2000), hence wider limits.
 
     References
@@ -111,7 +112,10 @@ def _searched(ground: Ground, levels: NDArray[np.float64], conf_level: float) ->
     scores = bends.scores(straight)
     told = np.diag(scores.information) > UNTOLD_BELOW * np.diag(scores.information).max()
     variance = np.where(told, np.diag(scores.covariance), 1.0)
-    robust = np.where(told, scores.score**2 / variance, 0.0)
+    # a drop against the lever's own direction is only how a step sees a bend: it is no candidate
+    is_against = np.sign(scores.score) != np.sign(straight.coefficients[0])
+    is_against[: len(levels)] = False
+    robust = np.where(told & ~is_against, scores.score**2 / variance, 0.0)
     best = int(robust.argmax())
     kept = np.flatnonzero(told)
     p_value = sup_p_value(float(robust[best]), scores.covariance[np.ix_(kept, kept)])
