@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cxfusion as cx
-from cxfusion.errors import UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,3 +91,16 @@ def test_the_result_shows_itself_and_pickles():
     assert "abandoned 5.3 %" in found.summary()
     pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(found)).table, found.table)
     assert "<table" in found._repr_html_()
+
+
+def test_the_picture_has_a_panel_per_figure():
+    found = cx.staffing(200, 180, [10, 12, 14, 16], patience_seconds=240)
+    panels = found.plot().to_dict()["concat"]
+    titles = [panel["title"]["text"] if "title" in panel else panel["layer"][0]["title"]["text"] for panel in panels]
+    assert titles == ["Average speed of answer", "Service level", "Occupancy", "Abandoned"]
+    assert len(cx.staffing(200, 180, [10, 12, 14]).plot().to_dict()["concat"]) == 3  # nobody hangs up
+    (rows,) = cx.staffing(200, 180, [10, 12, 14]).plot().to_dict()["datasets"].values()
+    assert [row["agents"] for row in rows] == [12, 14]  # ten have no answer
+    for none in (cx.staffing([100, 200], 180, [12, 14]), cx.staffing(200, 180, 12)):
+        with pytest.raises(NothingToEstimateError, match="several numbers of agents"):
+            none.plot()

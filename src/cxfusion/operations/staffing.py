@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.operations.erlang import Queue, erlang_a, erlang_c
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, figure, plain
@@ -19,6 +19,7 @@ from cxfusion.results.formats import duration_short, figure, plain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import altair as alt
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Staffing", "required_agents", "staffing"]
@@ -53,6 +54,25 @@ class Staffing(Result):
     @property
     def _frame(self) -> pd.DataFrame:
         return self.scenarios
+
+    def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
+        """Waiting, service level, occupancy and abandonment over the number of agents.
+
+        Raises
+        ------
+        NothingToEstimateError
+            Not one amount of work with several numbers of agents.
+        """
+        from cxfusion.results.staffing_charts import by_agents
+
+        known = self.scenarios[self.scenarios["status"] == "ok"]
+        is_one = len(known[["arrivals", "aht_seconds", "patience_seconds"]].drop_duplicates()) == 1
+        if not is_one or known["agents"].duplicated().any() or len(known) < 2:
+            raise NothingToEstimateError(
+                "There is no picture of these scenarios. Expected one amount of work and several numbers of agents that"
+                " can do it, such as agents=[11, 12, 13]."
+            )
+        return by_agents(known, width=width)
 
     def _lines(self) -> list[str]:
         rows = self.scenarios
