@@ -112,3 +112,20 @@ def test_wrong_words_are_refused(session):
         cx.control_chart(contacts, "aht_seconds", rules=[])
     with pytest.raises(UnknownNameError, match="aht_seconds"):
         cx.control_chart(contacts, "aht")
+    with pytest.raises(UsageError, match="EpisodePlan"):
+        cx.control_chart(contacts, "fcr")
+
+
+def test_an_empty_log_has_an_empty_chart(session):
+    contacts = draw(session)
+    empty = Contacts(session, contacts.rows.limit(0), 0, contacts.set_aside, "UTC")
+    chart = cx.control_chart(empty, "aht_seconds", by="queue")
+    assert chart.table.empty
+    assert "no limits, there are no intervals" in chart.summary()
+    assert cx.what_changed(empty, "aht_seconds", "queue", since="2026-01-06").reason == "the log has no talk time"
+    assert cx.rank_groups(empty, "aht_seconds", "queue").reason == "the log has no talk time"
+
+
+def test_fcr_has_a_chart_with_episodes(session):
+    chart = cx.control_chart(draw(session), "fcr", episodes=cx.EpisodePlan())
+    assert set(chart.table["reason"]) == {"the log names no customers, so nobody can be seen to come back"}

@@ -165,6 +165,8 @@ def control_chart(
     ------
     UnknownNameError
         No such metric, column, interval or rule.
+    UsageError
+        No rule at all, or ``fcr`` without ``episodes``.
 
     Notes
     -----
@@ -187,6 +189,8 @@ def control_chart(
         raise UsageError(f"No run rule was asked for. Expected at least one of: {', '.join(RULES)}.")
     by_name = {kind.name: kind for kind in METRICS}
     kind = by_name[require_metric(metric, list(by_name))]
+    if kind.is_chained and episodes is None:
+        raise UsageError(f"{metric} looks from contact to contact. Expected episodes=EpisodePlan() as well.")
     diagnosis = diagnose(contacts, by=by, interval=interval, percentiles=kind.is_quantile, episodes=episodes)
     grouping, groups = diagnosis.grouping, diagnosis.groups
     series = groups[groups["metric"] == metric].drop(columns=["metric", "unit"])
