@@ -102,6 +102,13 @@ def test_a_drop_is_told_from_a_kink():
     assert "drops past" in found(drop).summary()
 
 
+def test_a_bend_is_not_called_a_jump_against_the_levers_own_direction():
+    # steep at first, flat later: against a straight line, a step up at the bend would fit as well as a kink
+    threshold = found(lambda wait: 1.2 * -np.expm1(-wait / 40)).threshold
+    assert threshold.kind == "kink"
+    assert abs(threshold.after) < abs(threshold.before)
+
+
 def test_a_straight_line_has_no_threshold():
     straight = found(lambda wait: 0.006 * wait)
     assert straight.threshold.estimate is None
