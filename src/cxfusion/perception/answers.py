@@ -83,7 +83,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     Returns
     -------
     ibis.Table
-        As of :func:`answers_of`; the customer is the log's.
+        As of :func:`answers_of`, and ``contact_id``; the customer is the log's.
     """
     log = pairing.contacts
     keys = _keys(log.rows, columns)
@@ -93,7 +93,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     answered = scored.filter(scored["respondent_role"] == CUSTOMER).select(answered_id="contact_id").distinct()
     joined = contacts.left_join(answered, [("contact_id", "answered_id")])
     is_answered = joined["answered_id"].notnull().cast("float64")
-    return joined.select("started_at", "customer", *keys, score=is_answered, weight=ibis.literal(1.0))
+    return joined.select("contact_id", "started_at", "customer", *keys, score=is_answered, weight=ibis.literal(1.0))
 
 
 def in_intervals(rows: ir.Table, pairing: Pairing, interval: timedelta, name: str) -> ir.Table:

@@ -1,0 +1,295 @@
+"""Who was asked and who answered: what became of the surveys sent, and rates by everything the log knows.
+
+An attribute by which rates differ is one that the figures of those who answered do not speak about fairly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from cxfusion.errors import UnknownNameError, UsageError, nearest_names
+from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
+from cxfusion.perception.answers import CUSTOMER, reached_by
+from cxfusion.perception.measure import FEW, TOO_FEW
+from cxfusion.results.base import Result
+from cxfusion.results.formats import percent
+from cxfusion.tables.look import compute
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import altair as alt
+    import ibis.expr.types as ir
+
+    from cxfusion.pairing import Pairing
+
+__all__ = ["ResponseAnalysis", "response_analysis"]
+
+ATTRIBUTES: Final = ("queue", "channel", "direction", "reason")
+LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
+FIFTHS: Final = 5
+OUTCOMES: Final = {
+    "complete": "complete",
+    "completed": "complete",
+    "partial": "partial",
+    "opt-out": "refusal",
+    "opt out": "refusal",
+    "refusal": "refusal",
+    "no answer": "no contact",
+    "undelivered": "unknown",
+}
+"""AAPOR's outcome of each disposition; any other is unknown."""
+NOT_ASKED: Final = "the survey file lists only those who answered, so who was asked is not known"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseAnalysis(Result):
+    """Who was asked and who answered.
+
+    ``.table`` has one row per attribute and level: ``attribute, level, n`` (contacts that reached an agent), ``n_asked,
+    n_answered``, ``response_rate`` with ``conf_low, conf_high`` (answered of n), ``asked_rate`` (asked of n),
+    ``status, reason``. The first row, attribute ``all``, is the whole log. Durations are cut into fifths.
+
+    Attributes
+    ----------
+    rates : pandas.DataFrame
+        The same as ``.table``.
+    outcomes : pandas.DataFrame
+        ``outcome, n``: what became of each survey, in AAPOR's terms; no rows where the file does not tell.
+    aapor : pandas.DataFrame
+        ``rate, estimate, status, reason``: AAPOR's response rates 1 to 6 of the surveys in the file.
+    """
+
+    rates: pd.DataFrame
+    outcomes: pd.DataFrame
+    aapor: pd.DataFrame
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.rates
+
+    def plot(self, attribute: str | None = None, *, width: int = 720) -> alt.TopLevelMixin:
+        """Response rates of the levels of one attribute, with their intervals.
+
+        Parameters
+        ----------
+        attribute : str, optional
+            The one by which rates differ most, unless given.
+        width : int
+            Whole width in pixels.
+
+        Raises
+        ------
+        UnknownNameError
+            No such attribute.
+        """
+        from cxfusion.results.charts import scores_by_group
+
+        spread = self._spread()
+        known = list(spread.index)
+        if attribute is not None and attribute not in known:
+            near = ", ".join(nearest_names(attribute, known) or known)
+            raise UnknownNameError(f"There are no rates by {attribute!r}. Expected one of: {near}.")
+        drawn = self.rates[self.rates["attribute"].isin(["all", attribute or known[0]])]
+        is_all = drawn["attribute"] == "all"
+        frame = drawn.assign(
+            metric="response_rate", estimate=drawn["response_rate"], unit="share",
+            grouping=drawn["attribute"], group=drawn["level"].where(~is_all, "all"),
+        )  # fmt: skip
+        return scores_by_group(frame, "response_rate", width=width)
+
+    def _spread(self) -> pd.Series[float]:
+        """Widest difference of response rates within each attribute, widest first."""
+        by = self.rates[self.rates["attribute"] != "all"].groupby("attribute", sort=False)["response_rate"]
+        return (by.max() - by.min()).sort_values(ascending=False, kind="stable")
+
+    def _lines(self) -> list[str]:
+        whole = self.rates.iloc[0]
+        head = f"{percent(whole['response_rate'])} of {whole['n']:,} contacts that reached an agent were answered about"
+        lines = [f"  rates differ by {percent(gap)} between levels of {name}" for name, gap in self._spread().items()]
+        told = self.aapor[self.aapor["status"] == "ok"]
+        return [head, *lines, *(f"  AAPOR {row.rate}: {percent(row.estimate)}" for row in told.head(2).itertuples())]
+
+
+def response_analysis(
+    pairing: Pairing, attributes: Sequence[str] | None = None, *, eligible_share: float = 1.0
+) -> ResponseAnalysis:
+    """Response rates by every attribute, and the outcome of every survey in AAPOR's terms.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    attributes : sequence of str, optional
+        Columns of the log; by default queue, channel, direction and reason as far as it has them, and wait, talk, hold
+        and transfers in fifths.
+    eligible_share : float, default 1
+        AAPOR's e: share of the surveys of unknown outcome that went to somebody who could have answered.
+
+    Returns
+    -------
+    ResponseAnalysis
+
+    Raises
+    ------
+    UnknownNameError
+        The log has no such column.
+    UsageError
+        ``eligible_share`` is not a share.
+
+    Notes
+    -----
+    Who was asked is known where the survey file also lists surveys without an answer. With I complete, P partial, R
+    refused, NC not reached and U unknown: RR1 = I/(I + P + R + NC + U); RR3 has e·U for U; RR5 is without U; RR2, RR4
+    and RR6 are the same with I + P on top.
+
+    References
+    ----------
+    AAPOR (2015), Standard Definitions, 8th edition.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> calls = [{"contact_id": str(i), "started_at": "2026-01-05 09:00", "queue": "AB"[i % 2]} for i in range(80)]
+    >>> answers = [{"contact_id": str(i), "csat": 4} for i in range(0, 80, 4)]
+    >>> found = cx.response_analysis(cx.pair(cx.read_contacts(calls), cx.read_surveys(answers)))
+    >>> found.table[["attribute", "level", "n", "n_answered", "response_rate"]].values.tolist()
+    [['all', 'all', 80, 20, 0.25], ['queue', 'A', 40, 20, 0.5], ['queue', 'B', 40, 0, 0.0]]
+    """
+    if not 0 <= eligible_share <= 1:
+        raise UsageError(f"eligible_share is {eligible_share}; expected a share between 0 and 1.")
+    contacts = pairing.contacts
+    unknown = [name for name in attributes or () if not contacts.has(name)]
+    if unknown:
+        near = {name: ", ".join(nearest_names(name, contacts.columns)) or "–" for name in unknown}
+        raise UnknownNameError(
+            f"The log has no column {', '.join(unknown)}. Expected columns of the contact log; the nearest:",
+            [f"{name}: {names}" for name, names in near.items()],
+        )
+    asked = [name for name in attributes or (*ATTRIBUTES, *LEVERS) if contacts.has(name)]
+    rows = compute(pairing.session, _with_asked(pairing, asked))
+    parts = [_rates(pairing, rows, "all", ibis.literal("all"))]
+    for i, name in enumerate(asked):
+        column = rows[f"key_{i}"]
+        level = _fifths(pairing, rows, column) if column.type().is_numeric() else column.cast("string")
+        parts.append(_rates(pairing, rows, name, level))
+    outcomes = _outcomes(pairing)
+    return ResponseAnalysis(pd.concat(parts, ignore_index=True), outcomes, _aapor(outcomes, eligible_share))
+
+
+def _with_asked(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
+    """Contacts that reached an agent: whether answered about (``score``), and whether asked about as far as known."""
+    rows, surveys = reached_by(pairing, columns), pairing.surveys
+    sent = surveys.rows.filter(surveys.rows["respondent_role"] == CUSTOMER)
+    named = sent.select(asked_id=surveys.value("contact_id"))
+    answered = pairing.pairs.select(asked_id="contact_id")
+    asked = named.union(answered).filter(ibis._.asked_id.notnull()).distinct()
+    joined = rows.left_join(asked, [("contact_id", "asked_id")])
+    return joined.mutate(is_asked=joined["asked_id"].notnull().cast("float64")).drop("asked_id", "contact_id")
+
+
+def _fifths(pairing: Pairing, rows: ir.Table, column: ir.Value) -> ir.StringValue:
+    """A number's fifth in words: "up to 30", "above 30 up to 75", …"""
+    shares = [place / FIFTHS for place in range(1, FIFTHS)]
+    asked = {f"q{i}": column.quantile(share) for i, share in enumerate(shares)}
+    found = pairing.session.collect(rows.aggregate(**asked)).to_pylist()[0]
+    edges = sorted({float(value) for value in found.values() if value is not None})
+    if not edges:
+        return ibis.null("string")
+    cases = [(column <= edges[0], f"up to {edges[0]:g}")]
+    cases += [(column <= high, f"above {low:g} up to {high:g}") for low, high in pairwise(edges)]
+    return ibis.cases(*cases, (column > edges[-1], f"above {edges[-1]:g}"))
+
+
+def _rates(pairing: Pairing, rows: ir.Table, attribute: str, level: ir.Value) -> pd.DataFrame:
+    """Counts and rates by level, the largest first; clustered by customer, as the same person is asked again."""
+    own = rows.select("customer", "score", "is_asked", level=level)
+    known = own.filter(own["customer"].notnull())
+    alone = own.filter(own["customer"].isnull())
+    terms = {"w": ibis._.count(), "wx": ibis._.score.sum(), "asked": ibis._.is_asked.sum()}
+    customers = known.aggregate(**terms, by=["level", "customer"]).drop("customer")
+    single = alone.select("level", w=ibis.literal(1, "int64"), wx=alone["score"], asked=alone["is_asked"])
+    both = compute(pairing.session, customers.union(single.select(*customers.columns)))
+    sums = both.aggregate(
+        by="level",
+        n=both["w"].sum(), n_clusters=both.count(), wx=both["wx"].sum(), asked=both["asked"].sum(),
+        ww=(both["w"] ** 2).sum(), wxw=(both["wx"] * both["w"]).sum(), wxwx=(both["wx"] ** 2).sum(),
+    )  # fmt: skip
+    found = pairing.session.collect(sums.order_by(ibis.desc("n"), "level")).to_pandas()
+    return _rate_rows(found, attribute, is_asked_known=_lists_silence(pairing))
+
+
+def _rate_rows(found: pd.DataFrame, attribute: str, *, is_asked_known: bool) -> pd.DataFrame:
+    n, wx = found["n"].to_numpy(float), found["wx"].fillna(0).to_numpy(float)
+    columns = (found[name].fillna(0).to_numpy(float) for name in ("n_clusters", "ww", "wxw", "wxwx"))
+    n_clusters, ww, wxw, wxwx = columns
+    mean = weighted_mean(ClusteredSums(n, n_clusters, n, wx, wx, ww, wxw, wxwx))
+    ends = share_interval(mean)
+    status = np.select([n < TOO_FEW, n < FEW], ["suppressed", "small"], "ok")
+    reason = {"suppressed": f"fewer than {TOO_FEW} contacts: not shown", "small": f"fewer than {FEW} contacts"}
+    frame = pd.DataFrame(
+        {
+            "attribute": attribute,
+            "level": found["level"].fillna("(missing)").astype("str"),
+            "n": n.astype(np.int64),
+            "n_asked": found["asked"].fillna(0).astype(np.int64) if is_asked_known else pd.NA,
+            "n_answered": wx.astype(np.int64),
+            "response_rate": mean.estimate, "conf_low": ends.low, "conf_high": ends.high,
+            "asked_rate": found["asked"].fillna(0) / n if is_asked_known else np.nan,
+            "status": status,
+            "reason": [reason.get(kind, None if is_asked_known else NOT_ASKED) for kind in status],
+        }
+    )  # fmt: skip
+    hidden = frame["status"] == "suppressed"
+    frame["n_answered"] = frame["n_answered"].astype("Int64").mask(hidden)
+    frame["n_asked"] = frame["n_asked"].astype("Int64").mask(hidden)
+    frame.loc[hidden, ["response_rate", "conf_low", "conf_high", "asked_rate"]] = np.nan
+    return frame
+
+
+def _lists_silence(pairing: Pairing) -> bool:
+    """Whether the survey file also lists surveys that nobody answered."""
+    return pairing.books.n("responses", "score_missing") > 0
+
+
+def _outcomes(pairing: Pairing) -> pd.DataFrame:
+    """Surveys to customers by AAPOR outcome; a score without a disposition is a complete answer."""
+    surveys = pairing.surveys
+    if not surveys.has("disposition"):
+        return pd.DataFrame({"outcome": pd.Series(dtype="str"), "n": pd.Series(dtype="int64")})
+    rows = surveys.rows.filter(surveys.rows["respondent_role"] == CUSTOMER)
+    told = rows.select(word=rows["disposition"].lower(), has_score=rows["score_status"].isnull())
+    found = pairing.session.collect(told.aggregate(by=["word", "has_score"], n=told.count())).to_pylist()
+    counts = dict.fromkeys(["complete", "partial", "refusal", "no contact", "unknown"], 0)
+    for row in found:
+        silent = "complete" if row["has_score"] else "unknown"
+        counts[OUTCOMES.get(row["word"], "unknown") if row["word"] else silent] += int(row["n"])
+    return pd.DataFrame({"outcome": list(counts), "n": list(counts.values())})
+
+
+def _aapor(outcomes: pd.DataFrame, eligible_share: float) -> pd.DataFrame:
+    names = [f"RR{i}" for i in range(1, 7)]
+    if outcomes.empty or not outcomes["n"].sum():
+        reason = "the survey file keeps no dispositions: what became of each survey is not known"
+        return pd.DataFrame({"rate": names, "estimate": np.nan, "status": "not_applicable", "reason": reason})
+    n = dict(zip(outcomes["outcome"], outcomes["n"], strict=True))
+    known = n["complete"] + n["partial"] + n["refusal"] + n["no contact"]
+    below = [known + n["unknown"], known + eligible_share * n["unknown"], known]
+    rows: list[dict[str, Any]] = []
+    for i, name in enumerate(names):
+        above, denominator = n["complete"] + (n["partial"] if i % 2 else 0), below[i // 2]
+        is_known = denominator > 0
+        rows.append(
+            {
+                "rate": name,
+                "estimate": above / denominator if is_known else np.nan,
+                "status": "ok" if is_known else "not_applicable",
+                "reason": None if is_known else "no survey of a known outcome",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,111 @@
+"""Who was asked and who answered, against counts by hand and AAPOR's formulas."""
+
+from __future__ import annotations
+
+import pickle
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+import cxfusion as cx
+from cxfusion.errors import UnknownNameError, UsageError
+
+N = 200
+CALLS = pd.DataFrame(
+    {
+        "contact_id": [f"c{i}" for i in range(N)],
+        "started_at": "2026-01-05 09:00",
+        "queue": ["billing", "sales"] * (N // 2 - 2) + [None] * 4,
+        "wait_seconds": [float(i) for i in range(N)],
+        "is_abandoned": [i >= 190 for i in range(N)],
+    }
+)
+FATES = ["complete"] * 20 + ["partial"] * 5 + ["opt-out"] * 10 + ["no answer"] * 40 + ["undelivered"] * 25
+SENT = pd.DataFrame(
+    {
+        "contact_id": [f"c{i}" for i in range(100)],
+        "csat": [4.0] * 20 + [None] * 80,
+        "disposition": FATES,
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def found():
+    pairing = cx.pair(cx.read_contacts(CALLS), cx.read_surveys(SENT))
+    return cx.response_analysis(pairing, eligible_share=0.8)
+
+
+def test_aapors_six_rates(found):
+    known, unknown = 20 + 5 + 10 + 40, 25
+    expected = [
+        20 / (known + unknown), 25 / (known + unknown), 20 / (known + 0.8 * unknown), 25 / (known + 0.8 * unknown),
+        20 / known, 25 / known,
+    ]  # fmt: skip
+    assert found.aapor["estimate"].to_list() == pytest.approx(expected)
+    assert dict(zip(found.outcomes["outcome"], found.outcomes["n"], strict=True)) == {
+        "complete": 20, "partial": 5, "refusal": 10, "no contact": 40, "unknown": 25
+    }  # fmt: skip
+
+
+def test_rates_of_the_whole_and_by_level(found):
+    whole = found.table.iloc[0]
+    wilson = stats.binomtest(20, 190).proportion_ci(method="wilson")
+    assert whole[["attribute", "n", "n_asked", "n_answered"]].to_list() == ["all", 190, 100, 20]
+    rates = whole[["response_rate", "conf_low", "conf_high", "asked_rate"]].to_list()
+    assert rates == pytest.approx([20 / 190, wilson.low, wilson.high, 100 / 190])
+    by_queue = found.table[found.table["attribute"] == "queue"].set_index("level")
+    assert by_queue["n_answered"].to_dict() == {"billing": 10, "sales": 10}
+    assert by_queue["n"].to_dict() == {"billing": 95, "sales": 95}
+
+
+def test_durations_are_cut_into_fifths(found):
+    waits = found.table[found.table["attribute"] == "wait_seconds"]
+    assert waits["n"].to_list() == [38] * 5
+    assert set(waits["level"]) >= {"up to 37.8", "above 151.2"}
+    assert waits.set_index("level").loc["up to 37.8", "n_answered"] == 20
+    assert waits["n_answered"].sum() == 20
+
+
+def test_few_contacts_are_not_shown():
+    few = CALLS.assign(queue=["rare"] * 4 + ["common"] * (N - 4))
+    found = cx.response_analysis(cx.pair(cx.read_contacts(few), cx.read_surveys(SENT)), ["queue"])
+    rare = found.table.set_index("level").loc["rare"]
+    assert rare["status"] == "suppressed"
+    assert rare[["n_asked", "n_answered", "response_rate", "conf_low"]].isna().all()
+
+
+def test_a_file_of_answers_alone_does_not_tell_who_was_asked():
+    answers = SENT[SENT["csat"].notna()][["contact_id", "csat"]]
+    found = cx.response_analysis(cx.pair(cx.read_contacts(CALLS), cx.read_surveys(answers)))
+    assert found.table["asked_rate"].isna().all()
+    assert "who was asked is not known" in found.table["reason"][0]
+    assert set(found.aapor["status"]) == {"not_applicable"}
+    assert "dispositions" in found.aapor["reason"][0]
+
+
+def test_the_same_customer_asked_again_makes_rates_less_sure():
+    calls = CALLS.assign(customer_id=[f"k{i // 10}" for i in range(N)])
+    alone, together = (
+        cx.response_analysis(cx.pair(cx.read_contacts(log), cx.read_surveys(SENT)), []).table.iloc[0]
+        for log in (CALLS, calls)
+    )
+    assert together["conf_high"] - together["conf_low"] > 1.5 * (alone["conf_high"] - alone["conf_low"])
+
+
+def test_what_cannot_be_asked_for():
+    pairing = cx.pair(cx.read_contacts(CALLS), cx.read_surveys(SENT))
+    with pytest.raises(UnknownNameError, match="queue"):
+        cx.response_analysis(pairing, ["queu"])
+    with pytest.raises(UsageError, match="share"):
+        cx.response_analysis(pairing, eligible_share=80)
+
+
+def test_it_is_shown_drawn_and_kept(found):
+    assert found.summary().splitlines()[0] == "10.5 % of 190 contacts that reached an agent were answered about"
+    assert "AAPOR RR1" in found.summary()
+    assert "billing" in found.plot("queue").to_json()
+    assert pickle.loads(pickle.dumps(found)).table.equals(found.table)
+    with pytest.raises(UnknownNameError, match="queue"):
+        found.plot("queu")
