@@ -55,7 +55,6 @@ PUBLIC = {
     "add_context",
     "check_feed",
     "compare",
-    "compare_levels",
     "control_chart",
     "check_weights",
     "diagnose",
