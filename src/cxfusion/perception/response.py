@@ -114,7 +114,14 @@ class ResponseAnalysis(Result):
         head = f"{percent(whole['response_rate'])} of {whole['n']:,} contacts that reached an agent were answered about"
         lines = [f"  rates differ by {percent(gap)} between levels of {name}" for name, gap in self._spread().items()]
         told = self.aapor[self.aapor["status"] == "ok"]
-        return [head, *lines, *(f"  AAPOR {row.rate}: {percent(row.estimate)}" for row in told.head(2).itertuples())]
+        return [
+            head,
+            *lines,
+            *(
+                f"  AAPOR {rate}: {percent(value)}"
+                for rate, value in zip(told["rate"][:2], told["estimate"], strict=False)
+            ),
+        ]
 
 
 def response_analysis(
