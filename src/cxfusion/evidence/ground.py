@@ -182,7 +182,7 @@ def lay_ground(
     pairing, _ = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
     lever = lever_named(name, present)
-    sample = draw_sample(pairing, spec, present, weights, kept)
+    sample = draw_sample(pairing, spec, present, weights, kept, is_alone=True)
     reason = untestable_because(lever, sample, spec)
     if reason is not None:
         raise _cannot(lever, reason)

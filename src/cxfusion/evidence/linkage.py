@@ -156,7 +156,7 @@ def _refit(
 ) -> list[RungEstimate]:
     """The within rung of a reading of the links; where it has too few answers, the reason for each lever."""
     try:
-        sample = draw_sample(pairing, spec, levers, weights, blend=blend)
+        sample = draw_sample(pairing, spec, levers, weights, blend=blend, is_alone=True)
     except NothingToEstimateError as error:
         return [_without(lever, error.message) for lever in tested if lever.role != "given"]
     barred = {lever.name: untestable_because(lever, sample, spec) for lever in tested}

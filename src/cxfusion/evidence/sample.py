@@ -110,6 +110,7 @@ def draw_sample(
     weights: ResponseWeights | None,
     kept: tuple[str, ...] = (),
     blend: Callable[[ir.Table], ir.Table] | None = None,
+    is_alone: bool = False,
 ) -> Sample:
     """Join responses to their contacts and make the table numeric.
 
@@ -124,6 +125,8 @@ def draw_sample(
     blend : callable, optional
         What becomes of the levers where a response may speak about other contacts than the one it is paired with:
         from rows with ``response_id`` and a column per lever to the same rows.
+    is_alone : bool
+        Nothing is asked of the rest of the log: others' waits, agents' load and means stay unknown.
 
     Raises
     ------
@@ -140,7 +143,7 @@ def draw_sample(
     own = moment_and_agent(contacts) | trial_values(contacts, spec)
     own |= {f"{KEPT}{name}": contacts.value(name) for name in kept}
     joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names, own), "contact_id")
-    answered = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names))
+    answered = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names), is_alone)
     if blend is not None:
         answered = session.materialize(blend(answered))
     if spec.experiments:

@@ -46,7 +46,9 @@ def _quarter(contacts: Contacts) -> ir.IntegerValue:
     return (contacts.rows["started_at"].epoch_seconds() // QUARTER_SECONDS).cast("int64")
 
 
-def with_surroundings(rows: ir.Table, contacts: Contacts, spec: LeverSpec, levers: tuple[str, ...]) -> ir.Table:
+def with_surroundings(
+    rows: ir.Table, contacts: Contacts, spec: LeverSpec, levers: tuple[str, ...], is_alone: bool
+) -> ir.Table:
     """Contacts with what the rest of the log says about them.
 
     Parameters
@@ -57,6 +59,8 @@ def with_surroundings(rows: ir.Table, contacts: Contacts, spec: LeverSpec, lever
     spec : LeverSpec
     levers : tuple of str
         Whose means by agent are wanted.
+    is_alone : bool
+        The rest of the log is not asked: everything is null, and there are no means.
 
     Returns
     -------
@@ -69,6 +73,8 @@ def with_surroundings(rows: ir.Table, contacts: Contacts, spec: LeverSpec, lever
     slot = ibis.dense_rank().over(order_by=[rows["queue"], rows[QUARTER]])
     unknown = ibis.null("float64")
     rows = session.materialize(rows.mutate(**{SLOT: slot, CROWD: unknown, AGENT_LOAD: unknown}))
+    if is_alone:
+        return rows
     if WAIT in rows.columns and contacts.has(WAIT):
         rows = session.materialize(_with_crowd(rows, contacts))
         if contacts.has("agent_id"):
