@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.delivery.directory import PRODUCT
+from cxfusion.results.labels import LADDER
 from cxfusion.results.schemas import rounded
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def study_manifest(
     plan: dict[str, Any] = {"pairing": str(pairing.plan)}
     plan |= _reading("contacts", contacts) | _reading("surveys", surveys)
     if evidence is not None:
-        counts["responses_in_models"] = int(evidence.rungs["n"].max())
+        of_answers = evidence.rungs["rung"].isin(LADDER)  # other designs count contacts
+        counts["responses_in_models"] = int(evidence.rungs.loc[of_answers, "n"].max())
         plan |= {"outcome": evidence.spec.outcome, "levers": [lever.name for lever in evidence.spec.levers]}
     return _manifest(counts, pairing.books, plan, feed, clock)
 
