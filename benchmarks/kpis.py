@@ -152,7 +152,8 @@ def expected_metrics(found: pd.DataFrame) -> pd.DataFrame:
 def require_same(ours: cx.Diagnosis, theirs: pd.DataFrame) -> None:
     """Stop where the two disagree on any figure, or on the count behind any mean."""
     wide, expected = ours.pivot().sort_values(["queue", "interval_start"], ignore_index=True), expected_metrics(theirs)
-    names = [name for name in wide.columns if name not in ("queue", "interval_start")]
+    names = [name for name in expected.columns if name in wide.columns and name not in ("queue", "interval_start")]
+    assert set(names) >= {*MEANS, "volume", "service_level"}, "figures that everyone computes are missing"
     np.testing.assert_allclose(wide[names].astype(float), expected[names].astype(float), rtol=1e-9)
     counts = ours.table.pivot(index=["queue", "interval_start"], columns="metric", values="n").sort_index()
     for name in MEANS:

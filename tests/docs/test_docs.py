@@ -82,7 +82,7 @@ def slug(heading: str) -> str:
 
 def test_only_known_languages_are_fenced_so_that_no_example_escapes():
     languages = {block.language for path in examples.PAGES for block in examples.blocks(path.read_text())}
-    assert languages <= {"python", "py", "text", "toml", "sh", "csv"}
+    assert languages <= {"python", "py", "text", "toml", "sh", "csv", "json", "ini"}
     for path in examples.PAGES:
         text = path.read_text()
         assert len(re.findall(r"^\s*```", text, re.M)) == 2 * len(examples.blocks(text)), f"{path}: a bare fence"

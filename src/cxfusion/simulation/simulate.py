@@ -150,7 +150,8 @@ def simulate(
     2000
     >>> simulated.truth["lever"].tolist()
     ['wait_seconds', 'ivr_seconds', 'n_transfers', 'hold_seconds', 'talk_seconds']
-    >>> cx.simulate(n_contacts=2_000, seed=1, world="bad_days").truth["csat_effect"][0]  # a wait that does nothing
+    >>> truth = cx.simulate(n_contacts=2_000, seed=1, world="bad_days").truth
+    >>> float(truth["csat_effect"][0])  # a wait that does nothing
     0.0
     """
     if world is not None and centre is not None:
