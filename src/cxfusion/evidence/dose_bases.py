@@ -11,6 +11,7 @@ import numpy as np
 from cxfusion.errors import UsageError
 from cxfusion.estimators.splines import restricted_cubic_spline
 from cxfusion.evidence.design import Basis
+from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,8 +127,8 @@ def observed_bands(ground: Ground, edges: Sequence[float]) -> pd.DataFrame:
     marked = rows.select(band=band, weight=rows["weight"], value=counts, level=rows[ground.lever.name])
     found = marked.group_by("band").aggregate(
         n=marked.count(),
-        level=(marked["weight"] * marked["level"]).sum() / marked["weight"].sum(),
-        mean=(marked["weight"] * marked["value"]).sum() / marked["weight"].sum(),
+        level=exact_sum(marked["weight"] * marked["level"]) / exact_sum(marked["weight"]),
+        mean=exact_sum(marked["weight"] * marked["value"]) / exact_sum(marked["weight"]),
     )
     return ground.sample.session.collect(found.order_by("band")).to_pandas()
 

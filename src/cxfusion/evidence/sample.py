@@ -22,6 +22,7 @@ from cxfusion.evidence.surroundings import (
     with_surroundings,
 )
 from cxfusion.evidence.trials import trial_codes, trial_values
+from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -195,7 +196,7 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
     asked: dict[str, ir.Scalar] = {"n": rows.count(), "last_slot": rows[SLOT].max()}
     for i, lever in enumerate(levers):
         column = rows[lever.name]
-        asked |= {f"known_{i}": column.count(), f"distinct_{i}": column.nunique(), f"mean_{i}": column.mean()}
+        asked |= {f"known_{i}": column.count(), f"distinct_{i}": column.nunique(), f"mean_{i}": exact_mean(column)}
         asked |= {f"high_{i}": column.max()}
         asked |= {f"knot_{i}_{j}": column.quantile(q, where=column > 0) for j, q in enumerate(KNOT_SHARES)}
     found = session.collect(rows.aggregate(**asked)).to_pylist()[0]

@@ -14,6 +14,7 @@ from cxfusion.evidence.dose_bases import joined_edges
 from cxfusion.evidence.sample import KEPT
 from cxfusion.results.formats import duration_in_words, plain
 from cxfusion.tables.coding import MISSING
+from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,8 +131,8 @@ def _facts(ground: Ground, level: ir.StringValue, number: ir.NumericValue | None
     found = marked.group_by("level").aggregate(
         n=marked.count(),
         clusters=marked["cluster"].nunique(),
-        mean=marked["lever"].mean(),
-        place=marked["place"].mean(),
+        mean=exact_mean(marked["lever"]),
+        place=exact_mean(marked["place"]),
     )
     return ground.sample.session.collect(found.order_by(ibis.desc("n"), "level")).to_pandas()
 

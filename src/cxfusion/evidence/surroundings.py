@@ -11,6 +11,7 @@ import ibis
 import pyarrow as pa
 
 from cxfusion.tables.coding import answered, text
+from cxfusion.tables.sums import exact_mean, exact_sum
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -90,7 +91,7 @@ def _with_crowd(rows: ir.Table, contacts: Contacts) -> ir.Table:
     crowd = (
         log.select(queue=text(contacts, "queue"), quarter=_quarter(contacts), wait=log[WAIT].cast("float64"))
         .group_by("queue", QUARTER)
-        .aggregate(crowd_total=lambda t: t["wait"].sum(), crowd_n=lambda t: t["wait"].count())
+        .aggregate(crowd_total=lambda t: exact_sum(t["wait"]), crowd_n=lambda t: t["wait"].count())
     )
     joined = rows.drop(CROWD).left_join(crowd, ["queue", QUARTER])
     n_others = joined["crowd_n"] - joined[WAIT].notnull().cast("int64")
@@ -108,12 +109,12 @@ def _with_load(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table
     for part in parts[1:]:
         seconds = seconds + part
     begun = log.select(agent=contacts.value("agent_id").cast("string"), quarter=_quarter(contacts), work=seconds)
-    begun = begun.group_by("agent", QUARTER).aggregate(work=lambda t: t["work"].sum())
+    begun = begun.group_by("agent", QUARTER).aggregate(work=lambda t: exact_sum(t["work"]))
     back = ibis.memtable(pa.table({"back": list(range(1, QUARTERS_BEFORE + 1))}))
     asked = rows.filter(rows["agent"].notnull()).select("agent", asked=QUARTER).distinct()
     asked = session.materialize(asked.cross_join(back).mutate(quarter=ibis._["asked"] - ibis._["back"]))
     found = session.materialize(asked.left_join(begun, ["agent", QUARTER]).select("agent", "asked", "work"))
-    load = found.group_by("agent", quarter="asked").aggregate(load=found["work"].sum().fill_null(0.0))
+    load = found.group_by("agent", quarter="asked").aggregate(load=exact_sum(found["work"]).fill_null(0.0))
     joined = rows.drop(AGENT_LOAD).left_join(load, ["agent", QUARTER])
     return joined.select(*rows.drop(AGENT_LOAD).columns, **{AGENT_LOAD: joined["load"]})
 
@@ -123,4 +124,4 @@ def _agent_means(contacts: Contacts, spec: LeverSpec, levers: tuple[str, ...]) -
     log = answered(contacts)
     key = contacts.value(spec.cluster).cast("string")
     named = log.filter(key.notnull()).select(cluster_key=key, **{name: log[name].cast("float64") for name in levers})
-    return named.group_by("cluster_key").aggregate(**{mean_of(name): named[name].mean() for name in levers})
+    return named.group_by("cluster_key").aggregate(**{mean_of(name): exact_mean(named[name]) for name in levers})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cxfusion.errors import UsageError
+from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -213,7 +214,7 @@ def of_handled(log: Log, value: ir.Value, caveat: str | None = None) -> Figure:
 def mean_of(value: ir.Value, among: ir.BooleanValue, caveat: str | None = None) -> Figure:
     """Mean of one value per contact, null where unknown and for contacts not ``among`` those that count."""
     known = value.count()
-    return Figure(Total((value.sum(),)), Total((known,)), Total((among.sum(),), minus=(known,)), value, caveat)
+    return Figure(Total((exact_sum(value),)), Total((known,)), Total((among.sum(),), minus=(known,)), value, caveat)
 
 
 def count_of(mask: ir.BooleanValue, caveat: str | None = None) -> Figure:

@@ -33,6 +33,7 @@ from cxfusion.operations.service_levels import (
     service_level_of_answered,
     service_level_of_offered,
 )
+from cxfusion.tables.sums import exact_sum
 
 __all__ = ["METRICS", "QUANTILES", "Metric"]
 
@@ -196,7 +197,7 @@ def patience_seconds(log: Log) -> Figure | NotApplicable:
         return NotApplicable(lacks)
     wait = log.value("wait_seconds")
     known = (log.gone & wait.notnull()).sum()
-    return Figure(Total((wait.sum(),)), Total((known,)), Total((log.gone.sum(),), minus=(known,)))
+    return Figure(Total((exact_sum(wait),)), Total((known,)), Total((log.gone.sum(),), minus=(known,)))
 
 
 def talk_seconds(log: Log) -> Figure | NotApplicable:

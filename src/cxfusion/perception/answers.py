@@ -11,6 +11,7 @@ import ibis
 
 from cxfusion.perception.scores import SCORES
 from cxfusion.tables.look import compute
+from cxfusion.tables.sums import PER_ANSWER, exact_sum
 from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:
@@ -175,13 +176,13 @@ def shared_customers(
     others = customers.view()
     is_pair = [customers["customer"] == others["customer"], customers["group"] < others["group"]]
     both = customers.inner_join(others, is_pair)
-    products = {"ww": (both["w"] * both["w_right"]).sum()}
+    products = {"ww": _exact(both["w"] * both["w_right"])}
     for i in range(len(values)):
         here, there = both[f"wx_{i}"], both[f"wx_{i}_right"]
         products |= {
-            f"xx_{i}": (here * there).sum(),
-            f"xw_{i}": (here * both["w_right"]).sum(),
-            f"wx_{i}": (both["w"] * there).sum(),
+            f"xx_{i}": _exact(here * there),
+            f"xw_{i}": _exact(here * both["w_right"]),
+            f"wx_{i}": _exact(both["w"] * there),
         }
     by = {"one": both["group"], "other": both["group_right"]}
     found = both.aggregate(by=by, **products).order_by("one", "other")
@@ -198,7 +199,11 @@ def _keys(rows: ir.Table, columns: Sequence[str]) -> dict[str, ir.Value]:
 
 
 def _added(rows: ir.Table, sums: Sequence[str], by: Sequence[str]) -> ir.Table:
-    return rows.aggregate(**{name: rows[name].sum() for name in sums}, by=list(by))
+    return rows.aggregate(**{name: _exact(rows[name]) for name in sums}, by=list(by))
+
+
+def _exact(value: ir.NumericValue) -> ir.NumericScalar:
+    return exact_sum(value, PER_ANSWER)
 
 
 def _with(customers: ir.Table, alone: ir.Table) -> ir.Table:
@@ -211,10 +216,10 @@ def _with(customers: ir.Table, alone: ir.Table) -> ir.Table:
 def _over_customers(customers: ir.Table, sums: Sequence[str], keys: Sequence[str]) -> ir.Table:
     """From sums by customer to those by group, with the customers' squares and products."""
     w = customers["w"]
-    total = {name: customers[name].sum() for name in sums}
-    total |= {"n_clusters": customers.count(), "cluster_ww": (w * w).sum()}
+    total = {name: _exact(customers[name]) for name in sums}
+    total |= {"n_clusters": customers.count(), "cluster_ww": _exact(w * w)}
     for name in sums:
         if name.startswith("wx_"):
             wx = customers[name]
-            total |= {f"cluster_wxw{name[2:]}": (wx * w).sum(), f"cluster_wxwx{name[2:]}": (wx * wx).sum()}
+            total |= {f"cluster_wxw{name[2:]}": _exact(wx * w), f"cluster_wxwx{name[2:]}": _exact(wx * wx)}
     return customers.aggregate(**total, by=list(keys))

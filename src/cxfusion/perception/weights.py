@@ -20,6 +20,7 @@ from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, answered, level_codes, local_time, text, with_codes
 from cxfusion.tables.relation import Relation
+from cxfusion.tables.sums import PER_ANSWER, exact_sum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -236,8 +237,8 @@ def _weighted(
     weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))
     facts = session.collect(
         weighted.aggregate(
-            total=weighted["weight"].sum(),
-            squares=(weighted["weight"] ** 2).sum(),
+            total=exact_sum(weighted["weight"], PER_ANSWER),
+            squares=exact_sum(weighted["weight"] ** 2, PER_ANSWER),
             trimmed=weighted["is_trimmed"].cast("float64").mean(),
         )
     ).to_pylist()[0]
@@ -272,9 +273,11 @@ def sum_of_coefficients(
 
 def _totals(session: Session, coded: ir.Table, codes: tuple[tuple[str, int], ...]) -> np.ndarray:
     """How many contacts there are, and how many at each code."""
-    totals = [np.array([_sum(session, coded, coded["stands_for"].sum())])]
+    totals = [np.array([_sum(session, coded, exact_sum(coded["stands_for"], PER_ANSWER))])]
     for name, width in codes:
-        found = session.collect(coded.group_by(name).aggregate(n=coded["stands_for"].sum())).to_pandas()
+        found = session.collect(
+            coded.group_by(name).aggregate(n=exact_sum(coded["stands_for"], PER_ANSWER))
+        ).to_pandas()
         own = found[found[name] >= 0]
         column = np.zeros(width)
         column[own[name].to_numpy()] = own["n"].to_numpy()
@@ -291,8 +294,10 @@ def _balance(session: Session, coded: ir.Table, weighted: ir.Table, names: list[
     parts = []
     for code in names:
         name = code.removeprefix("code_")
-        before = coded.group_by(level=coded[name]).aggregate(contacts=coded["stands_for"].sum())
-        after = weighted.group_by(level=weighted[name]).aggregate(n=weighted.count(), weight=weighted["weight"].sum())
+        before = coded.group_by(level=coded[name]).aggregate(contacts=exact_sum(coded["stands_for"], PER_ANSWER))
+        after = weighted.group_by(level=weighted[name]).aggregate(
+            n=weighted.count(), weight=exact_sum(weighted["weight"], PER_ANSWER)
+        )
         found = session.collect(before).to_pandas().merge(session.collect(after).to_pandas(), on="level", how="left")
         found = found.fillna({"n": 0, "weight": 0.0}).sort_values("level", ignore_index=True)
         everyone, answers, after_weighting = (found[c] / found[c].sum() for c in ("contacts", "n", "weight"))

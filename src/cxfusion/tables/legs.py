@@ -31,6 +31,7 @@ import ibis
 import pyarrow as pa
 
 from cxfusion.tables.look import ask, compute
+from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -147,7 +148,7 @@ def _measures(rows: ir.Table, *, is_whole: bool) -> dict[str, ir.Value]:
     handled, is_first_wait = rows[HANDLED], rows[IS_FIRST_WAIT]
     wait, n_handled = rows["wait_seconds"], handled.sum()
     is_served = n_handled > 0
-    later = wait.sum(where=~is_first_wait).coalesce(0.0)
+    later = exact_sum(wait, where=~is_first_wait).coalesce(0.0)
     passed_on = rows["is_transfer_out"].fill_null(False).argmax(rows[PLACE], where=handled).fill_null(False)
     own_count = rows["n_transfers"].sum()
     counted = ibis.ifelse(is_served, n_handled - 1 + passed_on.cast("int64"), 0).cast("float64")
@@ -156,10 +157,13 @@ def _measures(rows: ir.Table, *, is_whole: bool) -> dict[str, ir.Value]:
     return {
         "started_at": rows["started_at"].min(),
         "ended_at": rows["ended_at"].max(),
-        "wait_seconds": wait.sum(where=is_first_wait),
+        "wait_seconds": exact_sum(wait, where=is_first_wait),
         "rewait_seconds": ibis.ifelse(is_served & (wait.count() > 0), later, ibis.null("float64")),
-        "ivr_seconds": rows["ivr_seconds"].sum(where=is_first_wait),
-        **{name: rows[name].sum(where=handled) for name in ("talk_seconds", "hold_seconds", "wrap_seconds", "n_holds")},
+        "ivr_seconds": exact_sum(rows["ivr_seconds"], where=is_first_wait),
+        **{
+            name: exact_sum(rows[name], where=handled)
+            for name in ("talk_seconds", "hold_seconds", "wrap_seconds", "n_holds")
+        },
         "n_transfers": own_count if is_whole else ibis.coalesce(own_count, counted),
         "n_agents": ibis.ifelse(is_served & (n_agents == 0), ibis.null("float64"), n_agents),
         "is_abandoned": ibis.cases((is_served, False), (said, True), else_=ibis.null("boolean")),
