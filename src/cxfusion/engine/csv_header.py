@@ -19,6 +19,7 @@ __all__ = ["CsvHeader", "read_header", "unique_names"]
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 HEAD_BYTES: Final = 1 << 20
+MOST_COLUMNS: Final = 5_000
 LOOKED_AT: Final = 20  # records after the header that vote for a separator
 
 
@@ -67,7 +68,13 @@ def read_header(path: str) -> CsvHeader:
     body = text.split("\n", n_blank)[-1]  # the header may begin with blanks of its own, or with a tab
     records = {separator: _records(body, separator) for separator in SEPARATORS}
     best = max(SEPARATORS, key=lambda separator: _vote(records[separator]))
-    names = unique_names(records[best][0] if records[best] else [])
+    header = records[best][0] if records[best] else []
+    if len(header) > MOST_COLUMNS:
+        raise UnreadableFileError(
+            f"{path} has {len(header):,} columns in its first line. Expected a table of at most {MOST_COLUMNS:,};"
+            " export it again."
+        )
+    names = unique_names(header)
     if any("\0" in name for name in names):  # UTF-16 without a mark, or no text at all
         raise _no_text(path, "its first line holds bytes that no text has")
     return CsvHeader(best, names, n_blank, encoding)
@@ -117,12 +124,14 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     >>> unique_names(["id", "wait", "Wait", ""])
     ('id', 'wait', 'Wait_2', 'column_4')
     """
-    taken: list[str] = []
+    unique: list[str] = []
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
     for place, name in enumerate(names, start=1):
-        base = name.strip() or f"column_{place}"
-        number, candidate = 1, base
-        while candidate.lower() in {other.lower() for other in taken}:
-            number += 1
-            candidate = f"{base}_{number}"
-        taken.append(candidate)
-    return tuple(taken)
+        candidate = base = name.strip() or f"column_{place}"
+        while candidate.lower() in taken:
+            numbers[base.lower()] = numbers.get(base.lower(), 1) + 1
+            candidate = f"{base}_{numbers[base.lower()]}"
+        taken.add(candidate.lower())
+        unique.append(candidate)
+    return tuple(unique)

@@ -16,7 +16,7 @@ from cxfusion.errors import UsageError
 from cxfusion.tables.sources.asterisk_cdr import call_facts, cdr_rows, is_cdr_file
 from cxfusion.tables.sources.asterisk_events import WHAT, Event, events_of_files, events_of_table, told_time
 from cxfusion.tables.sources.leg_export import LegExport, yes_no
-from cxfusion.tables.sources.records import Row, paths_of
+from cxfusion.tables.sources.records import Row, paths_of, total_of
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Call:
         """Add what an event tells; what it does not tell, stays."""
         self.told |= {name: value for name, value in cells.items() if value is not None}
 
-    def waited(self, told: float | None, until: Event) -> float | None:
+    def waited(self, told: str | None, until: Event) -> float | str | None:
         """Its wait as told, else as its entry and exit show it."""
         return until.time - self.entered if told is None and self.entry is not until else told
 
@@ -194,20 +194,19 @@ class Log:
 
     def _connect(self, event: Event) -> None:
         """An agent takes a call, which may have entered the queue under the id of the agent who announced it."""
-        hold = event.seconds(0)
-        call = self._take_out(event, event.time - (hold or 0.0), lambda call: not call.is_answered)
+        call = self._take_out(event, event.time - event.seconds(0), lambda call: not call.is_answered)
         if call.entry.call != event.call:
             self.links[call.entry.call] = event.call
             call.told.pop("ivr_seconds", None)
-        call.tell(agent_id=event.member, answered_at=event.time, ring_seconds=event.seconds(2))
-        call.tell(wait_seconds=call.waited(hold, event))
+        call.tell(agent_id=event.member, answered_at=event.time, ring_seconds=event.told(2))
+        call.tell(wait_seconds=call.waited(event.told(0), event))
         self.open[event.call, event.queue] = call
 
     def _end(self, event: Event) -> Row:
         """A call ends; an announced transfer is told under the agent's own call id, which then is the customer's."""
         skipped, is_transfer = ENDS[event.name], "TRANSFER" in event.name
-        hold, talk = event.seconds(skipped), event.seconds(skipped + 1)
-        entered = event.time - (hold or 0.0) - (talk or 0.0)
+        hold, talk = event.told(skipped), event.told(skipped + 1)
+        entered = event.time - event.seconds(skipped) - event.seconds(skipped + 1)
         call = self._take_out(event, entered, lambda call: call.told.get("agent_id") == event.member)
         if is_transfer and call.entry.call != event.call:
             self.links.setdefault(event.call, call.entry.call)
@@ -217,16 +216,16 @@ class Log:
     def _leave(self, event: Event) -> Row:
         """The customer leaves a queue unanswered: only ABANDON means that they gave up."""
         place = LEAVES[event.name]
-        told = None if place is None else event.seconds(place)
-        call = self._take_out(event, event.time - (told or 0.0), lambda call: not call.is_answered)
+        told, seconds = (None, 0.0) if place is None else (event.told(place), event.seconds(place))
+        call = self._take_out(event, event.time - seconds, lambda call: not call.is_answered)
         call.tell(wait_seconds=call.waited(told, event), ended_at=event.time)
         return self._leg(call, is_abandoned=yes_no(is_so=event.name == "ABANDON"))
 
     def _missed(self, event: Event) -> Row:
         """An offer that an agent did not take; told in milliseconds, unlike the ringing of those who did."""
-        milliseconds = event.seconds(0)
-        rang = None if milliseconds is None else milliseconds / 1000
-        offer = Call(event, event.time - (rang or 0.0))
+        milliseconds = total_of(event.told(0))
+        rang = milliseconds / 1000 if isinstance(milliseconds, float) else milliseconds
+        offer = Call(event, event.time - event.seconds(0) / 1000)
         offer.tell(agent_id=event.member, ring_seconds=rang, ended_at=event.time)
         reason = None if (event.call, event.queue) in self.open else CUT_OFF
         return self._leg(offer, reason, leg_id=f"{_place(offer)}/{event.member}", is_handled="no")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.errors import UnreadableFileError
-from cxfusion.tables.sources.records import Row, number_of, open_text, records, text_of, unreadable
+from cxfusion.tables.sources.records import Row, is_blank, number_of, open_text, records, text_of, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -53,9 +53,13 @@ class Event:
     data: tuple[str, ...]
     is_local: bool = False
 
-    def seconds(self, place: int) -> float | None:
-        """A parameter as seconds, counted from 0; None where the line has none."""
-        return number_of(self.data[place]) if place < len(self.data) else None
+    def told(self, place: int) -> str | None:
+        """A parameter, counted from 0; None where the line has none."""
+        return self.data[place] if place < len(self.data) and not is_blank(self.data[place]) else None
+
+    def seconds(self, place: int) -> float:
+        """The same as seconds; 0 where they are not told."""
+        return number_of(self.told(place)) or 0.0
 
 
 def events_of_files(paths: Iterable[str]) -> Iterator[Event | Row]:

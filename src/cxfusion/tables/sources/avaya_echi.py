@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import UnreadableFileError
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import Row, number_of, open_bytes, open_text, paths_of, unreadable
+from cxfusion.tables.sources.records import Row, less, number_of, open_bytes, open_text, paths_of, total_of, unreadable
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
@@ -158,14 +158,13 @@ def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     started = f"{utc}Z" if isinstance(utc := cells.get("SEGSTART_UTC"), str) else utc or cells["SEGSTART"]
     ucid = str(cells["UCID"]).strip()
     contact = ucid if ucid.strip("0") else f"{cells['CALLID']}@{_day(cells['SEGSTART'])}"
-    waited, queued, rang = (number_of(cells[name]) for name in ("DISPTIME", "QUEUETIME", "RINGTIME"))
-    is_offered = disposition in (ANSWERED, ABANDONED) and None not in (waited, queued, rang)
-    wait = (queued or 0.0) + (rang or 0.0)
+    wait = total_of(cells["QUEUETIME"], cells["RINGTIME"])
+    is_offered = disposition in (ANSWERED, ABANDONED)
     return {
         "leg_id": f"{contact}/{cells['CALLID']}/{cells['SEGMENT']}",
         "contact_id": contact,
         "started_at": started,
-        "ivr_seconds": (waited or 0.0) - wait if is_offered else None,
+        "ivr_seconds": less(total_of(cells["DISPTIME"]), wait) if is_offered else None,
         "wait_seconds": wait if is_offered else None,
         "is_handled": yes_no(is_so=disposition == ANSWERED),
         "is_abandoned": yes_no(is_so=disposition == ABANDONED),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import ASIDE, LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import Row, number_of, open_text, paths_of, records, text_of, unreadable
+from cxfusion.tables.sources.records import Row, number_of, open_text, paths_of, records, text_of, total_of, unreadable
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _dated(cells: Mapping[str, str]) -> str | None:
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     day, key = text_of(cells["RouterCallKeyDay"]), text_of(cells["RouterCallKey"])
     sequence, disposition = text_of(cells.get("RouterCallKeySequenceNumber")), number_of(cells.get("CallDisposition"))
-    agent, net_queue = _identifier(cells, *AGENT), number_of(cells.get("NetQTime"))
+    agent, net_queue = _identifier(cells, *AGENT), total_of(cells.get("NetQTime"), blank=0.0)
     is_of_agent = agent is not None or not any(name in cells for name in AGENT)  # else it is the leg of a menu
     is_handled = is_of_agent and (number_of(cells.get("TalkTime")) or 0.0) > 0
     return {
@@ -87,17 +87,12 @@ def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
         "contact_id": f"{day}-{key}",
         "agent_id": agent,
         "queue": _identifier(cells, *QUEUE),
-        "wait_seconds": _sum(net_queue or 0.0, *(number_of(cells.get(name)) for name in WAITED)),
-        "total_seconds": _sum(net_queue or 0.0, number_of(cells.get("Duration"))),
+        "wait_seconds": total_of(net_queue, *(cells.get(name) for name in WAITED)),
+        "total_seconds": total_of(net_queue, cells.get("Duration")),
         "is_handled": yes_no(is_so=is_handled),
         "is_transfer_out": yes_no(is_so=disposition in TRANSFERRED),
         "is_abandoned": yes_no(is_so=not is_handled and disposition in ABANDONED),
     }
-
-
-def _sum(*parts: float | None) -> float | None:
-    known = [part for part in parts if part is not None]
-    return sum(known) if len(known) == len(parts) else None
 
 
 def _identifier(cells: Mapping[str, Any], *names: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, yes_no
-from cxfusion.tables.sources.records import Row, dig, listed, number_of, records, unreadable
+from cxfusion.tables.sources.records import Row, dig, is_blank, listed, records, total_of, unreadable
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _conversation(conversation: Cells, sessions: Iterable[tuple[Cells, Cells]]) 
     """The leg of what the customer meets before any queue: the menu."""
     customers = [s for p, s in sessions if dig(p, "purpose") in CUSTOMERS]
     menus = [_metrics(s).get("tIvr") for p, s in sessions if dig(p, "purpose") == "ivr"]
-    told = [seconds for seconds in menus if seconds is not None]
+    told = [milliseconds for milliseconds in menus if milliseconds is not None]
     metrics = [metric for _, s in sessions for metric in listed(s, "metrics")]
     segments = [segment for s in customers for segment in listed(s, "segments")]
     return {
@@ -81,7 +81,7 @@ def _conversation(conversation: Cells, sessions: Iterable[tuple[Cells, Cells]]) 
         "ended_at": max(_times(segments, "segmentEnd"), default=None),
         "channel": next((dig(s, "mediaType") for s in customers), None),
         "updated_at": max(_times(metrics, "emitDate"), default=None),
-        "ivr_milliseconds": sum(told) if told else None,
+        "ivr_milliseconds": total_of(*told) if told else None,
     }
 
 
@@ -132,14 +132,14 @@ def _times(objects: Iterable[Cells], name: str) -> list[str]:
     return [time for one in objects if isinstance(time := one.get(name), str)]
 
 
-def _metrics(session: Cells) -> dict[str, float]:
+def _metrics(session: Cells) -> dict[str, float | str]:
     """Sum of each metric, in its own unit: those of talk and hold are told once per segment."""
-    sums: dict[str, float] = {}
+    told: dict[str, list[Any]] = {}
     for metric in listed(session, "metrics"):
-        value = number_of(metric.get("value"))
-        if value is not None:
-            sums[str(metric.get("name"))] = sums.get(str(metric.get("name")), 0.0) + value
-    return sums
+        if not is_blank(metric.get("value")):
+            told.setdefault(str(metric.get("name")), []).append(metric["value"])
+    sums = {name: total_of(*values) for name, values in told.items()}
+    return {name: value for name, value in sums.items() if value is not None}
 
 
 def _milliseconds(name: str) -> ColumnMap:

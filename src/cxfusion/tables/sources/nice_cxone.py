@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import number_of, records, text_of
+from cxfusion.tables.sources.records import less, number_of, records, text_of, total_of
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ def _read(data: Any) -> Iterator[Row]:
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     agent, seconds = _word(cells, "agentId"), number_of(cells.get("agentSeconds"))
-    apart = (number_of(cells.get(name)) or 0.0 for name in ("holdSeconds", "confSeconds"))
+    apart = total_of(cells.get("holdSeconds"), cells.get("confSeconds"), blank=0.0)
     is_handled = agent not in ("", "0") and (seconds or 0.0) > 0 and _word(cells, "isRefused") not in YES
     return {
         "agent_id": None if agent == "0" else text_of(cells.get("agentId")),
         "queue": text_of(cells.get("skillName")) or text_of(cells.get("skillId")),
         "direction": DIRECTIONS.get(_word(cells, "isOutbound")),
         "started_at": _in_utc(text_of(cells["contactStart"])),
-        "talk_seconds": None if seconds is None else seconds - sum(apart),
+        "talk_seconds": less(total_of(cells.get("agentSeconds")), apart),
         "is_handled": yes_no(is_so=is_handled),
     }
 

@@ -24,6 +24,7 @@ from cxfusion.engine.addresses import is_url, table_of
 from cxfusion.engine.csv_header import read_header
 from cxfusion.engine.databases import batches_of, rows_of
 from cxfusion.errors import UnreadableFileError, UsageError
+from cxfusion.tables.cells import MISSING
 from cxfusion.tables.frames import frame_source
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ __all__ = [
     "Row",
     "dig",
     "document",
+    "is_blank",
+    "less",
     "listed",
     "number_of",
     "open_bytes",
@@ -40,6 +43,7 @@ __all__ = [
     "paths_of",
     "records",
     "text_of",
+    "total_of",
     "unreadable",
     "unwrapped",
 ]
@@ -337,3 +341,37 @@ def number_of(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if abs(number) < float("inf") else None
+
+
+def total_of(*cells: Any, blank: float | None = None) -> float | str | None:
+    """Sum of cells; of those that hold no number the first one itself, so that the reading sets it aside with a reason.
+
+    Parameters
+    ----------
+    *cells : object
+    blank : float, optional
+        What a blank cell counts for; without it there is no sum where one is blank.
+
+    Examples
+    --------
+    >>> total_of("12", 3), total_of("12", None), total_of("12", None, blank=0), total_of("12", "soon")
+    (15.0, None, 12.0, 'soon')
+    """
+    numbers = [blank if is_blank(cell) else number_of(cell) for cell in cells]
+    odd = [cell for cell, number in zip(cells, numbers, strict=True) if number is None and not is_blank(cell)]
+    if odd:
+        return text_of(odd[0])
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(cells) else None
+
+
+def less(whole: float | str | None, part: float | str | None) -> float | str | None:
+    """What is left of one sum without another; where either is a cell that holds no number, that cell."""
+    if isinstance(whole, str) or whole is None:
+        return whole
+    return part if isinstance(part, str) or part is None else whole - part
+
+
+def is_blank(cell: Any) -> bool:
+    """Whether a cell holds nothing, or one of the usual words for it."""
+    return cell is None or (isinstance(cell, str) and cell.strip() in MISSING)
