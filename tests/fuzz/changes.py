@@ -103,7 +103,10 @@ def _key_gone(reader: Reader, rng: random.Random) -> Case:
     inner = records[place]
     for key in path[:-1]:
         inner = inner[key]
-    del inner[path[-1]]
+    if isinstance(reader.form, forms.CsvForm):  # whose columns keep their order
+        inner[path[-1]] = None
+    else:
+        del inner[path[-1]]
     name = ".".join(str(key) for key in path)
     return Case(
         f"{name} of row {place + 1}",

@@ -214,7 +214,7 @@ def _pandas_odd(reader: Reader, rng: random.Random) -> Case:
         case "interval":
             frame[name] = pd.interval_range(0, len(frame))
         case "complex":
-            frame[name] = 1 + 2j
+            frame[name] = complex(1, 2)
         case "nested":
             frame[name] = [frame.head(1)] * len(frame)
         case "sparse":

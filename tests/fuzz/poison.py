@@ -156,6 +156,6 @@ VALUES: Final[tuple[Any, ...]] = (
 
 OBJECTS: Final[tuple[Any, ...]] = (
     *(dt.datetime(2026, 3, 2, 9), dt.date(2026, 3, 2), dt.time(9, 30), dt.timedelta(seconds=90), Decimal("1.5")),
-    *(b"bytes", object(), 1 + 2j, {1, 2}, (1, 2), dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59)),
+    *(b"bytes", object(), {1, 2}, (1, 2), dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59)),
 )
 """Further ones that only Python holds."""

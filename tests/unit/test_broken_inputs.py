@@ -6,6 +6,7 @@ import zipfile
 from datetime import datetime
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from cxfusion.engine import Session
@@ -126,6 +127,105 @@ def test_columns_of_a_type_that_is_not_meant(session):
     assert sorted(aside(contacts)) == sorted(
         [(n, "talk_seconds", "not_a_number") for n in (1, 2)] + [(n, "ended_at", "unreadable_time") for n in (1, 2)]
     )
+
+
+def test_half_a_character_among_records(session):
+    contacts = read_contacts([{"contact_id": "a\udfff", "started_at": "2026-03-02"}], session=session)
+    assert rows(contacts, "contact_id") == [("a?",)]
+
+
+def test_a_time_among_numbers_makes_no_times_of_them(session):
+    log = [
+        {"contact_id": 7, "started_at": "2026-03-02"},
+        {"contact_id": datetime(2026, 3, 2), "started_at": "2026-03-02"},
+    ]
+    assert rows(read_contacts(log, session=session), "contact_id") == [("7",), ("2026-03-02 00:00:00",)]
+    frame = pd.DataFrame(log)
+    assert rows(read_contacts(frame, session=session), "contact_id") == [("7",), ("2026-03-02 00:00:00",)]
+
+
+def test_categories_of_polars(session):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"contact_id": ["a", "b"], "started_at": ["2026-03-02"] * 2, "queue": ["sales", None]})
+    categories = frame.with_columns(polars.col("queue").cast(polars.Categorical))
+    assert rows(read_contacts(categories, session=session), "contact_id", "queue") == [("a", "sales"), ("b", None)]
+
+
+def test_types_of_arrow_that_the_engine_lacks(session):
+    fixed = {"contact_id": ["a"], "started_at": ["2026-03-02"]}
+    half = pa.table({**fixed, "talk_seconds": pa.array([1.5], pa.float16()), "odd": pa.array([{}], pa.struct([]))})
+    assert rows(read_contacts(half, session=session), "talk_seconds", "odd") == [(1.5, None)]
+    with pytest.raises(EmptyTableError, match="no columns either"):
+        read_contacts(half.select([]), session=session)
+
+
+def test_three_hundred_columns_need_no_memory(session):
+    # each column's list of words for "missing" was once a join, and 300 of them took more than 18 GB
+    wide = {f"answer_{i}": ["5", "NULL"] for i in range(300)}
+    table = pa.table({"contact_id": ["a", "b"], "started_at": ["2026-03-02"] * 2, **wide})
+    assert rows(read_contacts(table, session=session), "answer_299") == [("5",), (None,)]
+
+
+def test_what_is_nested_in_some_rows_only_is_kept(read):
+    log = '{"contact_id": 1, "started_at": "2026-03-02", "by": {"agent_id": "ann"}}\n'
+    contacts = read(log + '{"contact_id": 2, "started_at": "2026-03-02", "by": "ben"}\n', "log.jsonl")
+    assert rows(contacts, "contact_id", "by_agent_id") == [("1", "ann"), ("2", None)]
+
+
+def test_vendors_tables_skip_blank_lines_too(read):
+    export = "\n  \nCALL ID,TIMESTAMP,AGENT,TALK TIME\n7,2026-03-02 09:00:00,ann,00:01:00\n"
+    assert rows(read(export, source="five9_call_log"), "contact_id", "talk_seconds") == [("7", 60)]
+    survey = "\n  \nrequest_id,response_received_at,star_rating,ext_interaction_id\nr1,2026-03-02 09:00,5,c1\n"
+    for content in (survey, survey.encode("utf-16")):
+        surveys = read(content, reader=read_surveys, source="medallia_agent_connect")
+        assert rows(surveys, "response_id", "csat", "source_row") == [("r1", 5, 1)]
+
+
+def test_an_open_quote_swallows_no_rows(read):
+    export = 'CALL ID,TIMESTAMP,AGENT\n7,2026-03-02 09:00:00,"ann\n8,2026-03-02 09:00:00,ben\n'
+    with pytest.raises(UnreadableFileError, match="could not be cut into cells"):
+        read(export, source="five9_call_log")
+
+
+def test_a_line_of_a_million_tabs(read):
+    with pytest.raises(UnreadableFileError, match="1,000,001 columns"):
+        read("x" + "\t" * 1_000_000 + "\n" + LOG, "log.tsv")
+
+
+CXONE = {"contactId": 1, "contactStart": "2026-03-02T09:00:00", "agentSeconds": 90, "holdSeconds": "soon"}
+TCD = {
+    **{"DateTime": "2026-03-02 09:00", "RouterCallKeyDay": 1, "RouterCallKey": 2, "Duration": 9},
+    **{"NetQTime": 0, "LocalQTime": "soon", "RingTime": 2, "DelayTime": 0},
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "record", "column"),
+    [("nice_cxone_completed", CXONE, "talk_seconds"), ("cisco_ucce_tcd", TCD, "wait_seconds")],
+)
+def test_what_is_no_number_is_not_taken_for_none(session, source, record, column):
+    other = {name: 3 if cell == "soon" else cell for name, cell in record.items()}
+    other |= {"contactId": 5, "RouterCallKey": 6}
+    contacts = read_contacts([record, other], source=source, session=session)
+    values = {row["source_row"]: row[column] for row in contacts.legs.to_arrow().to_pylist()}
+    assert (values[1], values[2] is not None) == (None, True)
+    assert (1, column, "not_a_number") in aside(contacts.legs)
+
+
+def test_metrics_of_genesys_that_are_no_numbers(session):
+    metrics = [{"name": "tHandle", "value": 5000}, {"name": "tTalk", "value": "soon"}]
+    segments = [
+        {"segmentType": "interact", "segmentStart": "2026-03-02T09:00:00Z", "segmentEnd": "2026-03-02T09:00:05Z"}
+    ]
+    agent = {
+        "purpose": "agent",
+        "userId": "u",
+        "sessions": [{"sessionId": "s", "metrics": metrics, "segments": segments}],
+    }
+    record = {"conversationId": "c", "conversationStart": "2026-03-02T09:00:00Z", "participants": [agent]}
+    legs = read_contacts([record], source="genesys_cloud", session=session).legs
+    assert rows(legs, "leg_id", "talk_seconds", "hold_seconds") == [("c", None, None), ("s", None, 0)]
+    assert aside(legs) == [(2, "talk_seconds", "not_a_number")]
 
 
 def test_durations_between_times_keep_their_fractions(session):

@@ -74,6 +74,8 @@ class DuckDBEngine:
         self._backend = ibis.duckdb.connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.con.execute("SET TimeZone = 'UTC'")
         self._backend.con.execute("SET enable_progress_bar = false")
+        # it makes a join of every IN with some literals: of 300 columns of text, 300 joins, which fill any memory
+        self._backend.con.execute("SET disabled_optimizers = 'in_clause'")
 
     def read(self, source: Source) -> ir.Table:
         """Relation of every row of a source, with ``source_file`` and ``source_row`` added."""
@@ -86,7 +88,8 @@ class DuckDBEngine:
                     query = self._file_query(source)
             case FrameSource():
                 is_placed = {SOURCE_FILE, SOURCE_ROW} <= set(source.table.schema.names)
-                query = self._frame_query(source.table, source.name, is_placed=is_placed)
+                with _told_as_unreadable(source):  # of types that only Arrow has
+                    query = self._frame_query(source.table, source.name, is_placed=is_placed)
             case StreamSource():
                 query = self._stream_query(source.batches, source.name)
             case RelationSource():
@@ -181,7 +184,7 @@ def _told_as_unreadable(source: Source | None = None) -> Iterator[None]:
 def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileError:
     told = [line.strip() for line in str(error).splitlines() if line.strip()]
     named = next((line.removeprefix("file = ") for line in told if line.startswith("file = ")), None)
-    where = named or (", ".join(source.paths) if isinstance(source, FileSource) else "A source")
+    where = named or (", ".join(source.paths) if isinstance(source, FileSource) else "The source")
     of_the_file = takewhile(lambda line: not line.startswith(("Possible", "file =")), told)  # the rest is SQL advice
     words = [KIND_OF_ERROR.sub("", line) for line in of_the_file if not line.startswith(NOT_TOLD)]
     return UnreadableFileError(

@@ -25,6 +25,7 @@ __all__ = ["csv_query", "json_query", "parquet_query", "quoted_name", "quoted_te
 PER_SECOND: Final = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 MOST_DEPTH: Final = 500
 MANY_BRACES: Final = 2_000  # of one row of JSON
+MOST_KINDS: Final = 10_000  # of rows that differ in what they nest
 MOST_FIELDS: Final = 2_000  # of one JSON file; more are keys that are data, not names
 
 
@@ -87,7 +88,7 @@ def json_query(connection: duckdb.DuckDBPyConnection, source: FileSource) -> str
         What is in a row is not an object, or has more fields than a table can have.
     """
     structure = _structure(connection, source)
-    fields = _leaves(structure) if isinstance(structure, dict) else []
+    fields = _fields(connection, source, structure) if isinstance(structure, dict) else []
     if len(fields) > MOST_FIELDS or not isinstance(structure, dict):
         seen = f"{len(fields):,} different fields" if fields else f"rows of kind {structure}"
         raise UnreadableFileError(
@@ -126,6 +127,27 @@ def _structure(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Any
         return json.loads(text) if text else {}
     except RecursionError as error:
         raise _too_deep(source) from error
+
+
+def _fields(
+    connection: duckdb.DuckDBPyConnection, source: FileSource, structure: dict[str, Any]
+) -> list[tuple[str, ...]]:
+    """Paths of what is no object itself; of what is an object in some rows only, its own and those below it."""
+    fields = _leaves(structure)
+    if "JSON" not in {_at(structure, path) for path in fields}:
+        return fields
+    paths = ", ".join(quoted_text(path) for path in source.paths)
+    kinds = "SELECT json_structure(json) AS kind, min(row) FROM (SELECT json, row_number() OVER () AS row FROM"
+    found = connection.execute(f"{kinds} read_json_objects([{paths}])) GROUP BY kind ORDER BY 2 LIMIT {MOST_KINDS}")
+    rows = [json.loads(kind) for kind, _ in found.fetchall() if kind]
+    below = [path for row in rows if isinstance(row, dict) for path in _leaves(row)]
+    return list(dict.fromkeys([*fields, *below]))
+
+
+def _at(structure: Any, path: tuple[str, ...]) -> str:
+    for key in path:
+        structure = structure[key]
+    return structure if isinstance(structure, str) else "list"
 
 
 def _require_shallow(source: FileSource, row: str) -> None:

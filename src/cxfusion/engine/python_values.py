@@ -20,14 +20,30 @@ def column_of(values: Sequence[Any]) -> pa.Array[Any]:
     >>> column_of([1, "a", None]).to_pylist()
     ['1', 'a', None]
     """
+    kinds = {_kind(value) for value in values if not _is_missing(value)}
     try:
+        if len(kinds) > 1:  # Arrow would take the numbers among times for times
+            raise pa.ArrowTypeError
         column: pa.Array[Any] = pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
-        column = pa.array([None if _is_missing(value) else str(value) for value in values], pa.string())
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError):
+        column = pa.array([None if _is_missing(value) else _text(value) for value in values], pa.string())
     return column
 
 
+def _kind(value: Any) -> Any:
+    """Values of one kind make one column; numbers do together."""
+    return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
+
+
+def _text(value: Any) -> str:
+    """As a file would hold it; half a character, which Python's texts may hold, becomes a question mark."""
+    return str(value).encode("utf-8", "replace").decode("utf-8")
+
+
 def _is_missing(value: Any) -> bool:
-    if isinstance(value, list | tuple | dict):
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124  only NaN and NaT differ from themselves
+    except (TypeError, ValueError):  # a frame within a frame has no truth of its own
         return False
-    return value is None or bool(value != value)  # noqa: PLR0124  only NaN and NaT differ from themselves

@@ -292,7 +292,8 @@ def _require(section: Section, found: Sequence[str], chosen: Mapping[str, Bindin
         problems.append(f"no score was found: expected one of {scores}; {_line(section, 'csat', found)}")
     if problems:
         kind: type[InputError] = NoScoreError if is_complete else MissingColumnError
-        raise kind(f"The {section} lack what they cannot do without. Columns found: {', '.join(found)}.", problems)
+        told = f"The {section} lack what they cannot do without; name it in the map, or export it too."
+        raise kind(f"{told} Columns found: {', '.join(found)}.", problems)
 
 
 def _line(section: Section, name: str, found: Sequence[str]) -> str:

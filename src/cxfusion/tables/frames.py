@@ -104,7 +104,7 @@ KINDS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Frame]], ...]] =
 
 def _frame(data: Any, table: pa.Table) -> FrameSource:
     _require_distinct(table.column_names)
-    if table.num_rows == 0:
+    if table.num_rows == 0 or not table.column_names:
         told = f"columns {', '.join(table.column_names)}" if table.column_names else "no columns either"
         raise EmptyTableError(f"The {_name(data)} given has no rows: {told}. Expected at least one row.")
     return FrameSource(pa.table([_plain(column) for column in table.columns], names=table.column_names), _name(data))
@@ -115,6 +115,8 @@ def _name(data: Any) -> str:
 
 
 def _series(series: Any) -> Column:
+    if series.dtype == object:
+        return column_of(series.tolist())
     try:
         return pa.Array.from_pandas(series)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
@@ -124,12 +126,23 @@ def _series(series: Any) -> Column:
 def _plain(column: Column) -> Column:
     """The same column in a type that every engine knows: no dictionaries or views, elapsed times as seconds."""
     if pa.types.is_dictionary(column.type):
-        return column.cast(column.type.value_type)
+        return _plain(_decoded(column))
+    if pa.types.is_float16(column.type):
+        return column.cast(pa.float32())
+    if pa.types.is_struct(column.type) and not column.type.num_fields:
+        return pa.nulls(len(column), pa.string())
     if pa.types.is_duration(column.type):
         microseconds = column.cast(pa.duration("us"), safe=False).cast(pa.int64())
         return pc.divide(microseconds.cast(pa.float64()), 1e6)
     is_odd_text = pa.types.is_null(column.type) or pa.types.is_string_view(column.type)
     return column.cast(pa.string()) if is_odd_text else column
+
+
+def _decoded(column: Column) -> Column:
+    """Values of a dictionary; Polars' are views of text, which Arrow cannot cast to out of one."""
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    kind = pa.string() if pa.types.is_string_view(column.type.value_type) else column.type.value_type
+    return pa.chunked_array([chunk.dictionary.cast(kind).take(chunk.indices) for chunk in chunks], kind)
 
 
 def _require_distinct(names: Sequence[str]) -> None:

@@ -140,7 +140,7 @@ def _binary(path: str, version: int) -> Iterator[Row]:
 
 def _ascii(path: str) -> Iterator[Row]:
     with open_text(path) as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, strict=True)
         try:
             for number, cells in enumerate(filter(None, reader), start=1):
                 layout = V16 if len(cells) >= len(V16.names) - len(V16.tail) else V12

@@ -95,6 +95,8 @@ def _read_csv(path: str) -> pa.Table:
     header = read_header(path)
     columns: list[list[str]] = [[] for _ in header.names]
     with open_text(path) as file:
+        for _ in range(header.n_blank):
+            file.readline()
         for cells in _records(csv.reader(file, delimiter=header.separator, strict=True), path, len(columns)):
             for column, cell in zip(columns, cells, strict=True):
                 column.append(cell)

@@ -280,7 +280,11 @@ def _csv_rows(path: str, names: Iterable[str]) -> Iterator[Row]:
     known = {name.lower(): name for name in names}
     columns = [known.get(name.lower(), name) for name in header.names]
     with open_text(path) as file:
-        reader = csv.reader(file, delimiter=header.separator)
+        for _ in range(header.n_blank):
+            file.readline()
+        reader = csv.reader(
+            file, delimiter=header.separator, strict=True
+        )  # else an open quote swallows all that follows
         try:
             for number, cells in enumerate(filter(None, reader)):
                 if number and len(cells) == len(columns):
