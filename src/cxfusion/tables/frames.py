@@ -140,7 +140,7 @@ def _plain(column: Column) -> Column:
 
 def _decoded(column: Column) -> Column:
     """Values of a dictionary; Polars' are views of text, which Arrow cannot cast to out of one."""
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    chunks: list[Any] = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     kind = pa.string() if pa.types.is_string_view(column.type.value_type) else column.type.value_type
     return pa.chunked_array([chunk.dictionary.cast(kind).take(chunk.indices) for chunk in chunks], kind)
 
