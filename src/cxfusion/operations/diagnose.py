@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import altair as alt
 
     from cxfusion.operations.episodes import EpisodePlan
+    from cxfusion.operations.tallies import Numbers
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["Diagnosis", "diagnose"]
@@ -219,15 +220,18 @@ def diagnose(
         timezone=contacts.timezone,
         target_seconds=target_seconds,
         short_abandon_seconds=short_abandon_seconds,
-        few=_few(contacts, grouping),
+        few=_few(contacts, grouping, numbers),
     )
 
 
-def _few(contacts: Contacts, grouping: Grouping) -> tuple[str, ...]:
+def _few(contacts: Contacts, grouping: Grouping, numbers: Numbers) -> tuple[str, ...]:
     """Groups of few customers; an interval is none of persons."""
     if not grouping.columns:
         return ()
-    groups = pd.DataFrame(sorted(groups_of_few(contacts, grouping.columns), key=str), columns=list(grouping.columns))
+    keys = numbers.groups[[f"key_{i}" for i in range(len(grouping.columns))]].drop_duplicates().astype(object)
+    known = keys.where(keys.notna(), None).itertuples(index=False, name=None)
+    found = groups_of_few(contacts, grouping.columns, known)
+    groups = pd.DataFrame(sorted(found, key=str), columns=list(grouping.columns))
     return tuple(grouping.texts(groups, grouping.columns)) if len(groups) else ()
 
 

@@ -33,7 +33,6 @@ from cxfusion.operations.service_levels import (
     service_level_of_answered,
     service_level_of_offered,
 )
-from cxfusion.tables.sums import exact_sum
 
 __all__ = ["METRICS", "QUANTILES", "Metric"]
 
@@ -171,7 +170,7 @@ def fcr(log: Log) -> Figure | NotApplicable:
     same = ", for the same reason," if log.episodes.same_reason else ""
     among = (log.handled & is_attempt(log.contacts)).fill_null(False)
     resolved = among.ifelse(~log.contacts.rows[RECONTACTED], None)
-    return mean_of(resolved, among, f"no further attempt{same} within {log.episodes.repeat_days:g} days")
+    return mean_of(log, resolved, among, f"no further attempt{same} within {log.episodes.repeat_days:g} days")
 
 
 def wait_seconds(log: Log) -> Figure | NotApplicable:
@@ -183,7 +182,7 @@ def wait_seconds(log: Log) -> Figure | NotApplicable:
     """
     if "wait_seconds" not in log.filled:
         return NotApplicable(LACKS["wait_seconds"])
-    return mean_of(log.value("wait_seconds"), log.every_contact)
+    return mean_of(log, log.value("wait_seconds"), log.every_contact)
 
 
 def patience_seconds(log: Log) -> Figure | NotApplicable:
@@ -197,7 +196,7 @@ def patience_seconds(log: Log) -> Figure | NotApplicable:
         return NotApplicable(lacks)
     wait = log.value("wait_seconds")
     known = (log.gone & wait.notnull()).sum()
-    return Figure(Total((exact_sum(wait),)), Total((known,)), Total((log.gone.sum(),), minus=(known,)))
+    return Figure(Total((log.sum_of(wait),)), Total((known,)), Total((log.gone.sum(),), minus=(known,)))
 
 
 def talk_seconds(log: Log) -> Figure | NotApplicable:

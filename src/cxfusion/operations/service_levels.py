@@ -104,7 +104,7 @@ def abandonment_rate(log: Log) -> Figure | NotApplicable:
     """
     if "is_abandoned" not in log.filled:
         return NotApplicable(LACKS["is_abandoned"])
-    return mean_of(log.value("is_abandoned"), log.every_contact)
+    return mean_of(log, log.value("is_abandoned"), log.every_contact)
 
 
 def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
@@ -115,7 +115,7 @@ def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
     """
     if lacks := lacks_for_abandons(log):
         return NotApplicable(lacks)
-    marked, short = mean_of(log.value("is_abandoned"), log.every_contact), (_letters(log).c,)
+    marked, short = mean_of(log, log.value("is_abandoned"), log.every_contact), (_letters(log).c,)
     return Figure(
         total=Total(marked.total.plus, minus=short),
         n=Total(marked.n.plus, minus=short),

@@ -67,10 +67,14 @@ def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
     known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
     gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
     ends = {"first": started_at.min().year(), "last": started_at.max().year()}
-    seen = contacts.session.collect(rows.aggregate(_named(known | gone | ends))).to_pylist()[0]
+    durations = [rows[name] for name in PARTIAL if name.endswith("_seconds") and contacts.has(name)]
+    fractions = {f"fraction_{i}": (value != value.floor()).any() for i, value in enumerate(durations)}
+    seen = contacts.session.collect(rows.aggregate(_named(known | gone | ends | fractions))).to_pylist()[0]
     filled = frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name])
     has_wait = bool(seen["n_gone_with_wait"]) or not seen["n_gone"]
-    return Log(contacts, filled, limits, has_wait), (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
+    has_whole_seconds = not any(seen[name] for name in fractions)
+    log = Log(contacts, filled, limits, has_wait, has_whole_seconds=has_whole_seconds)
+    return log, (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
 
 
 def chained(log: Log, plan: EpisodePlan | None) -> Log:

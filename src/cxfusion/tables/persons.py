@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import ibis.expr.types as ir
 
@@ -19,7 +19,9 @@ FEWEST_PERSONS: Final = 5
 SOME_ROWS: Final = 100_000
 
 
-def groups_of_few(table: Contacts | Surveys, columns: Sequence[str]) -> set[tuple[Any, ...]]:
+def groups_of_few(
+    table: Contacts | Surveys, columns: Sequence[str], groups: Iterable[tuple[Any, ...]] | None = None
+) -> set[tuple[Any, ...]]:
     """Values of some columns that fewer than five persons have together.
 
     A person is a customer; a row whose customer is unknown counts as one of its own. Most groups are settled by some of
@@ -30,11 +32,16 @@ def groups_of_few(table: Contacts | Surveys, columns: Sequence[str]) -> set[tupl
     table : Contacts or Surveys
     columns : sequence of str
         Not empty.
+    groups : iterable of tuple, optional
+        All there are, if known: where some of the rows settle each of them, the others need not be looked at.
     """
     keys = [f"key_{i}" for i in range(len(columns))]
     customer = {"customer": table.rows["customer_id"]} if table.has("customer_id") else {}
     rows = table.rows.select(**{key: table.rows[name] for key, name in zip(keys, columns, strict=True)}, **customer)
     large = compute(table.session, _persons(rows.limit(SOME_ROWS), keys, at_least=True))
+    settled = {tuple(row[key] for key in keys) for row in table.session.collect(large).to_pylist()}
+    if groups is not None and settled.issuperset(groups):
+        return set()
     few = _persons(rows.anti_join(large, keys), keys, at_least=False)
     return {tuple(row[key] for key in keys) for row in table.session.collect(few).to_pylist()}
 
