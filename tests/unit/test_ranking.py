@@ -67,7 +67,7 @@ def test_the_raw_figure_is_that_of_diagnose(contacts):
     theirs = cx.diagnose(contacts, by="agent_id").pivot().set_index("agent_id")["aht_seconds"]
     ranking = cx.rank_groups(contacts, "aht_seconds")
     for row in ranking.table.itertuples():
-        assert row.raw == pytest.approx(theirs[row.agent_id], rel=1e-12)
+        assert row.raw == pytest.approx(theirs[row.agent_id], abs=1e-5)  # which sums in steps of 10 microseconds
     assert ranking.table["adjusted"].to_numpy() == pytest.approx(ranking.table["raw"].to_numpy())
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["RUNG", "between_rungs", "simpson_warnings"]
 
 RUNG: Final = "between"
+SAME: Final = 1e-4
+"""Means no farther apart than this are the same: sums are taken in steps of a hundred-thousandth."""
 FAR: Final = 2.58
 """Standard errors by which within and between must lie apart, and each from 0, before anyone is warned."""
 
@@ -72,7 +74,9 @@ def _compared(
         yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
         return
     known = sample.session.materialize(sample.rows.filter(*(sample.rows[name].notnull() for name in names)))
-    n_agents = int(sample.session.collect(known.aggregate(n=known["cluster"].nunique()))["n"][0].as_py())
+    spreads = {name: known[name].max() - known[name].min() for name in names}
+    facts = sample.session.collect(known.aggregate(n=known["cluster"].nunique(), **spreads)).to_pylist()[0]
+    n_agents = int(facts["n"])
     if n_agents < spec.min_clusters + len(names):
         reason = f"only {n_agents} agents can be compared, in {len(names)} levers at once"
         yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
@@ -88,7 +92,7 @@ def _compared(
     errors = np.sqrt(np.diag(robust_covariance(sweep, make_rows, fit, sample.coding.n_clusters)))
     for lever in asked:
         at, step = beside.index(lever), ladder.step_of(lever)
-        if not fit.is_identified[at]:
+        if not fit.is_identified[at] or facts[names[at]] < SAME:
             yield RungEstimate(
                 lever,
                 RUNG,
