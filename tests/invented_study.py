@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cxfusion.report import ReportContent
 from cxfusion.results.schemas import LEVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>]]>&{{7*7}}"
 LONG = "Retentions and win-back, second line, evenings and week-ends, outsourced partner " * 4

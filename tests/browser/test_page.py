@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from invented_study import EMOJI, ENDLESS, HOSTILE, SPOILED, invented_content, operations, perception
 
 from cxfusion.report import ReportContent, render_report
+from invented_study import EMOJI, ENDLESS, HOSTILE, SPOILED, invented_content, operations, perception
 
 PHONE = {"width": 360, "height": 780}
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"

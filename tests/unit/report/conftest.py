@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+
 from invented_study import invented_content
 
-from cxfusion.report import ReportContent
+if TYPE_CHECKING:
+    from cxfusion.report import ReportContent
 
 
 @pytest.fixture(scope="session")
