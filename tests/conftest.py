@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 import cxfusion as cx
+from cxfusion.delivery import outputs
+from cxfusion.delivery.manifest import manifest_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_manifest_keeps_to_its_schema() -> Iterator[None]:
+    """Whatever test writes a manifest, of a study, a diagnosis, a rejection or a simulation, validates it."""
+    validator = jsonschema.Draft202012Validator(manifest_schema())
+    write = outputs.write_manifest
+
+    def write_and_validate(folder: Path, manifest: Mapping[str, Any]) -> None:
+        write(folder, manifest)
+        validator.validate(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outputs, "write_manifest", write_and_validate)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import typer
 from cxfusion import errors
 from cxfusion.checks.catalogue import CHECKS, CheckPlan
 from cxfusion.cli import app
+from cxfusion.delivery.manifest import manifest_schema
 from cxfusion.operations.metrics import METRICS
 from cxfusion.simulation.worlds import WORLDS
 from cxfusion.tables.leg_reading import REASONS
@@ -141,6 +142,33 @@ def _words(text: str) -> list[str]:
     return re.findall(r"`(\w+)`", text)
 
 
+def manifest() -> str:
+    """Every part of a manifest: its type and what it is; one level of parts within."""
+    schema = manifest_schema()
+    return _table(("Part", "Type", "Meaning"), _parts(schema, schema["properties"], ""))
+
+
+def _parts(schema: dict[str, Any], parts: dict[str, Any], within: str) -> list[tuple[str, str, str]]:
+    rows = []
+    for name, part in parts.items():
+        told = _resolved(schema, part)
+        kind = told.get("type", "string" if isinstance(told.get("const", ""), str) else "integer")
+        kinds = " or ".join(kind) if isinstance(kind, list) else kind
+        rows.append((f"`{within}{name}`", kinds, told["description"]))
+        inner = _resolved(schema, told.get("items", told))
+        if not within and "$ref" not in str(inner.get("properties", {})):
+            mark = "[]." if kind == "array" else "."
+            rows += _parts(schema, inner.get("properties", {}), f"{name}{mark}")
+    return rows
+
+
+def _resolved(schema: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """The part that a reference means, with the reference's own words."""
+    for step in part.get("$ref", "").removeprefix("#/").split("/") if "$ref" in part else ():
+        schema = schema[step]
+    return {**schema, **part} if "$ref" in part else part
+
+
 def leg_reasons() -> str:
     """Every reason for which a leg of any source may be set aside."""
     return _table(("Code", "Meaning"), [(f"`{reason}`", meaning) for reason, meaning in REASONS.items()])
@@ -226,6 +254,7 @@ PARTS: Final[dict[str, Callable[[], str]]] = {
     "metrics": metrics,
     "checks": checks,
     "check plan": check_plan,
+    "manifest": manifest,
     "leg reasons": leg_reasons,
     "contact logs": contact_logs,
     "exports": exports,

@@ -242,7 +242,7 @@ class EngineSection(_Section):
 
 
 class OutputSection(_Section):
-    """``[output]``: where the output tables are written besides the directory.
+    """``[output]``: where, and in which other form, the output tables are written besides Parquet in the directory.
 
     Attributes
     ----------
@@ -251,10 +251,13 @@ class OutputSection(_Section):
         in no manifest and no message.
     schema : str, optional
         Of that database, made if need be; else that of the URL, else the one its user begins in.
+    csv : bool
+        Every table as a CSV file too.
     """
 
     database: Place | None = Field(default=None, repr=False)
     schema_: str | None = Field(default=None, alias="schema", min_length=1)
+    csv: bool = False
 
     @model_validator(mode="after")
     def _can_be_written(self) -> OutputSection:

@@ -26,6 +26,7 @@ from cxfusion.config import (
     StudyConfig,
     StudySection,
 )
+from cxfusion.delivery.manifest import manifest_schema
 from cxfusion.evidence.verdict import GRADES
 from cxfusion.job import diagnose_log
 from cxfusion.operations.metrics import METRICS
@@ -188,6 +189,14 @@ def test_every_metric_is_on_the_page(pairing):
 def test_the_api_page_has_every_public_name_once():
     shown = re.findall(r"^::: cxfusion\.(\w+)$", (DOCS / "reference/api.md").read_text(), re.MULTILINE)
     assert sorted(shown) == sorted(set(cx.__all__) - {"__version__"})
+
+
+def test_every_part_of_the_manifest_is_on_its_page():
+    rows = re.findall(r"^\| `([\w.\[\]]+)` \| ([\w ]+) \|", reference.manifest(), re.MULTILINE)
+    parts = [name for name, _ in rows]
+    assert set(manifest_schema()["properties"]) <= set(parts)
+    assert {"audit[].reason", "results.verdicts", "error.message"} <= set(parts)
+    assert len(parts) == len(set(parts)) == len(reference.manifest().splitlines()) - 2
 
 
 def test_every_section_of_a_study_lists_its_keys():

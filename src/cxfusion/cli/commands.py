@@ -16,6 +16,7 @@ from cxfusion.cli.options import (
     DEBUG_VARIABLE,
     Against,
     AnyFile,
+    AsCsv,
     AsJson,
     By,
     ContactLog,
@@ -145,7 +146,7 @@ def fuse(
     contacts: ContactLog, surveys: SurveyFile, out: Out, pair_by: PairBy = None, within: Within = "72h",
     outcome: Outcome = None, map_file: MapFile = None, contacts_source: ContactsSource = None,
     surveys_source: SurveysSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
-    to: To = None, no_report: NoReport = False, key_file: KeyFile = None,
+    to: To = None, csv: AsCsv = False, no_report: NoReport = False, key_file: KeyFile = None,
     threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
     quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -160,14 +161,14 @@ def fuse(
         study={"outcome": outcome, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
         privacy=_privacy(key_file),
-        output={"database": to},
+        output={"database": to, "csv": csv or None},
     )
     _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
 
 
 @app.command(cls=Command, name="run")
 def run_study(
-    study_file: StudyFile, out: Out, to: To = None, no_report: NoReport = False,
+    study_file: StudyFile, out: Out, to: To = None, csv: AsCsv = False, no_report: NoReport = False,
     key_file: KeyFile = None,
     threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
@@ -178,7 +179,7 @@ def run_study(
     config = load_study(
         study_file,
         engine={"threads": threads, "memory_limit": memory},
-        output={"database": to},
+        output={"database": to, "csv": csv or None},
         privacy=_privacy(key_file),
     )
     _run(config, out, with_report=not no_report, as_json=as_json, quiet=quiet)
@@ -225,7 +226,7 @@ def check(
 def diagnose(
     contacts: ContactLog, out: Out, by: By = None, interval: Interval = None, map_file: MapFile = None,
     contacts_source: ContactsSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
-    to: To = None, key_file: KeyFile = None,
+    to: To = None, csv: AsCsv = False, key_file: KeyFile = None,
     threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -241,7 +242,7 @@ def diagnose(
         study={"by": columns or None, "interval": interval, "since": since, "until": until},
         engine={"threads": threads, "memory_limit": memory},
         privacy=_privacy(key_file),
-        output={"database": to},
+        output={"database": to, "csv": csv or None},
     )
     with StageLines(quiet=quiet) as on_stage:
         diagnosis, books = diagnose_log(config, out, on_stage)

@@ -11,6 +11,7 @@ __all__ = [
     "DEBUG_VARIABLE",
     "Against",
     "AnyFile",
+    "AsCsv",
     "AsJson",
     "By",
     "ContactLog",
@@ -69,6 +70,7 @@ To = Annotated[
         help="Write the tables to a database too, all or none: postgres://USER@HOST/DATABASE/SCHEMA or duckdb://FILE.",
     ),
 ]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Write every table as CSV too, for tools that read no Parquet.")]
 Against = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Output directory of an earlier run: tell what has suddenly changed since."),

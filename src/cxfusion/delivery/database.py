@@ -35,7 +35,7 @@ def write_database(folder: Path, address: Address) -> None:
     UsageError, OutputDatabaseError
         As of :func:`~cxfusion.engine.replacing.replace_tables`.
     """
-    files = sorted(path for path in folder.iterdir() if path.suffix in (".parquet", ".csv"))
+    files = [path for kind in ("*.csv", "*.parquet") for path in sorted(folder.glob(kind))]  # of a table's two, Parquet
     manifest = pa.table({"manifest": [(folder / MANIFEST).read_text(encoding="utf-8")]})
     replace_tables(address, {path.stem: _rows(path) for path in files} | {"manifest": manifest.to_reader()})
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from importlib.metadata import version
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.delivery.directory import PRODUCT
@@ -20,9 +22,22 @@ if TYPE_CHECKING:
     from cxfusion.tables.books import Books
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["bare_manifest", "log_manifest", "results_of", "study_manifest"]
+__all__ = ["bare_manifest", "log_manifest", "manifest_schema", "results_of", "study_manifest"]
 
 PACKAGES: Final = ("cxfusion", "duckdb", "ibis-framework", "numpy", "pandas", "pyarrow", "scipy")
+
+
+def manifest_schema() -> dict[str, Any]:
+    """What every manifest keeps to, as a JSON Schema (draft 2020-12).
+
+    Examples
+    --------
+    >>> manifest_schema()["title"]
+    'cxfusion manifest'
+    """
+    text = files("cxfusion.delivery").joinpath("manifest.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def bare_manifest() -> dict[str, Any]:

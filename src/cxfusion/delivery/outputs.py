@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cxfusion.delivery.csv_copies import write_csv_copies
 from cxfusion.delivery.directory import MANIFEST
 from cxfusion.delivery.manifest import bare_manifest, log_manifest, study_manifest
 from cxfusion.delivery.plain_json import to_json
 from cxfusion.errors import BooksError
-from cxfusion.results.schemas import EVIDENCE, LEVERS, OPERATIONS, PAIRS, PERCEPTION, SET_ASIDE, as_arrow
+from cxfusion.results.schemas import (
+    EVIDENCE,
+    LEVERS,
+    OPERATIONS,
+    PAIRS,
+    PERCEPTION,
+    SCHEMA_VERSION,
+    SET_ASIDE,
+    as_arrow,
+)
 from cxfusion.tables.books import set_aside_rows
 
 if TYPE_CHECKING:
@@ -44,6 +54,8 @@ def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Stud
     }
     for name, (table, schema) in tables.items():
         _write_parquet(folder / f"{name}.parquet", table, schema)
+    if config.output.csv:
+        write_csv_copies(folder)
     if with_report:
         study.report(folder / "report.html", **config.study.headings())
     write_manifest(folder, {**study.manifest, **asked_for(config)})
@@ -62,6 +74,8 @@ def write_diagnosis(
     _write_parquet(folder / "operations.parquet", diagnosis.as_rows(), OPERATIONS)
     _write_set_aside(folder, contacts.session, set_aside_rows(contacts), books)
     books.audit.to_csv(folder / "contacts_audit.csv", index=False)
+    if config.output.csv:
+        write_csv_copies(folder)
     write_manifest(folder, {**log_manifest(contacts, books, feed, clock), **asked_for(config)})
 
 
@@ -84,7 +98,20 @@ def write_rejection(
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """The manifest, last: it lists the files that are ours, so that a replacement wipes nothing else."""
     files = sorted([*(path.name for path in folder.iterdir()), MANIFEST])
-    (folder / MANIFEST).write_text(to_json({**manifest, "files": files}) + "\n", encoding="utf-8")
+    whole = {**manifest, "tables": _tables(folder), "files": files}
+    (folder / MANIFEST).write_text(to_json(whole) + "\n", encoding="utf-8")
+
+
+def _tables(folder: Path) -> dict[str, dict[str, str | int]]:
+    """Rows and version of every table that declares its columns."""
+    import pyarrow.parquet as pq
+
+    found = {path.stem: pq.read_metadata(path) for path in sorted(folder.glob("*.parquet"))}
+    return {
+        name: {"schema_version": told.metadata[SCHEMA_VERSION].decode(), "rows": told.num_rows}
+        for name, told in found.items()
+        if told.metadata and SCHEMA_VERSION in told.metadata
+    }
 
 
 def asked_for(config: StudyConfig) -> dict[str, Any]:
@@ -119,4 +146,4 @@ def _write_set_aside(folder: Path, session: Session, set_aside: ir.Table, books:
 def _write_parquet(path: Path, table: pd.DataFrame | pa.Table, schema: pa.Schema) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(as_arrow(table, schema), path, compression="zstd")
+    pq.write_table(as_arrow(table, schema), path, compression="snappy")  # every reader knows it

@@ -9,9 +9,22 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EVIDENCE", "LEVERS", "OPERATIONS", "PAIRS", "PERCEPTION", "SET_ASIDE", "as_arrow", "rounded"]
+__all__ = [
+    "EVIDENCE",
+    "LEVERS",
+    "OPERATIONS",
+    "PAIRS",
+    "PERCEPTION",
+    "SCHEMA_VERSION",
+    "SET_ASIDE",
+    "as_arrow",
+    "rounded",
+]
 
 VERSION: Final = "1"
+"""Goes up when a column is renamed, retyped, moved or taken away; a new one at the end of a table leaves it."""
+SCHEMA_VERSION: Final = b"cxfusion.schema_version"
+"""Where the metadata of a Parquet file hold it."""
 _TEXT, _NUMBER, _COUNT, _TIME = pa.string(), pa.float64(), pa.int64(), pa.timestamp("us", tz="UTC")
 
 
