@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cxfusion.checks.feed import FeedCheck as FeedCheck
     from cxfusion.checks.feed import check_feed as check_feed
+    from cxfusion.decisions.what_if import WhatIf as WhatIf
+    from cxfusion.decisions.what_if import what_if as what_if
     from cxfusion.engine.session import Session as Session
     from cxfusion.errors import CxfusionError as CxfusionError
     from cxfusion.evidence.catalogue import DEFAULT_LEVERS as DEFAULT_LEVERS
@@ -128,6 +130,7 @@ _PLACES = {
     "Study": "study",
     "Surveys": "tables.relation",
     "WeightsCheck": "evidence.recontact",
+    "WhatIf": "decisions.what_if",
     "check_feed": "checks.feed",
     "compare": "perception.compare",
     "compare_levels": "evidence.relationship",
@@ -164,6 +167,7 @@ _PLACES = {
     "staffing": "operations.staffing",
     "weigh": "perception.weights",
     "what_changed": "operations.change",
+    "what_if": "decisions.what_if",
     "with_history": "operations.episodes",
 }
 

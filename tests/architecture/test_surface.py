@@ -50,6 +50,7 @@ PUBLIC = {
     "Study",
     "Surveys",
     "WeightsCheck",
+    "WhatIf",
     "__version__",
     "compare_levels",
     "add_context",
@@ -87,6 +88,7 @@ PUBLIC = {
     "staffing",
     "weigh",
     "what_changed",
+    "what_if",
     "with_history",
 }
 

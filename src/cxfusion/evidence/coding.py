@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["Coding", "answered_contacts", "coded"]
+__all__ = ["REST", "Coding", "answered_contacts", "coded"]
 
+REST: Final = "(all others)"
+"""Levels that are too small to stand alone."""
 GROUPS: Final = {
     "cluster": ("cluster_key",),
     "group_hour": ("queue", HOUR_OF_WEEK),
@@ -44,12 +46,15 @@ class Coding:
     n_clusters : int
     queue_of_hour : int array
         Queue of each queue × hour of the week.
+    levels : mapping of str to tuple of str
+        By column of the case mix: the level of each code, from −1; pooled rare ones are ``REST``.
     """
 
     controls: Mapping[str, int]
     groups: Mapping[str, int]
     n_clusters: int
     queue_of_hour: NDArray[np.int64]
+    levels: Mapping[str, tuple[str, ...]]
 
 
 def answered_contacts(
@@ -88,8 +93,20 @@ def coded(
     absorbed = [name for name in GROUPS if name != "cluster" or contacts.has(spec.cluster)]
     controls = {name: int(lists[name]["code"].max()) + 1 for name in lists if name.startswith("control_")}
     queue_of_hour = pd.factorize(lists["group_hour"].sort_values("code")["queue"])[0].astype(np.int64)
-    coding = Coding(controls, {name: len(lists[name]) for name in absorbed}, len(lists["cluster"]), queue_of_hour)
+    groups = {name: len(lists[name]) for name in absorbed}
+    levels = {name: _levels(lists[f"control_{name}"]) for name in _case_mix(contacts, spec)}
+    coding = Coding(controls, groups, len(lists["cluster"]), queue_of_hour, levels)
     return with_codes(rows, lists), coding
+
+
+def _levels(listed: pd.DataFrame) -> tuple[str, ...]:
+    """The level of each code from −1; the reference is the most frequent, and other levels may share a code."""
+    names, codes = listed[listed.columns[0]], listed["code"]
+    found = []
+    for code in range(-1, int(codes.max()) + 1):
+        own = names[codes == code]
+        found.append(str(own.iloc[0]) if len(own) == 1 or (code < 0 and len(own)) else REST)
+    return tuple(found)
 
 
 def _case_mix(contacts: Contacts, spec: LeverSpec) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
+from cxfusion.evidence.population import Population, populate, readings_of
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
@@ -79,6 +80,9 @@ class LeverEvidence(Result):
         What a reader should know about the sample.
     n : int
         Responses in the sample.
+    population : Population or None
+        The fitted models and the contacts as weighted points, on which a what-if is computed; None where no lever has
+        a model.
     """
 
     spec: LeverSpec
@@ -92,6 +96,7 @@ class LeverEvidence(Result):
     associations: pd.DataFrame
     notes: tuple[str, ...]
     n: int
+    population: Population | None = None
 
     @property
     def _frame(self) -> pd.DataFrame:
@@ -214,6 +219,7 @@ def fit_levers(
         ranks=ranks.frame(spec.outcome),
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
+        population=populate(sample, ladder, readings_of(sample, found.scale), spec.conf_level),
     )
 
 

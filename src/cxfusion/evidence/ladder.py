@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cxfusion.estimators.effects import Effects
-    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.estimators.held import ModelRows
+    from cxfusion.estimators.influence import OrdinalFit
+    from cxfusion.evidence.catalogue import Lever, Moment
     from cxfusion.evidence.checks import Check
     from cxfusion.evidence.decomposition import Breakdown
+    from cxfusion.evidence.design import Design
     from cxfusion.evidence.robustness import Robustness
 
-__all__ = ["RUNGS", "Ladder", "RungEstimate", "Shift"]
+__all__ = ["RUNGS", "FittedModel", "Ladder", "RungEstimate", "Shift"]
 
 RUNGS: Final = ("raw", "adjusted", "within", "corrected", "between", "congestion", "experiment")
 """In the order of a table: ever fairer comparisons, then those that stand on other ground."""
@@ -65,6 +68,38 @@ class Shift:
     std_error: float
 
 
+@dataclass(frozen=True)
+class FittedModel:
+    """The model behind the within rung of one moment, for whoever asks more of it than one step.
+
+    Attributes
+    ----------
+    moment : str
+    rung : {"within", "beside"}
+        The within model, or the same with the negative control beside the levers.
+    kappa : float or None
+        By which what the control takes away falls short; None where the levers are not corrected.
+    levers : tuple of Lever
+        Those that may be changed and that it identifies.
+    design : Design
+    fit : CumulativeLogitFit or PartialOddsFit
+    rows : ModelRows
+    effects : tuple of Effects
+        Of one step of each of the levers.
+    n_cuts : int
+    """
+
+    moment: Moment
+    rung: str
+    kappa: float | None
+    levers: tuple[Lever, ...]
+    design: Design
+    fit: OrdinalFit
+    rows: ModelRows
+    effects: tuple[Effects, ...]
+    n_cuts: int
+
+
 @dataclass
 class Ladder:
     """All rungs of all levers, and how far the negative control moved each.
@@ -83,6 +118,8 @@ class Ladder:
         What took the raw effect of each lever away on the way to the within rung.
     tilted : list of Ladder
         The same, one for each other weights that were asked about.
+    models : list of FittedModel
+        Behind the within and corrected rungs, moment by moment.
     """
 
     rungs: list[RungEstimate] = field(default_factory=list)
@@ -91,8 +128,8 @@ class Ladder:
     robustness: list[Robustness] = field(default_factory=list)
     effects: dict[tuple[str, str], Effects] = field(default_factory=dict)
     breakdowns: list[Breakdown] = field(default_factory=list)
-
     tilted: list[Ladder] = field(default_factory=list)
+    models: list[FittedModel] = field(default_factory=list)
 
     def of(self, lever: Lever) -> dict[str, RungEstimate]:
         """The rungs of one lever, by name."""

@@ -24,7 +24,7 @@ from cxfusion.evidence.checks import Check, check_form, refitted
 from cxfusion.evidence.decomposition import break_down
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.difficulty import WITNESS
-from cxfusion.evidence.ladder import Ladder, RungEstimate, Shift
+from cxfusion.evidence.ladder import FittedModel, Ladder, RungEstimate, Shift
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.reweighted import reweighted_effects
 from cxfusion.evidence.robustness import robustness_of
@@ -125,6 +125,7 @@ class _Fitted:
     checks: list[Check] = field(default_factory=list)
     freed: tuple[Lever, ...] = ()
     tilted: list[Effects | ConvergenceError] = field(default_factory=list)
+    behind: tuple[Design, OrdinalFit, ModelRows] | None = None
 
     def at_tilt(self, place: int) -> _Fitted:
         """The same under the weights of one tilt."""
@@ -175,9 +176,13 @@ class _Moment:
         moments = gather_moments(self.sweep, linear.rows)
         ladder.robustness += robustness_of(moments, linear, self.asked, steps)
         ladder.breakdowns += break_down(within_groups(moments), linear, coding.queue_of_hour, self.asked, ladder)
+        kappa = self._kappa() if heard else None
+        ladder.models += self._model(within, "within", kappa)
         if heard:
             beside = self._fit_within(Design((*bases, *heard), controls, groups), projected, within.freed)
             self._correct(ladder, within, beside)
+            if beside.levers == within.levers:
+                ladder.models += self._model(beside, "beside", kappa)
         for place, other in enumerate(ladder.tilted):
             other.rungs += self._rungs(within.at_tilt(place), "within", self.asked)
             if heard:
@@ -189,6 +194,18 @@ class _Moment:
         bases = tuple(self._basis(lever) for lever in (*self.beside, *self.asked))
         design = Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items()))
         yield from self._rungs(self._fit_within(design, self._project(design), None), "within", self.asked)
+
+    def _model(self, fitted: _Fitted, rung: str, kappa: float | None) -> Iterator[FittedModel]:
+        """The model behind what was fitted, if it says anything of a lever that may be changed."""
+        levers = tuple(lever for lever in fitted.levers if lever.role != "placebo")
+        if fitted.behind is not None and levers and (rung == "within" or kappa is not None):
+            n_cuts = len(self.sample.values) - 1
+            effects = tuple(of for lever in levers if (of := fitted.of(lever)) is not None)
+            yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, n_cuts)
+
+    def _kappa(self) -> float | None:
+        """By which what the witness takes away falls short."""
+        return self.witness.kappa([lever.name for lever in (*self.beside, *self.asked)]) if self.witness else None
 
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])
@@ -267,7 +284,8 @@ class _Moment:
         if self.plan is not None and design.projection is not None:
             n_clusters = self.sample.coding.n_clusters
             tilted = reweighted_effects(model, freed_fit or fit, design.width, terms, values, n_clusters, self.plan)
-        return _Fitted(effects, levers, reasons, checks, tuple(free or ()), tilted)
+        behind = (design, freed_fit or fit, model)
+        return _Fitted(effects, levers, reasons, checks, tuple(free or ()), tilted, behind)
 
     def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
         for lever in asked:
@@ -279,7 +297,7 @@ class _Moment:
 
     def _correct(self, ladder: Ladder, within: _Fitted, beside: _Fitted) -> None:
         """Corrected = within − κ·(within − within with the witness added), with the joint variance."""
-        kappa = self.witness.kappa([lever.name for lever in (*self.beside, *self.asked)]) if self.witness else None
+        kappa = self._kappa()
         for lever in self.asked:
             here, there = within.of(lever), beside.of(lever)
             if kappa is None or here is None or there is None:

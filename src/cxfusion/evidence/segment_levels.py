@@ -10,6 +10,7 @@ import ibis
 import numpy as np
 
 from cxfusion.errors import UsageError
+from cxfusion.evidence.coding import REST
 from cxfusion.evidence.dose_bases import joined_edges
 from cxfusion.evidence.sample import KEPT
 from cxfusion.results.formats import duration_in_words, plain
@@ -30,7 +31,6 @@ SEGMENT: Final = "segment"
 SEGMENT_CONTROL: Final = "segment_control"
 MAX_SEGMENTS: Final = 20
 """The largest ones; the rest is estimated together."""
-REST: Final = "(all others)"
 TENURE_EDGES: Final = {"days": (90.0, 365.0, 1095.0), "months": (3.0, 12.0, 36.0), "years": (0.25, 1.0, 3.0)}
 """First quarter, first year, first three years: early experiences weigh most."""
 COUNT_EDGES: Final = (0.0, 1.0, 2.0)

@@ -18,10 +18,11 @@ from cxfusion.estimators.effects import Effects, LeverRows, LeverTerm, estimate_
 from cxfusion.estimators.joint_tests import joint_test
 from cxfusion.estimators.pooling import Pooled, pool
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, MOMENTS
+from cxfusion.evidence.coding import REST
 from cxfusion.evidence.design import Basis, learn_basis
 from cxfusion.evidence.ground import Ground, asked_spec, lay_ground
 from cxfusion.evidence.sample import KEPT
-from cxfusion.evidence.segment_levels import REST, SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of
+from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
