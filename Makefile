@@ -10,7 +10,7 @@ demo: $(VENV)/.installed  ## draw a simulated centre, run the whole job, say whe
 	$(BIN)/cxfusion demo --out $(OUT)
 
 test: $(VENV)/.installed-dev  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

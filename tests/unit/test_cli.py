@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -97,10 +97,11 @@ def test_every_command_and_option_is_explained_and_its_help_reads(name):
 
 
 def test_help_comes_at_once():
-    def seconds() -> float:
-        began = time.perf_counter()
+    def seconds() -> float:  # of the processor: what else runs on the machine does not count
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([*PROGRAM, "--help"], check=True, capture_output=True)
-        return time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
 
     assert min(seconds() for _ in range(3)) < 1.5  # the goal is 0.5 s on a quiet machine
     loaded = "import sys; from cxfusion.cli import app; print(*{m.partition('.')[0] for m in sys.modules})"
