@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from cxfusion.perception.measure import measure as measure
     from cxfusion.perception.nonresponse import NonresponseCurve as NonresponseCurve
     from cxfusion.perception.nonresponse import nonresponse_curve as nonresponse_curve
+    from cxfusion.perception.offers import OfferCheck as OfferCheck
+    from cxfusion.perception.offers import check_offers as check_offers
     from cxfusion.perception.ratings.catalogue import load_catalogue as load_catalogue
     from cxfusion.perception.ratings.expectations import Expectations as Expectations
     from cxfusion.perception.ratings.expectations import expectations as expectations
@@ -112,6 +114,7 @@ _PLACES = {
     "Measurement": "perception.measure",
     "NonresponseCurve": "perception.nonresponse",
     "NonresponseEffects": "evidence.nonresponse",
+    "OfferCheck": "perception.offers",
     "Occupancy": "operations.occupancy",
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
@@ -134,6 +137,7 @@ _PLACES = {
     "check_feed": "checks.feed",
     "compare": "perception.compare",
     "compare_levels": "evidence.relationship",
+    "check_offers": "perception.offers",
     "check_weights": "evidence.recontact",
     "control_chart": "operations.control_chart",
     "diagnose": "operations.diagnose",

@@ -18,6 +18,7 @@ from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.measure import Measurement, measure
+from cxfusion.perception.offers import OfferCheck, check_offers
 from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result
 from cxfusion.results.grouping import EVERYTHING
@@ -53,6 +54,8 @@ class Study(Result):
         The same by an interval of the site's clock, where one was asked for.
     measurements : mapping of str to Measurement
         By score.
+    offers : OfferCheck
+        Whether agents pick whom to ask.
     audit, cells : pandas.DataFrame
         The pairing's books.
     balance : pandas.DataFrame or None
@@ -69,6 +72,7 @@ class Study(Result):
     diagnosis: Diagnosis
     by_interval: Diagnosis | None
     measurements: Mapping[str, Measurement]
+    offers: OfferCheck
     audit: pd.DataFrame
     cells: pd.DataFrame
     balance: pd.DataFrame | None
@@ -142,6 +146,7 @@ class Study(Result):
             decomposition=self.evidence.decomposition,
             associations=self.evidence.associations,
             checks=self.feed.table,
+            offers=self.offers,
             details=tuple(details),
             manifest=self.manifest,
         )
@@ -245,17 +250,19 @@ def study_of(
         if weights is not None:
             key = f"{spec.score}_weighted"
             measurements[key] = measure(pairing, spec.score, by=grouping, weights=weights)
+        offers = check_offers(pairing, spec.score)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         evidence = fit_levers(pairing, weights=weights, spec=spec)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
-    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *evidence.notes, *of_levels)
+    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *_told_of(offers), *evidence.notes, *of_levels)
     return Study(
         evidence=evidence,
         levels=levels,
         diagnosis=diagnosis,
         by_interval=by_interval,
         measurements=measurements,
+        offers=offers,
         audit=pairing.audit,
         cells=pairing.cells,
         balance=None if weights is None else weights.balance,
@@ -278,6 +285,11 @@ def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison 
     except (NoScoreError, NothingToEstimateError) as error:
         return None, (f"The relationship is not compared with the contact: {error.message}",)
     return levels, (levels.sentence, *levels.relationship.notes)
+
+
+def _told_of(offers: OfferCheck) -> tuple[str, ...]:
+    """What every reader has to know of who was offered the survey; its own place on the page tells the rest."""
+    return (offers.sentence,) if offers.status == "failed" else ()
 
 
 def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, str]:

@@ -16,6 +16,7 @@ import pandas as pd
 from cxfusion.errors import UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
 from cxfusion.perception.answers import CUSTOMER, reached_by
+from cxfusion.perception.asked import Asked, asked_about
 from cxfusion.perception.measure import FEW, TOO_FEW
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
@@ -45,7 +46,6 @@ OUTCOMES: Final = {
     "undelivered": "unknown",
 }
 """AAPOR's outcome of each disposition; any other is unknown."""
-NOT_ASKED: Final = "the survey file lists only those who answered, so who was asked is not known"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,7 +151,8 @@ def response_analysis(
 
     Notes
     -----
-    Who was asked is known where the survey file also lists surveys without an answer. With I complete, P partial, R
+    Who was asked is known where the log has a flag ``is_invited``, or where the survey file also lists surveys without
+    an answer, by contact: it has dispositions, or a fifth of its rows have no score. With I complete, P partial, R
     refused, NC not reached and U unknown: RR1 = I/(I + P + R + NC + U); RR3 has e·U for U; RR5 is without U; RR2, RR4
     and RR6 are the same with I + P on top.
 
@@ -179,24 +180,20 @@ def response_analysis(
             [f"{name}: {names}" for name, names in near.items()],
         )
     asked = [name for name in attributes or (*ATTRIBUTES, *LEVERS) if contacts.has(name)]
-    rows = compute(pairing.session, _with_asked(pairing, asked))
-    parts = [_rates(pairing, rows, "all", ibis.literal("all"))]
+    sent = asked_about(pairing)
+    rows = compute(pairing.session, _with_asked(pairing, asked, sent))
+    parts = [_rates(pairing, rows, "all", ibis.literal("all"), sent.reason)]
     for i, name in enumerate(asked):
         column = rows[f"key_{i}"]
         level = _fifths(pairing, rows, column) if column.type().is_numeric() else column.cast("string")
-        parts.append(_rates(pairing, rows, name, level))
+        parts.append(_rates(pairing, rows, name, level, sent.reason))
     outcomes = _outcomes(pairing)
     return ResponseAnalysis(pd.concat(parts, ignore_index=True), outcomes, _aapor(outcomes, eligible_share))
 
 
-def _with_asked(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
+def _with_asked(pairing: Pairing, columns: Sequence[str], sent: Asked) -> ir.Table:
     """Contacts that reached an agent: whether answered about (``score``), and whether asked about as far as known."""
-    rows, surveys = reached_by(pairing, columns), pairing.surveys
-    sent = surveys.rows.filter(surveys.rows["respondent_role"] == CUSTOMER)
-    named = sent.select(asked_id=surveys.value("contact_id"))
-    answered = pairing.pairs.select(asked_id="contact_id")
-    asked = named.union(answered).filter(ibis._.asked_id.notnull()).distinct()
-    joined = rows.left_join(asked, [("contact_id", "asked_id")])
+    joined = reached_by(pairing, columns).left_join(sent.rows, [("contact_id", "asked_id")])
     return joined.mutate(is_asked=joined["asked_id"].notnull().cast("float64")).drop("asked_id", "contact_id")
 
 
@@ -213,7 +210,9 @@ def _fifths(pairing: Pairing, rows: ir.Table, column: ir.Value) -> ir.StringValu
     return ibis.cases(*cases, (column > edges[-1], f"above {edges[-1]:g}"))
 
 
-def _rates(pairing: Pairing, rows: ir.Table, attribute: str, level: ir.Value) -> pd.DataFrame:
+def _rates(
+    pairing: Pairing, rows: ir.Table, attribute: str, level: ir.Value, why_not_asked: str | None
+) -> pd.DataFrame:
     """Counts and rates by level, the largest first; clustered by customer, as the same person is asked again."""
     own = rows.select("customer", "score", "is_asked", level=level)
     known = own.filter(own["customer"].notnull())
@@ -228,10 +227,10 @@ def _rates(pairing: Pairing, rows: ir.Table, attribute: str, level: ir.Value) ->
         ww=(both["w"] ** 2).sum(), wxw=(both["wx"] * both["w"]).sum(), wxwx=(both["wx"] ** 2).sum(),
     )  # fmt: skip
     found = pairing.session.collect(sums.order_by(ibis.desc("n"), "level")).to_pandas()
-    return _rate_rows(found, attribute, is_asked_known=_lists_silence(pairing))
+    return _rate_rows(found, attribute, why_not_asked)
 
 
-def _rate_rows(found: pd.DataFrame, attribute: str, *, is_asked_known: bool) -> pd.DataFrame:
+def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -> pd.DataFrame:
     n, wx = found["n"].to_numpy(float), found["wx"].fillna(0).to_numpy(float)
     columns = (found[name].fillna(0).to_numpy(float) for name in ("n_clusters", "ww", "wxw", "wxwx"))
     n_clusters, ww, wxw, wxwx = columns
@@ -244,12 +243,12 @@ def _rate_rows(found: pd.DataFrame, attribute: str, *, is_asked_known: bool) -> 
             "attribute": attribute,
             "level": found["level"].fillna("(missing)").astype("str"),
             "n": n.astype(np.int64),
-            "n_asked": found["asked"].fillna(0).astype(np.int64) if is_asked_known else pd.NA,
+            "n_asked": found["asked"].fillna(0).astype(np.int64) if why_not_asked is None else pd.NA,
             "n_answered": wx.astype(np.int64),
             "response_rate": mean.estimate, "conf_low": ends.low, "conf_high": ends.high,
-            "asked_rate": found["asked"].fillna(0) / n if is_asked_known else np.nan,
+            "asked_rate": found["asked"].fillna(0) / n if why_not_asked is None else np.nan,
             "status": status,
-            "reason": [reason.get(kind, None if is_asked_known else NOT_ASKED) for kind in status],
+            "reason": [reason.get(kind, why_not_asked) for kind in status],
         }
     )  # fmt: skip
     hidden = frame["status"] == "suppressed"
@@ -257,11 +256,6 @@ def _rate_rows(found: pd.DataFrame, attribute: str, *, is_asked_known: bool) -> 
     frame["n_asked"] = frame["n_asked"].astype("Int64").mask(hidden)
     frame.loc[hidden, ["response_rate", "conf_low", "conf_high", "asked_rate"]] = np.nan
     return frame
-
-
-def _lists_silence(pairing: Pairing) -> bool:
-    """Whether the survey file also lists surveys that nobody answered."""
-    return pairing.books.n("responses", "score_missing") > 0
 
 
 def _outcomes(pairing: Pairing) -> pd.DataFrame:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["ResponseWeights", "sum_of_coefficients", "weigh"]
+__all__ = ["Margins", "ResponseWeights", "categorised", "sum_of_coefficients", "weigh"]
 
 CATEGORIES: Final = ("reason", "channel", "queue")
 LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
@@ -142,7 +142,7 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
             " have not: otherwise there is nothing to weight, or nothing to weight to."
         )
     rate = min(1.0, MAX_SILENT / (n - n_answers))
-    sampled = session.materialize(_categorised(contacts, _thinned(everyone, rate)))
+    sampled = session.materialize(categorised(contacts, _thinned(everyone, rate)))
     names = [name for name in sampled.columns if name.startswith("by_")]
     lists = {f"code_{name}": level_codes(session, sampled, name, MIN_ANSWERS, sampled["answered"]) for name in names}
     coded = session.materialize(with_codes(sampled, lists).order_by("source_file", "source_row"))
@@ -175,7 +175,7 @@ def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
     return kept.mutate(stands_for=ibis.ifelse(kept["answered"], 1.0, 1.0 / rate))
 
 
-def _categorised(contacts: Contacts, rows: ir.Table) -> ir.Table:
+def categorised(contacts: Contacts, rows: ir.Table) -> ir.Table:
     """Levers cut into fifths; counts stay as they are."""
     numbers = [name for name in LEVERS if name in rows.columns]
     shares = [place / BINS for place in range(1, BINS)]
@@ -190,13 +190,14 @@ def _categorised(contacts: Contacts, rows: ir.Table) -> ir.Table:
 
 
 @dataclass(frozen=True)
-class _Margins:
+class Margins:
     """Turns coded rows into regression rows."""
 
     codes: tuple[tuple[str, int], ...]
     weight: str
 
     def __call__(self, batch: pa.RecordBatch, /) -> Rows:
+        """Rows of one batch."""
         n = len(batch)
         shown = [(name, width) for name, width in self.codes if width]
         columns = [batch.column(name).to_numpy() for name, _ in shown]
@@ -220,7 +221,7 @@ def _weighted(
 ) -> ResponseWeights:
     session = pairing.session
     codes = tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
-    everyone = model_rows(partial(session.fold, coded), _Margins(codes, "stands_for"))
+    everyone = model_rows(partial(session.fold, coded), Margins(codes, "stands_for"))
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
     answers = coded.filter(coded["answered"])
     odds = sum_of_coefficients(answers, codes, propensity.coefficients) - float(propensity.cuts[0])
@@ -231,7 +232,7 @@ def _weighted(
         )
     )
     totals = _totals(session, coded, codes)
-    answering = model_rows(partial(session.fold, answers), _Margins(codes, "base"))
+    answering = model_rows(partial(session.fold, answers), Margins(codes, "base"))
     raking = fit_raking(answering.sweep, answering.make_rows, totals * (n_answers / totals[0]))
     tilt = sum_of_coefficients(answers, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
     weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))

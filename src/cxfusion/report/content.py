@@ -11,10 +11,27 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-__all__ = ["SCORE_OF_OUTCOME", "Drawn", "ReportContent"]
+__all__ = ["SCORE_OF_OUTCOME", "Drawn", "Offers", "ReportContent"]
 
 SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean", "csat_top2box": "csat_top2box"}
 """The figure of the perception frame that speaks for each outcome."""
+
+
+class Offers(Protocol):
+    """Whether agents pick whom to ask, as far as the page shows it."""
+
+    @property
+    def status(self) -> str:
+        """``passed``, ``failed`` or ``not_applicable``."""
+        ...
+
+    def summary(self) -> str:
+        """Plain text that names nobody."""
+        ...
+
+    def plot(self, *, width: int) -> alt.TopLevelMixin:
+        """The picture."""
+        ...
 
 
 class Drawn(Protocol):
@@ -60,6 +77,8 @@ class ReportContent:
         What was noticed about these data, one sentence each.
     checks : pandas.DataFrame, optional
         ``level, check, table, column, n, of, told, examples``: what the checks of the data found.
+    offers : result, optional
+        Who was offered the survey; shown with its picture where agents pick.
     details : sequence of results
         Shown one by one, each with its words and its picture.
     manifest : mapping
@@ -80,6 +99,7 @@ class ReportContent:
     decomposition: pd.DataFrame | None = None
     associations: pd.DataFrame | None = None
     checks: pd.DataFrame | None = None
+    offers: Offers | None = None
     details: Sequence[Drawn] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
 

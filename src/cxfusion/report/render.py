@@ -59,6 +59,7 @@ _NOT_ANSWERING = {
 }
 
 
+OFFERED: Final = "Who was offered the survey?"
 _OF_THE_PAGE: Final = ("counts", "plan", "versions")
 """Parts of the manifest at the foot of the page: the same whenever the same is asked of the same data."""
 
@@ -105,6 +106,7 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "changes": changes_table(content.manifest),
         "scores": scores_figure(content),
         "perception": perception_tables(content.shown_scores),
+        "offers": _offers(content),
         "spoken_for": _SPOKEN_FOR[content.is_weighted],
         "not_answering": _NOT_ANSWERING[content.is_weighted],
         "operations": operations_tables(content.operations),
@@ -120,6 +122,15 @@ def _beside(content: ReportContent) -> list[Table]:
         None if content.associations is None else associations_table(content.associations, content.levers),
     ]
     return [table for table in made if table is not None]
+
+
+def _offers(content: ReportContent) -> dict[str, Any] | None:
+    """Who was offered the survey: in words, and as a picture where agents pick."""
+    if content.offers is None:
+        return None
+    lines = [display_name(line, limit=600) for line in content.offers.summary().splitlines()]
+    lines[0] = lines[0].removeprefix(OFFERED).strip()
+    return {"lines": lines, "picture": detail(content.offers).picture if content.offers.status == "failed" else None}
 
 
 def _stage(audit: pd.DataFrame, stage: str) -> tuple[int, int]:

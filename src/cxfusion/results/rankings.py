@@ -12,12 +12,13 @@ from cxfusion.results.labels import column_label, display_names, metric_label
 if TYPE_CHECKING:
     from cxfusion.results.charts import Layers
 
-__all__ = ["ranking_chart"]
+__all__ = ["excess_chart", "ranking_chart"]
 
 _MAX_ROWS: Final = 40
 _LETTERS: Final = 28
 _LABELS: Final = 180  # pixels at the left
 _ROW: Final = 17  # pixels
+_MOST_HIGH: Final = 420  # pixels
 
 
 def ranking_chart(groups: pd.DataFrame, by: str, metric: str, unit: str, mean: float, *, width: int = 720) -> Layers:
@@ -49,3 +50,30 @@ def ranking_chart(groups: pd.DataFrame, by: str, metric: str, unit: str, mean: f
         base.mark_point(filled=False, size=30, opacity=0.7).encode(x=alt.X("adjusted:Q", title=title)),
         base.mark_point(filled=True, size=60, opacity=1).encode(x=x),
     ).properties(width=max(width - _LABELS - 20, 100), height=_ROW * len(frame))
+
+
+def excess_chart(agents: pd.DataFrame, by: str, *, width: int = 720) -> Layers:
+    """One line per agent, the largest excess on top, filled where it is flagged; nobody is named.
+
+    Parameters
+    ----------
+    agents : pandas.DataFrame
+        ``estimate, conf_low, conf_high, is_flagged``.
+    by : str
+    width : int
+        Whole width in pixels, about.
+    """
+    frame = agents[["estimate", "conf_low", "conf_high"]].astype(float).assign(
+        place=range(1, len(agents) + 1), flagged=agents["is_flagged"].astype(bool)
+    )  # fmt: skip
+    title = "Expected score of those asked, beyond the common rule (score points)"
+    y = alt.Y("place:O", title=f"{column_label(by)}, largest first", axis=alt.Axis(labels=False, ticks=False))
+    x = alt.X("estimate:Q", title=title, axis=alt.Axis(format="~f", tickCount=5))
+    base = alt.Chart(frame).encode(y=y)
+    rule = alt.Chart(pd.DataFrame({"none": [0.0]})).mark_rule(style="reference").encode(x=alt.X("none:Q", title=title))
+    return alt.layer(
+        rule,
+        base.mark_rule().encode(x=alt.X("conf_low:Q", title=title), x2="conf_high:Q"),
+        base.transform_filter("!datum.flagged").mark_point(filled=False, size=30, opacity=0.7).encode(x=x),
+        base.transform_filter("datum.flagged").mark_point(filled=True, size=60, opacity=1).encode(x=x),
+    ).properties(width=max(width - 60, 100), height=min(_ROW * len(frame), _MOST_HIGH))

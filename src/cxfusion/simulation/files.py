@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cxfusion.simulation.draw import Day
     from cxfusion.simulation.responses import Responses
 
-__all__ = ["CONTACTS", "SURVEYS", "ParquetFile", "contacts_table", "surveys_table"]
+__all__ = ["CONTACTS", "SURVEYS", "ParquetFile", "contacts_table", "surveys_table", "with_invitations"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Column: TypeAlias = "pa.Array[Any]"
@@ -130,6 +130,33 @@ def surveys_table(day: Day, responses: Responses, date: dt.date, first_contact: 
     return pa.table(columns, schema=SURVEYS)
 
 
+def with_invitations(
+    answers: pa.Table, day: Day, responses: Responses, date: dt.date, first_contact: int, first_response: int
+) -> pa.Table:
+    """One day's responses, told complete, and below them the invitations that nobody answered.
+
+    Parameters
+    ----------
+    answers : pyarrow.Table
+        Of :func:`surveys_table`.
+    day, responses, date, first_contact
+        As there.
+    first_response : int
+        Number of the day's first invitation in the log.
+    """
+    silent = responses.silent
+    columns: dict[str, Column] = {
+        "response_id": _ids("r", first_response + np.arange(len(silent))),
+        "contact_id": _ids("c", first_contact + silent),
+        "customer_id": _ids("u", day.arrivals.customer[silent]),
+        "invited_at": _times(date, responses.silent_invited_second),
+    }
+    rest = {name: pa.nulls(len(silent), SURVEYS.field(name).type) for name in SURVEYS.names if name not in columns}
+    invitations = pa.table(columns | rest, schema=SURVEYS)
+    fates = pa.array(["complete"] * answers.num_rows + ["no answer"] * len(silent))
+    return pa.concat_tables([answers, invitations]).append_column("disposition", fates)
+
+
 def _times(date: dt.date, seconds: Ints) -> Column:
     midnight = np.datetime64(date, "us").astype(np.int64)
     return pa.array(midnight + seconds * MICROSECONDS, type=TIME)
@@ -157,18 +184,20 @@ def _ids(letter: str, numbers: Ints) -> Column:
 
 
 class ParquetFile:
-    """A Parquet file written a day at a time; small days are gathered until a row group is worth writing.
+    """A Parquet file written a day at a time, with the columns of the first one.
+
+    Small days are gathered until a row group is worth writing.
 
     Parameters
     ----------
     path : pathlib.Path
-    schema : pyarrow.Schema
     """
 
     ROW_GROUP: Final = 100_000
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd", store_schema=False)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
 
     def write(self, table: pa.Table) -> None:
@@ -179,6 +208,9 @@ class ParquetFile:
 
     def _flush(self) -> None:
         if self._waiting:
+            if self._writer is None:
+                schema = self._waiting[0].schema
+                self._writer = pq.ParquetWriter(self._path, schema, compression="zstd", store_schema=False)
             self._writer.write_table(pa.concat_tables(self._waiting).combine_chunks())
         self._waiting = []
 
@@ -190,4 +222,5 @@ class ParquetFile:
     ) -> None:
         if kind is None:
             self._flush()
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()

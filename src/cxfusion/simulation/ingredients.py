@@ -44,11 +44,14 @@ class Selection:
     picking : float
         Spread over agents of what one latent point of dissatisfaction takes from the log of the chance to be asked:
         half of the agents pick their customers, some strongly.
+    lists_invitations : bool
+        The survey file lists everyone who was asked, with a disposition, not only those who answered.
     """
 
     discontent: float = 0.0
     extremes: float = 0.0
     picking: float = 0.0
+    lists_invitations: bool = False
 
     @property
     def by_score(self) -> bool:

@@ -42,6 +42,9 @@ class Responses:
         1 to 5.
     nps : array, shape (responses,)
         Likelihood to recommend, 0 to 10.
+    silent : array, shape (silent,)
+        Contacts of the day that were asked about without an answer; none where the file does not list them.
+    silent_invited_second : array, shape (silent,)
     """
 
     contact: Ints
@@ -49,26 +52,43 @@ class Responses:
     answered_second: Ints
     csat: Ints
     nps: Ints
+    silent: Ints
+    silent_invited_second: Ints
 
 
 def draw_responses(centre: Centre, day: Day, rng: np.random.Generator) -> Responses:
     """Draw one day's responses; abandoned contacts are not asked."""
-    probability = _response_probability(centre, day.arrivals)[day.answered] * _chance_to_be_asked(centre, day)
+    asked = _chance_to_be_asked(centre, day)
+    probability = _response_probability(centre, day.arrivals)[day.answered] * asked
     responding = np.flatnonzero(rng.random(len(probability)) < probability)
     csat, nps = draw_scores(day.latent[responding], centre, rng)
     if centre.selection.by_score:
         kept = np.flatnonzero(rng.random(len(csat)) < _share_who_tell(centre, csat))
         responding, csat, nps = responding[kept], csat[kept], nps[kept]
+    silent = _silent(centre, day, asked, probability, responding, rng)
     contact = day.answered[responding]
     invited = day.ended_second[contact] + rng.integers(*INVITED_AFTER_SECONDS, len(contact))
     lag_hours = centre.answer_lag_hours * rng.lognormal(0.0, ANSWER_LAG_SPREAD, len(contact))
-    return Responses(contact, invited, invited + np.rint(3600 * lag_hours).astype(np.int64), csat, nps)
+    return Responses(contact, invited, invited + np.rint(3600 * lag_hours).astype(np.int64), csat, nps, *silent)
 
 
-def _chance_to_be_asked(centre: Centre, day: Day) -> Floats | float:
+def _silent(
+    centre: Centre, day: Day, asked: Floats, answering: Floats, responding: Ints, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Contacts asked about without an answer, and when, where the file lists them; by a stream of their own."""
+    if not centre.selection.lists_invitations:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    own = rng.spawn(1)[0]
+    is_asked = own.random(len(asked)) < (asked - answering) / (1 - answering)
+    is_asked[responding] = False
+    contact = day.answered[is_asked]
+    return contact, day.ended_second[contact] + own.integers(*INVITED_AFTER_SECONDS, len(contact))
+
+
+def _chance_to_be_asked(centre: Centre, day: Day) -> Floats:
     """Agents who pick leave out customers who seem dissatisfied; the others ask everyone."""
     if not centre.selection.picking:
-        return 1.0
+        return np.ones(len(day.answered))
     return np.exp(np.minimum(centre.selection.picking * day.picking * day.latent, 0.0))
 
 

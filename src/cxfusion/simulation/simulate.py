@@ -22,7 +22,7 @@ from cxfusion.simulation.congestion import draw_calendar
 from cxfusion.simulation.draw import Day, draw_day
 from cxfusion.simulation.exports.formats import FileFormat, find_format
 from cxfusion.simulation.faults import spoil_contacts, spoil_surveys
-from cxfusion.simulation.files import contacts_table, surveys_table
+from cxfusion.simulation.files import contacts_table, surveys_table, with_invitations
 from cxfusion.simulation.repeats import Comebacks
 from cxfusion.simulation.responses import draw_responses
 from cxfusion.simulation.staff import draw_staff
@@ -243,7 +243,11 @@ def _write_days(
             told = surveys_table(drawn.day, responses, *where, n_responses)
             n_responses += told.num_rows
             contacts.write(spoil_contacts(log, centre.faults, drawn.rng))
-            surveys.write(spoil_surveys(told, log, responses.contact, centre.faults, drawn.rng))
+            told = spoil_surveys(told, log, responses.contact, centre.faults, drawn.rng)
+            if centre.selection.lists_invitations and how.source is None:
+                told = with_invitations(told, drawn.day, responses, *where, n_responses)
+                n_responses += len(responses.silent)
+            surveys.write(told)
             sums += intervene(drawn.day.lived, centre)
             if on_day is not None:
                 on_day(done, drawn.n_days)

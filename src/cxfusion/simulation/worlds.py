@@ -221,10 +221,10 @@ def _of_answering() -> Iterator[World]:
     )
     yield World(
         "picked_customers",
-        "Half of the agents ask those who seem satisfied.",
+        "Half of the agents ask those who seem satisfied; the survey file lists whom they asked.",
         Centre(
             response_rate=0.16,
-            selection=Selection(picking=0.8),
+            selection=Selection(picking=0.8, lists_invitations=True),
             cannot_tell=_because(
                 "agents choose whom to ask, by what no log shows: effects come out too small",
                 "wait_seconds", *DURING,

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import cxfusion as cx
+from cxfusion.perception.offers import OfferCheck
 from cxfusion.report import render_report
 from cxfusion.report.answer import answer, by_verdict
 from cxfusion.report.tables import MAX_ROWS, audit_tables, operations_tables, perception_tables
@@ -276,3 +277,18 @@ def test_results_are_shown_in_detail_with_words_and_picture(content, page):
     assert len(shown.attributes("img")) == len(page.attributes("img")) + 4
     assert not shown.attributes("script")
     assert HOSTILE_NAME in shown.text  # as text, not as a tag
+
+
+@pytest.mark.parametrize(("status", "n_pictures"), [("failed", 1), ("passed", 0), (None, 0)])
+def test_who_was_offered_the_survey_is_told_and_drawn_where_agents_pick(content, status, n_pictures):
+    agents = pd.DataFrame(
+        {"agent_id": ["ann", "bo"], "estimate": [0.2, 0.0], "conf_low": [0.1, -0.1], "conf_high": [0.3, 0.1],
+         "is_flagged": [True, False], "status": "ok"}
+    )  # fmt: skip
+    found = OfferCheck("csat", "agent_id", "asked", agents, 0.0, 1e-9, 2, 1, 0.4, status or "passed", None, None)
+    page = render_report(replace(content, offers=found if status else None))
+    before = render_report(content)
+    assert ("Who was offered the survey?" in page) == (status is not None)
+    assert ("1 of the 2 agents tested" in page) == (status is not None)
+    assert (page.count("data:image") > before.count("data:image")) == bool(n_pictures)
+    assert ">ann<" not in page

@@ -11,7 +11,7 @@ from cxfusion.errors import UnknownNameError
 from cxfusion.simulation.exports.amazon_connect import CONNECT_COLUMNS, connect_records
 from cxfusion.simulation.exports.genesys_cloud import conversations
 from cxfusion.simulation.exports.qualtrics import QUALTRICS_COLUMNS, QualtricsFile
-from cxfusion.simulation.files import CONTACTS, SURVEYS, ParquetFile
+from cxfusion.simulation.files import ParquetFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -118,8 +118,8 @@ FORMATS: Final = {
         "parquet",
         "contacts.parquet",
         "surveys.parquet",
-        partial(ParquetFile, schema=CONTACTS),
-        partial(ParquetFile, schema=SURVEYS),
+        ParquetFile,
+        ParquetFile,
     ),
     "amazon_connect": FileFormat(
         "amazon_connect",

@@ -1,0 +1,79 @@
+"""Who was asked: told by a flag of the contact log, or by a survey file that also lists surveys without an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from cxfusion.perception.answers import CUSTOMER
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.pairing import Pairing
+
+__all__ = ["IS_INVITED", "Asked", "asked_about"]
+
+IS_INVITED: Final = "is_invited"
+"""The contact log's own flag, where it has one."""
+NOT_SENT: Final = ("not asked", "not invited", "not offered", "not sent")
+"""Dispositions of rows that are no invitation."""
+FEWEST_SILENT: Final = 0.2
+"""Share of rows without a score from which a file without dispositions is taken to list its invitations: fewer are
+answers that lack a score."""
+MOST_UNNAMED: Final = 0.1
+"""Share of the silent rows that may name no contact of the log."""
+ANSWERS_ONLY: Final = "the survey file lists only those who answered, so who was asked is not known"
+
+
+class Asked(NamedTuple):
+    """Contacts that were asked about, or why that is not known.
+
+    Attributes
+    ----------
+    rows : ibis.Table
+        ``asked_id``, one row per contact; only those answered about where there is a reason.
+    reason : str or None
+    """
+
+    rows: ir.Table
+    reason: str | None
+
+
+def asked_about(pairing: Pairing) -> Asked:
+    """Contacts whose customers were asked, as far as that is known; who answered was asked."""
+    contacts, pairs = pairing.contacts, pairing.pairs
+    answered = pairs.filter(pairs["respondent_role"] == CUSTOMER).select(asked_id="contact_id")
+    if contacts.has(IS_INVITED):
+        invited = contacts.rows.filter(contacts.rows[IS_INVITED].cast("boolean").fill_null(False))
+        return Asked(_ids(answered, invited.select(asked_id="contact_id")), None)
+    silent = _silent(pairing)
+    reason = _why_unknown(pairing, silent)
+    return Asked(_ids(answered) if reason else _ids(answered, silent.select("asked_id")), reason)
+
+
+def _ids(*tables: ir.Table) -> ir.Table:
+    together = tables[0] if len(tables) == 1 else tables[0].union(tables[1])
+    return together.filter(together["asked_id"].notnull()).distinct()
+
+
+def _silent(pairing: Pairing) -> ir.Table:
+    """Invitations of customers that brought no score: ``asked_id``, null where they name no contact."""
+    surveys = pairing.surveys
+    is_silent = (surveys.rows["respondent_role"] == CUSTOMER) & (surveys.rows["score_status"] == "score_missing")
+    is_sent = ~surveys.value("disposition").lower().isin(NOT_SENT).fill_null(False)
+    return surveys.rows.filter(is_silent & is_sent).select(asked_id=surveys.value("contact_id"))
+
+
+def _why_unknown(pairing: Pairing, silent: ir.Table) -> str | None:
+    surveys = pairing.surveys
+    known = pairing.contacts.rows.select(log_id="contact_id").distinct()
+    named = silent.left_join(known, [("asked_id", "log_id")])
+    facts = pairing.session.collect(named.aggregate(n=named.count(), named=named["log_id"].count())).to_pylist()[0]
+    if not facts["n"] or not (surveys.has("disposition") or facts["n"] >= FEWEST_SILENT * surveys.count()):
+        return ANSWERS_ONLY
+    if facts["n"] - facts["named"] > MOST_UNNAMED * facts["n"]:
+        return (
+            f"of {facts['n']:,} surveys without an answer, {facts['n'] - facts['named']:,} name no contact of the log,"
+            " so which contacts were asked about is not known"
+        )
+    return None

@@ -1,0 +1,392 @@
+"""Who was offered the survey? Agents who pick their customers show up: those they ask were expected to be satisfied.
+
+What operations and case mix lead one to expect is compared between the contacts an agent asked about and all of his
+own, beyond the rule that the whole centre's offers follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNameError, nearest_names
+from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
+from cxfusion.estimators.rows import Indicators
+from cxfusion.perception.answers import CUSTOMER
+from cxfusion.perception.asked import asked_about
+from cxfusion.perception.measure import TOO_FEW, readings_for
+from cxfusion.perception.weights import CATEGORIES, LEVERS, categorised
+from cxfusion.results.base import Result
+from cxfusion.results.formats import percent
+from cxfusion.tables.coding import HOUR_OF_WEEK, answered, level_codes, local_time, text, with_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import altair as alt
+    import ibis.expr.types as ir
+    from numpy.typing import NDArray
+
+    from cxfusion.pairing import Pairing
+
+__all__ = ["OfferCheck", "check_offers"]
+
+Codes: TypeAlias = tuple[tuple[str, int], ...]
+Flags: TypeAlias = "tuple[NDArray[np.bool_], NDArray[np.float64]]"
+"""Who is flagged, and q-values."""
+
+COLUMNS: Final = (
+    "n", "n_asked", "asked_rate", "expected_of_all", "expected_of_asked", "estimate", "std_error", "conf_low",
+    "conf_high", "p_value", "q_value", "unit", "is_flagged", "status", "reason",
+)  # fmt: skip
+FEWEST: Final = 30
+"""Contacts asked about, and others, of an agent who can be tested."""
+FEWEST_ANSWERS: Final = 100
+FALSE_DISCOVERY_RATE: Final = 0.05
+FLAGGED_ABOVE: Final = 0.05
+"""Excess in standard deviations of what is expected of an agent's contacts; less than that hardly bends a figure."""
+FIRED_BELOW: Final = 0.01
+FIRED_ABOVE: Final = 0.05
+"""Root mean square, over agents, of the excess that chance does not explain, in the same measure."""
+MAX_CONTACTS: Final = 300_000
+MOST_DATES: Final = 400
+MOST_ROUNDS: Final = 3
+HASH_DIGITS: Final = 7
+NORMAL_95: Final = 1.959963984540054
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OfferCheck(Result):
+    """Whether agents ask those of whom a good answer is expected.
+
+    ``.table`` has one row per agent, the largest excess first: the agent, ``n`` (contacts), ``n_asked``,
+    ``asked_rate``, ``expected_of_all, expected_of_asked`` (mean score expected from operations), ``estimate`` (how much
+    more is expected of those asked than the centre's rule, at the agent's own rate, would give; positive is towards the
+    better end of the scale), ``std_error, conf_low, conf_high``, ``p_value`` (one-sided), ``q_value`` (Benjamini &
+    Hochberg), ``unit``, ``is_flagged``, ``status, reason``.
+
+    Attributes
+    ----------
+    score, by : str
+    basis : {"asked", "answered"}
+        Whether ``n_asked`` counts those asked or, where that is not known, those who answered.
+    agents : pandas.DataFrame
+        The same as ``.table``.
+    common : float or None
+        How much more is expected of those asked than of all in the whole centre, within agents: its own rule.
+    p_value : float or None
+        Of the test that all agents follow one rule.
+    n_tested, n_flagged : int
+    flagged_share : float or None
+        Share of all answers that flagged agents brought.
+    status : {"passed", "failed", "not_applicable"}
+        ``failed`` where agents differ beyond chance (p below 0.01), their excess beyond chance is more than 0.05
+        standard deviations of what is expected of their contacts (root mean square), and any of them is flagged.
+    reason : str or None
+        Why it is not applicable.
+    note : str or None
+        What could not be told.
+    """
+
+    score: str
+    by: str
+    basis: str
+    agents: pd.DataFrame
+    common: float | None
+    p_value: float | None
+    n_tested: int
+    n_flagged: int
+    flagged_share: float | None
+    status: str
+    reason: str | None
+    note: str | None
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        return self.agents
+
+    @property
+    def sentence(self) -> str:
+        """What was found, naming nobody."""
+        if self.reason is not None or self.flagged_share is None:
+            return f"Whether agents pick whom to ask could not be checked: {self.reason}."
+        done = "ask customers" if self.basis == "asked" else "get answers from customers"
+        if not self.n_flagged:
+            return f"None of the {self.n_tested:,} agents tested is seen to {done} of whom a better score was expected."
+        found = (
+            f"{self.n_flagged:,} of the {self.n_tested:,} agents tested {done} of whom a better score was expected than"
+            f" of their other contacts; they brought {percent(self.flagged_share)} of the answers."
+        )
+        if self.status != "failed":
+            return f"{found} Agents as a whole do not differ enough for this to bend the figures."
+        return (
+            f"{found} Scores are then too good and effects too small, and no weighting mends it: offer the survey by"
+            " system, not by agent."
+        )
+
+    def _lines(self) -> list[str]:
+        return [f"Who was offered the survey? {self.sentence}", *([self.note] if self.note else [])]
+
+    def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
+        """Agents' excess with intervals, the largest first.
+
+        Raises
+        ------
+        NothingToEstimateError
+            Nothing could be compared.
+        """
+        from cxfusion.results.rankings import excess_chart
+
+        if not self.n_tested:
+            raise NothingToEstimateError(f"There is no picture of offers by {self.by}: {self.reason}.")
+        return excess_chart(self.agents[self.agents["status"] == "ok"], self.by, width=width)
+
+
+def check_offers(
+    pairing: Pairing, score: str = "csat", *, by: str = "agent_id", max_contacts: int = MAX_CONTACTS
+) -> OfferCheck:
+    """Do agents pick whom to ask?
+
+    Parameters
+    ----------
+    pairing : Pairing
+        Who was asked is known where the log has a flag ``is_invited`` or the survey file also lists surveys without an
+        answer; otherwise the same is asked of those who answered.
+    score : {"csat", "nps", "ces"}
+    by : str, default "agent_id"
+        Whose offers are compared: agents, teams, sites.
+    max_contacts : int, default 300,000
+        Of a larger log a sample is used.
+
+    Returns
+    -------
+    OfferCheck
+
+    Raises
+    ------
+    UnknownNameError, NoScoreError
+        The log has no such column, the survey no such score.
+
+    Notes
+    -----
+    The expected score is the least-squares prediction of the scores given, within agents, from wait, talk, hold and
+    transfers by fifths, reason, channel, queue, hour of the week and date. The centre's rule is how many times as
+    likely a contact is to be asked about by the same, whoever asks: offers that go by queue or hour, or break down on a
+    day, accuse nobody. It is learned from all agents, then from those not flagged, at most three times. Errors allow
+    for customers, and days of an agent, that were asked together. Agents with fewer than 30 contacts asked about, or
+    not, are not tested. An agent is flagged at a false-discovery rate of 5 %, if the excess is more than 0.05 standard
+    deviations of what is expected of the agent's contacts. Where all agents pick alike there is no rule to compare
+    with: the check then sees nothing. Where only answers are known, an excess may also come from customers, who answer
+    one agent for other reasons than another. Larger logs are thinned by an MD5 of the contact id.
+
+    References
+    ----------
+    Benjamini & Hochberg (1995), JRSS B 57, 289–300. Learning the rule anew without those flagged is the purification
+    of Lord (1980), *Applications of Item Response Theory*, chapter 14.
+
+    Examples
+    --------
+    >>> import cxfusion as cx
+    >>> centre = cx.simulate(n_contacts=20_000, seed=7, world="picked_customers")
+    >>> found = cx.check_offers(cx.pair(centre.contacts, centre.surveys))
+    >>> found.basis, found.status
+    ('asked', 'failed')
+    """
+    contacts = pairing.contacts
+    readings_for(pairing, score, None)  # refuses a score that is not there
+    if by not in contacts.columns:
+        if by == "agent_id":
+            return _nothing(score, by, "asked", "the log names no agents")
+        near = ", ".join(nearest_names(by, contacts.columns)) or "none"
+        raise UnknownNameError(f"The log has no column {by!r}. Expected a column of the contact log; nearest: {near}.")
+    sent = asked_about(pairing)
+    basis, note = ("asked", None) if sent.reason is None else ("answered", _not_known(sent.reason))
+    rows, codes = _coded(pairing, score, by, sent.rows, max_contacts)
+    try:
+        return _checked(rows, codes, _direction(pairing, score), OfferCheck(
+            score, by, basis, _no_agents(by), None, None, 0, 0, None, "not_applicable", None, note
+        ))  # fmt: skip
+    except ConvergenceError as error:
+        return _nothing(score, by, basis, error.message.rstrip("."), note)
+
+
+def _not_known(reason: str) -> str:
+    return (
+        f"Here asked means answered: {reason}. Whether an agent chose, or customers answered for other reasons, cannot"
+        " be told; with invitations in the survey file, or a flag is_invited in the log, it can."
+    )
+
+
+def _no_agents(by: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=[by, *COLUMNS])
+
+
+def _nothing(score: str, by: str, basis: str, reason: str, note: str | None = None) -> OfferCheck:
+    return OfferCheck(score, by, basis, _no_agents(by), None, None, 0, 0, None, "not_applicable", reason, note)
+
+
+def _direction(pairing: Pairing, score: str) -> float:
+    return 1.0 if pairing.surveys.scales[score].higher_is_better else -1.0
+
+
+def _coded(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: int) -> tuple[pd.DataFrame, Codes]:
+    """Contacts that agents could have asked about, with the codes of what operations know of them."""
+    session, contacts = pairing.session, pairing.contacts
+    log = answered(contacts)
+    local = local_time(contacts)
+    columns: dict[str, ir.Value] = {f"by_{name}": text(contacts, name) for name in CATEGORIES if contacts.has(name)}
+    columns[f"by_{HOUR_OF_WEEK}"] = local[HOUR_OF_WEEK].cast("string")
+    columns |= {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
+    columns |= {
+        "agent": log[by].cast("string"), "customer": contacts.value("customer_id").cast("string"), "date": local["date"]
+    }  # fmt: skip
+    everyone = log.select("contact_id", "source_file", "source_row", **columns)
+    kept = session.materialize(
+        categorised(contacts, _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts))
+    )
+    kept = session.materialize(kept.mutate(by_date=_periods(pairing, kept)))
+    pairs = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == CUSTOMER)
+    given = pairs.group_by(scored_id="contact_id").aggregate(score=pairs[score].mean())
+    names = [name for name in kept.columns if name.startswith("by_")]
+    lists = {f"code_{name}": level_codes(session, kept, name, FEWEST) for name in names}
+    coded = with_codes(kept, lists).left_join(given, [("contact_id", "scored_id")]).drop("scored_id")
+    coded = coded.left_join(sent, [("contact_id", "asked_id")])
+    shown = coded.select("source_file", "source_row", "agent", "customer", "date", "score", "asked_id", *lists)
+    numbered = session.materialize(
+        shown.mutate(
+            customer=ibis.dense_rank().over(order_by=shown["customer"]),
+            is_asked=shown["asked_id"].notnull() | shown["score"].notnull(),
+            customer_known=shown["customer"].notnull(),
+        ).drop("asked_id").order_by("source_file", "source_row")
+    )  # fmt: skip
+    rows = session.collect(numbered.drop("source_file", "source_row")).to_pandas()
+    return rows, tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
+
+
+def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> ir.Table:
+    """At most about so many contacts, by a hash that every engine computes alike."""
+    n = int(pairing.session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+    if n <= most:
+        return rows
+    limit = f"{int(most / n * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
+    return rows.filter(rows["contact_id"].hexdigest("md5").substr(0, HASH_DIGITS) < ibis.literal(limit))
+
+
+def _periods(pairing: Pairing, rows: ir.Table) -> ir.StringValue:
+    """The date as text; of long logs the week."""
+    n = int(pairing.session.collect(rows.aggregate(n=rows["date"].nunique()))["n"][0].as_py())
+    date = rows["date"] if n <= MOST_DATES else rows["date"] // 7
+    return date.cast("string")
+
+
+def _checked(rows: pd.DataFrame, codes: Codes, direction: float, empty: OfferCheck) -> OfferCheck:
+    sizes = rows.groupby("agent")["is_asked"].agg(n="size", n_asked="sum").reset_index()
+    is_tested = (sizes["n_asked"] >= FEWEST) & (sizes["n"] - sizes["n_asked"] >= FEWEST)
+    n_answers = int(rows["score"].notna().sum())
+    untested = _untested(sizes, is_tested, empty)
+    if n_answers < FEWEST_ANSWERS or is_tested.sum() < 2:
+        few = (
+            f"fewer than {FEWEST_ANSWERS} scores" if n_answers < FEWEST_ANSWERS else "fewer than two agents to compare"
+        )
+        return replace(empty, agents=untested, reason=few)
+    asking = sizes[sizes["n_asked"] > 0].reset_index(drop=True)
+    first, last, flags = _rounds(rows, codes, direction, asking["agent"], is_tested[sizes["n_asked"] > 0].to_numpy())
+    tested = _table(asking, last, flags, direction, empty)
+    tested = tested[tested[empty.by].isin(sizes.loc[is_tested, "agent"])]
+    ordered = tested.sort_values(["estimate", empty.by], ascending=[False, True], ignore_index=True)
+    brought = rows["agent"].isin(tested.loc[tested["is_flagged"], empty.by]) & rows["score"].notna()
+    has_fired = first.p_value_all < FIRED_BELOW and last.beyond_chance > FIRED_ABOVE and flags[0].any()
+    return replace(
+        empty,
+        agents=pd.concat([ordered, untested], ignore_index=True) if len(untested) else ordered,
+        common=last.common,
+        p_value=first.p_value_all,
+        n_tested=len(tested),
+        n_flagged=int(flags[0].sum()),
+        flagged_share=float(brought.sum() / n_answers),
+        status="failed" if has_fired else "passed",
+    )
+
+
+def _rounds(
+    rows: pd.DataFrame, codes: Codes, direction: float, agents: pd.Series[str], is_tested: NDArray[np.bool_]
+) -> tuple[Choosing, Choosing, Flags]:
+    """The fit with everyone as the reference, that with those not flagged, and who is flagged by it, with q-values."""
+    fit = _fitter(rows[rows["agent"].isin(agents)], codes, direction, is_tested)
+    reference = np.ones(len(agents), bool)
+    first = last = fit(reference)
+    flags = _flags(first, is_tested)
+    for _ in range(MOST_ROUNDS):
+        others = ~flags[0]
+        if (others == reference).all() or 2 * others.sum() < len(others):
+            break
+        reference = others
+        last = fit(reference)
+        flags = _flags(last, is_tested)
+    return first, last, flags
+
+
+def _flags(fit: Choosing, is_tested: NDArray[np.bool_]) -> Flags:
+    from scipy.stats import false_discovery_control
+
+    q_value = np.full(len(is_tested), np.nan)
+    q_value[is_tested] = false_discovery_control(fit.p_value[is_tested])
+    is_large = fit.excess > FLAGGED_ABOVE * fit.spread
+    return is_tested & is_large & (np.nan_to_num(q_value, nan=1.0) <= FALSE_DISCOVERY_RATE), q_value
+
+
+def _fitter(
+    kept: pd.DataFrame, codes: Codes, direction: float, is_tested: NDArray[np.bool_]
+) -> Callable[[NDArray[np.bool_]], Choosing]:
+    """The fit by its reference."""
+    shown = [(name, width) for name, width in codes if width]
+    stacked = np.column_stack([np.empty((len(kept), 0)), *(kept[name] for name, _ in shown)]).astype(np.int64)
+    levels = Indicators(stacked, tuple(width for _, width in shown))
+    member = pd.factorize(kept["agent"], sort=True)[0].astype(np.int64)
+    expected = expected_values(levels, member, direction * kept["score"].to_numpy(np.float64))
+    clusters = [_numbers(kept["date"])]
+    if kept["customer_known"].any():
+        alone = np.arange(len(kept)) + int(kept["customer"].max()) + 1
+        clusters.append(_numbers(pd.Series(np.where(kept["customer_known"], kept["customer"], alone))))
+    picked = kept["is_asked"].to_numpy(bool)
+    return lambda reference: fit_choosing(levels, member, picked, expected, clusters, is_tested, reference)
+
+
+def _numbers(values: pd.Series[Any]) -> NDArray[np.int64]:
+    return np.asarray(pd.factorize(values)[0], dtype=np.int64)
+
+
+def _table(asking: pd.DataFrame, fit: Choosing, flags: Flags, direction: float, empty: OfferCheck) -> pd.DataFrame:
+    reach = NORMAL_95 * fit.std_error
+    return pd.DataFrame(
+        {
+            empty.by: asking["agent"], "n": fit.n, "n_asked": fit.n_picked, "asked_rate": fit.n_picked / fit.n,
+            "expected_of_all": direction * fit.of_all, "expected_of_asked": direction * fit.of_picked,
+            "estimate": fit.excess, "std_error": fit.std_error,
+            "conf_low": fit.excess - reach, "conf_high": fit.excess + reach, "p_value": fit.p_value,
+            "q_value": flags[1], "unit": "score points", "is_flagged": flags[0], "status": "ok", "reason": None,
+        }
+    )  # fmt: skip
+
+
+def _untested(sizes: pd.DataFrame, is_tested: pd.Series[bool], empty: OfferCheck) -> pd.DataFrame:
+    """Agents with too few contacts asked about, or too few others; of very few not even the rate is shown."""
+    found = sizes[~is_tested].sort_values("agent", ignore_index=True)
+    is_hidden = found["n"] < TOO_FEW
+    n_asked = found["n_asked"].astype("Int64").mask(is_hidden)
+    word = "asked about" if empty.basis == "asked" else "answered about"
+    few = np.where(found["n_asked"] < FEWEST, f"fewer than {FEWEST} contacts {word}", f"fewer than {FEWEST} not {word}")
+    table = pd.DataFrame(
+        {
+            empty.by: found["agent"], "n": found["n"], "n_asked": n_asked,
+            "asked_rate": n_asked.astype("float64") / found["n"],
+            "is_flagged": False,
+            "status": np.where(is_hidden, "suppressed", "not_applicable"),
+            "reason": np.where(is_hidden, f"fewer than {TOO_FEW} contacts: not shown", few),
+        }
+    )  # fmt: skip
+    return table.reindex(columns=[empty.by, *COLUMNS])
