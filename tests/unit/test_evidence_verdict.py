@@ -8,9 +8,13 @@ import pytest
 from scipy.stats import norm
 
 import cxfusion as cx
-from cxfusion.evidence.catalogue import DEFAULT_LEVERS
+from cxfusion.estimators.left_out import jackknife_error
+from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
+from cxfusion.evidence.inquiry import inquire
 from cxfusion.evidence.ladder import RungEstimate, Shift
+from cxfusion.evidence.spec import LeverSpec
 from cxfusion.evidence.verdict import Finding, control_of, judge
+from cxfusion.evidence.witness import Witness
 
 WAIT, HOLD = DEFAULT_LEVERS[0], DEFAULT_LEVERS[1]
 
@@ -108,12 +112,31 @@ def test_many_levers_raise_the_bar():
     assert verdict(edge, *nulls).verdict != "moves"
 
 
-def test_a_lever_tied_to_a_useless_control_is_contested():
-    one = finding((0.2, 0.01), (0.15, 0.01), control="unusable", control_reason="the marks disagree")
+def test_a_useless_control_clears_nobody():
+    blind = {"control": "unusable", "control_reason": "the marks disagree"}
+    one = finding((0.2, 0.01), (0.15, 0.01), **blind)
     assert verdict(one).verdict == "contested"
     assert "the marks disagree" in verdict(one).because
-    untied = finding((0.2, 0.01), (0.15, 0.01), control="unusable", control_reason="the marks disagree", is_tied=False)
-    assert (verdict(untied).verdict, verdict(untied).grade) == ("moves", "correlational")
+    untied = finding((0.2, 0.01), (0.15, 0.01), is_tied=False, **blind)  # nothing goes with what sees nothing
+    assert (verdict(untied).verdict, verdict(untied).grade) == ("contested", "correlational")
+    before = finding((0.2, 0.01), (0.15, 0.01), lever=WAIT, is_tied=False, **blind)
+    assert (verdict(before).verdict, verdict(before).grade) == ("moves", "correlational")
+    assert verdict(finding((0.2, 0.01), (0.15, 0.01), lever=WAIT, **blind)).verdict == "contested"
+
+
+def test_what_customers_do_themselves_is_contested_until_a_trial_tells():
+    for own in (
+        Lever("n_prior_contacts", "before", -1, shape="count"),
+        Lever("is_prepared", "before", 1, role="influenceable", shape="count"),
+    ):
+        one = finding((0.2, 0.01), (0.15, 0.01), (0.149, 0.011), lever=own)
+        assert verdict(one).verdict == "contested"
+        assert "the customers' own doing" in verdict(one).because
+        null = finding((0.01, 0.01), (0.005, 0.01), (0.005, 0.011), lever=own)
+        assert verdict(null).verdict == "no_effect"
+        rungs = {**one.rungs, "experiment": rung("experiment", 0.14, 0.03, own)}
+        tried = finding((0.2, 0.01), (0.15, 0.01), (0.149, 0.011), lever=own, rungs=rungs)
+        assert (verdict(tried).verdict, verdict(tried).grade) == ("moves", "experiment")
 
 
 def test_without_after_call_work_only_what_came_before_can_move():
@@ -133,11 +156,12 @@ def test_control_states(shift, state):
     assert control_of(None, 0.05, False, False) == "none"
 
 
-def one_factor_centre(seed=0, n=30_000, wrap_loading=1.0, marks=True):
+def one_factor_centre(seed=0, n=30_000, wrap_loading=1.0, marks=True, shared=0.0, moved=False):
     """Hidden difficulty lengthens hold, talk and wrap and sours the customer; nothing else has an effect."""
     rng = np.random.default_rng(seed)
     hard = rng.normal(size=n)
     agent = rng.integers(0, 60, n)
+    slow = np.random.default_rng(seed + 100).normal(size=n)
     log = pd.DataFrame(
         {
             "contact_id": [f"c{i}" for i in range(n)],
@@ -145,12 +169,16 @@ def one_factor_centre(seed=0, n=30_000, wrap_loading=1.0, marks=True):
             "agent_id": [f"a{i}" for i in agent],
             "queue": "q",
             "wait_seconds": rng.exponential(60, n),
-            "wrap_seconds": np.expm1(3.5 + 0.4 * wrap_loading * hard + rng.normal(0, 0.4, n) + 0.1 * (agent % 7)),
+            "wrap_seconds": np.expm1(
+                3.5 + 0.4 * wrap_loading * hard + rng.normal(0, 0.4, n) + 0.1 * (agent % 7) + shared * slow
+            ),
             "hold_seconds": np.expm1(3.0 + 0.5 * hard + rng.normal(0, 0.5, n)),
         }
     )
     if marks:
-        log["talk_seconds"] = np.expm1(5.0 + 0.3 * hard + rng.normal(0, 0.3, n))
+        log["talk_seconds"] = np.expm1(5.0 + 0.3 * hard + rng.normal(0, 0.3, n) + shared * slow)
+    if moved:
+        log["n_transfers"] = (rng.random(n) < 0.1 + 0.1 * norm.cdf(hard)).astype(int)
     answers = log[["contact_id"]].assign(
         csat=np.digitize(1.0 - 0.6 * hard + rng.normal(0, 1, n), [-1, 0, 0.7, 1.5]) + 1
     )
@@ -159,11 +187,47 @@ def one_factor_centre(seed=0, n=30_000, wrap_loading=1.0, marks=True):
     return cx.pair(cx.read_contacts(log), cx.read_surveys(answers))
 
 
+def witness_with(gap, error, parts=50, explained=0.2):
+    """ρ² above R² by so much, and as uncertain as that."""
+    offsets = np.linspace(-1, 1, parts)
+    offsets *= error / jackknife_error(offsets)
+    covariance = np.array([[1.0, np.sqrt(explained)], [np.sqrt(explained), 1.0]])
+    reliability = explained + gap
+    return Witness(
+        "triads", reliability, (reliability,) * 3, 100_000, None, covariance, {"hold_seconds": slice(1, 2)},
+        reliability + offsets, np.broadcast_to(covariance, (parts, 2, 2)),
+    )  # fmt: skip
+
+
+def test_the_correction_carries_the_error_of_its_own_factor():
+    kappa = witness_with(0.3, 0.01).kappa(["hold_seconds"])
+    assert kappa.value == pytest.approx(0.8 / 0.3)
+    assert kappa.std_error == pytest.approx(0.8 / 0.3**2 * 0.01, rel=0.02)  # delta method, by hand
+    assert witness_with(0.03, 0.009).kappa(["hold_seconds"]) is not None
+    assert witness_with(0.03, 0.010).kappa(["hold_seconds"]) is None  # not clearly above: F below 10
+    assert witness_with(-0.03, 0.001).kappa(["hold_seconds"]) is None
+
+
+def test_jackknife_error_of_a_mean_is_the_textbook_one():
+    numbers = np.random.default_rng(0).normal(size=40)
+    without = (numbers.sum() - numbers) / 39
+    assert jackknife_error(without) == pytest.approx(numbers.std(ddof=1) / np.sqrt(40), rel=1e-12)
+
+
 def test_reliability_by_triads_is_that_of_the_world():
     evidence = cx.fit_levers(one_factor_centre(wrap_loading=1.0))
     assert evidence.table["reliability"].iloc[0] == pytest.approx(0.5, abs=0.03)  # 0.4² / (0.4² + 0.4²)
     less = cx.fit_levers(one_factor_centre(seed=1, wrap_loading=0.7))
     assert less.table["reliability"].iloc[0] == pytest.approx(0.28 / 0.4 * 0.28 / 0.4 / (0.49 + 1), abs=0.03)
+
+
+def test_a_mark_that_shares_noise_with_wrap_is_not_believed():
+    # wrap and talk also share slow systems: pairs with talk grant wrap more than it knows, hold and transfers do not
+    pairing = one_factor_centre(seed=5, shared=0.3, moved=True)
+    found = inquire(pairing, LeverSpec(), None).witness
+    honest = 0.16 / (0.16 + 0.16 + 0.09)
+    assert max(found.triads) > honest + 0.1
+    assert found.reliability == min(found.triads) == pytest.approx(honest, abs=0.04)
 
 
 def test_a_proxy_is_corrected_to_nothing_and_a_real_null_is_left_alone():

@@ -99,7 +99,8 @@ class Effects:
     remove_all : array, shape (m,)
         ``E[w·(m(0) − m(L))] / E[w]``.
     influence : array, shape (n_clusters, m)
-        Each cluster's part in each estimate's error; ``std_error`` is its root sum of squares, corrected.
+        Each cluster's part in each estimate's error; ``std_error`` is its root sum of squares, corrected. Further rows
+        hold errors from elsewhere (:meth:`with_error`).
     n : int
         Rows used.
     n_clusters : int
@@ -138,6 +139,19 @@ class Effects:
             remove_all=self.remove_all[at],
             influence=self.influence[:, at],
         )
+
+    def with_error(self, error: NDArray[np.float64]) -> Effects:
+        """The same with a source of error that lies outside these rows, shape (m,): one more row of ``influence``.
+
+        Parameters
+        ----------
+        error : array, shape (m,)
+            Signed, for one standard error of what was learned elsewhere.
+        """
+        influence = np.vstack([self.influence, error])
+        std_error = std_error_of(influence)
+        p_value = _p_value(self.estimate, std_error, self.n_clusters)
+        return replace(self, std_error=std_error, p_value=p_value, influence=influence)
 
 
 def combined(parts: Sequence[tuple[float, Effects]]) -> Effects:

@@ -15,6 +15,8 @@ Shape: TypeAlias = Literal["spline", "log1p", "linear", "count"]
 
 MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 """In the order in which they happen."""
+CUSTOMERS_OWN: Final = ("n_prior_contacts", "prior_wait_seconds")
+"""What a customer's earlier contacts left behind: whoever keeps coming back is not like the others."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class Lever:
     step : float
         The change asked about, in the column's unit; negative takes away. |step| is capped at the column's mean.
     role : {"lever", "influenceable", "given", "placebo"}
-        A *given* cannot be changed and serves as a control; a *placebo* cannot have caused the answer: it has rungs
-        and gets no verdict.
+        *Influenceable* is the customer's own part (came prepared, tried self-service, came back): those who do it may
+        be of another kind, so without a trial it is at best ``contested``. A *given* cannot be changed and serves as a
+        control; a *placebo* cannot have caused the answer: it has rungs and gets no verdict.
     shape : {"spline", "log1p", "linear", "count"}
         How the score may depend on it. Counts and 0/1 columns are ``"count"``.
     smallest_effect : float, optional
@@ -68,6 +71,11 @@ class Lever:
             problems.append("smallest_effect must be positive: the size below which an effect does not matter")
         if problems:
             raise ConfigError(f"The lever {self.name!r} cannot be used.", problems)
+
+    @property
+    def is_customers_own(self) -> bool:
+        """Whether the customer settles it, not the centre: coming back is the customer's doing, whatever its role."""
+        return self.role == "influenceable" or self.name in CUSTOMERS_OWN
 
     @property
     def unit(self) -> str:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
-from scipy.stats import norm
 
 from cxfusion.estimators.absorb import AbsorbRows, Projection, project_on_groups
+from cxfusion.estimators.left_out import MOST_PARTS, products_without
 from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.design import Design
+from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.tables.coding import answered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import ibis.expr.types as ir
     import pyarrow as pa
@@ -30,71 +31,19 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.evidence.design import Basis
     from cxfusion.evidence.spec import LeverSpec
+    from cxfusion.evidence.witness import Source
+    from cxfusion.fold import Sweep
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["WITNESS", "Witness", "hear_witness", "no_witness"]
+__all__ = ["WITNESS", "hear_witness"]
 
 WITNESS: Final = "wrap_seconds"
 INDICATORS: Final = ("talk_seconds", "hold_seconds", "n_transfers")
 """Other marks of difficulty; durations enter as their log."""
 MAX_CONTACTS: Final = 1_000_000
 TRIADS_MAY_DIFFER_BY: Final = 2.0
-TIED_BELOW: Final = 0.001
 HASH_DIGITS: Final = 7
-
-Source: TypeAlias = Literal["triads", "case mix", "none"]
-
-
-@dataclass(frozen=True)
-class Witness:
-    """How much after-call work says about hidden difficulty.
-
-    Everything is given agent, queue × hour of the week, queue × date and case mix.
-
-    Attributes
-    ----------
-    source : {"triads", "case mix", "none"}
-        Where the reliability comes from.
-    reliability : float or None
-        ρ², share of after-call work's variance that is difficulty; None where it cannot be known.
-    triads : tuple of float
-        One estimate of ρ² per pair of other indicators.
-    n : int
-        Contacts it was learned from.
-    reason : str or None
-        Why it cannot serve as a control; None where it can.
-    covariance : array, shape (1 + basis columns, 1 + basis columns)
-        Residual cross-products of log(1 + wrap) and the levers' bases.
-    columns : mapping of str to slice
-        Where each lever's basis stands in ``covariance``.
-    """
-
-    source: Source
-    reliability: float | None
-    triads: tuple[float, ...]
-    n: int
-    reason: str | None
-    covariance: NDArray[np.float64]
-    columns: Mapping[str, slice]
-
-    def explained_by(self, levers: Sequence[str]) -> float:
-        """R² of after-call work on some levers' bases."""
-        at = np.concatenate([np.arange(self.columns[name].start, self.columns[name].stop) for name in levers])
-        own, cross = self.covariance[np.ix_(at, at)], self.covariance[at, 0]
-        return float(cross @ np.linalg.lstsq(own, cross, rcond=None)[0] / self.covariance[0, 0])
-
-    def kappa(self, levers: Sequence[str]) -> float | None:
-        """κ = (1 − R²)/(ρ² − R²), by which adding the noisy witness falls short; None where ρ² ≤ R²."""
-        if self.reliability is None:
-            return None
-        explained = self.explained_by(levers)
-        return (1 - explained) / (self.reliability - explained) if self.reliability > explained else None
-
-    def is_tied_to(self, lever: str) -> bool:
-        """Whether a lever goes with after-call work at all (p < .001)."""
-        correlation = np.sqrt(min(self.explained_by([lever]), 1.0))
-        return bool(2 * norm.sf(correlation * np.sqrt(self.n)) < TIED_BELOW)
 
 
 def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> Witness:
@@ -109,10 +58,11 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
 
     Notes
     -----
-    With one factor and independent noise, ρ² = s_wa·s_wb/(s_ab·s_ww) for any two other indicators a and b; the median
-    over pairs is taken. With fewer than two, the share of after-call work that the recorded case mix explains stands in
-    for it. At most a million contacts are used, chosen by an MD5 of the contact id, so that every engine chooses the
-    same ones.
+    With one factor and independent noise, ρ² = s_wa·s_wb/(s_ab·s_ww) for any two other indicators a and b. Where pairs
+    disagree, at least one mark shares something else with after-call work, and that makes ρ² too large: the smallest
+    counts, which corrects most. With fewer than two indicators, the share of after-call work that the recorded case mix
+    explains stands in for it. At most a million contacts are used, chosen by an MD5 of the contact id, so that every
+    engine chooses the same ones. The errors of ρ² and R² are those of a jackknife that leaves out a part of the agents.
     """
     contacts = pairing.contacts
     if not contacts.has(WITNESS):
@@ -126,15 +76,40 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
         return no_witness("too few contacts have both after-call work and the levers")
     rows = _thinned(rows, n)
     numeric, coding = coded(contacts.session, contacts.session.materialize(rows), contacts, spec, {})
-    columns = dict.fromkeys([*numbers, *coding.controls, *coding.groups])
+    columns = dict.fromkeys([*numbers, "cluster", *coding.controls, *coding.groups])
     ordered = numeric.order_by("source_file", "source_row").select(*columns, weight=ibis.literal(1.0))
     sweep = partial(contacts.session.fold, contacts.session.materialize(ordered))
     given = Design(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
-    projection = project_on_groups(sweep, partial(_marks, design=given, others=others))
+    n_parts = min(coding.n_clusters, MOST_PARTS)
+    marks = _heard(sweep, given, others, n_parts)
     if len(others) >= 2:
-        return _by_triads(projection, given, len(others))
-    without = project_on_groups(sweep, partial(_marks, design=replace(given, controls=()), others=others))
-    return _by_case_mix(projection, without, given, len(others))
+        return _by_triads(marks, given, len(others))
+    return _by_case_mix(marks, _heard(sweep, replace(given, controls=()), others, n_parts), given, len(others))
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """Residual cross-products of the marks and the bases, of all contacts and without each part in turn."""
+
+    projection: Projection
+    without: NDArray[np.float64]
+
+    @property
+    def residual(self) -> NDArray[np.float64]:
+        """Of all contacts first, shape (1 + parts, m, m)."""
+        return np.concatenate([self.projection.residual[None], self.without])
+
+
+def _heard(sweep: Sweep, design: Design, others: list[str], n_parts: int) -> _Heard:
+    make_rows = partial(_marks, design=design, others=others)
+    projection = project_on_groups(sweep, make_rows)
+    return _Heard(projection, products_without(sweep, make_rows, projection, partial(_part, n_parts=n_parts), n_parts))
+
+
+def _part(batch: pa.RecordBatch, n_parts: int) -> NDArray[np.int64]:
+    """The part that an agent's contacts are left out with."""
+    codes: NDArray[np.int64] = batch.column("cluster").to_numpy(zero_copy_only=False)
+    return codes % n_parts
 
 
 def _well_known(contacts: Contacts, spec: LeverSpec) -> list[str]:
@@ -169,54 +144,55 @@ def _marks(batch: pa.RecordBatch, design: Design, others: list[str]) -> AbsorbRo
     return AbsorbRows(targets, of_levers.groups, of_levers.dense, of_levers.weight)
 
 
-def _by_triads(projection: Projection, design: Design, n_others: int) -> Witness:
-    """Reliability from every pair of other indicators."""
-    residual, varies = projection.residual, projection.residual_share > 0
+def _by_triads(heard: _Heard, design: Design, n_others: int) -> Witness:
+    """Reliability from the pair of other indicators that grants after-call work the least."""
+    residual, varies = heard.projection.residual, heard.projection.residual_share > 0
     if not varies[: n_others + 1].all():
         return no_witness("after-call work, talk, hold or transfers do not vary within the same agent, hour and day")
-    triads = tuple(
-        float(residual[0, a] * residual[0, b] / (residual[a, b] * residual[0, 0]))
-        for a, b in combinations(range(1, n_others + 1), 2)
-        if residual[a, b] != 0
-    )
-    reliability = float(np.median(triads)) if triads else 0.0
+    pairs = [(a, b) for a, b in combinations(range(1, n_others + 1), 2) if residual[a, b] != 0]
+    triads = tuple(float(_triad(residual[None], a, b)[0]) for a, b in pairs)
+    least = pairs[int(np.argmin(triads))] if pairs else None
     reason = None
     if not triads or min(triads) <= 0 or max(triads) > TRIADS_MAY_DIFFER_BY * min(triads):
         shown = ", ".join(f"{triad:.2f}" for triad in triads) or "none"
         reason = f"the other marks of difficulty disagree on how reliable after-call work is ({shown})"
-    return _witness("triads", reliability, triads, reason, projection, design, n_others)
+    reliability = np.zeros(len(heard.residual)) if least is None else _triad(heard.residual, *least)
+    return _witness("triads", reliability, triads, reason, heard, design, n_others)
 
 
-def _by_case_mix(given: Projection, without: Projection, design: Design, n_others: int) -> Witness:
+def _triad(residual: NDArray[np.float64], a: int, b: int) -> NDArray[np.float64]:
+    """ρ² of after-call work by two other indicators, for each of several cross-products."""
+    own, between = residual[:, 0, a] * residual[:, 0, b], residual[:, a, b] * residual[:, 0, 0]
+    return np.divide(own, between, out=np.zeros_like(own), where=between != 0)
+
+
+def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int) -> Witness:
     """Reliability as the share of after-call work, within the groups, that the recorded case mix explains."""
-    if given.residual[0, 0] <= 0:
+    if given.projection.residual[0, 0] <= 0:
         return no_witness("after-call work does not vary within the same agent, hour and day")
-    reliability = float(1 - given.residual[0, 0] / without.residual[0, 0])
+    reliability = 1 - given.residual[:, 0, 0] / bare.residual[:, 0, 0]
     return _witness("case mix", reliability, (), None, given, design, n_others)
 
 
 def _witness(
     source: Source,
-    reliability: float,
+    reliability: NDArray[np.float64],
     triads: tuple[float, ...],
     reason: str | None,
-    projection: Projection,
+    heard: _Heard,
     design: Design,
     n_others: int,
 ) -> Witness:
-    kept = np.concatenate([[0], np.arange(1 + n_others, len(projection.residual))])
+    kept = np.concatenate([[0], np.arange(1 + n_others, len(heard.projection.residual))])
     places = {basis.lever.name: design.columns(basis.lever.name) for basis in design.bases}
     return Witness(
         source=source,
-        reliability=reliability,
+        reliability=float(reliability[0]),
         triads=triads,
-        n=int(projection.weight),
+        n=int(heard.projection.weight),
         reason=reason,
-        covariance=projection.residual[np.ix_(kept, kept)],
+        covariance=heard.projection.residual[np.ix_(kept, kept)],
         columns={name: slice(1 + place.start, 1 + place.stop) for name, place in places.items()},
+        reliability_without=reliability[1:],
+        covariance_without=heard.without[:, kept[:, None], kept],
     )
-
-
-def no_witness(reason: str) -> Witness:
-    """A log without a negative control, and why."""
-    return Witness("none", None, (), 0, reason, np.zeros((1, 1)), {})

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cxfusion.evidence.catalogue import Lever
-    from cxfusion.evidence.difficulty import Witness
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.verdict import Finding, Verdict
+    from cxfusion.evidence.witness import Witness
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale

@@ -9,7 +9,7 @@ from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.estimators.tilting import worth_of
 from cxfusion.evidence.beside import beside_ladder
 from cxfusion.evidence.design import learn_basis
-from cxfusion.evidence.difficulty import WITNESS, Witness, hear_witness, no_witness
+from cxfusion.evidence.difficulty import WITNESS, hear_witness
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.recontact import check_weights
 from cxfusion.evidence.reweighted import TiltPlan
@@ -17,6 +17,7 @@ from cxfusion.evidence.rungs import climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import OUTCOMES, usable_levers
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
+from cxfusion.evidence.witness import Witness, no_witness
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -101,7 +101,9 @@ def _centre(ladder: Ladder, lever: str, upto: int) -> Effects:
 
 def _drawn_ranks(effects: Sequence[Effects]) -> NDArray[np.int64]:
     """Ranks in draws about the estimates, shape (draws, m)."""
-    covariance = covariance_of(np.column_stack([effect.influence[:, 0] for effect in effects]))
+    n_rows = max(len(effect.influence) for effect in effects)  # κ's error, where there is one, comes last
+    padded = [np.pad(effect.influence[:, 0], (0, n_rows - len(effect.influence))) for effect in effects]
+    covariance = covariance_of(np.column_stack(padded))
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     errors = np.random.default_rng(0).standard_normal((DRAWS, len(effects))) @ root.T

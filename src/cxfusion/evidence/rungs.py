@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from cxfusion.estimators.effects import LeverMaker, LeverRows
     from cxfusion.estimators.held import ModelRows
     from cxfusion.estimators.influence import OrdinalFit
-    from cxfusion.evidence.difficulty import Witness
     from cxfusion.evidence.reweighted import TiltPlan
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
+    from cxfusion.evidence.witness import Kappa, Witness
     from cxfusion.fold import Sweep
 
 __all__ = ["climb", "untestable_because", "within_rungs"]
@@ -195,15 +195,16 @@ class _Moment:
         design = Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items()))
         yield from self._rungs(self._fit_within(design, self._project(design), None), "within", self.asked)
 
-    def _model(self, fitted: _Fitted, rung: str, kappa: float | None) -> Iterator[FittedModel]:
+    def _model(self, fitted: _Fitted, rung: str, kappa: Kappa | None) -> Iterator[FittedModel]:
         """The model behind what was fitted, if it says anything of a lever that may be changed."""
         levers = tuple(lever for lever in fitted.levers if lever.role != "placebo")
         if fitted.behind is not None and levers and (rung == "within" or kappa is not None):
             n_cuts = len(self.sample.values) - 1
             effects = tuple(of for lever in levers if (of := fitted.of(lever)) is not None)
-            yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, n_cuts)
+            factor = None if kappa is None else kappa.value
+            yield FittedModel(self.asked[0].moment, rung, factor, levers, *fitted.behind, effects, n_cuts)
 
-    def _kappa(self) -> float | None:
+    def _kappa(self) -> Kappa | None:
         """By which what the witness takes away falls short."""
         return self.witness.kappa([lever.name for lever in (*self.beside, *self.asked)]) if self.witness else None
 
@@ -296,18 +297,20 @@ class _Moment:
                 yield _rung(effects, lever, rung, self.spec.conf_level)
 
     def _correct(self, ladder: Ladder, within: _Fitted, beside: _Fitted) -> None:
-        """Corrected = within − κ·(within − within with the witness added), with the joint variance."""
+        """Corrected = within − κ·(within − within with the witness added), with the joint variance and that of κ."""
         kappa = self._kappa()
         for lever in self.asked:
             here, there = within.of(lever), beside.of(lever)
             if kappa is None or here is None or there is None:
                 reason = within.reasons.get(lever.name) or beside.reasons.get(lever.name)
-                reason = reason or "after-call work says no more than the levers themselves"
+                reason = reason or "after-call work says hardly more than the levers themselves"
                 ladder.rungs.append(RungEstimate(lever, "corrected", reason, lever.step))
                 continue
-            shift = combined([(kappa, here), (-kappa, there)])
+            added = combined([(1.0, here), (-1.0, there)])
+            shift = combined([(kappa.value, added)]).with_error(kappa.std_error * added.estimate)
             ladder.shifts[lever.name] = Shift(float(shift.estimate[0]), float(shift.std_error[0]))
-            corrected = combined([(1 - kappa, here), (kappa, there)])
+            corrected = combined([(1 - kappa.value, here), (kappa.value, there)])
+            corrected = corrected.with_error(-kappa.std_error * added.estimate)
             ladder.effects[lever.name, "corrected"] = corrected
             ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
 

@@ -186,6 +186,8 @@ def _verdict(finding: Finding, p_adjusted: float, false_discovery_rate: float) -
     word = _rule(finding, finding.hull, p_adjusted, false_discovery_rate)
     if word in ("moves", "proxy", "no_effect") and _is_defenceless(finding):
         return Verdict("contested", _grade(finding), _because_defenceless(finding))
+    if word == "moves" and _is_self_chosen(finding):
+        return Verdict("contested", _grade(finding), _because_self_chosen(finding))
     if word is None:
         within = (finding.within.conf_low or 0.0, finding.within.conf_high or 0.0)
         alone = _rule(finding, within, finding.within.p_value or 0.0, false_discovery_rate)
@@ -208,10 +210,26 @@ def _covers_zero(rung: RungEstimate) -> bool:
 
 
 def _is_defenceless(finding: Finding) -> bool:
-    """No control, and something that hidden difficulty may well have caused."""
-    if finding.control == "none":
-        return finding.lever.moment != "before"  # how hard a case is shows once it is being handled
-    return finding.control == "unusable" and finding.is_tied
+    """No control that sees anything, and something that hidden difficulty may well have caused.
+
+    A witness who saw nothing clears nobody: that a lever does not go with blind after-call work is no more of an
+    alibi than a log without any. How hard a case is shows once it is being handled, so levers from before the contact
+    stand without an alibi, unless they go with after-call work that nobody can read.
+    """
+    if finding.lever.moment == "before":
+        return finding.control == "unusable" and finding.is_tied
+    return finding.control in ("none", "unusable")
+
+
+def _is_self_chosen(finding: Finding) -> bool:
+    """The customer's own doing, and no trial that took the choice away.
+
+    Agent, hour and day do not choose it, so holding them equal does not make its takers alike; and after-call work
+    tells how hard the case was, not what kind of person called.
+    """
+    design = finding.design
+    is_tried = design is not None and design.rung == "experiment" and _supports(design, finding)
+    return finding.lever.is_customers_own and not is_tried
 
 
 def _grade(finding: Finding) -> str:
@@ -317,6 +335,13 @@ def _because_defenceless(finding: Finding) -> str:
     return (
         f"{_step(finding)} looks like {_size(finding.within, finding.unit)} within the same agent, hour and day, but"
         f" nothing tells it from the mark of a hard case: {finding.control_reason}. {_pilot(finding)}"
+    )
+
+
+def _because_self_chosen(finding: Finding) -> str:
+    return (
+        f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but it is the customers'"
+        f" own doing: those with more of it may be of another kind, and no log shows that. {_pilot(finding)}"
     )
 
 

@@ -1,0 +1,96 @@
+"""What residual cross-products would be with part of the rows left out: the delete-a-group jackknife.
+
+Whatever is made of cross-products, a ratio of them say, gets its standard error from here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.absorb import AbsorbMaker, Projection
+    from cxfusion.fold import Sweep
+
+__all__ = ["MOST_PARTS", "jackknife_error", "products_without"]
+
+MOST_PARTS: Final = 100
+
+
+def products_without(
+    sweep: Sweep,
+    make_rows: AbsorbMaker,
+    projection: Projection,
+    part_of: Callable[[pa.RecordBatch], NDArray[np.int64]],
+    n_parts: int,
+) -> NDArray[np.float64]:
+    """Cross-products of the columns' residuals without each part of the rows in turn, shape (n_parts, m, m); one fold.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    make_rows : callable
+        As for the projection.
+    projection : Projection
+        Of all rows; it stays as it is, which changes the products in the second order only.
+    part_of : callable
+        Record batch to the part that each row belongs to, from 0; rows that err together belong together.
+    n_parts : int
+    """
+    by_part = sweep(_ByPartFold(make_rows, projection, part_of, n_parts))
+    return np.asarray(by_part.sum(axis=0) - by_part)
+
+
+def jackknife_error(without: NDArray[np.float64]) -> float:
+    """Standard error of a figure from its values without each part in turn, shape (n_parts,).
+
+    References
+    ----------
+    Kott (2001), Journal of Official Statistics 17, 521–526.
+    """
+    n_parts = len(without)
+    return float(np.sqrt((n_parts - 1) / n_parts * ((without - without.mean()) ** 2).sum()))
+
+
+class _ByPartFold:
+    """Fold: cross-products of residuals by part, shape (n_parts, m, m)."""
+
+    def __init__(
+        self,
+        make_rows: AbsorbMaker,
+        projection: Projection,
+        part_of: Callable[[pa.RecordBatch], NDArray[np.int64]],
+        n_parts: int,
+    ) -> None:
+        self._make_rows = make_rows
+        self._projection = projection
+        self._part_of = part_of
+        self._n_parts = n_parts
+
+    def zero(self) -> NDArray[np.float64]:
+        m = len(self._projection.residual)
+        return np.zeros((self._n_parts, m, m))
+
+    def step(self, state: NDArray[np.float64], batch: pa.RecordBatch) -> NDArray[np.float64]:
+        rows, part = self._make_rows(batch), self._part_of(batch)
+        left = rows.targets - self._projection.predict(rows.groups, rows.dense)
+        weighted = left * rows.weight[:, None]
+        for a in range(left.shape[1]):
+            for b in range(a + 1):
+                sums = np.bincount(part, left[:, a] * weighted[:, b], self._n_parts)
+                state[:, a, b] += sums
+                if a != b:
+                    state[:, b, a] += sums
+        return state
+
+    def merge(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+        return left + right
+
+    def finish(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
+        return state
