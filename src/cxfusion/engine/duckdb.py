@@ -73,7 +73,7 @@ class DuckDBEngine:
         settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": temp_dir}
         self._backend = ibis.duckdb.connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.con.execute("SET TimeZone = 'UTC'")
-        self._backend.con.execute("SET enable_progress_bar = false")
+        self._backend.con.execute("PRAGMA disable_progress_bar")  # in a notebook SET wants ipywidgets, even for "off"
         # it makes a join of every IN with some literals: of 300 columns of text, 300 joins, which fill any memory
         self._backend.con.execute("SET disabled_optimizers = 'in_clause'")
 
