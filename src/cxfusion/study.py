@@ -92,6 +92,9 @@ class Study(Result):
         )
         return [head, "", *self.evidence.summary().splitlines(), "", *self.diagnosis.summary().splitlines()]
 
+    def _shown(self) -> pd.DataFrame:
+        return self.evidence._shown()
+
     def perception_rows(self) -> pd.DataFrame:
         """All measurements in the columns of ``perception.parquet``."""
         import pandas as pd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
@@ -97,6 +97,8 @@ class LeverEvidence(Result):
     notes: tuple[str, ...]
     n: int
     population: Population | None = None
+
+    _told: ClassVar = ("lever", "step", "estimate", "verdict", "grade", "because")
 
     @property
     def _frame(self) -> pd.DataFrame:

@@ -70,6 +70,12 @@ class Diagnosis(Result):
     def _frame(self) -> pd.DataFrame:
         return self.groups if self.grouping.names else self.overall
 
+    def _shown(self) -> pd.DataFrame:
+        from cxfusion.results.readable import by_metric, readable
+
+        keys = self.grouping.names
+        return by_metric(self._shown_groups(), keys, HEADLINES) if keys else readable(self.overall)
+
     def pivot(self) -> pd.DataFrame:
         """One row per group, one column per metric; a figure that is not applicable is null."""
         frame, names = self._frame, list(self.overall["metric"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cxfusion.errors import UnknownNameError, nearest_names
+from cxfusion.results.pictures import shown_anywhere
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +20,17 @@ class Result:
     """Mix-in of results; a result is frozen, holds numbers only, and outlives its session.
 
     A subclass gives ``_frame`` (its numbers, one tidy frame) and ``_lines`` (its summary, line by line; the first line
-    says on its own what the result is). As a dataclass it takes ``repr=False``, so that it is shown by that line.
+    says on its own what the result is). As a dataclass it takes ``repr=False``, so that it is shown by that line. What
+    its ``plot`` returns is shown by a notebook without a network.
     """
+
+    _told: ClassVar[tuple[str, ...]] = ()
+    """Columns that a notebook shows; all where empty."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "plot" in vars(cls):
+            setattr(cls, "plot", shown_anywhere(vars(cls)["plot"]))  # noqa: B010  mypy knows of no plot here
 
     @property
     def _frame(self) -> pd.DataFrame:
@@ -50,10 +60,16 @@ class Result:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._lines()[0]})"
 
+    def _shown(self) -> pd.DataFrame:
+        """The numbers as people read them."""
+        from cxfusion.results.readable import readable
+
+        return readable(self._frame, self._told)
+
     def _repr_html_(self) -> str:
         from cxfusion.results.html import frame_as_html
 
-        return frame_as_html(self._frame, caption=self._lines()[0])
+        return frame_as_html(self._shown(), caption=self._lines()[0])
 
 
 def require_metric(metric: str, known: Sequence[str]) -> str:

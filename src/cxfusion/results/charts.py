@@ -334,13 +334,16 @@ def _sized(chart: Layers, width: int, height: int) -> Layers:
     return chart.properties(width=_plot_width(width), height=height, padding=padding)
 
 
-def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light") -> str:
+def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light", background: str | None = None) -> str:
     """A chart as SVG text, drawn offline; the same chart gives the same text.
 
     Parameters
     ----------
     chart : altair chart
     theme : {"light", "dark"}
-        Colours for a light or a dark page; the background is transparent.
+        Colours for a light or a dark page.
+    background : str, optional
+        A colour; transparent where none is given.
     """
-    return str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False), config=THEMES[theme], allowed_base_urls=[]))
+    config = THEMES[theme] | {"background": background}
+    return str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False), config=config, allowed_base_urls=[]))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxfusion.results.formats import DASH, count, number
 from cxfusion.results.labels import display_name
+from cxfusion.results.readable import FIGURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,9 @@ __all__ = ["frame_as_html"]
 
 _TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 _CAPTION = "caption-side:top;text-align:left;padding:.2em .6em;font-weight:600"
-_CELL = "padding:.2em .6em"
+_CELL = "padding:.2em .6em;vertical-align:top"
+_LONGEST = 400
+"""Letters of one cell: a sentence or two."""
 
 
 def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> str:
@@ -26,7 +29,7 @@ def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> s
     Parameters
     ----------
     frame : pandas.DataFrame
-        Any columns; the first one heads the rows.
+        Any columns; the first one heads the rows. Those that its ``attrs`` call figures are aligned like numbers.
     caption : str
         One line above the table.
     max_rows : int
@@ -43,7 +46,8 @@ def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> s
     >>> "&lt;b&gt;" in table, "1,200" in table, "<b>" in table
     (True, True, False)
     """
-    numeric = [pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype) for dtype in frame.dtypes]
+    figures = frame.attrs.get(FIGURES, ())
+    numeric = [name in figures or _is_number(dtype) for name, dtype in frame.dtypes.items()]
     heads = "".join(_head(name, right) for name, right in zip(frame.columns, numeric, strict=True))
     shown = frame.head(max_rows)
     rows = "".join(_row(values, numeric) for values in shown.itertuples(index=False, name=None))
@@ -51,6 +55,10 @@ def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> s
         f'<table style="{_TABLE}"><caption style="{_CAPTION}">{escape(caption)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}{_left_out(frame, max_rows)}</tbody></table>"
     )
+
+
+def _is_number(dtype: Any) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype))
 
 
 def _style(right: bool) -> str:
@@ -78,7 +86,7 @@ def _text(value: Any) -> str:
         return count(int(value))
     if pd.api.types.is_float(value):
         return number(float(value))
-    return escape(display_name(value, limit=120))
+    return escape(display_name(value, limit=_LONGEST))
 
 
 def _left_out(frame: pd.DataFrame, max_rows: int) -> str:

@@ -74,6 +74,17 @@ class Relation:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.count():,} rows: {', '.join(self.columns)})"
 
+    def _repr_html_(self) -> str:
+        import pandas as pd
+
+        from cxfusion.results.html import frame_as_html
+
+        told: Mapping[str, str] = getattr(self, "columns_from", {})
+        kinds = {name: str(kind).split("(")[0] for name, kind in self.rows.schema().items()}
+        rows = [{"Column": name, "Holds": kinds[name], "From": told.get(name)} for name in self.columns]
+        shown = pd.DataFrame(rows, columns=["Column", "Holds", *(["From"] if told else [])])
+        return frame_as_html(shown, caption=f"{type(self).__name__}: {self.count():,} rows")
+
 
 @dataclass(frozen=True)
 class Scale:

@@ -1,0 +1,39 @@
+"""Charts that a notebook shows without a network.
+
+Altair's own display fetches its drawing program from elsewhere, and a call centre's machine may have no way out. So a
+chart of ours is drawn here, in the colours of the page. Once changed, it is an Altair chart like any other.
+"""
+
+from __future__ import annotations
+
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import altair as alt
+
+__all__ = ["shown_anywhere"]
+
+P = ParamSpec("P")
+
+
+def shown_anywhere(plot: Callable[P, alt.TopLevelMixin]) -> Callable[P, alt.TopLevelMixin]:
+    """A ``plot`` whose charts bring their picture along: SVG, in the colours of a light page, on white."""
+
+    @wraps(plot)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> alt.TopLevelMixin:
+        chart = plot(*args, **kwargs)
+        object.__setattr__(
+            chart, "_repr_mimebundle_", partial(_bundle, chart)
+        )  # past Altair's own: no part of the spec
+        return chart
+
+    return drawn
+
+
+def _bundle(chart: alt.TopLevelMixin, *_: Any, **__: Any) -> dict[str, str]:
+    from cxfusion.results.charts import as_svg
+
+    return {"image/svg+xml": as_svg(chart, background="white"), "text/plain": f"{type(chart).__name__} of cxfusion"}

@@ -1,0 +1,123 @@
+"""A tidy frame as people read it in a notebook: names in words, figures in their units, an interval as one cell.
+
+Nothing is computed here: ``.table`` keeps every number under its machine name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pandas as pd
+
+from cxfusion.results.formats import change, figure, interval
+from cxfusion.results.labels import (
+    block_label,
+    column_label,
+    grade_label,
+    lever_label,
+    metric_label,
+    rung_label,
+    step_in_words,
+    verdict_label,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["FIGURES", "by_metric", "readable"]
+
+FIGURES: Final = "figures"
+"""Under this name a frame's ``attrs`` tell which columns hold figures as text, to be aligned like numbers."""
+_LABELS: Final[dict[str, Callable[[str], str]]] = {
+    "block": block_label,
+    "grade": grade_label,
+    "lever": lever_label,
+    "metric": metric_label,
+    "rung": rung_label,
+    "verdict": verdict_label,
+}
+_HEADS: Final = {"because": "Why", "n": "n", "p_value": "p"}
+_UNITS: Final = ("outcome_unit", "unit")
+_SAID_OTHERWISE: Final = frozenset({"std_error", "conf_low", "conf_high", *_UNITS})
+"""Beside an estimate these are part of its cell, or of the interval's."""
+
+
+def readable(frame: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
+    """The frame in words; columns that say nothing are left out.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Tidy, with columns such as ``lever, step, metric, estimate, conf_low, conf_high, unit, n, status, reason``.
+    columns : sequence of str
+        Those to show, in this order; all where empty.
+
+    Examples
+    --------
+    >>> tidy = pd.DataFrame({"metric": ["aht_seconds"], "estimate": [312.0], "unit": ["seconds"], "status": ["ok"]})
+    >>> readable(tidy).to_dict("records")
+    [{'Metric': 'Average handle time', 'Estimate': '5 min 12 s'}]
+    """
+    names = [name for name in columns or frame.columns if name in frame.columns and _says(frame, str(name))]
+    cells: dict[str, Any] = {}
+    figures: list[str] = []
+    for name in names:
+        for head, values, is_figure in _cells(frame, str(name)):
+            head = head if head not in cells else str(name)  # noqa: PLW2901  two names may have one label
+            cells[head] = values
+            figures += [head] * is_figure
+    shown = pd.DataFrame(cells, index=frame.index)
+    shown.attrs[FIGURES] = tuple(figures)
+    return shown
+
+
+def by_metric(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """A row for each group and a column for each metric that has any figure.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``metric, estimate, unit`` and the key columns.
+    keys, metrics : sequence of str
+    """
+    told = set(frame.loc[frame["estimate"].notna(), "metric"])
+    groups = frame[list(keys)].drop_duplicates().reset_index(drop=True)
+    shown = groups.rename(columns={key: column_label(key) for key in keys})
+    heads = []
+    for metric in [metric for metric in metrics if metric in told]:
+        rows = frame[frame["metric"] == metric]
+        own = groups.merge(rows, on=list(keys), how="left")
+        heads.append(metric_label(metric))
+        shown[heads[-1]] = [figure(value, str(rows["unit"].iloc[0])) for value in own["estimate"]]
+    shown.attrs[FIGURES] = tuple(heads)
+    return shown
+
+
+def _says(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a column tells anything that is not told elsewhere."""
+    values = frame[name]
+    if "estimate" in frame.columns and name in _SAID_OTHERWISE:
+        return False
+    if name in ("status", "outcome") and len(frame):
+        return bool((values != (values.iloc[0] if name == "outcome" else "ok")).any())
+    return bool((values.notna() & (values != "")).any()) or not len(frame)
+
+
+def _cells(frame: pd.DataFrame, name: str) -> Iterator[tuple[str, list[Any], bool]]:
+    """Heading, cells, and whether these are figures: of one column, or of an estimate and its interval."""
+    values, is_effect = list(frame[name]), {"lever", "step"} <= set(frame.columns)
+    if name == "estimate":
+        units = next((list(frame[unit]) for unit in _UNITS if unit in frame.columns), [None] * len(frame))
+        show = change if is_effect else figure
+        one = f" ({units[0]})" if is_effect and "outcome_unit" in frame.columns and len({*units}) == 1 else ""
+        yield ("Change" if is_effect else "Estimate") + one, [*map(show, values, units)], True
+        if {"conf_low", "conf_high"} <= set(frame.columns):
+            ends = zip(frame["conf_low"], frame["conf_high"], units, strict=True)
+            yield "95 % interval", [interval(low, high, unit, signed=is_effect) for low, high, unit in ends], True
+    elif name == "step" and is_effect:
+        units = list(frame["unit"]) if "unit" in frame.columns else [None] * len(frame)
+        yield "Step", [*map(step_in_words, frame["lever"], values, units)], False
+    else:
+        label = _LABELS.get(name)
+        told = values if label is None else [value if pd.isna(value) else label(str(value)) for value in values]
+        yield _HEADS.get(name) or column_label(name), told, False
