@@ -52,14 +52,17 @@ def sit(world: str, seed: int, n_contacts: int) -> dict[str, Any]:
         centre = cx.simulate(WORLDS[world].contacts(n_contacts), own_seed(world, seed), world=world, session=session)
         pairing = cx.pair(centre.contacts, centre.surveys)
         try:
-            evidence = cx.fit_levers(pairing, OUTCOME, levers=(*DEFAULT_LEVERS, MENU), weights=weights_of(pairing))
+            weights, offers = weights_of(pairing), cx.check_offers(pairing, OUTCOME)
+            levers = (*DEFAULT_LEVERS, MENU)
+            evidence = cx.fit_levers(pairing, OUTCOME, levers=levers, weights=weights, offers=offers)
         except CxfusionError as error:
             return {**found, "stopped": error.message, "levers": [], "n_answers": 0}
         truth, rows = centre.truth.set_index("lever"), evidence.table.set_index("lever")
         names = [name for name in rows.index if name in truth.index]
         claims = claims_of_others(pairs_of(pairing, names), names, rows["step"])
-    levers = [{**lever_row(name, truth.loc[name], rows.loc[name]), **claims[name]} for name in names]
-    return {**found, "n_answers": int(evidence.n), "seconds": time.perf_counter() - began, "levers": levers}
+    judged = [{**lever_row(name, truth.loc[name], rows.loc[name]), **claims[name]} for name in names]
+    told = {"n_answers": int(evidence.n), "offers": offers.status}
+    return {**found, **told, "seconds": time.perf_counter() - began, "levers": judged}
 
 
 def own_seed(world: str, seed: int) -> int:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cxfusion.errors import CxfusionError as CxfusionError
     from cxfusion.evidence.catalogue import DEFAULT_LEVERS as DEFAULT_LEVERS
     from cxfusion.evidence.catalogue import Lever as Lever
+    from cxfusion.evidence.corroboration import Corroboration as Corroboration
+    from cxfusion.evidence.corroboration import corroborate as corroborate
     from cxfusion.evidence.dose import DoseResponse as DoseResponse
     from cxfusion.evidence.dose import dose_response as dose_response
     from cxfusion.evidence.fit import LeverEvidence as LeverEvidence
@@ -98,6 +100,7 @@ _PLACES = {
     "Comparison": "perception.compare",
     "Contacts": "tables.relation",
     "ControlChart": "operations.control_chart",
+    "Corroboration": "evidence.corroboration",
     "CxfusionError": "errors",
     "DEFAULT_LEVERS": "evidence.catalogue",
     "Diagnosis": "operations.diagnose",
@@ -140,6 +143,7 @@ _PLACES = {
     "check_offers": "perception.offers",
     "check_weights": "evidence.recontact",
     "control_chart": "operations.control_chart",
+    "corroborate": "evidence.corroboration",
     "diagnose": "operations.diagnose",
     "dose_response": "evidence.dose",
     "expectations": "perception.ratings.expectations",

@@ -129,7 +129,7 @@ class Study(Result):
             Of the page.
         details : sequence of results
             Further results to show, each with its picture: of :func:`dose_response`, :func:`segment_effects`,
-            :func:`nonresponse_curve` or :func:`nonresponse_effects`.
+            :func:`nonresponse_curve`, :func:`nonresponse_effects` or :func:`corroborate`.
         """
         from cxfusion.report import ReportContent, render_report
 
@@ -255,7 +255,7 @@ def study_of(
             measurements[key] = measure(pairing, spec.score, by=grouping, weights=weights)
         offers = check_offers(pairing, spec.score)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
-        evidence = fit_levers(pairing, weights=weights, spec=spec)
+        evidence = fit_levers(pairing, weights=weights, spec=spec, offers=offers)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
     notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *_told_of(offers), *evidence.notes, *of_levels)

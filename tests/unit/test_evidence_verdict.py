@@ -139,6 +139,15 @@ def test_what_customers_do_themselves_is_contested_until_a_trial_tells():
         assert (verdict(tried).verdict, verdict(tried).grade) == ("moves", "experiment")
 
 
+def test_where_agents_pick_whom_to_ask_nothing_is_settled():
+    for one in (
+        finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011), is_picked=True),
+        finding((0.02, 0.01), (0.01, 0.01), (0.008, 0.01), is_picked=True),
+    ):
+        assert (verdict(one).verdict, verdict(one).grade) == ("contested", "adjusted")
+        assert "agents pick whom to ask" in verdict(one).because
+
+
 def test_without_after_call_work_only_what_came_before_can_move():
     during = finding((0.2, 0.01), (0.15, 0.01), control="none", control_reason="the log has no after-call work")
     assert verdict(during).verdict == "contested"

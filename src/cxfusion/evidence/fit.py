@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.verdict import Finding, Verdict
     from cxfusion.evidence.witness import Witness
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.offers import OfferCheck
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
@@ -150,6 +151,7 @@ def fit_levers(
     levers: Iterable[Lever] | None = None,
     weights: ResponseWeights | None = None,
     spec: LeverSpec | None = None,
+    offers: OfferCheck | None = None,
 ) -> LeverEvidence:
     """Estimate what each lever does to an outcome, rung by rung.
 
@@ -164,6 +166,8 @@ def fit_levers(
         From :func:`weigh`, so that the effect is that over all answered contacts, not over those who answered.
     spec : LeverSpec, optional
         Everything explicit; ``outcome`` and ``levers`` replace what it says.
+    offers : OfferCheck, optional
+        From :func:`check_offers`: where agents pick whom to ask, every grade is one lower and no verdict is definite.
 
     Returns
     -------
@@ -193,7 +197,7 @@ def fit_levers(
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
-    found = inquire(pairing, spec, weights)
+    found = inquire(pairing, spec, weights, offers=offers)
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}
     verdicts = verdicts_on(found, findings, ladder)

@@ -15,7 +15,7 @@ from cxfusion.evidence.recontact import check_weights
 from cxfusion.evidence.reweighted import TiltPlan
 from cxfusion.evidence.rungs import climb, untestable_because
 from cxfusion.evidence.sample import draw_sample
-from cxfusion.evidence.spec import OUTCOMES, usable_levers
+from cxfusion.evidence.spec import outcome_named, usable_levers
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.offers import OfferCheck
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
@@ -58,6 +59,8 @@ class Inquiry:
     ladder : Ladder
     weights_check : WeightsCheck or None
         None where nothing is weighted.
+    is_picked : bool
+        Whether agents were seen to pick whom to ask.
     """
 
     pairing: Pairing
@@ -71,6 +74,7 @@ class Inquiry:
     witness: Witness
     ladder: Ladder
     weights_check: WeightsCheck | None
+    is_picked: bool
 
     @property
     def asked(self) -> list[Lever]:
@@ -78,7 +82,13 @@ class Inquiry:
         return [lever for lever in self.present if lever.role in ("lever", "influenceable")]
 
 
-def inquire(pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, tilts: Sequence[Tilt] = ()) -> Inquiry:
+def inquire(
+    pairing: Pairing,
+    spec: LeverSpec,
+    weights: ResponseWeights | None,
+    tilts: Sequence[Tilt] = (),
+    offers: OfferCheck | None = None,
+) -> Inquiry:
     """Draw the sample, hear the witness and climb the ladder.
 
     Parameters
@@ -88,6 +98,8 @@ def inquire(pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, 
     weights : ResponseWeights or None
     tilts : sequence of Tilt
         Other weights; each gives a ladder of its own in ``ladder.tilted``.
+    offers : OfferCheck, optional
+        Whether agents pick whom to ask.
 
     Raises
     ------
@@ -101,7 +113,7 @@ def inquire(pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, 
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)
     scale = pairing.surveys.scales[spec.score]
-    is_better_above = scale.higher_is_better or OUTCOMES[spec.outcome].is_top_two
+    is_better_above = scale.higher_is_better or outcome_named(spec.outcome).is_top_two
     plan = TiltPlan(tuple(tilts), worth_of(sample.values, is_better_above)) if tilts else None
     ladder = climb(sample, spec, tested, witness if witness.reason is None else None, plan)
     ladder.rungs += beside_ladder(sample, spec, tested, ladder)
@@ -115,7 +127,8 @@ def inquire(pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, 
         other.rungs += [found for found in ladder.rungs if found.rung not in ("within", "corrected")]
         other.breakdowns += ladder.breakdowns
     check = None if weights is None else check_weights(pairing, weights)
-    return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check)
+    is_picked = offers is not None and offers.status == "failed"
+    return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check, is_picked)
 
 
 def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
@@ -158,6 +171,7 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
         score_sd=sample.score_sd,
         parts=next((part.parts for part in ladder.breakdowns if part.lever == lever.name), {}),
         is_unrepresentative=found.weights_check is not None and found.weights_check.status == "failed",
+        is_picked=found.is_picked,
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
 from cxfusion.evidence.catalogue import WITNESS_LEVER
 from cxfusion.evidence.coding import Coding, answered_contacts, coded
-from cxfusion.evidence.spec import OUTCOMES
+from cxfusion.evidence.spec import outcome_named
 from cxfusion.evidence.surroundings import (
     AGENT_LOAD,
     CROWD,
@@ -137,7 +137,7 @@ def draw_sample(
         Everyone gave the same score, or the score is no rating scale.
     """
     session, contacts = pairing.session, pairing.contacts
-    outcome = OUTCOMES[spec.outcome].on(pairing.surveys.scales[spec.score])
+    outcome = outcome_named(spec.outcome).on(pairing.surveys.scales[spec.score])
     extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
     levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
     names = [lever.name for lever in levers]

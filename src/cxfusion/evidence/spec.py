@@ -13,7 +13,7 @@ from cxfusion.tables.canonical import SCORE_SCALES
 if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts, Scale
 
-__all__ = ["OUTCOMES", "Experiment", "LeverSpec", "Outcome", "usable_levers"]
+__all__ = ["OUTCOMES", "RECONTACT", "Experiment", "LeverSpec", "Outcome", "outcome_named", "usable_levers"]
 
 HANDLE_PARTS: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
 HANDLE_NAMES: Final = ("aht_seconds", "handle_seconds", "handle_time_seconds", "handling_seconds")
@@ -64,12 +64,30 @@ class Outcome:
         return self.smallest_effect * (scale.high - scale.low) / (high - low)
 
 
+RECONTACT: Final = Outcome("recontact", "is_recontacted", "percentage points", 1.0, cuts=(0.5,), values=(0.0, 100.0))
+"""Whether the customer was in touch again within a week: no survey asks it, the log tells it of everyone."""
 OUTCOMES: Final = {
     "csat": Outcome("csat", "csat", "CSAT points", 0.05),
     "nps": Outcome("nps", "nps", "NPS points", 1.0, cuts=(7.0, 9.0), values=(-100.0, 0.0, 100.0)),
     "ces": Outcome("ces", "ces", "CES points", 0.075),
     "csat_top2box": Outcome("csat_top2box", "csat", "percentage points", 1.0, is_top_two=True),
 }
+"""What surveys ask."""
+
+
+def outcome_named(name: str) -> Outcome:
+    """An outcome by its name, of surveys or of the log.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none of that name.
+    """
+    if name == RECONTACT.name:
+        return RECONTACT
+    if name not in OUTCOMES:
+        raise UnknownNameError(f"There is no outcome {name!r}. Expected one of: {', '.join(OUTCOMES)}.")
+    return OUTCOMES[name]
 
 
 @dataclass(frozen=True)
@@ -172,11 +190,10 @@ class LeverSpec:
     @property
     def score(self) -> str:
         """Score column of the responses."""
-        return OUTCOMES[self.outcome].score
+        return outcome_named(self.outcome).score
 
     def __post_init__(self) -> None:
-        if self.outcome not in OUTCOMES:
-            raise UnknownNameError(f"There is no outcome {self.outcome!r}. Expected one of: {', '.join(OUTCOMES)}.")
+        outcome_named(self.outcome)
         names = [lever.name for lever in self.levers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

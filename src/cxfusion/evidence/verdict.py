@@ -66,6 +66,8 @@ class Finding:
         What each block took from the raw effect on the way to the within one; empty where that is not known.
     is_unrepresentative : bool
         Whether the non-response weights failed their test: the grade is then one lower.
+    is_picked : bool
+        Whether agents were seen to pick whom to ask: the grade is then one lower too, and nothing is settled.
     """
 
     lever: Lever
@@ -80,6 +82,7 @@ class Finding:
     score_sd: float
     parts: Mapping[str, float] = field(default_factory=dict)
     is_unrepresentative: bool = False
+    is_picked: bool = False
 
     @property
     def within(self) -> RungEstimate:
@@ -186,6 +189,8 @@ def _verdict(finding: Finding, p_adjusted: float, false_discovery_rate: float) -
     word = _rule(finding, finding.hull, p_adjusted, false_discovery_rate)
     if word in ("moves", "proxy", "no_effect") and _is_defenceless(finding):
         return Verdict("contested", _grade(finding), _because_defenceless(finding))
+    if word in ("moves", "proxy", "no_effect") and finding.is_picked:
+        return Verdict("contested", _grade(finding), _because_picked(finding))
     if word == "moves" and _is_self_chosen(finding):
         return Verdict("contested", _grade(finding), _because_self_chosen(finding))
     if word is None:
@@ -234,7 +239,7 @@ def _is_self_chosen(finding: Finding) -> bool:
 
 def _grade(finding: Finding) -> str:
     place = GRADES.index(_own_grade(finding))
-    return GRADES[max(place - finding.is_unrepresentative, 0)]
+    return GRADES[max(place - (finding.is_unrepresentative or finding.is_picked), 0)]
 
 
 def _own_grade(finding: Finding) -> str:
@@ -342,6 +347,14 @@ def _because_self_chosen(finding: Finding) -> str:
     return (
         f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but it is the customers'"
         f" own doing: those with more of it may be of another kind, and no log shows that. {_pilot(finding)}"
+    )
+
+
+def _because_picked(finding: Finding) -> str:
+    return (
+        f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but agents pick whom to"
+        " ask, by more than the log shows: what the others would have said may be anything. Offer the survey by system,"
+        " not by agent; new answers will then tell."
     )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "HEADLINES",
     "LADDER",
     "VERDICTS",
+    "agreement_label",
     "block_label",
     "column_label",
     "display_name",
@@ -92,11 +93,18 @@ _GRADES: Final = {
     "adjusted": "Adjusted",
     "correlational": "Correlation only",
 }
+_AGREEMENTS: Final = {
+    "agrees": "What they do agrees with what they say",
+    "contradicts": "What they do contradicts what they say",
+    "differs": "Only one of the two moves",
+    "open": "One of the two is not settled",
+}
 _TILTS: Final = {"dissatisfied": "The dissatisfied", "extremes": "Both extremes"}
 _OUTCOMES: Final = {
     "csat": "satisfaction (CSAT)",
     "nps": "recommendation (NPS)",
     "ces": "effort score (CES)",
+    "recontact": "contact again within a week",
     "csat_top2box": "the share of satisfied customers (top two marks)",
 }
 _METRICS: Final = {
@@ -340,6 +348,11 @@ def verdict_label(verdict: str) -> str:
 def grade_label(grade: str) -> str:
     """A grade of evidence in words."""
     return _GRADES.get(grade) or _capital(words(grade))
+
+
+def agreement_label(agreement: str) -> str:
+    """Whether what customers do agrees with what they say."""
+    return _AGREEMENTS.get(agreement) or _capital(words(agreement))
 
 
 def tilt_label(shape: str) -> str:
