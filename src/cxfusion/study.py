@@ -17,6 +17,7 @@ from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.operations.diagnose import Diagnosis, diagnose
 from cxfusion.pairing.pair import pair
+from cxfusion.perception.answers import answered_share
 from cxfusion.perception.measure import Measurement, measure
 from cxfusion.perception.offers import OfferCheck, check_offers
 from cxfusion.perception.weights import ResponseWeights, weigh
@@ -273,7 +274,7 @@ def study_of(
         feed=feed,
         manifest={
             **study_manifest(pairing, feed, clock, evidence),
-            "results": results_of(evidence, measurements, pairing.books),
+            "results": results_of(evidence, measurements, answered_share(pairing)),
             **({"before": dict(before)} if before else {}),
         },
     )
@@ -302,10 +303,12 @@ def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, st
     except NothingToEstimateError as error:
         return None, f"Nothing is weighted for who did not answer: {error.message}"
     before, after = weights.largest_difference
+    lag = pairing.answer_lag
+    young = f" {lag.note(weights.n_young)}" if lag is not None and weights.n_young else ""
     return weights, (
         f"Those who answered are weighted to all {weights.n_contacts:,} answered contacts: the largest standardised"
         f" difference falls from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
-        f" {weights.effective_n:,.0f}."
+        f" {weights.effective_n:,.0f}.{young}"
     )
 
 

@@ -281,7 +281,7 @@ def test_a_period_is_counted_on_the_clock_of_the_site_and_the_books_still_balanc
         ("contacts", "outside_period"): 30,
         ("contacts", "duplicate_contact"): 1,
         ("responses", "paired_contact_id"): 30,
-        ("responses", "unknown_contact"): 30,
+        ("responses", "outside_period"): 30,
     }
     study = f'[contacts]\npath = "{contacts}"\ntimezone = "Europe/Berlin"\n[surveys]\npath = "{surveys}"\n'
     (tmp_path / "study.toml").write_text(f"{study}[study]\nsince = 2026-03-30T18:00:00\n")

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -32,6 +33,10 @@ class Pairs:
     pairs: Any
     contacts: Contacts
     surveys: Any
+    answer_lag: None = None
+
+    def is_young(self, _: Any) -> Any:
+        return ibis.literal(False)
 
 
 @pytest.fixture(scope="module")

@@ -67,21 +67,21 @@ def study_manifest(
     return _manifest(counts, pairing.books, plan, feed, clock)
 
 
-def results_of(evidence: LeverEvidence, measurements: Mapping[str, Measurement], books: Books) -> dict[str, Any]:
+def results_of(
+    evidence: LeverEvidence, measurements: Mapping[str, Measurement], answered_share: float
+) -> dict[str, Any]:
     """What a run found, in so few figures that the next can say what has changed."""
     outcome = evidence.spec.outcome
     score = evidence.spec.score
     headline = measurements.get(f"{score}_weighted") or measurements[score]
     row = headline.overall.iloc[0]
     figures = {name: rounded(float(row[name])) for name in ("estimate", "conf_low", "conf_high")}
-    n_contacts = books.n("contacts")
-    paired = [reason for reason in books.audit["reason"] if reason.startswith("paired_")]
     return {
         "outcome": outcome,
         "metric": str(row["metric"]),
         "unit": str(row["unit"]),
         **figures,
-        "contacts_answered_share": rounded(books.n("contacts", *paired) / n_contacts) if paired and n_contacts else 0.0,
+        "contacts_answered_share": rounded(answered_share),
         "verdicts": dict(zip(evidence.levers["lever"], evidence.levers["verdict"], strict=True)),
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pandas as pd
 
-from cxfusion.pairing.reasons import EXPOSED, PAIRED
+from cxfusion.pairing.reasons import EXPOSED, OUTSIDE, PAIRED
 from cxfusion.tables.books import (
     Books,
     counted_cells,
@@ -66,8 +66,8 @@ def _contact_reasons(contacts: Contacts, rows: ir.Table) -> pd.DataFrame:
 
 
 def set_aside_of(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Table:
-    """What reading set aside of both tables, and the responses that were not paired."""
-    unpaired = rows.filter(~rows["reason"].isin((*PAIRED, EXPOSED)))
+    """What reading set aside of both tables, and the responses of the period that were not paired."""
+    unpaired = rows.filter(~rows["reason"].isin((*PAIRED, EXPOSED, OUTSIDE)))
     responses = unpaired.select(
         source_file="response_file",
         source_row="response_row",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["ORDER", "first_starts", "last_met", "log_of", "met", "named", "searches"]
+__all__ = ["ORDER", "PARTS", "first_starts", "last_met", "log_of", "met", "named", "searches"]
 
 PARTS: Final = ("ivr_seconds", "wait_seconds", "talk_seconds", "hold_seconds")
 """What a contact is made of until it ends, where the log does not say when it ended."""
@@ -27,7 +28,9 @@ ORDER: Final = ("ended_at", "started_at", "contact_id")
 """What makes one contact later than another: a total order, whatever the order of the rows."""
 
 
-def log_of(contacts: Contacts, plan: PairingPlan, further: Iterable[str] = ()) -> ir.Table:
+def log_of(
+    contacts: Contacts, plan: PairingPlan, further: Iterable[str] = (), around: ir.Table | None = None
+) -> ir.Table:
     """Start and end of every contact, with its keys and whether the plan lets it pair by customer.
 
     Parameters
@@ -36,6 +39,8 @@ def log_of(contacts: Contacts, plan: PairingPlan, further: Iterable[str] = ()) -
     plan : PairingPlan
     further : iterable of str
         Columns of the log to be carried along.
+    around : ibis.Table, optional
+        Contacts outside the period that answers could be about: they follow those within.
 
     Where the log has no end, its parts are added to the start and a missing part counts as zero: here, where only the
     order of events is asked, and nowhere else. An end before its start is a wrong clock: the start is taken.
@@ -45,6 +50,9 @@ def log_of(contacts: Contacts, plan: PairingPlan, further: Iterable[str] = ()) -
     ibis.Table
         ``contact_id, case_id, customer_id, started_at, ended_at, is_eligible``, and the further ones.
     """
+    if around is not None:
+        within, others = (log_of(replace(contacts, rows=rows), plan, further) for rows in (contacts.rows, around))
+        return within.union(others.select(*within.columns))
     rows, start = contacts.rows, contacts.rows["started_at"]
     seconds = sum((rows[part].fill_null(0.0) for part in PARTS if contacts.has(part)), start=ibis.literal(0.0))
     computed = start + (seconds * 1e6).round().cast("int64").as_interval("us")
@@ -56,7 +64,7 @@ def log_of(contacts: Contacts, plan: PairingPlan, further: Iterable[str] = ()) -
         started_at=start,
         ended_at=ibis.greatest(start, ibis.coalesce(contacts.value("ended_at"), computed)),
         is_eligible=ibis.literal(True) if plan.eligible == "all" else ~is_abandoned,
-        **{name: rows[name] for name in further},
+        **{name: contacts.value(name) for name in further},
     )
 
 

@@ -23,6 +23,7 @@ from cxfusion.tables.relation import Contacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     import ibis.expr.types as ir
 
@@ -109,19 +110,21 @@ def pair_relationship(pairing: Pairing) -> Pairing:
         notes=(),
         remarked={},
     )
-    return pair(_exposures(pairing), surveys, PairingPlan(by="contact_id", one_per_contact=False))
+    beside = pair(_exposures(pairing), surveys, PairingPlan(by="contact_id", one_per_contact=False))
+    return replace(beside, answer_lag=None)  # all that was lived here is answered about
 
 
 def _exposures(pairing: Pairing) -> Contacts:
     contacts, plan, session = pairing.contacts, pairing.plan, pairing.session
     numbers = [name for name in contacts.columns if name.endswith("_seconds") or name.startswith(("n_", "is_"))]
     last = [name for name in LAST if contacts.has(name)]
-    log = log_of(contacts, plan, (*numbers, *last))
+    log = log_of(contacts, plan, (*numbers, *last), pairing.around)
     responses = keyed(asked(pairing.surveys), contacts, log, plan)
-    asking = searches(responses, EXPOSURE, plan.exposure_window)
+    exposed = pairing.rows.filter(pairing.rows["reason"] == EXPOSED)
+    asking = searches(responses.semi_join(exposed, "response_id"), EXPOSURE, plan.exposure_window)
     lived = met(asking, log, plan.exposure_window)
     of_all = lived.aggregate(by="response_id", **_summed(lived, numbers), **_of_last(lived, last))
-    start = session.collect(log.aggregate(first=log["started_at"].min()))["first"][0].as_py()
+    start = _first_start(contacts)
     places = responses.select("response_id", source_file="response_file", source_row="response_row")
     beside = asking.inner_join(of_all, "response_id").inner_join(places, "response_id")
     exposures = beside.select(
@@ -140,6 +143,14 @@ def _exposures(pairing: Pairing) -> Contacts:
         timezone=contacts.timezone,
         notes=tuple(_notes(pairing, exposures, n)),
     )
+
+
+def _first_start(contacts: Contacts) -> datetime | None:
+    """When the log begins, what lies before the period asked for included."""
+    parts = [contacts.rows] if contacts.around is None else [contacts.rows, contacts.around]
+    firsts = [contacts.session.collect(part.aggregate(first=part["started_at"].min())) for part in parts]
+    known = [first for found in firsts if (first := found["first"][0].as_py()) is not None]
+    return min(known, default=None)
 
 
 def _summed(lived: ir.Table, numbers: Iterable[str]) -> dict[str, ir.Value]:

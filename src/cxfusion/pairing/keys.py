@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.plan import Key, PairingPlan
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["EXACT", "EXPOSURE", "keyed"]
+__all__ = ["EXACT", "EXPOSURE", "keyed", "with_contacts"]
 
 EXACT: Final = ("leg_id", "contact_id")
 """Keys that name one contact: where a response gives one, it is not sought by a key that could mean several."""
@@ -51,7 +51,7 @@ def keyed(responses: ir.Table, contacts: Contacts, log: ir.Table, plan: PairingP
         none, or no score) and ``wanted_contact_id``, the contact that an exact key stands for (null where the log has
         no such leg).
     """
-    rows = _with_known(_with_contacts(responses, contacts), log, plan)
+    rows = _with_known(with_contacts(responses, contacts), log, plan)
     has = {"leg_id": contacts.legs is not None, **{key: contacts.has(key) for key in ("case_id", "customer_id")}}
     choices = list(_in_order(rows, plan) if plan.falls_through else _by_default(rows, plan, has))
     of_contact = ibis.cases(*choices)
@@ -66,8 +66,11 @@ def keyed(responses: ir.Table, contacts: Contacts, log: ir.Table, plan: PairingP
     )
 
 
-def _with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:
-    """With the contact of the leg that a response names, and that of the contact it names, which may be a child's."""
+def with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:
+    """Responses with the contact of the leg that each names (``leg_contact_id``), and that of the contact it names.
+
+    The latter, ``root_contact_id``, is another one where a child of a contact is named.
+    """
     legs = contacts.legs
     if legs is None or not legs.has("leg_id"):
         return responses.mutate(leg_contact_id=ibis.null("string"), root_contact_id=responses["asked_contact_id"])

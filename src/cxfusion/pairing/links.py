@@ -77,7 +77,7 @@ def check_links(pairing: Pairing) -> LinkCheck:
     they are like these.
     """
     session, contacts = pairing.session, pairing.contacts
-    log = log_of(contacts, pairing.plan)
+    log = log_of(contacts, pairing.plan, around=pairing.around)
     by_id: PairingPlan = replace(pairing.plan, by=("leg_id", "contact_id"))
     responses = keyed(asked(pairing.surveys), contacts, log, by_id)
     truth = named(responses, log)
@@ -130,7 +130,7 @@ def other_candidates(pairing: Pairing) -> ir.Table:
     doubtful = pairs.filter(pairs["n_candidates"].between(2, MOST_CANDIDATES)).select(
         "response_id", "reason", "n_candidates", chosen="contact_id"
     )
-    log = log_of(contacts, plan)
+    log = log_of(contacts, plan, around=pairing.around)
     responses = keyed(asked(pairing.surveys).semi_join(doubtful, "response_id"), contacts, log, plan)
     eligible = log.filter(log["is_eligible"])
     in_window = met(searches(responses, "customer_id", plan.window), eligible, plan.window)

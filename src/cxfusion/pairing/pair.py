@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.engine import require_one_session
+from cxfusion.pairing.around import contacts_around, notes_on_reach
 from cxfusion.pairing.audit import books, set_aside_of
 from cxfusion.pairing.candidates import first_starts, log_of, met, named, searches
 from cxfusion.pairing.cases import last_of_cases
 from cxfusion.pairing.choice import duplicates, last_contacts
 from cxfusion.pairing.keys import EXACT, EXPOSURE, keyed
+from cxfusion.pairing.lateness import answer_lag
 from cxfusion.pairing.plan import PairingPlan
-from cxfusion.pairing.reasons import PAIRED, reason_of
+from cxfusion.pairing.reasons import EXPOSED, OUTSIDE, PAIRED, reason_of
 from cxfusion.pairing.responses import SCORES, asked
 from cxfusion.pairing.result import Pairing
 
@@ -39,6 +41,7 @@ FOUND: Final = {
     "next_ended_at": "timestamp",
     "first_started_at": "timestamp",
 }
+OF_LAG: Final = ("met_at", "told_at")
 AS_ASKED: Final = ("anchor_at", "anchor_is_day", "respondent_role", "survey_level", *SCORES, "customer_id")
 
 
@@ -87,11 +90,14 @@ def pair(
     """
     session = require_one_session(contacts.session, surveys.session)
     plan = _completed(plan or PairingPlan(), by, within)
-    log = log_of(contacts, plan)
+    around = contacts_around(contacts, asked(surveys))
+    log = log_of(contacts, plan, around=around)
     responses = keyed(asked(surveys), contacts, log, plan)
     found = session.materialize(_found(session, responses, log, plan))
-    decided = _decided(responses, found, log, plan)
-    rows = session.materialize(_rows(decided).order_by("response_file", "response_row"))
+    decided = _within_period(_decided(responses, found, log, plan), contacts, around)
+    whole = session.materialize(_rows(decided).order_by("response_file", "response_row"))
+    rows = whole.drop(*OF_LAG)
+    contacts = replace(contacts, notes=(*contacts.notes, *notes_on_reach(contacts, plan)))
     return Pairing(
         session=session,
         rows=rows,
@@ -100,6 +106,8 @@ def pair(
         plan=plan,
         books=books(contacts, surveys, rows),
         set_aside=set_aside_of(contacts, surveys, rows),
+        around=around,
+        answer_lag=answer_lag(session, whole.select(*OF_LAG)),
     )
 
 
@@ -149,8 +157,19 @@ def _decided(responses: ir.Table, found: ir.Table, log: ir.Table, plan: PairingP
     return beside.mutate(reason=ibis.ifelse(beside["is_later"].notnull(), "duplicate_response", reason_of(beside)))
 
 
+def _within_period(decided: ir.Table, contacts: Contacts, around: ir.Table | None) -> ir.Table:
+    """The same; what speaks about a contact, or was asked, outside the period belongs to another run."""
+    if around is None or contacts.period is None:
+        return decided
+    is_elsewhere = decided["contact_id"].isin(around["contact_id"]).fill_null(False)
+    is_asked_elsewhere = contacts.period.is_outside(decided["anchor_at"])
+    reason = decided["reason"]
+    belongs_elsewhere = (reason.isin(PAIRED) & is_elsewhere) | ((reason == EXPOSED) & is_asked_elsewhere)
+    return decided.mutate(reason=ibis.ifelse(belongs_elsewhere, OUTSIDE, reason))
+
+
 def _rows(decided: ir.Table) -> ir.Table:
-    """The columns of a pairing; what belongs to the contact only where it is paired."""
+    """The columns of a pairing, what belongs to the contact only where it is paired; and those of the lag."""
     is_paired, key = decided["reason"].isin(PAIRED), decided["key"]
     is_looked_up = key.isin((*EXACT, "case_id")) | (key.notnull() & decided["anchor_at"].notnull())
 
@@ -169,6 +188,8 @@ def _rows(decided: ir.Table) -> ir.Table:
         gap_seconds=of_pair(_seconds(decided["ended_at"], decided["anchor_until"])),
         next_gap_seconds=of_pair(_seconds(decided["next_ended_at"], decided["anchor_until"])),
         **{name: decided[name] for name in AS_ASKED},
+        met_at=ibis.ifelse(decided["reason"].isin((*PAIRED, OUTSIDE)), decided["started_at"], ibis.null("timestamp")),
+        told_at=ibis.ifelse(decided["answered_at"].notnull(), decided["told_until"], ibis.null("timestamp")),
     )
 
 

@@ -15,6 +15,7 @@ Every response ends in the first of these reasons that holds (:data:`RESPONSE_RE
 ``answered_before_contact`` the answer lies before the contact it names, or before the case's or customer's first one
 ``outside_window``          the customer's contacts are too old, or had not ended by the anchor, as those of the case
 ``duplicate_response``      an earlier response of the same role already speaks about this contact
+``outside_period``          its contact (about the relationship: its anchor) lies outside the period asked for
 ``doubtful_link``           paired, but left out of a view because several contacts could be meant
 ``paired_leg_id``           paired by leg id
 ``paired_contact_id``       paired by contact id
@@ -36,9 +37,10 @@ from cxfusion.pairing.responses import is_before
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["DOUBTFUL", "EXPOSED", "PAIRED", "RESPONSE_REASONS", "reason_of"]
+__all__ = ["DOUBTFUL", "EXPOSED", "OUTSIDE", "PAIRED", "RESPONSE_REASONS", "reason_of"]
 
 DOUBTFUL: Final = "doubtful_link"
+OUTSIDE: Final = "outside_period"
 EXPOSED: Final = "paired_exposure"
 PAIRED: Final = ("paired_leg_id", "paired_contact_id", "paired_case_id", "paired_window")
 """Paired with one contact, by the most exact key first."""
@@ -55,6 +57,7 @@ RESPONSE_REASONS: Final = (
     "answered_before_contact",
     "outside_window",
     "duplicate_response",
+    OUTSIDE,
     DOUBTFUL,
     *PAIRED,
     EXPOSED,

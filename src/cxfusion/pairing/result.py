@@ -10,7 +10,7 @@ import ibis
 from cxfusion.pairing.audit import books, set_aside_of
 from cxfusion.pairing.legs import legs_of_pairs
 from cxfusion.pairing.links import LinkCheck, check_links
-from cxfusion.pairing.reasons import DOUBTFUL, EXPOSED, PAIRED
+from cxfusion.pairing.reasons import DOUBTFUL, EXPOSED, OUTSIDE, PAIRED
 from cxfusion.tables.canonical import SURVEY_COLUMNS, Column
 from cxfusion.tables.relation import Contacts, Relation, Surveys
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
+    from cxfusion.pairing.lateness import AnswerLag
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.books import Books
 
@@ -49,6 +50,10 @@ class Pairing(Relation):
         ``source_file, source_row, stage, column, reason, original``: what reading set aside of both tables
         (and of the legs of a vendor's log), and the responses that were not paired (stage ``pairing``, ``original``
         their id).
+    around : ibis.Table, optional
+        Contacts outside the period that answers could be about.
+    answer_lag : AnswerLag, optional
+        How late answers come; None where too few tell.
     """
 
     contacts: Contacts
@@ -56,6 +61,8 @@ class Pairing(Relation):
     plan: PairingPlan
     books: Books
     set_aside: ir.Table = field(repr=False)
+    around: ir.Table | None = field(default=None, repr=False)
+    answer_lag: AnswerLag | None = None
 
     @property
     def pairs(self) -> ir.Table:
@@ -71,6 +78,15 @@ class Pairing(Relation):
     def n_exposures(self) -> int:
         """Responses about the relationship whose customer is known to have lived something before."""
         return self.books.n("responses", EXPOSED)
+
+    @property
+    def n_outside(self) -> int:
+        """Responses that speak about what lies outside the period asked for."""
+        return self.books.n("responses", OUTSIDE)
+
+    def is_young(self, started_at: ir.TimestampValue) -> ir.BooleanValue:
+        """Whether contacts are too young for their silence to mean anything; of none where the lag is not known."""
+        return ibis.literal(False) if self.answer_lag is None else self.answer_lag.is_young(started_at)
 
     def unambiguous(self) -> Pairing:
         """The same pairing without the pairs that several contacts could be meant by.
@@ -163,10 +179,11 @@ class Pairing(Relation):
         return frame_as_html(self.audit, caption=self._headline())
 
     def _headline(self) -> str:
-        n_asked = self.surveys.n_read - self.n_exposures
+        n_asked = self.surveys.n_read - self.n_exposures - self.n_outside
         share = f" ({self.n_pairs / n_asked:.1%})" if n_asked else ""
         besides = f"; {self.n_exposures:,} about the relationship" if self.n_exposures else ""
-        return f"{self.n_pairs:,} of {n_asked:,} responses paired with a contact{share}{besides}"
+        elsewhere = f"; {self.n_outside:,} outside the period" if self.n_outside else ""
+        return f"{self.n_pairs:,} of {n_asked:,} responses paired with a contact{share}{besides}{elsewhere}"
 
     def _stage_lines(self, stage: str) -> list[str]:
         here = self.books.audit[self.books.audit["stage"] == stage]

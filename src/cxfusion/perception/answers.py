@@ -24,16 +24,32 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.pairing import Pairing
     from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.tables.relation import Contacts
 
-__all__ = ["CUSTOMER", "answers_of", "count_responses", "in_intervals", "reached_by", "shared_customers", "sums_of"]
+__all__ = [
+    "CUSTOMER",
+    "answered_share",
+    "answers_of",
+    "count_responses",
+    "count_young",
+    "in_intervals",
+    "reached_by",
+    "shared_customers",
+    "sums_of",
+]
 
 CUSTOMER: Final = "customer"
 """The respondent role whose answers are measured."""
 
 
-def count_responses(pairing: Pairing, scores: Sequence[str]) -> tuple[int, int]:
-    """How many responses with any of these scores came from customers, and how many from others."""
+def count_responses(pairing: Pairing, scores: Sequence[str], *, is_of_old: bool = False) -> tuple[int, int]:
+    """How many responses with any of these scores came from customers, and how many from others.
+
+    With ``is_of_old`` only those about contacts that are old enough for a rate.
+    """
     scored = _scored(pairing, scores)
+    if is_of_old:
+        scored = scored.filter(~pairing.is_young(scored["started_at"]))
     is_customer = scored["respondent_role"] == CUSTOMER
     n = pairing.session.collect(scored.aggregate(customers=is_customer.sum(), others=(~is_customer).sum())).to_pylist()
     return int(n[0]["customers"] or 0), int(n[0]["others"] or 0)
@@ -80,6 +96,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     """One row per contact that reached an agent, whose score is 1 where a customer's scored response is paired with it.
 
     A contact did not reach an agent if it is marked abandoned and nobody talked; one whose mark is missing counts.
+    Contacts that are too young (:class:`AnswerLag`) are left out.
 
     Returns
     -------
@@ -88,13 +105,37 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     """
     log = pairing.contacts
     keys = _keys(log.rows, columns)
-    gone = log.value("is_abandoned").fill_null(False) & ~(log.value("talk_seconds") > 0).fill_null(False)
-    contacts = log.rows.filter(~gone).select("contact_id", "started_at", customer=log.value("customer_id"), **keys)
+    contacts = log.rows.filter(~_is_gone(log), ~pairing.is_young(log.rows["started_at"])).select(
+        "contact_id", "started_at", customer=log.value("customer_id"), **keys
+    )
     scored = _scored(pairing, SCORES)
     answered = scored.filter(scored["respondent_role"] == CUSTOMER).select(answered_id="contact_id").distinct()
     joined = contacts.left_join(answered, [("contact_id", "answered_id")])
     is_answered = joined["answered_id"].notnull().cast("float64")
     return joined.select("contact_id", "started_at", "customer", *keys, score=is_answered, weight=ibis.literal(1.0))
+
+
+def count_young(pairing: Pairing) -> int:
+    """Contacts that :func:`reached_by` leaves out as too young."""
+    if pairing.answer_lag is None:
+        return 0
+    gone, rows = _is_gone(pairing.contacts), pairing.contacts.rows
+    young = rows.filter(~gone, pairing.is_young(rows["started_at"]))
+    return int(pairing.session.collect(young.aggregate(n=young.count()))["n"][0].as_py())
+
+
+def answered_share(pairing: Pairing) -> float:
+    """Share of the contacts with which any response is paired, of those that are old enough."""
+    log, pairs = pairing.contacts.rows, pairing.pairs
+    old = log.filter(~pairing.is_young(log["started_at"]))
+    answered = pairs.filter(~pairing.is_young(pairs["started_at"]))
+    counts = (old.aggregate(n=old.count()), answered.aggregate(n=answered["contact_id"].nunique()))
+    n, n_answered = (int(pairing.session.collect(one)["n"][0].as_py()) for one in counts)
+    return n_answered / n if n else 0.0
+
+
+def _is_gone(log: Contacts) -> ir.BooleanValue:
+    return log.value("is_abandoned").fill_null(False) & ~(log.value("talk_seconds") > 0).fill_null(False)
 
 
 def in_intervals(rows: ir.Table, pairing: Pairing, interval: timedelta, name: str) -> ir.Table:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
-from cxfusion.perception.answers import answers_of, count_responses, in_intervals, reached_by, sums_of
+from cxfusion.perception.answers import answers_of, count_responses, count_young, in_intervals, reached_by, sums_of
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure as in_words
@@ -142,7 +142,8 @@ def measure(
 
     Only answers of customers count; those of companions and others are never mixed in. Variances are
     clustered by customer. Without weights the figures speak for those who answered. The response rate is the share of
-    contacts that reached an agent with which a customer's scored response is paired.
+    contacts that reached an agent with which a customer's scored response is paired; contacts that are younger than the
+    lag within which 95 % of the answers come are left out of it, and counted in the notes.
 
     Parameters
     ----------
@@ -189,7 +190,8 @@ def measure(
     readings = readings_for(pairing, score, weights)
     if score == RESPONSE_RATE:
         overall, groups = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
-        notes = _notes_on_response(overall, *count_responses(pairing, SCORES))
+        notes = _notes_on_response(overall, *count_responses(pairing, SCORES, is_of_old=True))
+        notes = (*notes, *notes_on_young(pairing))
         return Measurement(score, None, overall, groups, grouping, notes)
     answers = answers_of(pairing, score, grouping.columns, weights)
     overall, groups = figures_of(pairing, answers, readings, grouping)
@@ -315,6 +317,12 @@ def _notes_on_response(overall: pd.DataFrame, n_customers: int, n_others: int) -
     n_elsewhere = n_customers - answered
     others = {"by others than the customer (companions, staff)": n_others}
     return _left_out(others | {"about contacts that reached no agent": n_elsewhere})
+
+
+def notes_on_young(pairing: Pairing) -> tuple[str, ...]:
+    """How many contacts a rate leaves out, since more of them will yet be answered about."""
+    n_young = count_young(pairing)
+    return (pairing.answer_lag.note(n_young),) if pairing.answer_lag is not None and n_young else ()
 
 
 def _left_out(answers: Mapping[str, int]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from cxfusion.errors import UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
 from cxfusion.perception.answers import CUSTOMER, reached_by
 from cxfusion.perception.asked import Asked, asked_about
-from cxfusion.perception.measure import FEW, TOO_FEW
+from cxfusion.perception.measure import FEW, TOO_FEW, notes_on_young
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.look import compute
@@ -64,11 +64,14 @@ class ResponseAnalysis(Result):
         ``outcome, n``: what became of each survey, in AAPOR's terms; no rows where the file does not tell.
     aapor : pandas.DataFrame
         ``rate, estimate, status, reason``: AAPOR's response rates 1 to 6 of the surveys in the file.
+    notes : tuple of str
+        How many contacts are left out, since they are younger than the lag within which 95 % of the answers come.
     """
 
     rates: pd.DataFrame
     outcomes: pd.DataFrame
     aapor: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     @property
     def _frame(self) -> pd.DataFrame:
@@ -121,6 +124,7 @@ class ResponseAnalysis(Result):
                 f"  AAPOR {rate}: {percent(value)}"
                 for rate, value in zip(told["rate"][:2], told["estimate"], strict=False)
             ),
+            *(f"  {note}" for note in self.notes),
         ]
 
 
@@ -188,7 +192,8 @@ def response_analysis(
         level = _fifths(pairing, rows, column) if column.type().is_numeric() else column.cast("string")
         parts.append(_rates(pairing, rows, name, level, sent.reason))
     outcomes = _outcomes(pairing)
-    return ResponseAnalysis(pd.concat(parts, ignore_index=True), outcomes, _aapor(outcomes, eligible_share))
+    rates = pd.concat(parts, ignore_index=True)
+    return ResponseAnalysis(rates, outcomes, _aapor(outcomes, eligible_share), notes_on_young(pairing))
 
 
 def _with_asked(pairing: Pairing, columns: Sequence[str], sent: Asked) -> ir.Table:

@@ -56,9 +56,11 @@ class ResponseWeights(Relation):
         One row per level: ``column, level, n, share_of_contacts, share_of_answers, share_weighted,
         difference_before, difference_after`` (standardised).
     n_contacts, n_answers : int
-        Answered contacts of the log, and those of them with a score.
+        Answered contacts of the log that are old enough, and all those with a score.
     effective_n : float
         Independent answers that the weighted ones are worth, as far as weighting goes.
+    n_young : int
+        Contacts that are too young to tell who will not answer, and have no say in who does.
     share_trimmed : float
         Share of answers whose propensity weight was cut.
     coded : ibis.Table
@@ -75,6 +77,7 @@ class ResponseWeights(Relation):
     share_trimmed: float
     coded: ir.Table = field(repr=False)
     codes: tuple[tuple[str, int], ...] = field(repr=False)
+    n_young: int = 0
 
     @property
     def largest_difference(self) -> tuple[float, float]:
@@ -85,11 +88,13 @@ class ResponseWeights(Relation):
     def summary(self) -> str:
         """The weights in a few lines of plain text."""
         before, after = self.largest_difference
+        left_out = (f"  {self.n_young:,} contacts are too young to tell who will not answer",) if self.n_young else ()
         return "\n".join(
             [
                 f"{self.n_answers:,} answers weighted to {self.n_contacts:,} answered contacts",
                 f"  worth {self.effective_n:,.0f} equally weighted answers; {self.share_trimmed:.1%} trimmed",
                 f"  largest standardised difference {before:.3f} before, {after:.3f} after",
+                *left_out,
             ]
         )
 
@@ -116,8 +121,9 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     -----
     Propensity and margins: wait, talk, hold and transfers by fifths, reason, channel, queue, hour of the week, as far
     as the log has them; levels with fewer than 30 answers are pooled. With more than a million contacts that were not
-    answered about, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Variances treat the
-    weights as given, which is conservative.
+    answered about, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Contacts younger than
+    the lag within which 95 % of the answers come leave the propensity and the margins; those of them that are answered
+    about are weighted with the others. Variances treat the weights as given, which is conservative.
 
     References
     ----------
@@ -134,22 +140,47 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     """
     session, contacts = pairing.session, pairing.contacts
     everyone = _everyone(pairing, score)
-    sizes = session.collect(everyone.aggregate(n=everyone.count(), answers=everyone["answered"].sum())).to_pylist()[0]
-    n, n_answers = int(sizes["n"]), int(sizes["answers"] or 0)
+    sizes = _sizes(session, everyone)
+    n, n_answers = sizes.contacts, sizes.answers
     if not 0 < n_answers < n:
+        told = f" that are old enough ({sizes.young:,} are not)" if sizes.young else ""
         raise NothingToEstimateError(
-            f"{n_answers:,} of {n:,} answered contacts have a {score} score. Expected some that have one and some that"
-            " have not: otherwise there is nothing to weight, or nothing to weight to."
+            f"{n_answers:,} of {n:,} answered contacts{told} have a {score} score. Expected some that have one and some"
+            " that have not: otherwise there is nothing to weight, or nothing to weight to."
         )
     rate = min(1.0, MAX_SILENT / (n - n_answers))
     sampled = session.materialize(categorised(contacts, _thinned(everyone, rate)))
     names = [name for name in sampled.columns if name.startswith("by_")]
-    lists = {f"code_{name}": level_codes(session, sampled, name, MIN_ANSWERS, sampled["answered"]) for name in names}
+    is_told = sampled["answered"] & ~sampled["is_young"]
+    lists = {f"code_{name}": level_codes(session, sampled, name, MIN_ANSWERS, is_told) for name in names}
     coded = session.materialize(with_codes(sampled, lists).order_by("source_file", "source_row"))
     try:
-        return _weighted(pairing, score, coded, lists, n, n_answers)
+        return _weighted(pairing, score, coded, lists, sizes)
     except EstimationError as error:
         raise NothingToEstimateError(f"No weights could be found: {error.message}") from error
+
+
+@dataclass(frozen=True)
+class _Sizes:
+    """Contacts that are old enough, answers about them, all answers, and contacts that are too young."""
+
+    contacts: int
+    answers: int
+    all_answers: int
+    young: int
+
+
+def _sizes(session: Session, everyone: ir.Table) -> _Sizes:
+    answered, is_young = everyone["answered"], everyone["is_young"]
+    found = session.collect(
+        everyone.aggregate(
+            contacts=(~is_young).sum(),
+            answers=(answered & ~is_young).sum(),
+            all_answers=answered.sum(),
+            young=is_young.sum(),
+        )
+    ).to_pylist()[0]
+    return _Sizes(**{name: int(n or 0) for name, n in found.items()})
 
 
 def _everyone(pairing: Pairing, score: str) -> ir.Table:
@@ -161,12 +192,14 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
     columns |= {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
     scored = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == "customer")
     answers = scored.select("contact_id").distinct().mutate(answered=True)
+    columns["is_young"] = pairing.is_young(log["started_at"])
     joined = log.select("contact_id", "source_file", "source_row", **columns).left_join(answers, "contact_id")
     return joined.drop("contact_id_right").mutate(answered=joined["answered"].fill_null(False))
 
 
 def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
-    """All answers and a known share of the rest, which stands for all of it."""
+    """All answers, and of the rest a known share of those that are old enough, which stands for all of these."""
+    everyone = everyone.filter(everyone["answered"] | ~everyone["is_young"])
     if rate >= 1:
         return everyone.mutate(stands_for=ibis.literal(1.0))
     limit = f"{int(rate * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
@@ -216,24 +249,24 @@ def _weighted(
     score: str,
     coded: ir.Table,
     lists: Mapping[str, pd.DataFrame],
-    n: int,
-    n_answers: int,
+    sizes: _Sizes,
 ) -> ResponseWeights:
     session = pairing.session
     codes = tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
-    everyone = model_rows(partial(session.fold, coded), Margins(codes, "stands_for"))
+    old = coded.filter(~coded["is_young"])
+    everyone = model_rows(partial(session.fold, old), Margins(codes, "stands_for"))
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
     answers = coded.filter(coded["answered"])
     odds = sum_of_coefficients(answers, codes, propensity.coefficients) - float(propensity.cuts[0])
-    stabilised = (n_answers / n) * (1 + (-odds).exp())
+    stabilised = (sizes.answers / sizes.contacts) * (1 + (-odds).exp())
     answers = session.materialize(
         answers.mutate(base=ibis.least(stabilised, TRIM_AT), is_trimmed=stabilised > TRIM_AT).order_by(
             "source_file", "source_row"
         )
     )
-    totals = _totals(session, coded, codes)
+    totals = _totals(session, old, codes)
     answering = model_rows(partial(session.fold, answers), Margins(codes, "base"))
-    raking = fit_raking(answering.sweep, answering.make_rows, totals * (n_answers / totals[0]))
+    raking = fit_raking(answering.sweep, answering.make_rows, totals * (sizes.all_answers / totals[0]))
     tilt = sum_of_coefficients(answers, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
     weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))
     facts = session.collect(
@@ -247,9 +280,10 @@ def _weighted(
         session=session,
         rows=weighted.select("contact_id", "weight"),
         score=score,
-        balance=_balance(session, coded, weighted, list(lists)),
-        n_contacts=n,
-        n_answers=n_answers,
+        balance=_balance(session, old, weighted, list(lists)),
+        n_contacts=sizes.contacts,
+        n_answers=sizes.all_answers,
+        n_young=sizes.young,
         effective_n=float(facts["total"] ** 2 / facts["squares"]),
         share_trimmed=float(facts["trimmed"]),
         coded=weighted.select("contact_id", "weight", *lists),

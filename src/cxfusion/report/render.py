@@ -60,6 +60,8 @@ _NOT_ANSWERING = {
 
 
 OFFERED: Final = "Who was offered the survey?"
+_ELSEWHERE: Final = {"responses": ("paired_exposure", "outside_period")}
+"""What no contact of the period could be paired with: answers about the relationship, or another period's contacts."""
 _OF_THE_PAGE: Final = ("counts", "plan", "versions")
 """Parts of the manifest at the foot of the page: the same whenever the same is asked of the same data."""
 
@@ -134,8 +136,8 @@ def _offers(content: ReportContent) -> dict[str, Any] | None:
 
 
 def _stage(audit: pd.DataFrame, stage: str) -> tuple[int, int]:
-    """Rows of a stage that were paired, and all of them; answers about the relationship speak of no contact."""
-    rows = audit[(audit["stage"] == stage) & (audit["reason"].astype("string") != "paired_exposure")]
+    """Rows of a stage that were paired, and all that could be: not those about the relationship or another period."""
+    rows = audit[(audit["stage"] == stage) & ~audit["reason"].astype("string").isin(_ELSEWHERE.get(stage, ()))]
     paired = rows["reason"].astype("string").str.startswith("paired")
     return int(rows.loc[paired, "n"].sum()), int(rows["n"].sum())
 
@@ -144,9 +146,13 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
     """The four figures at the top: figure, what it is, a smaller line."""
     paired, answers = _stage(content.audit, "responses")
     contacts = _stage(content.audit, "contacts")[1]
+    reasons = content.audit["reason"].astype("string")
+    n_elsewhere = int(
+        content.audit.loc[(content.audit["stage"] == "responses") & (reasons == "outside_period"), "n"].sum()
+    )
     return [
         (count(contacts), "contacts read", ""),
-        (count(answers), "survey answers read", ""),
+        (count(answers), "survey answers read", f"{count(n_elsewhere)} more of other periods" if n_elsewhere else ""),
         (percent(paired / answers if answers else None), "of the answers paired", f"{count(paired)} pairs"),
         _overall(content),
     ]

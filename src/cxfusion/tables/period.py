@@ -14,12 +14,14 @@ from cxfusion.errors import EmptyTableError, UsageError
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["Moment", "Period", "nothing_within", "period_of"]
+__all__ = ["AROUND", "Moment", "Period", "nothing_within", "period_of"]
 
 Moment: TypeAlias = date | datetime | str
 """A date (its first moment), a time, or either as ISO text; without an offset it is meant on the site's clock."""
 
 MARGIN: Final = timedelta(days=2)  # wider than any zone's offset from UTC
+AROUND: Final = timedelta(days=5)
+"""How far around a period a log that lives elsewhere is read, so that pairing knows what else a customer lived then."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,16 @@ class Period:
         too_late = utc >= ibis.literal(self.until) if self.until else ibis.literal(False)
         return (too_early | too_late).fill_null(False)
 
-    def may_hold(self, column: ir.Value) -> ir.BooleanValue:
-        """Whether a source's own time could lie within, its zone aside: what a file can skip whole blocks by."""
+    def may_hold(self, column: ir.Value, around: timedelta = timedelta(0)) -> ir.BooleanValue:
+        """Whether a source's own time could lie within or so near, its zone aside: what skips blocks of a file."""
         kind = column.type()
         if not (kind.is_timestamp() or kind.is_date()):
             return ibis.literal(True)
         conditions = []
         if self.since:
-            conditions.append(column >= _as(kind, self.since - MARGIN))
+            conditions.append(column >= _as(kind, self.since - MARGIN - around))
         if self.until:
-            conditions.append(column < _as(kind, self.until + MARGIN))
+            conditions.append(column < _as(kind, self.until + MARGIN + around))
         return column.isnull() | ibis.and_(*conditions)
 
 

@@ -124,7 +124,7 @@ def read_surveys(
 ) -> Surveys:
     """Read a survey file: one row per response.
 
-    There is no period to choose: a response whose contact lies outside that of the log ends as ``unknown_contact``.
+    There is no period to choose: a response whose contact lies outside that of the log ends as ``outside_period``.
 
     Parameters
     ----------
@@ -180,7 +180,19 @@ def _contacts(reading: Reading) -> Contacts:
         notes=reading.notes,
         remarked=rows.remarked,
         n_outside_period=rows.n_outside,
+        period=reading.period,
+        around=_around(reading),
+        n_beyond=reading.n_far,
     )
+
+
+def _around(reading: Reading) -> ir.Table | None:
+    """What there is outside the period, as it would be kept; nothing of it is computed here."""
+    if reading.period is None:
+        return None
+    is_unusable = ibis.or_(*_contact_faults(reading).values())
+    rows = reading.staged.filter(reading.period.is_outside(reading.get("started_at")), ~is_unusable)
+    return rows.select(**_contact_values(reading), **{name: reading.staged[name] for name in (SOURCE_FILE, SOURCE_ROW)})
 
 
 def _of_legs(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cxfusion.engine import Session
+    from cxfusion.tables.period import Period
 
 __all__ = ["Contacts", "Legs", "Relation", "Scale", "Surveys"]
 
@@ -128,6 +129,12 @@ class Contacts(Relation):
         aside and these add up to ``n_read``.
     context : tuple of str
         Columns that say which events were going on; all of them are controls of the evidence.
+    period : Period, optional
+        What was asked for.
+    around : ibis.Table, optional
+        The contacts outside the period, not computed: pairing looks there for what else an answer could be about.
+    n_beyond : int
+        Rows that are not even there: they stayed in their database, since they lie far outside the period.
     legs : Legs, optional
         What the contacts were rolled up from, where the source is a vendor's contact log; ``n_read`` then counts the
         contacts rolled up.
@@ -141,6 +148,9 @@ class Contacts(Relation):
     remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     n_outside_period: int = 0
     context: tuple[str, ...] = ()
+    period: Period | None = None
+    around: ir.Table | None = field(default=None, repr=False)
+    n_beyond: int = 0
     legs: Legs | None = None
 
     def _canonical(self) -> tuple[Column, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from cxfusion.tables.binding import bind
-from cxfusion.tables.period import nothing_within
+from cxfusion.tables.period import AROUND, nothing_within
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -38,10 +38,10 @@ def wanted_of(source: Remote, session: Session, given: Map, period: Period | Non
         return columns, 0
 
     def far(table: ir.Table) -> ir.Table:
-        is_far, time = ~period.may_hold(table[start]), table[start].cast("timestamp")
+        is_far, time = ~period.may_hold(table[start], AROUND), table[start].cast("timestamp")
         return table.aggregate(n=table.count(), n_far=table.count(where=is_far), first=time.min(), last=time.max())
 
     found = session.collect(session.read(source.narrowed(far))).to_pylist()[0]
     if found["n"] and found["n"] == found["n_far"]:
         raise nothing_within(found["n"], found["first"], found["last"])
-    return columns.narrowed(lambda table: table.filter(period.may_hold(table[start]))), int(found["n_far"] or 0)
+    return columns.narrowed(lambda table: table.filter(period.may_hold(table[start], AROUND))), int(found["n_far"] or 0)
