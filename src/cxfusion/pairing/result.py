@@ -84,9 +84,9 @@ class Pairing(Relation):
         """Responses that speak about what lies outside the period asked for."""
         return self.books.n("responses", OUTSIDE)
 
-    def is_young(self, started_at: ir.TimestampValue) -> ir.BooleanValue:
-        """Whether contacts are too young for their silence to mean anything; of none where the lag is not known."""
-        return ibis.literal(False) if self.answer_lag is None else self.answer_lag.is_young(started_at)
+    def is_young(self, rows: ir.Table) -> ir.BooleanValue:
+        """Whether contacts (by ``started_at``) are too young for their silence to mean anything; none without a lag."""
+        return ibis.literal(False) if self.answer_lag is None else self.answer_lag.is_young(rows["started_at"])
 
     def unambiguous(self) -> Pairing:
         """The same pairing without the pairs that several contacts could be meant by.

@@ -49,7 +49,7 @@ def count_responses(pairing: Pairing, scores: Sequence[str], *, is_of_old: bool 
     """
     scored = _scored(pairing, scores)
     if is_of_old:
-        scored = scored.filter(~pairing.is_young(scored["started_at"]))
+        scored = scored.filter(~pairing.is_young(scored))
     is_customer = scored["respondent_role"] == CUSTOMER
     n = pairing.session.collect(scored.aggregate(customers=is_customer.sum(), others=(~is_customer).sum())).to_pylist()
     return int(n[0]["customers"] or 0), int(n[0]["others"] or 0)
@@ -105,7 +105,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     """
     log = pairing.contacts
     keys = _keys(log.rows, columns)
-    contacts = log.rows.filter(~_is_gone(log), ~pairing.is_young(log.rows["started_at"])).select(
+    contacts = log.rows.filter(~_is_gone(log), ~pairing.is_young(log.rows)).select(
         "contact_id", "started_at", customer=log.value("customer_id"), **keys
     )
     scored = _scored(pairing, SCORES)
@@ -120,15 +120,15 @@ def count_young(pairing: Pairing) -> int:
     if pairing.answer_lag is None:
         return 0
     gone, rows = _is_gone(pairing.contacts), pairing.contacts.rows
-    young = rows.filter(~gone, pairing.is_young(rows["started_at"]))
+    young = rows.filter(~gone, pairing.is_young(rows))
     return int(pairing.session.collect(young.aggregate(n=young.count()))["n"][0].as_py())
 
 
 def answered_share(pairing: Pairing) -> float:
     """Share of the contacts with which any response is paired, of those that are old enough."""
     log, pairs = pairing.contacts.rows, pairing.pairs
-    old = log.filter(~pairing.is_young(log["started_at"]))
-    answered = pairs.filter(~pairing.is_young(pairs["started_at"]))
+    old = log.filter(~pairing.is_young(log))
+    answered = pairs.filter(~pairing.is_young(pairs))
     counts = (old.aggregate(n=old.count()), answered.aggregate(n=answered["contact_id"].nunique()))
     n, n_answered = (int(pairing.session.collect(one)["n"][0].as_py()) for one in counts)
     return n_answered / n if n else 0.0

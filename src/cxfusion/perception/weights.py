@@ -192,7 +192,7 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
     columns |= {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
     scored = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == "customer")
     answers = scored.select("contact_id").distinct().mutate(answered=True)
-    columns["is_young"] = pairing.is_young(log["started_at"])
+    columns["is_young"] = pairing.is_young(log)
     joined = log.select("contact_id", "source_file", "source_row", **columns).left_join(answers, "contact_id")
     return joined.drop("contact_id_right").mutate(answered=joined["answered"].fill_null(False))
 
