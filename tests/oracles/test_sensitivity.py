@@ -21,6 +21,7 @@ from cxfusion.estimators.sensitivity import (
     robustness_value,
     sensitivity_of,
 )
+from cxfusion.estimators.within import within_groups
 
 CONTROLS = ["age", "farmer_dar", "herder_dar", "pastvoted", "hhsize_darfur", "female"]
 
@@ -31,7 +32,13 @@ def darfur(linear_sample):
     sample = linear_sample(frame[["peacefactor", "directlyharmed", *CONTROLS]], frame[["village"]])
     moments = gather_moments(sample.sweep(), sample.rows)
     controls = Block(columns=tuple(range(2, 8)), groupings=(0,))
-    return sensitivity_of(moments, 0, 1, controls, {"female": Block(columns=(7,)), "village": Block(groupings=(0,))})
+    return sensitivity_of(
+        within_groups(moments, controls.groupings),
+        0,
+        1,
+        controls,
+        {"female": Block(columns=(7,)), "village": Block(groupings=(0,))},
+    )
 
 
 def test_darfur_as_sensemakr(darfur):
@@ -73,8 +80,12 @@ def test_a_grouping_as_benchmark_equals_its_dummies(linear_sample):
     columns = np.column_stack([lever + reason**2 + rng.normal(size=300), lever, np.eye(4)[reason][:, 1:]])
     sample = linear_sample(columns, reason[:, None])
     moments = gather_moments(sample.sweep(), sample.rows)
-    grouped = sensitivity_of(moments, 0, 1, Block(groupings=(0,)), {"reason": Block(groupings=(0,))})
-    dense = sensitivity_of(moments, 0, 1, Block(columns=(2, 3, 4)), {"reason": Block(columns=(2, 3, 4))})
+    grouped = sensitivity_of(
+        within_groups(moments, (0,)), 0, 1, Block(groupings=(0,)), {"reason": Block(groupings=(0,))}
+    )
+    dense = sensitivity_of(
+        within_groups(moments, ()), 0, 1, Block(columns=(2, 3, 4)), {"reason": Block(columns=(2, 3, 4))}
+    )
     assert grouped.benchmarks[0].r2_lever == pytest.approx(dense.benchmarks[0].r2_lever, rel=1e-10)
     assert grouped.benchmarks[0].r2_outcome == pytest.approx(dense.benchmarks[0].r2_outcome, rel=1e-10)
     assert grouped.dof == dense.dof
@@ -156,11 +167,11 @@ def test_a_lever_that_the_controls_determine_is_refused(linear_sample):
     sample = linear_sample(np.column_stack([rng.normal(size=100), agent * 1.5]), agent[:, None])
     moments = gather_moments(sample.sweep(), sample.rows)
     with pytest.raises(EstimationError, match="vary within them"):
-        sensitivity_of(moments, 0, 1, Block(groupings=(0,)), {})
+        sensitivity_of(within_groups(moments, (0,)), 0, 1, Block(groupings=(0,)), {})
 
 
 def test_a_benchmark_outside_the_controls_is_refused(linear_sample):
     sample = linear_sample(np.random.default_rng(11).normal(size=(50, 3)))
     moments = gather_moments(sample.sweep(), sample.rows)
     with pytest.raises(ValueError, match="part of the controls"):
-        sensitivity_of(moments, 0, 1, Block(), {"x": Block(columns=(2,))})
+        sensitivity_of(within_groups(moments, ()), 0, 1, Block(), {"x": Block(columns=(2,))})

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import minres
 
 from cxfusion.errors import ConvergenceError
+from cxfusion.estimators.minimal_residuals import minimal_residuals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["AbsorbRows", "Projection", "project_on_groups"]
 
 TOLERANCE = 1e-11
-PASSES = 2  # the second solves for what rounding left of the first
+ROUNDING = 1e-14  # relative residual that rounding leaves; a second pass goes down to there
+MAX_ROUNDS_OF_SECOND = 200
 ACCEPTED = 1e-10  # relative residual
 MAX_ROUNDS = 10_000
 
@@ -126,25 +127,27 @@ def project_on_groups(sweep: Sweep, make_rows: AbsorbMaker) -> Projection:
     diagonal = sums.regressors.diagonal()
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     scaled = sparse.csr_array(sparse.diags_array(scale) @ sums.regressors @ sparse.diags_array(scale))
-    coefficients = np.column_stack([scale * _solve(scaled, scale * right) for right in sums.with_targets.T])
+    coefficients = scale[:, None] * _solve(scaled, scale[:, None] * sums.with_targets)
     mean = sums.with_targets[-1] / sums.weight
     total = np.diag(sums.targets) - sums.weight * mean**2
     return Projection(coefficients, sums.targets - coefficients.T @ sums.with_targets, total, sums.weight)
 
 
 def _solve(matrix: sparse.csr_array, right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A solution of singular equations that are consistent up to rounding."""
-    solution, left = np.zeros_like(right), right
-    for _ in range(PASSES):
-        more, _ = minres(matrix, left, rtol=TOLERANCE, maxiter=MAX_ROUNDS)
-        solution = solution + more
-        left = right - matrix @ solution
-    if np.linalg.norm(left) > ACCEPTED * np.linalg.norm(right):
+    """Solutions of singular equations that are consistent up to rounding, shape (q, m)."""
+    size = np.linalg.norm(right, axis=0)
+    solution = minimal_residuals(matrix, right, TOLERANCE * size, MAX_ROUNDS)
+    left = right - matrix @ solution
+    # what rounding left has a part that no solution meets: a second pass is kept where it comes nearer
+    nearer = solution + minimal_residuals(matrix, left, ROUNDING * size, MAX_ROUNDS_OF_SECOND)
+    left_then = right - matrix @ nearer
+    is_nearer = np.linalg.norm(left_then, axis=0) < np.linalg.norm(left, axis=0)
+    if (np.linalg.norm(np.where(is_nearer, left_then, left), axis=0) > ACCEPTED * size).any():
         raise ConvergenceError(
             f"The projection on agents, hours and days did not settle in {MAX_ROUNDS:,} rounds. Expected groups that"
             " overlap; absorb fewer groupings, or coarser ones."
         )
-    return np.asarray(solution)
+    return np.where(is_nearer, nearer, solution)
 
 
 @dataclass

@@ -21,11 +21,19 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["CumulativeLogitFit", "derivatives_at", "fit_cumulative_logit", "information_of", "row_derivatives"]
+__all__ = [
+    "CumulativeLogitFit",
+    "RowDerivatives",
+    "derivatives_at",
+    "fit_cumulative_logit",
+    "information_of",
+    "row_derivatives",
+]
 
 CONVERGED_AT = 1e-9  # Newton decrement: about twice the distance of the log-likelihood from its maximum
 MAX_STEPS = 50
 MAX_HALVINGS = 20
+FAR = 500.0  # linear predictor beyond which a probability is 0 or 1 anyway; its exponential stays finite
 SEPARATED_BELOW = 1e-5  # share of a parameter's first information that is left once it runs away
 
 
@@ -100,8 +108,8 @@ class CumulativeLogitFit:
         at = derivatives_at(predictors, rows.outcome)
         by_cut = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
         y, w = rows.outcome, rows.weight
-        scores = (w * at.d_upper / at.probability)[:, None] * by_cut[y]
-        scores -= (w * at.d_lower / at.probability)[:, None] * by_cut[y - 1]  # below the bottom one: the row of zeros
+        scores = (w * at.up)[:, None] * by_cut[y]
+        scores -= (w * at.low)[:, None] * by_cut[y - 1]  # below the bottom one: the row of zeros
         scores += (w * (at.upper + at.lower - 1))[:, None] * rows.times(directions[n_cuts:])
         return np.asarray(scores)
 
@@ -187,7 +195,8 @@ def fit_cumulative_logit(
 class RowDerivatives:
     """Likelihood of each row at given parameters, and what Newton's method needs of it. All shapes (n,).
 
-    ``upper`` and ``lower`` are P(Y ≤ y) and P(Y < y); ``d_upper`` and ``d_lower`` the logistic densities there.
+    ``upper`` and ``lower`` are P(Y ≤ y) and P(Y < y); ``d_upper`` and ``d_lower`` the logistic densities there, and
+    ``up`` and ``low`` these per probability.
     """
 
     probability: NDArray[np.float64]
@@ -195,10 +204,12 @@ class RowDerivatives:
     lower: NDArray[np.float64]
     d_upper: NDArray[np.float64]
     d_lower: NDArray[np.float64]
+    up: NDArray[np.float64]
+    low: NDArray[np.float64]
 
 
 def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome: NDArray[np.int64]) -> RowDerivatives:
-    """Likelihood of each row and its parts.
+    """Likelihood of each row and its parts, with one exponential per row.
 
     Parameters
     ----------
@@ -206,8 +217,32 @@ def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome
     eta : array, shape (n,)
         Linear predictor.
     outcome : int array, shape (n,)
+
+    Notes
+    -----
+    With u = e^η, a = e^−cut above and b = e^−cut below, P(Y ≤ y) = 1/(1 + u·a), P(Y < y) = 1/(1 + u·b), and their
+    difference u·(b − a)/((1 + u·a)·(1 + u·b)) keeps its digits where both are near 0 or near 1. Below the lowest
+    category b is infinite, and stands for 1/0.
     """
-    return _derivatives(np.append(cuts, np.inf)[outcome] - eta, np.append(-np.inf, cuts)[outcome] - eta)
+    falls = np.exp(-cuts)
+    above, below = np.append(falls, 0.0), np.append(1.0, falls)
+    is_inner = np.append(0.0, np.ones(len(cuts)))
+    apart = np.append(1.0, np.append(-falls[:-1] * np.expm1(-np.diff(cuts)), falls[-1]))
+    u = np.exp(np.clip(eta, -FAR, FAR))
+    at_upper, at_lower = u * above[outcome], u * below[outcome]
+    upper, inner = 1 / (1 + at_upper), is_inner[outcome]
+    over = 1 / (inner + at_lower)
+    lower = inner * over
+    part = apart[outcome]
+    return RowDerivatives(
+        probability=u * part * upper * over,
+        upper=upper,
+        lower=lower,
+        d_upper=at_upper * upper * upper,
+        d_lower=at_lower * lower * over,
+        up=above[outcome] / part * (inner + at_lower) * upper,
+        low=inner * below[outcome] / part * (1 + at_upper) * over,
+    )
 
 
 def derivatives_at(predictors: NDArray[np.float64], outcome: NDArray[np.int64]) -> RowDerivatives:
@@ -215,14 +250,12 @@ def derivatives_at(predictors: NDArray[np.float64], outcome: NDArray[np.int64]) 
     end = np.full((len(outcome), 1), np.inf)
     ends = np.hstack([-end, predictors, end])
     row = np.arange(len(outcome))
-    return _derivatives(ends[row, outcome + 1], ends[row, outcome])
-
-
-def _derivatives(above: NDArray[np.float64], below: NDArray[np.float64]) -> RowDerivatives:
+    above, below = ends[row, outcome + 1], ends[row, outcome]
     upper, lower = expit(above), expit(below)
     # F(a) − F(b) = F(a)·F(−b)·(1 − e^(b−a)) keeps its digits where both are near 0 or near 1
     probability = upper * expit(-below) * -np.expm1(below - above)
-    return RowDerivatives(probability, upper, lower, upper * (1 - upper), lower * (1 - lower))
+    d_upper, d_lower = upper * (1 - upper), lower * (1 - lower)
+    return RowDerivatives(probability, upper, lower, d_upper, d_lower, d_upper / probability, d_lower / probability)
 
 
 @dataclass
@@ -282,14 +315,10 @@ class _LikelihoodFold:
     def step(self, state: _Surface, batch: pa.RecordBatch) -> _Surface:
         rows = self._make_rows(batch)
         cuts, coefficients = np.split(self._parameters, [self._n_cuts])
-        at = row_derivatives(cuts, rows.times(coefficients), rows.outcome)
         # a trial point too far out gives a row probability 0; its likelihood of −inf then refuses the point
-        with np.errstate(divide="ignore", invalid="ignore"):
-            surface = _Surface(
-                float(rows.weight @ np.log(at.probability)),
-                _gradient(rows, at, self._n_cuts),
-                information_of(rows, at, self._n_cuts),
-            )
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            at = row_derivatives(cuts, rows.times(coefficients), rows.outcome)
+            surface = _surface_of(rows, at, self._n_cuts)
         return self.merge(state, surface)
 
     def merge(self, left: _Surface, right: _Surface) -> _Surface:
@@ -301,32 +330,46 @@ class _LikelihoodFold:
         return state
 
 
-def _gradient(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
+def _surface_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> _Surface:
+    """Log-likelihood of some rows, its gradient and the observed information, from one product of the design."""
     y, w = rows.outcome, rows.weight
-    at_upper = np.bincount(y, w * at.d_upper / at.probability, n_cuts + 1)[:-1]
-    at_lower = np.bincount(y, w * at.d_lower / at.probability, n_cuts + 1)[1:]
-    return np.concatenate([at_upper - at_lower, rows.transposed_times(w * (at.upper + at.lower - 1))])
+    by_cut = _by_cut(w * at.d_upper, w * at.d_lower, y, n_cuts)
+    slope = w * (at.upper + at.lower - 1)
+    among, beside = rows.cross_products(w * (at.d_upper + at.d_lower), np.vstack([by_cut, slope]).T)
+    information = np.empty((n_cuts + rows.width, n_cuts + rows.width))
+    information[n_cuts:, n_cuts:] = among
+    information[n_cuts:, :n_cuts] = -beside[:, :-1]
+    information[:n_cuts, n_cuts:] = -beside[:, :-1].T
+    information[:n_cuts, :n_cuts] = _among_cuts(rows, at, n_cuts)
+    w_up, w_low = w * at.up, w * at.low
+    of_cuts = np.bincount(y, w_up, n_cuts + 1)[:-1] - np.bincount(y, w_low, n_cuts + 1)[1:]
+    return _Surface(float(w @ np.log(at.probability)), np.concatenate([of_cuts, beside[:, -1]]), information)
 
 
 def information_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
     """Observed information of some rows for (cuts, coefficients), shape (n_cuts + width, n_cuts + width)."""
+    return _surface_of(rows, at, n_cuts).information
+
+
+def _among_cuts(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
+    """Observed information of the cuts, which neighbours share only, shape (n_cuts, n_cuts)."""
     y, w = rows.outcome, rows.weight
-    information = np.zeros((n_cuts + rows.width, n_cuts + rows.width))
-    information[n_cuts:, n_cuts:] = rows.cross_product(w * (at.d_upper + at.d_lower))
-    by_category = np.zeros((len(y), n_cuts + 2))  # column y + 1 is the cut above the answer, y the one below
-    position = np.arange(len(y))
-    by_category[position, y + 1] = -w * at.d_upper
-    by_category[position, y] = -w * at.d_lower
-    information[n_cuts:, :n_cuts] = rows.transposed_times(by_category[:, 1:-1])
-    information[:n_cuts, n_cuts:] = information[n_cuts:, :n_cuts].T
-    up, low = at.d_upper / at.probability, at.d_lower / at.probability
-    own = np.bincount(y, w * (up**2 - up * (1 - 2 * at.upper)), n_cuts + 1)[:-1]
-    own += np.bincount(y, w * (low**2 + low * (1 - 2 * at.lower)), n_cuts + 1)[1:]
-    between = np.bincount(y, -w * up * low, n_cuts + 1)[1:-1]
-    cut = np.arange(n_cuts)
-    information[cut, cut] = own
-    information[cut[1:], cut[:-1]] = information[cut[:-1], cut[1:]] = between
-    return information
+    own = np.bincount(y, w * at.up * (at.up + 2 * at.upper - 1), n_cuts + 1)[:-1]
+    own += np.bincount(y, w * at.low * (at.low + 1 - 2 * at.lower), n_cuts + 1)[1:]
+    between = np.bincount(y, -w * at.up * at.low, n_cuts + 1)[1:-1]
+    return np.asarray(np.diag(own) + np.diag(between, 1) + np.diag(between, -1), dtype=float)
+
+
+def _by_cut(
+    above: NDArray[np.float64], below: NDArray[np.float64], outcome: NDArray[np.int64], n_cuts: int
+) -> NDArray[np.float64]:
+    """What each row gives the cut above its answer and the one below, shape (cuts, n)."""
+    n = len(outcome)
+    wide = np.zeros((n_cuts + 2, n))  # row y + 1 is the cut above the answer, y the one below
+    place = outcome * n + np.arange(n)
+    wide.ravel()[place] = below
+    wide.ravel()[place + n] = above
+    return wide[1:-1]
 
 
 def _step(

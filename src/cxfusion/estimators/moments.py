@@ -5,7 +5,7 @@ Groups stay codes: only their weights, their sums of the columns and their overl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -117,6 +117,16 @@ class Moments:
     group_scatter: NDArray[np.float64]
     overlap: sparse.csr_array
     widths: tuple[int, ...]
+
+    def of_columns(self, columns: Sequence[int]) -> Moments:
+        """The moments of some columns alone, in the order asked."""
+        at = list(columns)
+        return replace(
+            self,
+            mean=self.mean[at],
+            scatter=self.scatter[np.ix_(at, at)],
+            group_scatter=self.group_scatter[:, at],
+        )
 
     def positions(self, groupings: Sequence[int]) -> NDArray[np.intp]:
         """Where the indicator columns of some groupings stand among all, in the order asked."""

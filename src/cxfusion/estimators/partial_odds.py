@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
+    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, RowDerivatives
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
@@ -102,7 +102,7 @@ class PartialOddsFit:
         self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Each row's score times directions of shape (q, m), shape (n, m)."""
-        by_predictor = _by_predictor(rows, predictors)
+        by_predictor = _by_predictor(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
         n_cuts, width = len(self.cuts), len(self.coefficients)
         scores = by_predictor @ directions[:n_cuts]
         scores -= by_predictor.sum(axis=1)[:, None] * rows.times(directions[n_cuts : n_cuts + width])
@@ -113,7 +113,11 @@ class PartialOddsFit:
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (q, q)."""
-        own, following = _curvature(rows, predictors)
+        return self.information_at(rows, derivatives_at(predictors, rows.outcome))
+
+    def information_at(self, rows: Rows, at: RowDerivatives) -> NDArray[np.float64]:
+        """The same where the rows' derivatives are known."""
+        own, following = _curvature(rows, at, len(self.cuts))
         by_cut = own.copy()  # row sums of each row's (cuts, cuts) curvature
         by_cut[:, :-1] += following
         by_cut[:, 1:] += following
@@ -230,11 +234,11 @@ class _SurfaceFold:
         predictors = self._fit.predictors(rows)
         # a trial point may cross two cuts of a row: its likelihood is then no number, and the point is refused
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            logs = np.log(derivatives_at(predictors, rows.outcome).probability)
+            at = derivatives_at(predictors, rows.outcome)
             part = Surface(
-                float(rows.weight @ logs),
-                self._fit.pull_back(rows, _by_predictor(rows, predictors)),
-                self._fit.information_of(rows, predictors),
+                float(rows.weight @ np.log(at.probability)),
+                self._fit.pull_back(rows, _by_predictor(rows, at, predictors.shape[1])),
+                self._fit.information_at(rows, at),
             )
         return self.merge(state, part)
 
@@ -249,21 +253,18 @@ class _SurfaceFold:
         return state
 
 
-def _by_predictor(rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _by_predictor(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
     """Derivative of each row's weighted log-likelihood by each predictor, shape (n, cuts)."""
-    at = derivatives_at(predictors, rows.outcome)
-    slopes = np.zeros((len(rows.outcome), predictors.shape[1] + 2))  # column y + 1 is the cut above, y the one below
+    slopes = np.zeros((len(rows.outcome), n_cuts + 2))  # column y + 1 is the cut above, y the one below
     row = np.arange(len(rows.outcome))
-    slopes[row, rows.outcome + 1] = rows.weight * at.d_upper / at.probability
-    slopes[row, rows.outcome] = -rows.weight * at.d_lower / at.probability
+    slopes[row, rows.outcome + 1] = rows.weight * at.up
+    slopes[row, rows.outcome] = -rows.weight * at.low
     return slopes[:, 1:-1]
 
 
-def _curvature(rows: Rows, predictors: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curvature(rows: Rows, at: RowDerivatives, n_cuts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Minus the second derivatives: of each predictor, shape (n, cuts), and with the next one, (n, cuts − 1)."""
-    at = derivatives_at(predictors, rows.outcome)
-    y, w, n_cuts = rows.outcome, rows.weight, predictors.shape[1]
-    up, low = at.d_upper / at.probability, at.d_lower / at.probability
+    y, w, up, low = rows.outcome, rows.weight, at.up, at.low
     own = np.zeros((len(y), n_cuts + 2))
     row = np.arange(len(y))
     own[row, y + 1] = w * (up**2 - up * (1 - 2 * at.upper))

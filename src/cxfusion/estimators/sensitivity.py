@@ -18,7 +18,7 @@ from cxfusion.estimators.within import within_groups
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cxfusion.estimators.moments import Block, Moments
+    from cxfusion.estimators.moments import Block
     from cxfusion.estimators.within import Within
 
 __all__ = [
@@ -257,7 +257,15 @@ def confounder_bound(
     return ConfounderBound(benchmark.name, multiple, float(r2_lever), r2_outcome, adjusted)
 
 
-def benchmark_of(within: Within, outcome: int, lever: int, controls: Block, name: str, factor: Block) -> Benchmark:
+def benchmark_of(
+    within: Within,
+    outcome: int,
+    lever: int,
+    controls: Block,
+    name: str,
+    factor: Block,
+    without: Within | None = None,
+) -> Benchmark:
     """How strong a recorded factor is, with the lever and with the outcome.
 
     Parameters
@@ -271,11 +279,15 @@ def benchmark_of(within: Within, outcome: int, lever: int, controls: Block, name
     name : str
     factor : Block
         Part of the controls; several columns, or a grouping, count as one factor.
+    without : Within, optional
+        The groupings of the controls less the factor's, where they are held fixed already.
     """
     if not (set(factor.columns) <= set(controls.columns) and set(factor.groupings) <= set(controls.groupings)):
         raise ValueError("a benchmark has to be part of the controls")
     others = controls.without(factor)
-    fewer = within_groups(within.moments, others.groupings) if factor.groupings else within
+    fewer = within
+    if factor.groupings:
+        fewer = without or within_groups(within.moments, others.groupings)
 
     def share_explained(target: int, *beside: int) -> float:
         left = fit_least_squares(fewer, target, beside + others.columns).residual_sum
@@ -285,19 +297,21 @@ def benchmark_of(within: Within, outcome: int, lever: int, controls: Block, name
 
 
 def sensitivity_of(
-    moments: Moments,
+    within: Within,
     outcome: int,
     lever: int,
     controls: Block,
     benchmarks: Mapping[str, Block],
     multiples: Sequence[float] = (1.0, 2.0, 3.0),
     conf_level: float = 0.95,
+    without: Mapping[str, Within] | None = None,
 ) -> Sensitivity:
     """Sensitivity of a lever's linear coefficient to a factor that nobody recorded.
 
     Parameters
     ----------
-    moments : Moments
+    within : Within
+        The controls' groupings held fixed.
     outcome, lever : int
         Positions among the columns.
     controls : Block
@@ -306,6 +320,8 @@ def sensitivity_of(
         Recorded factors, each part of the controls, that the hidden one is compared with.
     multiples : sequence of float
     conf_level : float
+    without : mapping of str to Within, optional
+        By benchmark, the groupings of the controls less its own, where they are held fixed already.
 
     Raises
     ------
@@ -316,7 +332,6 @@ def sensitivity_of(
     ----------
     Cinelli & Hazlett (2020), "Making sense of sensitivity", JRSS B 82, 39–67.
     """
-    within = within_groups(moments, controls.groupings)
     fit = fit_least_squares(within, outcome, (lever, *controls.columns))
     if not fit.is_identified[0] or fit.residual_variance <= 0:
         raise EstimationError(
@@ -325,7 +340,11 @@ def sensitivity_of(
         )
     estimate, std_error = float(fit.coefficients[0]), float(fit.std_error[0])
     statistic = estimate / std_error
-    known = [benchmark_of(within, outcome, lever, controls, name, block) for name, block in benchmarks.items()]
+    fewer = without or {}
+    known = [
+        benchmark_of(within, outcome, lever, controls, name, block, fewer.get(name))
+        for name, block in benchmarks.items()
+    ]
     return Sensitivity(
         estimate=estimate,
         std_error=std_error,

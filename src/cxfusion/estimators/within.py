@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cxfusion.estimators.absorb import Projection
 from cxfusion.estimators.group_system import REPEATED_BELOW, GroupSystem, group_system
 
 if TYPE_CHECKING:
@@ -48,6 +49,24 @@ class Within:
         moments = self.moments
         explained = np.outer(moments.group_weight, self.constant) + moments.overlap @ self.group_effects
         return np.asarray(moments.group_scatter - explained)
+
+    def of_columns(self, columns: Sequence[int]) -> Within:
+        """The same for some columns alone, in the order asked."""
+        at = list(columns)
+        return Within(
+            self.moments.of_columns(at),
+            self.system,
+            self.scatter[np.ix_(at, at)],
+            self.group_effects[:, at],
+            self.constant[at],
+        )
+
+    @property
+    def projection(self) -> Projection:
+        """The columns' projection on the groups."""
+        moments = self.moments
+        coefficients = np.vstack([self.group_effects, moments.mean + self.constant])
+        return Projection(coefficients, self.scatter, np.diag(moments.scatter), moments.weight)
 
     def residuals(self, rows: LinearRows) -> NDArray[np.float64]:
         """Residual columns of some rows, shape (n, m)."""

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.moments import Block
 from cxfusion.estimators.sensitivity import ConfounderBound, NotComputable, Sensitivity, sensitivity_of
+from cxfusion.estimators.within import within_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cxfusion.estimators.moments import Moments
+    from cxfusion.estimators.within import Within
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.linear import LinearDesign
 
@@ -70,14 +71,14 @@ def _bound(bound: ConfounderBound | NotComputable, scale: float) -> dict[str, An
 
 
 def robustness_of(
-    moments: Moments, linear: LinearDesign, levers: Sequence[Lever], steps: dict[str, float]
+    within: Within, linear: LinearDesign, levers: Sequence[Lever], steps: dict[str, float]
 ) -> list[Robustness]:
     """Sensitivity of each lever of a within design.
 
     Parameters
     ----------
-    moments : Moments
-        Of the linear design.
+    within : Within
+        The linear design, all its groupings held fixed.
     linear : LinearDesign
         Straight bases, with controls and groups.
     levers : sequence of Lever
@@ -87,13 +88,16 @@ def robustness_of(
     names = linear.groupings
     everything = Block(groupings=tuple(range(len(names))))
     yardsticks = {"reason": Block(groupings=(names.index(YARDSTICK),))} if YARDSTICK in names else {}
+    without = {
+        name: within_groups(within.moments, everything.without(block).groupings) for name, block in yardsticks.items()
+    }
     found = []
     for lever in levers:
         (own,) = linear.places(lever.name)
         others = Block(columns=tuple(place for place in range(1, linear.width) if place != own)) + everything
         scale = steps.get(lever.name, lever.step) * linear.per_unit(lever.name)
         try:
-            sensitivity = sensitivity_of(moments, 0, own, others, yardsticks)
+            sensitivity = sensitivity_of(within, 0, own, others, yardsticks, without=without)
         except (EstimationError, TooFewResponsesError) as error:
             found.append(Robustness(lever.name, None, error.message, scale))
         else:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cxfusion.errors import ConvergenceError, EstimationError
-from cxfusion.estimators.absorb import Projection, project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.estimators.held import model_rows
@@ -34,10 +33,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from cxfusion.estimators.absorb import Projection
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
     from cxfusion.estimators.effects import LeverMaker, LeverRows
     from cxfusion.estimators.held import ModelRows
     from cxfusion.estimators.influence import OrdinalFit
+    from cxfusion.estimators.moments import LinearRows
+    from cxfusion.estimators.within import Within
     from cxfusion.evidence.reweighted import TiltPlan
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
@@ -165,21 +167,23 @@ class _Moment:
             ladder.rungs += self._rungs(self._fit(Design((basis,)), [basis.lever]), "raw", [basis.lever])
         ladder.rungs += self._rungs(self._fit(Design(tuple(bases), controls), self.asked), "adjusted", self.asked)
         heard = (self._basis(WITNESS_LEVER),) if self.witness is not None else ()
-        projected = self._project(Design((*bases, *heard), controls, groups))
-        within = self._fit_within(Design(tuple(bases), controls, groups), projected, None)
+        every = Design((*bases, *heard), controls, groups)
+        held = self._hold(every)
+        projection = held.of_columns(range(1, 1 + every.width)).projection
+        within = self._fit_within(Design(tuple(bases), controls, groups), projection, None)
         ladder.rungs += self._rungs(within, "within", self.asked)
         ladder.checks += within.checks
         ladder.effects |= {(lever.name, "within"): of for lever in self.asked if (of := within.of(lever)) is not None}
         straight = tuple(basis.straight() for basis in bases)
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
         linear = LinearDesign(Design(straight, controls, groups), self.sample.values)
-        moments = gather_moments(self.sweep, linear.rows)
-        ladder.robustness += robustness_of(moments, linear, self.asked, steps)
-        ladder.breakdowns += break_down(within_groups(moments), linear, coding.queue_of_hour, self.asked, ladder)
+        lines = held.of_columns(_straight_places(every, bases))
+        ladder.robustness += robustness_of(lines, linear, self.asked, steps)
+        ladder.breakdowns += break_down(lines, linear, coding.queue_of_hour, self.asked, ladder)
         kappa = self._kappa() if heard else None
         ladder.models += self._model(within, "within", kappa)
         if heard:
-            beside = self._fit_within(Design((*bases, *heard), controls, groups), projected, within.freed)
+            beside = self._fit_within(every, projection, within.freed)
             self._correct(ladder, within, beside)
             if beside.levers == within.levers:
                 ladder.models += self._model(beside, "beside", kappa)
@@ -193,7 +197,8 @@ class _Moment:
         coding = self.sample.coding
         bases = tuple(self._basis(lever) for lever in (*self.beside, *self.asked))
         design = Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items()))
-        yield from self._rungs(self._fit_within(design, self._project(design), None), "within", self.asked)
+        projection = self._hold(design).of_columns(range(1, 1 + design.width)).projection
+        yield from self._rungs(self._fit_within(design, projection, None), "within", self.asked)
 
     def _model(self, fitted: _Fitted, rung: str, kappa: Kappa | None) -> Iterator[FittedModel]:
         """The model behind what was fitted, if it says anything of a lever that may be changed."""
@@ -211,19 +216,16 @@ class _Moment:
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])
 
-    def _project(self, design: Design) -> Projection | EstimationError:
-        """The projection of every column that a within model may need: each is the same whatever stands beside it."""
-        try:
-            return project_on_groups(self.sweep, design.make_absorbed)
-        except EstimationError as error:
-            return error
+    def _hold(self, design: Design) -> Within:
+        """Groups and controls held fixed: every column that a within model may need, then the levers as straight lines.
 
-    def _fit_within(
-        self, design: Design, projected: Projection | EstimationError, free: Sequence[Lever] | None
-    ) -> _Fitted:
+        A column's projection and its residual are the same whatever stands beside it, so one gathering serves all.
+        """
+        linear = LinearDesign(design, self.sample.values)
+        return within_groups(gather_moments(self.sweep, partial(_with_lines, linear=linear)))
+
+    def _fit_within(self, design: Design, projected: Projection, free: Sequence[Lever] | None) -> _Fitted:
         """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
-        if isinstance(projected, EstimationError):
-            return _Fitted(None, [], {lever.name: projected.message for lever in self.asked})
         projection = projected.first(design.width)
         left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
         varying = [lever for lever in self.asked if left[lever.name] > NO_VARIATION_BELOW]
@@ -313,6 +315,23 @@ class _Moment:
             corrected = corrected.with_error(-kappa.std_error * added.estimate)
             ladder.effects[lever.name, "corrected"] = corrected
             ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
+
+
+def _bent(design: Design) -> list[Basis]:
+    """Bases whose first column is not the lever itself."""
+    return [basis for basis in design.bases if basis.lever.shape == "log1p"]
+
+
+def _with_lines(batch: pa.RecordBatch, linear: LinearDesign) -> LinearRows:
+    """The score, the bases, and a straight line for each basis that does not begin with one."""
+    lines = [basis.straight().of(batch) for basis in _bent(linear.design)]
+    return linear.rows(batch, np.hstack(lines) if lines else None)
+
+
+def _straight_places(design: Design, bases: Sequence[Basis]) -> list[int]:
+    """Where the score and the straight lines of some bases stand among the columns of ``_with_lines``."""
+    bent = {basis.lever.name: 1 + design.width + at for at, basis in enumerate(_bent(design))}
+    return [0, *(bent.get(basis.lever.name, 1 + design.columns(basis.lever.name).start) for basis in bases)]
 
 
 def _compressed(batch: pa.RecordBatch, make_levers: LeverMaker, is_kept: list[bool]) -> list[LeverRows]:

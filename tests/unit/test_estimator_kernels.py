@@ -1,0 +1,67 @@
+"""The inner loops of the estimators against plainer ways to the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from cxfusion.estimators.cumulative_logit import derivatives_at, row_derivatives
+from cxfusion.estimators.minimal_residuals import minimal_residuals
+from cxfusion.estimators.moments import LinearRows, gather_moments
+from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.estimators.within import within_groups
+from cxfusion.fold import fold_batches
+
+RNG = np.random.default_rng(11)
+CUTS = np.array([-2.0, -0.5, 0.1, 3.0])
+
+
+def test_one_exponential_per_row_gives_what_two_logistic_functions_give():
+    eta, outcome = RNG.normal(0, 2, 500), RNG.integers(0, 5, 500)
+    found, plain = row_derivatives(CUTS, eta, outcome), derivatives_at(CUTS - eta[:, None], outcome)
+    for name in vars(plain):
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-11, err_msg=name)
+
+
+@pytest.mark.parametrize("eta", [-3000.0, 3000.0])
+def test_a_predictor_far_out_has_a_probability_and_no_warning(eta):
+    at = row_derivatives(CUTS, np.full(5, eta), np.arange(5))
+    assert at.probability[4 if eta > 0 else 0] == 1
+    assert all(np.isfinite(value).all() for value in vars(at).values())
+
+
+def test_products_of_a_design_are_those_of_its_dummies():
+    n, dense = 700, RNG.normal(size=(700, 3))
+    codes = np.sort(RNG.integers(-1, 4, n))[:, None]
+    rows = Rows(dense, Indicators(codes, (4,)), np.zeros(n, int), np.ones(n), np.zeros(n, int))
+    weight, beside = RNG.normal(size=n), RNG.normal(size=(n, 2))
+    whole = np.hstack([dense, codes == np.arange(4)])
+    among, with_beside = rows.cross_products(weight, beside)
+    np.testing.assert_allclose(among, whole.T @ (whole * weight[:, None]), atol=1e-10)
+    np.testing.assert_allclose(with_beside, whole.T @ beside, atol=1e-10)
+
+
+def test_many_singular_systems_are_solved_at_once_each_to_its_own_end():
+    codes = RNG.integers(0, 12, size=(400, 2))
+    dummies = np.hstack([codes[:, [0]] == np.arange(12), codes[:, [1]] == np.arange(12)]).astype(float)
+    targets = np.column_stack([RNG.normal(size=400), np.zeros(400), codes[:, 0] == 3, 1e6 * RNG.normal(size=400)])
+    matrix, right = dummies.T @ dummies, dummies.T @ targets
+    found = minimal_residuals(sparse.csr_array(matrix), right, 1e-12 * np.linalg.norm(right, axis=0), 1000)
+    expected = dummies @ np.linalg.lstsq(dummies, targets, rcond=None)[0]
+    size = np.abs(targets).max(axis=0) + 1
+    np.testing.assert_allclose(dummies @ found / size, expected / size, atol=1e-9)
+
+
+def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns():
+    codes = RNG.integers(0, 9, size=(300, 2))
+    columns = RNG.normal(size=(300, 3)) + codes[:, [0]]
+    rows = LinearRows(columns, Indicators(codes, (9, 9)), RNG.uniform(0.5, 2, 300), np.zeros(300, int))
+    within = within_groups(gather_moments(lambda fold: fold_batches(fold, [rows]), lambda batch: batch))
+    part = within.of_columns([2, 0]).projection
+    dummies = np.hstack([codes[:, [0]] == np.arange(9), codes[:, [1]] == np.arange(9)]).astype(float)
+    root = np.sqrt(rows.weight)[:, None]
+    fitted = dummies @ np.linalg.lstsq(dummies * root, columns[:, [2, 0]] * root, rcond=None)[0]
+    np.testing.assert_allclose(part.predict(rows.groups, columns[:, :0]), fitted, atol=1e-9)
+    left = (columns[:, [2, 0]] - fitted) * root
+    np.testing.assert_allclose(part.residual, left.T @ left, rtol=1e-9)
