@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from cxfusion.estimators.cumulative_logit import derivatives_at, row_derivatives
 from cxfusion.estimators.minimal_residuals import minimal_residuals
 from cxfusion.estimators.moments import LinearRows, gather_moments
+from cxfusion.estimators.row_likelihood import derivatives_at, row_derivatives
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.within import within_groups
 from cxfusion.fold import fold_batches

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
 
 from cxfusion.errors import ConvergenceError, SeparationError
+from cxfusion.estimators.row_likelihood import RowDerivatives, derivatives_at, row_derivatives
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 
 if TYPE_CHECKING:
@@ -21,19 +21,11 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = [
-    "CumulativeLogitFit",
-    "RowDerivatives",
-    "derivatives_at",
-    "fit_cumulative_logit",
-    "information_of",
-    "row_derivatives",
-]
+__all__ = ["CumulativeLogitFit", "fit_cumulative_logit", "information_of"]
 
 CONVERGED_AT = 1e-9  # Newton decrement: about twice the distance of the log-likelihood from its maximum
 MAX_STEPS = 50
 MAX_HALVINGS = 20
-FAR = 500.0  # linear predictor beyond which a probability is 0 or 1 anyway; its exponential stays finite
 SEPARATED_BELOW = 1e-5  # share of a parameter's first information that is left once it runs away
 
 
@@ -189,73 +181,6 @@ def fit_cumulative_logit(
         is_separated=is_separated,
         n_steps=n_steps,
     )
-
-
-@dataclass
-class RowDerivatives:
-    """Likelihood of each row at given parameters, and what Newton's method needs of it. All shapes (n,).
-
-    ``upper`` and ``lower`` are P(Y ≤ y) and P(Y < y); ``d_upper`` and ``d_lower`` the logistic densities there, and
-    ``up`` and ``low`` these per probability.
-    """
-
-    probability: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    d_upper: NDArray[np.float64]
-    d_lower: NDArray[np.float64]
-    up: NDArray[np.float64]
-    low: NDArray[np.float64]
-
-
-def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome: NDArray[np.int64]) -> RowDerivatives:
-    """Likelihood of each row and its parts, with one exponential per row.
-
-    Parameters
-    ----------
-    cuts : array, shape (categories − 1,)
-    eta : array, shape (n,)
-        Linear predictor.
-    outcome : int array, shape (n,)
-
-    Notes
-    -----
-    With u = e^η, a = e^−cut above and b = e^−cut below, P(Y ≤ y) = 1/(1 + u·a), P(Y < y) = 1/(1 + u·b), and their
-    difference u·(b − a)/((1 + u·a)·(1 + u·b)) keeps its digits where both are near 0 or near 1. Below the lowest
-    category b is infinite, and stands for 1/0.
-    """
-    falls = np.exp(-cuts)
-    above, below = np.append(falls, 0.0), np.append(1.0, falls)
-    is_inner = np.append(0.0, np.ones(len(cuts)))
-    apart = np.append(1.0, np.append(-falls[:-1] * np.expm1(-np.diff(cuts)), falls[-1]))
-    u = np.exp(np.clip(eta, -FAR, FAR))
-    at_upper, at_lower = u * above[outcome], u * below[outcome]
-    upper, inner = 1 / (1 + at_upper), is_inner[outcome]
-    over = 1 / (inner + at_lower)
-    lower = inner * over
-    part = apart[outcome]
-    return RowDerivatives(
-        probability=u * part * upper * over,
-        upper=upper,
-        lower=lower,
-        d_upper=at_upper * upper * upper,
-        d_lower=at_lower * lower * over,
-        up=above[outcome] / part * (inner + at_lower) * upper,
-        low=inner * below[outcome] / part * (1 + at_upper) * over,
-    )
-
-
-def derivatives_at(predictors: NDArray[np.float64], outcome: NDArray[np.int64]) -> RowDerivatives:
-    """The same from the predictor of every cut, shape (n, cuts)."""
-    end = np.full((len(outcome), 1), np.inf)
-    ends = np.hstack([-end, predictors, end])
-    row = np.arange(len(outcome))
-    above, below = ends[row, outcome + 1], ends[row, outcome]
-    upper, lower = expit(above), expit(below)
-    # F(a) − F(b) = F(a)·F(−b)·(1 − e^(b−a)) keeps its digits where both are near 0 or near 1
-    probability = upper * expit(-below) * -np.expm1(below - above)
-    d_upper, d_lower = upper * (1 - upper), lower * (1 - lower)
-    return RowDerivatives(probability, upper, lower, d_upper, d_lower, d_upper / probability, d_lower / probability)
 
 
 @dataclass

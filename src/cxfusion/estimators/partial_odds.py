@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.errors import ConvergenceError
-from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS, derivatives_at
+from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS
+from cxfusion.estimators.row_likelihood import derivatives_at
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, RowDerivatives
+    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
+    from cxfusion.estimators.row_likelihood import RowDerivatives
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
