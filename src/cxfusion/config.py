@@ -271,6 +271,23 @@ class OutputSection(_Section):
         return None if self.database is None else database_of(self.database, self.schema_)
 
 
+class ReportSection(_Section):
+    """``[report]``: how the page speaks.
+
+    Attributes
+    ----------
+    language : {"en", "es"}
+    period : str, optional
+        The time that the log covers, in words; by default its first and last day.
+    labels : mapping of str to str
+        The user's own words, by machine name or by English phrase.
+    """
+
+    language: Literal["en", "es"] = "en"
+    period: str | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
 class PrivacySection(_Section):
     """``[privacy]``: persons become keyed hashes on the way in, where a key is named.
 
@@ -323,6 +340,7 @@ class StudyConfig(StudyMap):
     study : StudySection
     engine : EngineSection
     output : OutputSection
+    report : ReportSection
     checks : CheckPlan
     privacy : PrivacySection
     """
@@ -333,6 +351,7 @@ class StudyConfig(StudyMap):
     experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()
+    report: ReportSection = ReportSection()
     checks: CheckPlan = CheckPlan()
     privacy: PrivacySection = PrivacySection()
 
@@ -363,6 +382,10 @@ class StudyConfig(StudyMap):
         spec = replace(spec, experiments=tuple(trials))
         spec = replace(spec, with_links=self.study.with_links)
         return spec if self.study.case_mix is None else replace(spec, case_mix=self.study.case_mix)
+
+    def page(self) -> dict[str, Any]:
+        """How the page is to be made: as :meth:`Study.report` takes it."""
+        return {**self.study.headings(), **self.report.model_dump(exclude_unset=True)}
 
     def words(self) -> dict[str, Any]:
         """What was said, in plain values: for a manifest."""

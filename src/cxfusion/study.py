@@ -118,7 +118,10 @@ class Study(Result):
         *,
         title: str = "What moves our customers",
         subtitle: str = "",
+        period: str = "",
         details: Sequence[Drawn] = (),
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
     ) -> Path:
         """Write the study as one self-contained HTML page.
 
@@ -127,35 +130,85 @@ class Study(Result):
         path : path
             File to write; its folder must exist.
         title, subtitle : str
-            Of the page.
+            Of the page; the subtitle is by default the period and what was read.
+        period : str
+            The time that the log covers, in words; by default its first and last day.
         details : sequence of results
             Further results to show, each with its picture: of :func:`dose_response`, :func:`segment_effects`,
             :func:`nonresponse_curve`, :func:`nonresponse_effects` or :func:`corroborate`.
-        """
-        from cxfusion.report import ReportContent, render_report
+        language : {"en", "es"}
+            Of the page.
+        labels : mapping of str to str, optional
+            Your own words, by machine name (``{"wait_seconds": "Queue"}``) or by the page's English phrase
+            (``{"Contested": "To be tried"}``).
 
-        outcome = self.evidence.spec.outcome
-        content = ReportContent(
-            title=title,
-            subtitle=subtitle or self._lines()[0],
-            outcome=outcome,
-            outcome_unit=OUTCOMES[outcome].unit,
-            levers=self.evidence.levers,
-            rungs=self.evidence.rungs,
-            audit=self.audit,
-            cells=self.cells,
-            perception=self.perception_rows(),
-            operations=self.diagnosis.as_rows(),
-            notes=self.notes,
-            decomposition=self.evidence.decomposition,
-            associations=self.evidence.associations,
-            checks=self.feed.table,
-            offers=self.offers,
-            details=tuple(details),
-            manifest=self.manifest,
+        Raises
+        ------
+        UnknownNameError
+            There is no such language.
+        """
+        from cxfusion.page import content_of
+        from cxfusion.report import render_report
+
+        content = content_of(
+            self, labels, title=title, subtitle=subtitle, period=period, details=tuple(details), language=language
         )
         Path(path).write_text(render_report(content), encoding="utf-8")
         return Path(path)
+
+    def charts(
+        self,
+        folder: str | Path,
+        *,
+        formats: Sequence[str] = ("svg", "png"),
+        width: int = 960,
+        details: Sequence[Drawn] = (),
+        language: str = "en",
+        labels: Mapping[str, str] | None = None,
+    ) -> list[Path]:
+        """Write every picture of the page as files for slides: SVG, and PNG of twice the width.
+
+        Parameters
+        ----------
+        folder : path
+            Made if need be.
+        formats : sequence of {"svg", "png"}
+        width : int
+            In pixels.
+        details, language, labels
+            As of :meth:`report`.
+
+        Raises
+        ------
+        UnknownNameError
+            There is no such format, or no such language.
+        """
+        from cxfusion.page import content_of
+        from cxfusion.report.pictures import write_pictures
+
+        content = content_of(self, labels, title="", subtitle="", details=tuple(details), language=language)
+        return write_pictures(content, folder, formats=formats, width=width)
+
+    def to_excel(self, path: str | Path, *, language: str = "en", labels: Mapping[str, str] | None = None) -> Path:
+        """Write the tables of the study as one Excel workbook, a sheet each.
+
+        Texts from the data stay texts, whatever they begin with; no row of a person and no verbatim is in it.
+
+        Parameters
+        ----------
+        path : path
+        language, labels
+            Of the names of the sheets; columns keep the names that they have in the files.
+
+        Raises
+        ------
+        UsageError
+            openpyxl is not installed.
+        """
+        from cxfusion.page import sheets_of, words_of
+        from cxfusion.report.workbook import write_workbook
+
+        return write_workbook(path, sheets_of(self), language=language, labels=words_of(self, labels))
 
 
 def fuse(

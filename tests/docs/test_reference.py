@@ -23,6 +23,7 @@ from cxfusion.config import (
     OutputSection,
     PairingSection,
     PrivacySection,
+    ReportSection,
     StudyConfig,
     StudySection,
 )
@@ -216,6 +217,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[experiments.COLUMN]": set(ExperimentSection.model_fields),
         "[engine]": set(EngineSection.model_fields),
         "[output]": {field.alias or name for name, field in OutputSection.model_fields.items()},
+        "[report]": set(ReportSection.model_fields) - {"labels"},
         "[privacy]": set(PrivacySection.model_fields),
         "[checks]": set(CheckPlan.model_fields) - {"levels"},
     }

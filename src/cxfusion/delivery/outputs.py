@@ -57,7 +57,7 @@ def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Stud
     if config.output.csv:
         write_csv_copies(folder)
     if with_report:
-        study.report(folder / "report.html", **config.study.headings())
+        study.report(folder / "report.html", **config.page())
     write_manifest(folder, {**study.manifest, **asked_for(config)})
 
 

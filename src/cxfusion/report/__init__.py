@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from cxfusion.report.content import ReportContent
 from cxfusion.report.render import render_report
+from cxfusion.report.what_if import WhatIfForm
 
-__all__ = ["ReportContent", "render_report"]
+__all__ = ["ReportContent", "WhatIfForm", "render_report"]

@@ -8,7 +8,8 @@ import pandas as pd
 
 from cxfusion.report.tables import records
 from cxfusion.results.formats import change, interval
-from cxfusion.results.labels import VERDICTS, lever_label, outcome_label, step_in_words
+from cxfusion.results.labels import VERDICTS, lever_label, outcome_label, step_in_words, unit_label
+from cxfusion.results.language import say
 
 if TYPE_CHECKING:
     from cxfusion.report.content import ReportContent
@@ -47,11 +48,11 @@ def answer(content: ReportContent) -> list[str]:
         Plain text; lever names come from the data and are not escaped here.
     """
     if content.levers.empty:
-        return ["The contact log holds no column that could be judged as a lever."]
+        return [say("The contact log holds no column that could be judged as a lever.")]
     levers = records(by_verdict(content.levers))
     by_word = {word: [lever for lever in levers if lever["verdict"] == word] for word in VERDICTS}
     if len(by_word["untestable"]) == len(levers):
-        return [f"None of the {len(levers)} levers could be tested; the table below says why for each."]
+        return [say("None of the {n} levers could be tested; the table below says why for each.", n=len(levers))]
     sentences = [
         _movers(by_word["moves"], content),
         _set_apart(by_word["proxy"], by_word["no_effect"]),
@@ -63,15 +64,17 @@ def answer(content: ReportContent) -> list[str]:
 def _movers(levers: list[dict[str, Any]], content: ReportContent) -> str:
     outcome = outcome_label(content.outcome)
     if not levers:
-        return f"No lever can yet be said to move {outcome}."
-    return f"What moves {outcome}: {_and([_effect(lever) for lever in levers[:_NAMED]])}."
+        return say("No lever can yet be said to move {outcome}.", outcome=outcome)
+    return say(
+        "What moves {outcome}: {levers}.", outcome=outcome, levers=_and([_effect(one) for one in levers[:_NAMED]])
+    )
 
 
 def _effect(lever: dict[str, Any]) -> str:
     unit = lever["outcome_unit"]
     ends = interval(lever["conf_low"], lever["conf_high"], unit, signed=True)
     step = step_in_words(lever["lever"], lever["step"], lever["unit"])
-    return f"{_name(lever)} ({step}: {change(best_estimate(lever), unit)} {unit}, {ends})"
+    return f"{_name(lever)} ({step}: {change(best_estimate(lever), unit)} {unit_label(unit)}, {ends})"
 
 
 def _set_apart(proxies: list[dict[str, Any]], null: list[dict[str, Any]]) -> str:
@@ -82,12 +85,14 @@ def _set_apart(proxies: list[dict[str, Any]], null: list[dict[str, Any]]) -> str
 def _open(contested: list[dict[str, Any]], unclear: list[dict[str, Any]]) -> str:
     """What is not known, and where to read what would settle it."""
     why = [("Contested, for the fair comparisons disagree", contested), ("Not yet clear, for want of answers", unclear)]
-    said = _listed(why)
-    return f"{said} The table says what would settle it." if said else ""
+    told = _listed(why)
+    return f"{told} {say('The table says what would settle it.')}" if told else ""
 
 
 def _listed(kinds: list[tuple[str, list[dict[str, Any]]]]) -> str:
-    return " ".join(f"{kind}: {_and([_name(lever) for lever in levers[:_NAMED]])}." for kind, levers in kinds if levers)
+    return " ".join(
+        f"{say(kind)}: {_and([_name(one) for one in levers[:_NAMED]])}." for kind, levers in kinds if levers
+    )
 
 
 def _name(lever: dict[str, Any]) -> str:
@@ -95,4 +100,4 @@ def _name(lever: dict[str, Any]) -> str:
 
 
 def _and(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return names[0] if len(names) == 1 else say("{first} and {last}", first=", ".join(names[:-1]), last=names[-1])

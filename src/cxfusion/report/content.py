@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
+    from cxfusion.report.what_if import WhatIfForm
+
 __all__ = ["SCORE_OF_OUTCOME", "Drawn", "Offers", "ReportContent"]
 
 SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean", "csat_top2box": "csat_top2box"}
@@ -54,7 +56,7 @@ class ReportContent:
     ----------
     title : str
     subtitle : str
-        One line under the title, such as the period and the source.
+        One line under the title, such as the source.
     outcome : str
         The score the levers were judged by: ``csat``, ``nps`` or ``ces``.
     outcome_unit : str
@@ -83,6 +85,16 @@ class ReportContent:
         Shown one by one, each with its words and its picture.
     manifest : mapping
         Inputs, counts, plan, versions, timings; any nesting.
+    balance : pandas.DataFrame, optional
+        Who answered and who could have, before and after weighting.
+    period : str
+        The time that the log covers, in words; by default read from the manifest.
+    what_if : WhatIfForm, optional
+        For the live what-if; None where no lever has a model.
+    language : {"en", "es"}
+        Of the page.
+    labels : mapping of str to str
+        The user's own words, by machine name or by English phrase.
     """
 
     title: str
@@ -102,6 +114,11 @@ class ReportContent:
     offers: Offers | None = None
     details: Sequence[Drawn] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    balance: pd.DataFrame | None = None
+    period: str = ""
+    what_if: WhatIfForm | None = None
+    language: str = "en"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def headline_metric(self) -> str:

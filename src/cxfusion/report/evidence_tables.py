@@ -9,6 +9,7 @@ import pandas as pd
 from cxfusion.report.tables import Cell, Table, records
 from cxfusion.results.formats import DASH, change, interval, percent
 from cxfusion.results.labels import block_label, lever_label, verdict_label
+from cxfusion.results.language import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,10 +35,10 @@ def breakdown_table(decomposition: pd.DataFrame, levers: pd.DataFrame) -> Table 
         cells = [Cell(change(parts[block], unit) if block in parts else DASH) for block in blocks]
         rows.append((Cell(lever_label(lever)), Cell(change(sum(parts.values()), unit)), *cells))
     return Table(
-        caption="What took the raw effect away",
-        heads=("Lever", "Alone, less within", *(block_label(block) for block in blocks)),
+        caption=say("What took the raw effect away"),
+        heads=(say("Lever"), say("Alone, less within"), *(block_label(block) for block in blocks)),
         rows=tuple(rows),
-        notes=("Parts of one lever sum to the second column. Parts below zero hid some of the effect.",),
+        notes=(say("Parts of one lever sum to the second column. Parts below zero hid some of the effect."),),
     )
 
 
@@ -54,12 +55,15 @@ def associations_table(associations: pd.DataFrame, levers: pd.DataFrame) -> Tabl
         verdict = Cell(verdict_label(verdicts[lever]), _mark(own.values()))
         rows.append((Cell(lever_label(lever)), *shown, verdict))
     return Table(
-        caption="What a driver chart would have said",
-        heads=("Lever", "Correlation", "Share by Shapley", "Share by Johnson", "The evidence"),
+        caption=say("What a driver chart would have said"),
+        heads=tuple(map(say, ("Lever", "Correlation", "Share by Shapley", "Share by Johnson", "The evidence"))),
         rows=tuple(rows),
         notes=(
-            "Association, not effect: nothing is held equal here. A correlation names a lever where its interval"
-            " excludes none, a share where it is more than an equal part of what all levers explain together.",
+            say(
+                "Association, not effect: nothing is held equal here. A correlation names a lever where its interval"
+                " excludes none, a share where it is more than an equal part of what all levers explain together."
+                " Shapley and Johnson are two ways of dealing out among the levers what they explain together."
+            ),
         ),
     )
 
@@ -70,10 +74,10 @@ def _measure(row: dict[str, Any] | None, measure: str) -> Cell:
     if measure == "correlation":
         ends = interval(row["conf_low"], row["conf_high"], None, signed=True)
         return Cell(change(row["estimate"], None), "" if ends == DASH else ends)
-    ends = f"{percent(row['conf_low'])} to {percent(row['conf_high'])}" if pd.notna(row["conf_low"]) else ""
+    ends = interval(row["conf_low"], row["conf_high"], "share") if pd.notna(row["conf_low"]) else ""
     return Cell(percent(row["estimate"]), ends)
 
 
 def _mark(rows: Iterable[dict[str, Any]]) -> str:
     marks = dict.fromkeys(row["misled"] for row in rows if isinstance(row["misled"], str))
-    return "; ".join(_MISLED[mark] for mark in marks)
+    return "; ".join(say(_MISLED[mark]) for mark in marks)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.report.tables import MAX_ROWS, Cell, Table
 from cxfusion.results.formats import DASH, count, figure, interval, number, percent
 from cxfusion.results.labels import column_label, display_name, lever_label, metric_label, stage_label, verdict_label
+from cxfusion.results.language import said, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,18 +29,18 @@ def checks_table(checks: pd.DataFrame | None) -> Table | None:
     shown = checks.head(MAX_ROWS)
     rows = tuple(
         (
-            Cell(_LEVELS[level]),
-            Cell(display_name(_sentence(told), limit=200), stage_label(table)),
+            Cell(say(_LEVELS[level])),
+            Cell(said(display_name(_sentence(told), limit=200)), stage_label(table)),
             Cell(count(n)),
         )
         for level, table, told, n in shown[["level", "table", "told", "n"]].itertuples(index=False, name=None)
     )
     more = len(checks) - len(shown)
     return Table(
-        caption="What the checks of the data found",
-        heads=("How much it matters", "What was found", "Rows or values"),
+        caption=say("What the checks of the data found"),
+        heads=(say("How much it matters"), say("What was found"), say("Rows or values")),
         rows=rows,
-        notes=(f"{count(more)} more are in manifest.json.",) if more else (),
+        notes=(say("{n} more are in manifest.json.", n=count(more)),) if more else (),
     )
 
 
@@ -50,8 +51,8 @@ def changes_table(manifest: Mapping[str, Any]) -> Table | None:
         return None
     rows = (*_volumes(before, manifest), *_scores(before, manifest), *_missing(before, manifest))
     return Table(
-        caption="This run beside the run before",
-        heads=("", "Run before", "This run"),
+        caption=say("This run beside the run before"),
+        heads=("", say("Run before"), say("This run")),
         rows=tuple(tuple(map(Cell, row)) for row in rows),
     )
 
@@ -63,15 +64,15 @@ def _sentence(told: str) -> str:
 def _volumes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for kind, words in (("contacts", "Contacts"), ("surveys", "Survey answers")):
         one, other = (run.get("feed", {}).get(kind, {}) for run in (before, now))
-        yield f"{words} kept", count(one.get("rows")), count(other.get("rows"))
-        yield f"{words} per day", number(one.get("per_day")), number(other.get("per_day"))
+        yield say(f"{words} kept"), count(one.get("rows")), count(other.get("rows"))
+        yield say(f"{words} per day"), number(one.get("per_day")), number(other.get("per_day"))
 
 
 def _scores(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     one, other = before.get("results", {}), now.get("results", {})
     if not one or not other:
         return
-    yield "Contacts with an answer", percent(one[SHARE]), percent(other[SHARE])
+    yield say("Contacts with an answer"), percent(one[SHARE]), percent(other[SHARE])
     if one["metric"] == other["metric"]:
         yield metric_label(other["metric"]), _score(one), _score(other)
     if one["outcome"] != other["outcome"]:
@@ -79,7 +80,7 @@ def _scores(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple
     for lever in dict.fromkeys([*other["verdicts"], *one["verdicts"]]):
         was, is_now = one["verdicts"].get(lever), other["verdicts"].get(lever)
         if was != is_now:
-            yield f"Verdict: {lever_label(lever)}", _verdict(was), _verdict(is_now)
+            yield say("Verdict: {lever}", lever=lever_label(lever)), _verdict(was), _verdict(is_now)
 
 
 def _verdict(verdict: str | None) -> str:
@@ -96,4 +97,4 @@ def _missing(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tupl
         usual = before.get("feed", {}).get(kind, {}).get("missing", {})
         for name, share in profile["missing"].items():
             if name in usual and abs(share - usual[name]) >= _SHOWN_CHANGE:
-                yield f"Missing: {column_label(name)}", percent(usual[name]), percent(share)
+                yield say("Missing: {column}", column=column_label(name)), percent(usual[name]), percent(share)

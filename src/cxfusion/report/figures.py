@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import NothingToEstimateError
+from cxfusion.report.answer import by_verdict
 from cxfusion.results.charts import MAX_GROUPS, Theme, as_svg, control, ladder, scores_by_group
 from cxfusion.results.formats import change, figure, interval
 from cxfusion.results.labels import DESIGNS, LADDER, display_name, lever_label, metric_label, rung_label, step_in_words
+from cxfusion.results.language import said, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,10 +67,11 @@ def detail(result: Drawn) -> Detail:
 
 
 def ladder_figure(content: ReportContent) -> Figure:
-    """The ladder of every lever."""
+    """The ladder of every lever, in the order of the table."""
+    levers = by_verdict(content.levers)
     return _figure(
-        lambda width: ladder(content.rungs, content.levers, width=width),
-        _ladder_in_words(content.levers, content.rungs),
+        lambda width: ladder(content.rungs, levers, width=width),
+        _ladder_in_words(levers, content.rungs),
     )
 
 
@@ -77,11 +80,17 @@ def control_figure(content: ReportContent) -> Figure:
     told = content.levers[content.levers["corrected_estimate"].notna()]
     return _figure(
         lambda width: control(content.rungs, content.levers, width=width),
-        "Effect of each lever before and after the correction for hidden difficulty. "
-        + " ".join(
-            f"{lever_label(lever)}: {change(within, unit)}, corrected {change(corrected, unit)}, control {came_out}."
-            for lever, within, corrected, unit, came_out in told[
-                ["lever", "within_estimate", "corrected_estimate", "outcome_unit", "control"]
+        say("Effect of each lever before and after the correction for hidden difficulty.")
+        + "".join(
+            " "
+            + say(
+                "{lever}: {within}, corrected {corrected}.",
+                lever=lever_label(lever),
+                within=change(within, unit),
+                corrected=change(corrected, unit),
+            )
+            for lever, within, corrected, unit in told[
+                ["lever", "within_estimate", "corrected_estimate", "outcome_unit"]
             ].itertuples(index=False)
         ),
     )
@@ -100,7 +109,7 @@ def _figure(draw: Callable[[int], alt.TopLevelMixin], words: str) -> Figure:
     try:
         charts = {room: draw(width) for room, width in _WIDTHS.items()}
     except NothingToEstimateError as nothing:
-        return Figure(words, missing=nothing.message)
+        return Figure(words, missing=said(nothing.message))
     return Figure(
         words,
         tuple(_image(as_svg(chart, theme), f"{room} {theme}") for room, chart in charts.items() for theme in _THEMES),
@@ -123,7 +132,9 @@ def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame) -> str:
         ]
         if parts:
             spoken.append(f"{lever_label(lever)}, {step_in_words(lever, step, unit)}: {', '.join(parts)}.")
-    return " ".join(["Change of the score for each lever, in ever fairer comparisons, with 95 % intervals.", *spoken])
+    return " ".join(
+        [say("Change of the score for each lever, in ever fairer comparisons, with 95 % intervals."), *spoken]
+    )
 
 
 def _scores_in_words(perception: pd.DataFrame, metric: str) -> str:
@@ -131,8 +142,10 @@ def _scores_in_words(perception: pd.DataFrame, metric: str) -> str:
     columns = ["grouping", "group", "estimate", "conf_low", "conf_high", "unit"]
     largest = rows.sort_values("n", ascending=False, kind="stable").head(MAX_GROUPS + 1)
     parts = [
-        f"{'everyone' if grouping == 'all' else display_name(group)} {figure(estimate, unit)}"
+        f"{say('everyone') if grouping == 'all' else display_name(group)} {figure(estimate, unit)}"
         f" ({interval(low, high, unit)})"
         for grouping, group, estimate, low, high, unit in largest[columns].itertuples(index=False)
     ]
-    return f"{metric_label(metric)} by group, with 95 % intervals: {'; '.join(parts)}."
+    return say(
+        "{metric} by group, with 95 % intervals: {figures}.", metric=metric_label(metric), figures="; ".join(parts)
+    )

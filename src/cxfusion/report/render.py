@@ -5,16 +5,20 @@ Words are made here and beside; the template only lays them out.
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cxfusion.report.answer import answer, best_estimate, by_verdict
+from cxfusion.report.answering import answering_table
 from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
 from cxfusion.report.figures import control_figure, detail, ladder_figure, scores_figure
+from cxfusion.report.method import ADVICE, method
 from cxfusion.report.tables import (
     audit_tables,
     cells_table,
@@ -23,7 +27,8 @@ from cxfusion.report.tables import (
     records,
     rungs_table,
 )
-from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
+from cxfusion.report.what_if import what_if_view
+from cxfusion.results.formats import DASH, change, count, day, figure, interval, number, percent
 from cxfusion.results.labels import (
     LADDER,
     VERDICTS,
@@ -36,6 +41,7 @@ from cxfusion.results.labels import (
     step_in_words,
     verdict_label,
 )
+from cxfusion.results.language import Untranslated, said, say, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,19 +52,25 @@ if TYPE_CHECKING:
 __all__ = ["render_report"]
 
 
-_SPOKEN_FOR = {
+_SPOKEN_FOR: Final = {
     True: "Scores of those who answered, and, in the column “all contacts”, weighted for those who did not: the log has"
     " every contact, so that the answers can be made to look like everybody in all that it records.",
     False: "Scores of those who answered, not corrected for those who did not.",
 }
-_NOT_ANSWERING = {
-    True: "Levers and headline score are weighted for who did not answer, as far as the log tells contacts apart. If"
-    " dissatisfaction itself makes people answer more, or less, scores and effects still shift.",
-    False: "No figure here is corrected for customers who did not answer. If the dissatisfied answer more often, or"
-    " less, scores and effects shift.",
+_HEADINGS: Final = {
+    "levers": "Lever by lever",
+    "verdicts": "What moves the score, what only seems to, what is open",
+    "what_if": "What would happen if …",
+    "details": "Where, and from which point on",
+    "perception": "What customers say",
+    "operations": "What happened on the contacts",
+    "pairing": "How the answers were paired, and who answered",
+    "checks": "Whether the data can be trusted",
+    "method": "How to read this page",
+    "manifest": "Where the numbers come from",
 }
-
-
+"""Sections by their place on the page, after the answer."""
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 OFFERED: Final = "Who was offered the survey?"
 _ELSEWHERE: Final = {"responses": ("paired_exposure", "outside_period")}
 """What no contact of the period could be paired with: answers about the relationship, or another period's contacts."""
@@ -76,28 +88,59 @@ def render_report(content: ReportContent) -> str:
     Returns
     -------
     str
-        A whole HTML document: no script, no outside reference, everything from the data escaped; readable
-        on a phone, on paper, and on a dark screen.
+        A whole HTML document without outside reference, everything from the data escaped; readable
+        on a phone, on paper, and on a dark screen. Of scripts only our own runs, that of the what-if.
     """
-    here = files("cxfusion.report")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["shown"] = _shown
-    template = environment.from_string(here.joinpath("template.html").read_text(encoding="utf-8"))
-    style = Markup(here.joinpath("page.css").read_text(encoding="utf-8"))  # noqa: S704 (our own file)
-    return template.render(style=style, **_view(content))
+    environment = Environment(
+        loader=PackageLoader("cxfusion", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"shown": _shown, "marked": _marked}
+    environment.globals["say"] = say
+    script = _own("what_if.js") if content.what_if else ""
+    with speaking(content.language, content.labels):
+        view = _view(content)
+        return environment.get_template("template.html").render(
+            style=_own("page.css"), script=script, policy=_policy(script), **view
+        )
+
+
+def _policy(script: str) -> str:
+    """What a browser may do on the page: of scripts it runs this one and no other."""
+    if not script:
+        return _POLICY
+    return f"{_POLICY}; script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
+
+
+def _own(name: str) -> Markup:
+    """A file of ours that stands on the page as it is."""
+    return Markup(files("cxfusion.report").joinpath(name).read_text(encoding="utf-8"))  # noqa: S704 (our own file)
 
 
 def _view(content: ReportContent) -> dict[str, Any]:
     """Everything the template names, in words."""
+    view = _sections(content)
+    headings = {name: say(heading) for name, heading in _HEADINGS.items()}
+    is_there = {"details": view["details"], "checks": view["checks"] or view["changes"]}
+    there = [name for name in _HEADINGS if is_there.get(name, True)]
+    return {**view, "headings": headings, "contents": [(name, headings[name]) for name in there]}
+
+
+def _sections(content: ReportContent) -> dict[str, Any]:
+    """The parts of the page."""
     return {
-        "title": display_name(content.title, limit=120),
-        "subtitle": display_name(content.subtitle, limit=200),
+        "language": content.language,
+        "title": display_name(say(content.title), limit=120),
+        "subtitle": [display_name(say(line), limit=200) for line in (content.subtitle, _period(content)) if line],
         "outcome": outcome_label(content.outcome),
         "answer": answer(content),
         "facts": _facts(content),
         "ladder": ladder_figure(content),
         "control": control_figure(content),
-        "levers": [_lever(row) for row in records(by_verdict(content.levers))],
+        "verdicts": _verdicts(content),
         "rungs": rungs_table(content.rungs),
         "beside": _beside(content),
         "details": [detail(result) for result in content.details],
@@ -109,12 +152,24 @@ def _view(content: ReportContent) -> dict[str, Any]:
         "scores": scores_figure(content),
         "perception": perception_tables(content.shown_scores),
         "offers": _offers(content),
-        "spoken_for": _SPOKEN_FOR[content.is_weighted],
-        "not_answering": _NOT_ANSWERING[content.is_weighted],
+        "spoken_for": say(_SPOKEN_FOR[content.is_weighted]),
+        "answering": None if content.balance is None else answering_table(content.balance),
+        "terms": method(content),
+        "what_if": what_if_view(content),
         "operations": operations_tables(content.operations),
-        "notes": [display_name(note, limit=400) for note in content.notes],
+        "notes": [said(display_name(note, limit=400)) for note in content.notes],
         "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},
     }
+
+
+def _period(content: ReportContent) -> str:
+    """The time that the log covers."""
+    if content.period:
+        return content.period
+    log = content.manifest.get("feed", {}).get("contacts", {})
+    if not log.get("first") or not log.get("last"):
+        return ""
+    return say("{first} to {last}", first=day(log["first"]), last=day(log["last"]))
 
 
 def _beside(content: ReportContent) -> list[Table]:
@@ -132,7 +187,8 @@ def _offers(content: ReportContent) -> dict[str, Any] | None:
         return None
     lines = [display_name(line, limit=600) for line in content.offers.summary().splitlines()]
     lines[0] = lines[0].removeprefix(OFFERED).strip()
-    return {"lines": lines, "picture": detail(content.offers).picture if content.offers.status == "failed" else None}
+    picks = content.offers.status == "failed"
+    return {"lines": [said(line) for line in lines], "picture": detail(content.offers).picture if picks else None}
 
 
 def _stage(audit: pd.DataFrame, stage: str) -> tuple[int, int]:
@@ -147,13 +203,17 @@ def _facts(content: ReportContent) -> list[tuple[str, str, str]]:
     paired, answers = _stage(content.audit, "responses")
     contacts = _stage(content.audit, "contacts")[1]
     reasons = content.audit["reason"].astype("string")
-    n_elsewhere = int(
-        content.audit.loc[(content.audit["stage"] == "responses") & (reasons == "outside_period"), "n"].sum()
-    )
+    is_elsewhere = (content.audit["stage"] == "responses") & (reasons == "outside_period")
+    n_elsewhere = int(content.audit.loc[is_elsewhere, "n"].sum())
+    elsewhere = say("{n} more of other periods", n=count(n_elsewhere)) if n_elsewhere else ""
     return [
-        (count(contacts), "contacts read", ""),
-        (count(answers), "survey answers read", f"{count(n_elsewhere)} more of other periods" if n_elsewhere else ""),
-        (percent(paired / answers if answers else None), "of the answers paired", f"{count(paired)} pairs"),
+        (count(contacts), say("contacts read"), ""),
+        (count(answers), say("survey answers read"), elsewhere),
+        (
+            percent(paired / answers if answers else None),
+            say("of the answers paired"),
+            say("{n} pairs", n=count(paired)),
+        ),
         _overall(content),
     ]
 
@@ -164,23 +224,40 @@ def _overall(content: ReportContent) -> tuple[str, str, str]:
     whole = rows[(rows["grouping"] == "all") & (rows["metric"] == metric)]
     for value, low, high, unit in whole[["estimate", "conf_low", "conf_high", "unit"]].itertuples(index=False):
         ends = "" if (ends := interval(low, high, unit)) == DASH else ends
-        among = ", weighted to all contacts" if content.is_weighted and ends else ""
-        return figure(value, unit), outcome_label(content.outcome), f"{ends}{among}"
+        if content.is_weighted and ends:
+            ends = say("{interval}, weighted to all contacts", interval=ends)
+        return figure(value, unit), outcome_label(content.outcome), ends
     return DASH, outcome_label(content.outcome), ""
 
 
 def _paired(audit: pd.DataFrame) -> str:
     paired, answers = _stage(audit, "responses")
     share = percent(paired / answers) if answers else DASH
-    return (
-        f"{count(paired)} of {count(answers)} survey answers ({share}) were paired with the contact they"
-        " speak about. Every row read is in one of these tables, and their sums are the rows of the files."
-    )
+    return say(
+        "{n} of {all} survey answers ({share}) were paired with the contact they speak about. Every row read is in"
+        " one of"
+        " these tables, and their sums are the rows of the files.",
+        n=count(paired), all=count(answers), share=share,
+    )  # fmt: skip
+
+
+def _verdicts(content: ReportContent) -> list[dict[str, Any]]:
+    """The levers in words, those of one verdict together, with what to do about them."""
+    levers = by_verdict(content.levers)
+    return [
+        {
+            "kind": verdict if verdict in VERDICTS else "unclear",
+            "heading": verdict_label(verdict),
+            "advice": say(ADVICE[verdict]) if verdict in ADVICE else "",
+            "levers": [_lever(row) for row in records(levers[levers["verdict"] == verdict])],
+        }
+        for verdict in dict.fromkeys(levers["verdict"].astype(str))
+    ]
 
 
 def _lever(row: dict[str, Any]) -> dict[str, Any]:
     """One row of the lever table in words."""
-    unit, verdict = row["outcome_unit"], str(row["verdict"])
+    unit = row["outcome_unit"]
     rungs = [(rung_label(rung), change(row[f"{rung}_estimate"], unit)) for rung in LADDER]
     return {
         "name": lever_label(row["lever"]),
@@ -188,11 +265,14 @@ def _lever(row: dict[str, Any]) -> dict[str, Any]:
         "estimate": change(best_estimate(row), unit),
         "interval": interval(row["conf_low"], row["conf_high"], unit, signed=True),
         "rungs": [(rung, text) for rung, text in rungs if text != DASH],
-        "verdict": verdict_label(verdict),
-        "verdict_class": verdict if verdict in VERDICTS else "unclear",
         "grade": grade_label(row["grade"]) if isinstance(row["grade"], str) else "",
         "because": reason_label(row["because"]),
     }
+
+
+def _marked(text: str) -> str:
+    """A text, marked for screen readers where it stays English on a page of another language."""
+    return Markup('<span lang="en">{}</span>').format(text) if isinstance(text, Untranslated) else text
 
 
 def _shown(value: Any) -> str:
@@ -200,5 +280,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        return display_name(value, limit=300) if value is not None else "none"
+        return display_name(value, limit=300) if value is not None else say("none")
     return count(value)

@@ -19,6 +19,7 @@ from cxfusion.results.labels import (
     stage_label,
     step_in_words,
 )
+from cxfusion.results.language import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,14 +86,14 @@ def audit_tables(audit: pd.DataFrame) -> list[Table]:
 def _audit_table(stage: str, rows: pd.DataFrame) -> Table:
     total = int(rows["n"].sum())
     return Table(
-        caption=f"{stage_label(stage)}: where each of the {count(total)} rows read ended",
-        heads=("What happened", "Rows", "Share"),
+        caption=say("{what}: where each of the {n} rows read ended", what=stage_label(stage), n=count(total)),
+        heads=(say("What happened"), say("Rows"), say("Share")),
         rows=tuple(
             (Cell(reason_label(reason)), Cell(count(n)), Cell(percent(n / total), bar=n / total))
             for reason, n in zip(rows["reason"], rows["n"].astype(int), strict=True)
             if n
         ),
-        total=(Cell("All rows read"), Cell(count(total)), Cell(percent(1.0 if total else None))),
+        total=(Cell(say("All rows read")), Cell(count(total)), Cell(percent(1.0 if total else None))),
     )
 
 
@@ -101,8 +102,8 @@ def cells_table(cells: pd.DataFrame) -> Table | None:
     if cells.empty:
         return None
     return Table(
-        caption="Single values that could not be used; their rows still count",
-        heads=("Column", "What was wrong", "Values"),
+        caption=say("Single values that could not be used; their rows still count"),
+        heads=(say("Column"), say("What was wrong"), say("Values")),
         rows=tuple(
             (Cell(column_label(column), stage_label(stage)), Cell(reason_label(reason)), Cell(count(n)))
             for stage, column, reason, n in cells[["stage", "column", "reason", "n"]].itertuples(index=False, name=None)
@@ -124,7 +125,8 @@ class _Style:
 
 def perception_tables(perception: pd.DataFrame) -> list[Table]:
     """Scores with their intervals, one table per grouping, everyone first."""
-    return _grouped(perception, _Style("Scores", "Everyone", "perception.parquet", _score_cell, ("Answers",), _answers))
+    style = _Style(say("Scores"), say("Everyone"), "perception.parquet", _score_cell, (say("Answers"),), _answers)
+    return _grouped(perception, style)
 
 
 def operations_tables(operations: pd.DataFrame) -> list[Table]:
@@ -139,12 +141,12 @@ def operations_tables(operations: pd.DataFrame) -> list[Table]:
         bar = row["estimate"] / top if row["grouping"] != "all" and top > 0 else None
         return Cell(figure(row["estimate"], row["unit"]), bar=bar)
 
-    return _grouped(operations, _Style("Contacts", "All contacts", "operations.parquet", cell))
+    return _grouped(operations, _Style(say("Contacts"), say("All contacts"), "operations.parquet", cell))
 
 
 def _score_cell(row: dict[str, Any]) -> Cell:
     if pd.isna(row["estimate"]):
-        return Cell(DASH, "too few to show" if row["status"] == "suppressed" else "")
+        return Cell(DASH, say("too few to show") if row["status"] == "suppressed" else "")
     return Cell(figure(row["estimate"], row["unit"]), interval(row["conf_low"], row["conf_high"], row["unit"]))
 
 
@@ -167,9 +169,16 @@ def _grouped_table(rows: pd.DataFrame, grouping: str, style: _Style) -> Table:
         cells = [style.cell(row) if row else Cell(DASH) for row in own]
         body.append((Cell(name), *style.count([row for row in own if row]), *cells))
     left_out = len(order) - len(shown)
-    more = f"The {MAX_ROWS} largest groups are shown; {count(left_out)} more are in {style.file}."
+    more = say(
+        "The {n} largest groups are shown; {more} more are in {file}.",
+        n=MAX_ROWS,
+        more=count(left_out),
+        file=style.file,
+    )
     return Table(
-        caption=style.caption if grouping == "all" else f"{style.caption} by {column_label(grouping).lower()}",
+        caption=style.caption
+        if grouping == "all"
+        else say("{what} by {column}", what=style.caption, column=column_label(grouping).lower()),
         heads=("" if grouping == "all" else column_label(grouping), *style.count_head, *map(metric_label, metrics)),
         rows=tuple(body),
         notes=(*_remarks(rows), *([more] if left_out else [])),
@@ -184,7 +193,7 @@ def _by_size(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _answers(rows: list[dict[str, Any]]) -> tuple[Cell, ...]:
     few = any(row["status"] == "small" for row in rows)
-    return (Cell(count(max(row["n"] for row in rows)), "few" if few else ""),)
+    return (Cell(count(max(row["n"] for row in rows)), say("few") if few else ""),)
 
 
 def _remarks(rows: pd.DataFrame) -> list[str]:
@@ -197,8 +206,8 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
 def rungs_table(rungs: pd.DataFrame) -> Table:
     """The numbers behind the ladder: every lever and check on every rung."""
     return Table(
-        caption="The numbers behind the picture",
-        heads=("Lever", "Compared within", "Change of the score", "95 % interval", "Answers used"),
+        caption=say("The numbers behind the picture"),
+        heads=tuple(map(say, ("Lever", "Compared", "Change of the score", "95 % interval", "Answers used"))),
         rows=tuple(_rung_row(row) for row in records(rungs)),
     )
 

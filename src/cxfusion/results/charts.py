@@ -24,14 +24,16 @@ from cxfusion.results.labels import (
     outcome_label,
     rung_label,
     step_in_words,
+    unit_label,
     verdict_label,
 )
+from cxfusion.results.language import say, spoken
 from cxfusion.results.themes import THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["MAX_GROUPS", "Theme", "as_svg", "control", "kpis_by_group", "ladder", "scores_by_group"]
+__all__ = ["MAX_GROUPS", "Theme", "as_png", "as_svg", "control", "kpis_by_group", "ladder", "scores_by_group"]
 
 Theme: TypeAlias = Literal["light", "dark"]
 Layers: TypeAlias = alt.LayerChart | alt.FacetChart
@@ -90,12 +92,14 @@ def control(rungs: pd.DataFrame, levers: pd.DataFrame, *, width: int = 720) -> L
     told = levers[levers["corrected_estimate"].notna() & levers["control"].notna()]
     if told.empty:
         raise NothingToEstimateError("There is no negative control to draw: no lever could be corrected by one.")
-    words = _words(told["control"], lambda word: f"Control {word}")
+    words = _words(told["control"], lambda word: say(f"Control {word}"))
     chart = _rungs_chart(rungs, told, ("within", "corrected"), words, width)
     share = told["reliability"].dropna()
     if share.empty:
         return chart
-    title = f"{percent(float(share.iloc[0]))} of after-call work is hidden difficulty; the rest of it is noise"
+    title = say(
+        "{share} of after-call work is hidden difficulty; the rest of it is noise", share=percent(float(share.iloc[0]))
+    )
     return chart.properties(
         title=alt.TitleParams(textwrap.wrap(title, int(width / _LETTER)), anchor="start", offset=10)
     )
@@ -113,13 +117,17 @@ def _rungs_chart(
     frame = _ladder_frame(rungs, levers, shown, _label_width(width))
     names, rung_names = list(dict.fromkeys(frame["name"])), list(dict.fromkeys(frame["rung_name"]))
     title: list[str] = textwrap.wrap(
-        f"Change in {outcome_label(str(levers['outcome'].iloc[0]))}, {levers['outcome_unit'].iloc[0]}",
+        say(
+            "Change in {outcome}, {unit}",
+            outcome=outcome_label(str(levers["outcome"].iloc[0])),
+            unit=unit_label(str(levers["outcome_unit"].iloc[0])),
+        ),
         int(_plot_width(width) / _LETTER),
     )
     columns = 1 if width < _NARROW else 2 if width < _WIDE else 3
     legend = alt.Legend(
         title=None, orient="top", direction="vertical" if columns == 1 else "horizontal", columns=columns,
-        values=rung_names,
+        values=rung_names, labelLimit=0,
     )  # fmt: skip
     known = [rung_label(rung) for rung in _PICTURED]  # a rung keeps its colour and shape whichever others are there
     shapes = alt.Scale(domain=known, range=list(_SHAPES))
@@ -334,6 +342,27 @@ def _sized(chart: Layers, width: int, height: int) -> Layers:
     return chart.properties(width=_plot_width(width), height=height, padding=padding)
 
 
+def as_png(chart: alt.TopLevelMixin, theme: Theme = "light") -> bytes:
+    """A chart as a PNG for slides, twice as large as it says so that it stays sharp, on an opaque ground.
+
+    Parameters
+    ----------
+    chart : altair chart
+    theme : {"light", "dark"}
+    """
+    spec = chart.to_dict(validate=False) | {"background": THEMES[theme]["background"] or "white"}
+    drawn = vl_convert.vegalite_to_png(
+        spec, config=THEMES[theme], scale=2, format_locale=_marks(), allowed_base_urls=[]
+    )
+    return bytes(drawn)
+
+
+def _marks() -> dict[str, Any]:
+    """How numbers on axes are written, in the language of the moment."""
+    language = spoken()
+    return {"decimal": language.decimal, "thousands": language.thousands, "grouping": [3], "currency": ["", ""]}
+
+
 def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light", background: str | None = None) -> str:
     """A chart as SVG text, drawn offline; the same chart gives the same text.
 
@@ -346,4 +375,5 @@ def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light", background: str | N
         A colour; transparent where none is given.
     """
     config = THEMES[theme] | {"background": background}
-    return str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False), config=config, allowed_base_urls=[]))
+    spec = chart.to_dict(validate=False)
+    return str(vl_convert.vegalite_to_svg(spec, config=config, format_locale=_marks(), allowed_base_urls=[]))

@@ -8,6 +8,7 @@ import altair as alt
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.results.labels import lever_label, metric_label, outcome_label, tilt_label
+from cxfusion.results.language import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,7 @@ def nonresponse_chart(curve: pd.DataFrame, tipping: pd.DataFrame, *, width: int 
     ticks = sorted(frame["times"].unique())
     axis = alt.Axis(values=ticks, format=".2~f", grid=True)
     scale = alt.Scale(type="log", domain=[ticks[0], ticks[-1]], nice=False)
-    x = alt.X("times:Q", title="Times as likely to answer", axis=axis, scale=scale)
+    x = alt.X("times:Q", title=say("Times as likely to answer"), axis=axis, scale=scale)
     y = alt.Y("estimate:Q", title=title, scale=alt.Scale(zero=False, padding=8))
     legend = alt.Legend(title=None, orient="top")
     color = alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds), legend=legend)
@@ -170,7 +171,7 @@ def nonresponse_panels(effects: pd.DataFrame, *, width: int = 720) -> alt.VConca
     panels = []
     for lever, own in frame.groupby("lever", sort=False):
         base = alt.Chart(own).encode(
-            x=alt.X("times:Q", title="Times as likely to answer", axis=axis, scale=scale),
+            x=alt.X("times:Q", title=say("Times as likely to answer"), axis=axis, scale=scale),
             color=alt.Color("kind:N", sort=kinds, scale=alt.Scale(domain=kinds), legend=legend),
         )
         zero = alt.Chart(own.assign(zero=0).head(1)).mark_rule(style="reference").encode(y=alt.Y("zero:Q", title=None))

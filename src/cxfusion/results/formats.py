@@ -9,10 +9,14 @@ from typing import Final
 
 import pandas as pd
 
+from cxfusion.results.language import localised, say
+
 __all__ = [
     "DASH",
     "change",
     "count",
+    "day",
+    "decimals",
     "difference",
     "duration_in_words",
     "duration_short",
@@ -26,6 +30,10 @@ __all__ = [
 DASH: Final = "–"
 _MINUS: Final = "−"
 _SHARES: Final = frozenset({"share", "proportion", "rate", "fraction"})
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 _COUNTS: Final = frozenset({"count", "contacts", "responses"})
 
 
@@ -35,7 +43,7 @@ def _missing(value: float | None) -> bool:
 
 def _fixed(value: float, digits: int, sign: str = "") -> str:
     rounded = round(float(value), digits) + 0.0  # + 0.0 turns −0.0 into 0.0
-    return f"{rounded:{sign if rounded else ''},.{digits}f}".replace("-", _MINUS)
+    return localised(f"{rounded:{sign if rounded else ''},.{digits}f}").replace("-", _MINUS)
 
 
 def number(value: float | None, digits: int | None = None) -> str:
@@ -52,7 +60,7 @@ def number(value: float | None, digits: int | None = None) -> str:
         return _fixed(value, digits)
     size = abs(float(value))
     if size >= 1e15 or 0 < size < 1e-3:
-        return f"{value:.2g}".replace("-", _MINUS)
+        return localised(f"{value:.2g}").replace("-", _MINUS)
     return _fixed(value, 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3)
 
 
@@ -66,7 +74,8 @@ def plain(value: float) -> str:
     """
     digits = 1 if abs(value) >= 10 else 2
     text = _fixed(value, digits)
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    mark = localised(".")
+    return text.rstrip("0").rstrip(mark) if mark in text and digits else text
 
 
 def count(value: float | None) -> str:
@@ -85,6 +94,18 @@ def percent(value: float | None, digits: int = 1) -> str:
     return DASH if value is None or _missing(value) else f"{_fixed(100 * value, digits)} %"
 
 
+def day(date: str) -> str:
+    """A day as people write it, from a date that begins the way ISO 8601 does.
+
+    Examples
+    --------
+    >>> day("2025-09-01T07:00:48")
+    '1 September 2025'
+    """
+    year, month, number_of_day = (int(part) for part in date[:10].split("-"))
+    return say("{day} {month} {year}", day=number_of_day, month=say(_MONTHS[month - 1]), year=year)
+
+
 def duration_in_words(seconds: float) -> str:
     """A duration as said aloud: ``600`` is "10 minutes".
 
@@ -99,7 +120,7 @@ def duration_in_words(seconds: float) -> str:
         if seconds >= least
     )
     text = plain(seconds / size)
-    return f"{text} {unit}" if text == "1" else f"{text} {unit}s"
+    return f"{text} {say(unit if text == '1' else f'{unit}s')}"
 
 
 def duration_short(seconds: float | None) -> str:
@@ -132,10 +153,11 @@ def change(value: float | None, unit: str | None = None) -> str:
     """
     if value is None or _missing(value):
         return DASH
-    return _fixed(value, _digits(unit), sign="+")
+    return _fixed(value, decimals(unit), sign="+")
 
 
-def _digits(unit: str | None) -> int:
+def decimals(unit: str | None) -> int:
+    """How many decimals a change in a unit is printed with."""
     return 1 if unit and ("nps" in unit.lower() or unit == "percentage points") else 2
 
 
@@ -153,7 +175,7 @@ def figure(value: float | None, unit: str | None) -> str:
         return percent(value)
     if unit in _COUNTS:
         return count(value)
-    return number(value, _digits(unit))
+    return number(value, decimals(unit))
 
 
 def difference(value: float | None, unit: str | None) -> str:
@@ -167,7 +189,7 @@ def difference(value: float | None, unit: str | None) -> str:
     if value is None or _missing(value):
         return DASH
     if unit in _SHARES:
-        return f"{_fixed(100 * value, 1, sign='+')} points"
+        return f"{_fixed(100 * value, 1, sign='+')} {say('points')}"
     text = figure(abs(value), unit)
     if not any(digit in text for digit in "123456789"):
         return text
@@ -186,4 +208,4 @@ def interval(low: float | None, high: float | None, unit: str | None = None, *, 
         return DASH
     show = change if signed else figure
     low_text = show(low, unit).removesuffix(" %")  # one sign for both ends
-    return f"{low_text} to {show(high, unit)}"
+    return say("{low} to {high}", low=low_text, high=show(high, unit))

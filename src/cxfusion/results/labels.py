@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from cxfusion.results.formats import duration_in_words, plain
+from cxfusion.results.language import label_of, said, say
 
 __all__ = [
     "DESIGNS",
@@ -30,6 +31,7 @@ __all__ = [
     "stage_label",
     "step_in_words",
     "tilt_label",
+    "unit_label",
     "verdict_label",
     "words",
 ]
@@ -79,13 +81,13 @@ _BLOCKS: Final = {
 }
 VERDICTS: Final = {
     "moves": "Moves the score",
-    "contested": "Contested",
-    "unclear": "Not yet clear",
     "proxy": "Only a mark of something else",
     "no_effect": "Too small to matter",
+    "contested": "Contested",
+    "unclear": "Not yet clear",
     "untestable": "Cannot be tested",
 }
-"""In the order in which a reader wants them: what can be done first, what need not be looked at again last."""
+"""In the order in which a reader wants them: what can be done, what need not be, what is still open."""
 _GRADES: Final = {
     "experiment": "Experiment",
     "quasi-random": "As good as random",
@@ -286,6 +288,11 @@ def _unused(name: str, taken: set[str]) -> str:
     return candidate
 
 
+def _labelled(name: str, known: str | None) -> str:
+    """The user's own word for a name, the catalogue's, or the name in words."""
+    return label_of(name) or say(known or _capital(display_name(words(name))))
+
+
 def lever_label(lever: str) -> str:
     """Name of a lever for people.
 
@@ -294,8 +301,18 @@ def lever_label(lever: str) -> str:
     >>> lever_label("wait_seconds"), lever_label("response_seconds")
     ('Waiting time', 'Response time')
     """
-    known = _LEVERS.get(lever)
-    return known[0] if known else _capital(display_name(words(lever)))
+    return _labelled(lever, _LEVERS[lever][0] if lever in _LEVERS else None)
+
+
+def _noun(lever: str, is_one: bool) -> str:
+    """What there is less of when a lever is moved down."""
+    own = label_of(lever)
+    if own:
+        return own if own[1:2].isupper() else own[:1].lower() + own[1:]
+    if lever not in _LEVERS:
+        return display_name(words(lever))
+    noun = _LEVERS[lever][1]
+    return say(noun.removesuffix("s") if is_one else noun)
 
 
 def step_in_words(lever: str, step: float | None, unit: str | None = None) -> str:
@@ -318,36 +335,37 @@ def step_in_words(lever: str, step: float | None, unit: str | None = None) -> st
     if step is None or bool(pd.isna(step)):
         return ""
     size, less = abs(float(step)), float(step) < 0
-    noun = _LEVERS[lever][1] if lever in _LEVERS else display_name(words(lever))
+    noun = _noun(lever, is_one=size == 1 and lever.startswith("n_"))
     if lever.endswith("_seconds") or unit == "seconds":
-        return f"{duration_in_words(size)} {'less' if less else 'more'} {noun}"
+        return say("{size} less {noun}" if less else "{size} more {noun}", size=duration_in_words(size), noun=noun)
     if lever.startswith("is_"):
-        return f"{plain(100 * size)} in 100 {'fewer' if less else 'more'} contacts marked “{noun}”"
+        phrase = "{n} in 100 fewer contacts marked “{noun}”" if less else "{n} in 100 more contacts marked “{noun}”"
+        return say(phrase, n=plain(100 * size), noun=noun)
     if lever.startswith("n_"):
-        one = noun.removesuffix("s") if size == 1 else noun
-        return f"{plain(size)} {'fewer' if less else 'more'} {one} per contact"
+        phrase = "{size} fewer {noun} per contact" if less else "{size} more {noun} per contact"
+        return say(phrase, size=plain(size), noun=noun)
     of_unit = f" {unit}" if unit and unit not in {"units", "count"} else ""
-    return f"{plain(size)}{of_unit} {'less' if less else 'more'} {noun}"
+    return say("{size} less {noun}" if less else "{size} more {noun}", size=f"{plain(size)}{of_unit}", noun=noun)
 
 
 def rung_label(rung: str) -> str:
     """Name of a rung for people: what was compared with what."""
-    return _RUNGS.get(rung) or _capital(words(rung))
+    return _labelled(rung, _RUNGS.get(rung))
 
 
 def block_label(block: str) -> str:
     """Name of a block of the way from the raw to the within rung."""
-    return _BLOCKS.get(block) or _capital(words(block))
+    return _labelled(block, _BLOCKS.get(block))
 
 
 def verdict_label(verdict: str) -> str:
     """A verdict in words."""
-    return VERDICTS.get(verdict) or _capital(words(verdict))
+    return _labelled(verdict, VERDICTS.get(verdict))
 
 
 def grade_label(grade: str) -> str:
     """A grade of evidence in words."""
-    return _GRADES.get(grade) or _capital(words(grade))
+    return _labelled(grade, _GRADES.get(grade))
 
 
 def agreement_label(agreement: str) -> str:
@@ -357,30 +375,35 @@ def agreement_label(agreement: str) -> str:
 
 def tilt_label(shape: str) -> str:
     """Who may have answered more often than the log can tell."""
-    return _TILTS.get(shape) or _capital(words(shape))
+    return _labelled(shape, _TILTS.get(shape))
 
 
 def outcome_label(outcome: str) -> str:
     """Name of an outcome inside a sentence: ``csat`` is "satisfaction (CSAT)"."""
-    return _OUTCOMES.get(outcome) or words(outcome)
+    return _labelled(outcome, _OUTCOMES.get(outcome) or words(outcome))
 
 
 def metric_label(metric: str) -> str:
     """Name of a metric for people, without its unit."""
     bare = metric.removesuffix("_weighted")
-    label = _METRICS.get(bare) or lever_label(bare)
-    return label if bare == metric else f"{label}, all contacts"
+    label = _labelled(bare, _METRICS[bare]) if bare in _METRICS else lever_label(bare)
+    return label if bare == metric else say("{label}, all contacts", label=label)
 
 
 def stage_label(stage: str) -> str:
     """Name of a stage of the books for people."""
-    return _STAGES.get(stage) or _capital(words(stage))
+    return _labelled(stage, _STAGES.get(stage))
 
 
 def column_label(column: str) -> str:
     """Heading for a column of the data, or for several joined by " × "."""
-    parts = [_COLUMNS.get(part) or lever_label(part) for part in column.split(" × ")]
+    parts = [_labelled(part, _COLUMNS[part]) if part in _COLUMNS else lever_label(part) for part in column.split(" × ")]
     return " × ".join(parts)
+
+
+def unit_label(unit: str) -> str:
+    """A unit of a score, such as "CSAT points"."""
+    return _labelled(unit, unit)
 
 
 def reason_label(reason: str | None) -> str:
@@ -394,4 +417,6 @@ def reason_label(reason: str | None) -> str:
     if reason is None or bool(pd.isna(reason)):
         return ""
     known = _REASONS.get(reason)
-    return known or _capital(display_name(reason if " " in reason else words(reason), limit=400))
+    if known or label_of(reason):
+        return _labelled(reason, known)
+    return said(_capital(display_name(reason if " " in reason else words(reason), limit=400)))

@@ -1,0 +1,74 @@
+"""A study as others take it along: one page, its pictures for slides, its tables as a workbook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from cxfusion.decisions.steps import in_steps
+from cxfusion.evidence.spec import OUTCOMES
+from cxfusion.report.content import ReportContent
+from cxfusion.report.what_if import WhatIfForm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from cxfusion.study import Study
+
+__all__ = ["content_of", "sheets_of", "words_of"]
+
+
+def words_of(study: Study, labels: Mapping[str, str] | None) -> dict[str, str]:
+    """The names that the levers were given, and the user's own words before them."""
+    given = {lever.name: lever.label for lever in study.evidence.spec.levers if lever.label}
+    return given | dict(labels or {})
+
+
+def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> ReportContent:
+    """Everything that the page shows of a study.
+
+    Parameters
+    ----------
+    study : Study
+    labels : mapping of str to str, optional
+    **asked
+        Title, subtitle, period, details, language: as of :class:`ReportContent`.
+    """
+    evidence = study.evidence
+    outcome, population = evidence.spec.outcome, evidence.population
+    return ReportContent(
+        outcome=outcome,
+        outcome_unit=OUTCOMES[outcome].unit,
+        levers=evidence.levers,
+        rungs=evidence.rungs,
+        audit=study.audit,
+        cells=study.cells,
+        perception=study.perception_rows(),
+        operations=study.diagnosis.as_rows(),
+        notes=study.notes,
+        decomposition=evidence.decomposition,
+        associations=evidence.associations,
+        checks=study.feed.table,
+        offers=study.offers,
+        manifest=study.manifest,
+        balance=study.balance,
+        what_if=None if population is None else WhatIfForm(population.to_plain(), in_steps(evidence)),
+        labels=words_of(study, labels),
+        **asked,
+    )
+
+
+def sheets_of(study: Study) -> dict[str, pd.DataFrame]:
+    """The tables of a study by the name of their sheet; counts and estimates, no row of a person."""
+    told = study.feed.table.drop(columns="examples", errors="ignore")
+    return {
+        "Levers": study.evidence.levers,
+        "Comparisons": study.evidence.rungs,
+        "What if": in_steps(study.evidence),
+        "Scores": study.perception_rows(),
+        "Operations": study.operations_rows(),
+        "Pairing": study.audit,
+        "Cells": study.cells,
+        "Checks": told,
+    }

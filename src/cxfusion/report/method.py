@@ -1,0 +1,101 @@
+"""How to read the page: what the comparisons, the verdicts and the words of the trade mean, and where it all ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cxfusion.results.labels import grade_label, rung_label, verdict_label
+from cxfusion.results.language import say
+
+if TYPE_CHECKING:
+    from cxfusion.report.content import ReportContent
+
+__all__ = ["ADVICE", "method"]
+
+ADVICE: Final = {
+    "moves": "Changing it changes the score. Start where there is most of it.",
+    "proxy": "It goes with bad scores but does not cause them. Leave it, and look for what it is a mark of: often hard"
+    " cases.",
+    "no_effect": "Leave it, or change it for other reasons such as cost.",
+    "contested": "Fair comparisons disagree. Do not act on it yet: settle it by a trial; the sentence says how large.",
+    "unclear": "There are too few answers to tell. Wait for more; the sentence says how many.",
+    "untestable": "These data cannot say. The sentence says why.",
+}
+"""What to do about a lever, by its verdict."""
+_COMPARISONS: Final = {
+    "raw": "Contacts with more of the lever against contacts with less, whatever else differs between them. This is"
+    " what"
+    " a driver chart shows, and it mistakes the mark of a hard case for its cause.",
+    "adjusted": "The same, among contacts of like reason, channel, queue and hour of the week, and with the other"
+    " levers"
+    " of the same moment held equal.",
+    "within": "An agent’s contacts are compared with the same agent’s others, an hour with the same hour, a day with"
+    " the"
+    " same day, as far as the log records them. A bad day, which lengthens waits and sours moods alike, no longer"
+    " counts"
+    " as an effect of waiting.",
+    "corrected": "What an agent has to do after the customer has gone cannot have caused the answer. Where it still"
+    " goes"
+    " with the answer, it shows how hard the case was beyond what the log records, and hard cases lengthen holds and"
+    " talks as well. That part is taken off, allowing for how noisy a witness after-call work is, which the log itself"
+    " tells. It assumes that one hidden difficulty stands behind these marks.",
+    "congestion": "Contacts that came in a crowded quarter of an hour against contacts that came in a quiet one, of the"
+    " same queue and day. Nobody chooses the minute in which others call.",
+}
+_PARAGRAPHS: Final = (
+    "A step is a change one could make, taken where there is something to take: half a minute of waiting comes off"
+    " contacts that waited, never off those that did not. It is never larger than the average there is.",
+    "An interval says how far chance alone may have moved a figure: intervals made this way hold the true value 95"
+    " times"
+    " in 100. They do not cover what the log does not record.",
+    "The interval beside a lever reaches from the lowest to the highest end of the last two comparisons, so that it"
+    " holds whichever of them is right.",
+    "The verdict is a word for what may be concluded. “Moves the score” is said only where both of the last two"
+    " comparisons agree beyond a doubt of 1 in 100. “Only a mark of something else” was tempting when taken alone and"
+    " leaves too little to matter. “Contested” means that the fair comparisons disagree. A fair comparison is no"
+    " experiment: where it matters, try it.",
+)
+_GRADES: Final = {
+    "experiment": "A trial, in which chance decided who got what, shows the same.",
+    "quasi-random": "A comparison that chance arranged shows the same, though nobody planned it.",
+    "adjusted and control passed": "Fair comparisons agree, and after-call work, which cannot have caused the answer,"
+    " shows nothing hidden behind the lever.",
+    "adjusted": "Fair comparisons; what after-call work shows was taken off, or could not tell.",
+    "correlational": "Nothing could be used to look for hidden causes.",
+}
+_WORDS: Final = {
+    "CSAT": "Customer satisfaction: the mark a customer gives in the survey, averaged.",
+    "NPS": "Net promoter score: of 100 customers, how many more would warmly recommend the company than would not.",
+    "CES": "Customer effort score: how easy, or hard, customers say it was.",
+    "Average handle time": "What a contact takes of an agent: talking, holding and after-call work.",
+    "Average speed of answer": "How long those who were answered had waited.",
+    "Service level": "The share of contacts that were answered in time.",
+    "After-call work": "What the agent still has to do once the customer has gone.",
+    "Driver chart": "A ranking of what goes with good and bad scores, whether or not it causes them.",
+}
+_WEIGHTED: Final = {
+    True: "Levers and headline score are weighted for who did not answer, as far as the log tells contacts apart. If"
+    " dissatisfaction itself makes people answer more, or less, scores and effects still shift.",
+    False: "No figure here is corrected for customers who did not answer. If the dissatisfied answer more often, or"
+    " less, scores and effects shift.",
+}
+_LIMITS: Final = (
+    "An answer speaks for the contact it was paired with. Doubtful pairs blur every effect towards zero.",
+    "Scores of fewer than 30 answers are marked. Groups of fewer than 5 answers or customers are not shown, for they"
+    " would tell what single persons did or said. What people wrote is nowhere on this page.",
+)
+
+
+def method(content: ReportContent) -> dict[str, Any]:
+    """The words of the section that explains the page: only comparisons that are on it."""
+    there = set(content.rungs.loc[content.rungs["estimate"].notna(), "rung"])
+    shown = [rung for rung in _COMPARISONS if rung in there or rung != "congestion"]
+    return {
+        "comparisons": [(rung_label(rung), say(_COMPARISONS[rung])) for rung in shown],
+        "paragraphs": [
+            say(paragraph).replace("“Moves the score”", f"“{verdict_label('moves')}”") for paragraph in _PARAGRAPHS
+        ],
+        "grades": [(grade_label(grade), say(meaning)) for grade, meaning in _GRADES.items()],
+        "words": [(say(word), say(meaning)) for word, meaning in _WORDS.items()],
+        "limits": [say(limit) for limit in (_WEIGHTED[content.is_weighted], *_LIMITS)],
+    }

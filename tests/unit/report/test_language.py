@@ -1,0 +1,168 @@
+"""The language of the page: the catalogue is whole, sentences made in English keep their numbers, own words come"
+" first."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import replace
+from importlib.resources import files
+
+import pytest
+
+from cxfusion.errors import UnknownNameError
+from cxfusion.evidence.catalogue import DEFAULT_LEVERS
+from cxfusion.evidence.ladder import RungEstimate, Shift
+from cxfusion.evidence.verdict import Finding, judge
+from cxfusion.report import render_report
+from cxfusion.results import language
+from cxfusion.results.formats import count, day, duration_in_words, number, plain
+from cxfusion.results.labels import lever_label, reason_label, step_in_words
+from cxfusion.results.language import LANGUAGES, Untranslated, said, say, speaking
+from invented_study import invented_content
+
+OTHERS = [code for code in LANGUAGES if code != "en"]
+PLACES = re.compile(r"\{\w+\}")
+
+
+def catalogue(code: str) -> dict[str, dict[str, str]]:
+    text = files("cxfusion.results").joinpath("languages", f"{code}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)["phrases"]
+
+
+@pytest.fixture(scope="module")
+def asked_for() -> set[str]:
+    """English phrases in the source."""
+    import importlib.util
+    from pathlib import Path
+
+    spec = importlib.util.spec_from_file_location("phrases", Path(__file__).parent / "phrases.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.phrases()
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_the_catalogue_has_every_phrase_and_no_other(code, asked_for):
+    tables = catalogue(code)
+    there = {phrase for table in tables.values() for phrase in table}
+    assert sorted(asked_for - there) == []
+    recognised = {phrase for name in ("sentences", "pieces") for phrase in tables[name]}
+    assert sorted(there - asked_for - recognised) == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_phrase_keeps_its_places(code):
+    for table in catalogue(code).values():
+        for phrase, other in table.items():
+            assert set(PLACES.findall(phrase)) - {"{metric}"} == set(PLACES.findall(other)) - {"{metric}"}, phrase
+            assert other.strip() == other != ""
+
+
+class Recorded(dict):
+    """A catalogue that notes what it could not say."""
+
+    def __init__(self, phrases):
+        super().__init__(phrases)
+        self.missed = set()
+
+    def get(self, key, default=None):
+        if key not in self:
+            self.missed.add(key)
+        return super().get(key, default)
+
+
+def test_a_whole_page_asks_for_nothing_that_the_catalogue_lacks(monkeypatch):
+    spanish = language._catalogue("es")
+    recorded = Recorded(spanish.phrases)
+    monkeypatch.setattr(language, "_catalogue", lambda code: replace(spanish, phrases=recorded))
+    content = invented_content()
+    html = render_report(replace(content, language="es"))
+    reasons = [*content.levers["because"].dropna(), *content.notes, *content.operations["reason"].dropna()]
+    made = {reason[:1].upper() + reason[1:] for reason in [*reasons, "fewer than 30 answers", content.title]}
+    names = {"Response time", "Mood"}  # columns that are nobody's but the log's
+    unknown = {text for text in recorded.missed if "<script>" not in text}
+    assert {text for text in unknown if text[:1].upper() + text[1:] not in made | names} == set()
+    assert '<html lang="es">' in html
+    assert "La respuesta" in html
+    assert "The answer" not in html
+    assert '<span lang="en">Times carried no zone and were read as UTC.</span>' in html
+
+
+def rung(name: str, estimate: float, error: float = 0.01) -> RungEstimate:
+    ends = (estimate - 1.96 * error, estimate + 1.96 * error)
+    return RungEstimate(
+        DEFAULT_LEVERS[0], name, None, -30.0, estimate=estimate, std_error=error, conf_low=ends[0], conf_high=ends[1],
+        p_value=1e-9 if abs(estimate) > 3 * error else 0.5, n=12_345,
+    )  # fmt: skip
+
+
+def finding(raw: float, within: float, corrected: float, error: float = 0.01, **others) -> Finding:
+    rungs = {"raw": rung("raw", raw), "adjusted": rung("adjusted", within), "within": rung("within", within, error)}
+    rungs["corrected"] = rung("corrected", corrected, error)
+    told = {"shift": Shift(within - corrected, 0.01), "control": "silent", "control_reason": None, "is_tied": True}
+    told |= {"by_triads": True, "smallest_effect": 0.05, "unit": "CSAT points", "score_sd": 1.1, **others}
+    design = told.pop("design", None)
+    return Finding(DEFAULT_LEVERS[0], rungs | ({} if design is None else {design.rung: design}), **told)
+
+
+FINDINGS = {
+    "moves": finding(0.3, 0.2, 0.19),
+    "proxy": finding(0.2, 0.01, 0.0),
+    "no_effect": finding(0.01, 0.01, 0.0),
+    "contested": finding(0.3, 0.2, 0.0),
+    "unclear": finding(0.1, 0.1, 0.09, error=0.09),
+    "contradicted": finding(0.3, 0.2, 0.19, design=rung("congestion", -0.4)),
+    "tried": finding(0.3, 0.2, 0.19, design=rung("experiment", -0.4)),
+}
+
+
+@pytest.mark.parametrize("kind", FINDINGS)
+def test_why_a_verdict_was_given_is_said_in_spanish_with_the_same_numbers(kind):
+    (verdict,) = judge([FINDINGS[kind]], 0.01)
+    assert verdict.verdict == (kind if kind in ("moves", "proxy", "no_effect", "contested", "unclear") else "contested")
+    with speaking("es"):
+        told = said(verdict.because)
+    assert not isinstance(told, Untranslated), verdict.because
+    digits = re.compile(r"\d+")
+    assert sorted(digits.findall(told)) == sorted(digits.findall(verdict.because))
+    english = set(re.findall(r"[a-z]{4,}", verdict.because)) - {"agent"}
+    assert english & set(re.findall(r"[a-zé]{4,}", told)) == set()
+
+
+def test_numbers_dates_and_durations_are_written_as_the_language_does():
+    with speaking("es"):
+        assert number(-1234.5) == "−1.234"
+        assert number(3.14159, 2) == "3,14"
+        assert count(22405) == "22.405"
+        assert plain(0.4) == "0,4"
+        assert plain(1000) == "1.000"
+        assert duration_in_words(90) == "90 segundos"
+        assert day("2025-09-01T07:00:48") == "1 de septiembre de 2025"
+        assert step_in_words("n_transfers", -1) == "1 transferencia menos por contacto"
+    assert number(-1234.5) == "−1,234" or number(-1234.5) == "−1,235"
+
+
+def test_own_words_come_before_all_others_in_every_language():
+    labels = {"wait_seconds": "Queue", "Contested": "To be tried", "no_response": "Silent"}
+    for code in LANGUAGES:
+        with speaking(code, labels):
+            assert lever_label("wait_seconds") == "Queue"
+            assert say("Contested") == "To be tried"
+            assert reason_label("no_response") == "Silent"
+    with speaking("en", labels):
+        assert step_in_words("wait_seconds", -30) == "30 seconds less queue"
+    assert lever_label("wait_seconds") == "Waiting time"
+
+
+def test_own_words_stand_on_the_page_and_are_text():
+    html = render_report(replace(invented_content(), labels={"wait_seconds": "<b>Queue</b>", "The answer": "In short"}))
+    assert "&lt;b&gt;Queue&lt;/b&gt;" in html
+    assert "<b>Queue" not in html
+    assert ">In short</h2>" in html
+
+
+def test_a_language_that_there_is_not_is_an_error_and_leaves_english():
+    with pytest.raises(UnknownNameError, match="Expected one of: en, es"):
+        render_report(replace(invented_content(), language="xx"))
+    assert say("Contested") == "Contested"
