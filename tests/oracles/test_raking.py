@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from cxfusion.errors import ConvergenceError
+from cxfusion.estimators.calibrated import calibration_residuals
 from cxfusion.estimators.raking import fit_raking
+from cxfusion.estimators.rows import Indicators, Rows
 
 N, HIGH, MIDDLE, API99, NOT_WIDE = 6194, 755, 1018, 3_914_069, 1072
 
@@ -80,3 +82,96 @@ def test_a_total_that_nobody_can_reach_is_refused(array_sample):
     x = np.array([[0.0], [1.0], [2.0]])
     with pytest.raises(ConvergenceError, match="answered in every group"):
         weights_of(array_sample(x, np.zeros(3)), [3.0, 9.0])
+
+
+@pytest.fixture(scope="module")
+def design(schools):
+    """Standard errors of a mean and of a total, given the margins' columns and both weights, as survey has them."""
+
+    def errors(dense, weight, base=schools.pw, y=schools.api00, domain=None):
+        n = len(schools)
+        where = np.zeros(n, np.int64) if domain is None else domain
+        cluster = np.unique(schools.dnum, return_inverse=True)[1]
+        none = Indicators(np.empty((n, 0), np.int64), ())
+        rows = Rows(np.column_stack([np.ones(n), dense]), none, np.zeros(n), np.asarray(base, float), cluster)
+        total = np.bincount(where, weight)
+        mean = np.bincount(where, weight * y) / total
+        n_districts, k = 15, int(where.max()) + 1
+        small = np.sqrt(n_districts / (n_districts - 1) * (1 - n_districts / schools.fpc[0]))
+        of_mean = calibration_residuals(rows, weight, np.asarray(y - mean[where], float), where, k)
+        of_total = calibration_residuals(rows, weight, np.asarray(schools.enroll, float), where, k)
+        return mean, small * np.sqrt(of_mean.squares) / total, small * np.sqrt(of_total.squares)
+
+    return errors
+
+
+def linear_weights(schools, dense, totals):
+    """The GREG estimator's, in closed form."""
+    columns, base = np.column_stack([np.ones(len(schools)), dense]), schools.pw.to_numpy()
+    missing = np.asarray(totals) - columns.T @ base
+    return base * (1 + columns @ np.linalg.solve(columns.T @ (base[:, None] * columns), missing))
+
+
+def test_errors_of_survey_without_calibration(schools, design):
+    assert (
+        float(np.sqrt(15 / 14 * (1 - 15 / schools.fpc[0])))
+        * np.sqrt(
+            (schools.assign(e=schools.pw * (schools.api00 - schools.api00.mean())).groupby("dnum").e.sum() ** 2).sum()
+        )
+        / schools.pw.sum()
+    ) == pytest.approx(23.5422406938, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("names", "totals", "mean", "mean_error", "total_error"),
+    [
+        (["H", "M"], [N, HIGH, MIDDLE], 642.310788212, 23.9204864451, 406292.636295),
+        (["H", "M", "api99"], [N, HIGH, MIDDLE, API99], 665.309071166, 3.4417531164, 385524.427352),
+    ],
+)
+def test_errors_of_greg_as_survey_calibrate(schools, design, names, totals, mean, mean_error, total_error):
+    dense = np.column_stack([schools.stype == name if len(name) == 1 else schools[name] for name in names]).astype(
+        float
+    )
+    found = design(dense, linear_weights(schools, dense, totals))
+    assert [float(part[0]) for part in found] == pytest.approx([mean, mean_error, total_error], rel=1e-10)
+
+
+def test_errors_of_raking_as_survey_calibrate_and_rake(schools, design, array_sample):
+    dense = np.column_stack([schools.stype == "H", schools.stype == "M", schools.api99]).astype(float)
+    weight = weights_of(array_sample(dense, np.zeros(len(schools)), weight=schools.pw), [N, HIGH, MIDDLE, API99])
+    found = design(dense, weight)
+    assert [float(part[0]) for part in found] == pytest.approx([665.393795995, 3.43775353949, 387618.630781], rel=1e-7)
+    dense = np.column_stack([schools.stype == "H", schools.stype == "M", schools["sch.wide"] == "Yes"]).astype(float)
+    margins = array_sample(dense, np.zeros(len(schools)), weight=schools.pw)
+    weight = weights_of(margins, [N, HIGH, MIDDLE, N - NOT_WIDE])
+    found = design(dense, weight)
+    assert [float(part[0]) for part in found] == pytest.approx([641.230320924, 23.7036168884, 400603.257109], rel=1e-7)
+    level = schools.stype.map({"E": 0, "H": 1, "M": 2}).to_numpy()
+    mean, error, _ = design(dense, weight, domain=level)  # svyby
+    assert mean == pytest.approx([647.446579228, 621.291861056, 629.021538266], rel=1e-7)
+    assert error == pytest.approx([22.8084121945, 36.7431448772, 29.9628809590], rel=1e-7)
+
+
+def test_margins_as_codes_and_clusters_of_one_are_the_same_sums(schools):
+    n = len(schools)
+    level = schools.stype.map({"E": -1, "H": 0, "M": 1}).to_numpy()
+    value, weight = schools.api00.to_numpy(float) - 640, schools.raked.to_numpy()
+    domain = (schools["sch.wide"] == "Yes").to_numpy().astype(np.int64)
+    ones, none = np.ones((n, 1)), Indicators(np.empty((n, 0), np.int64), ())
+    dense = np.column_stack([ones, level == 0, level == 1]).astype(float)
+    for cluster in (np.arange(n), np.arange(n) // 2, schools.dnum.factorize()[0]):
+        by_code = Rows(ones, Indicators(level[:, None], (2,)), np.zeros(n), weight, cluster)
+        by_column = Rows(dense, none, np.zeros(n), weight, cluster)
+        found, expected = (calibration_residuals(rows, weight, value, domain, 2) for rows in (by_code, by_column))
+        assert found.squares == pytest.approx(expected.squares, rel=1e-10)
+        slopes = np.linalg.lstsq(
+            dense * np.sqrt(weight)[:, None], np.sqrt(weight)[:, None] * value[:, None] * np.eye(2)[domain]
+        )
+        residual = weight[:, None] * (value[:, None] * np.eye(2)[domain] - dense @ slopes[0])
+        by_cluster = np.array([residual[cluster == c].sum(axis=0) for c in np.unique(cluster)])
+        assert found.squares == pytest.approx((by_cluster**2).sum(axis=0), rel=1e-9)  # they sum to 0
+        assert found.n_margins == 3
+        pairs = calibration_residuals(by_code, weight, value, domain, 2, is_pairwise=True)
+        assert pairs.products == pytest.approx(by_cluster.T @ by_cluster, rel=1e-9)
+        assert pairs.squares == pytest.approx(found.squares, rel=1e-12)

@@ -112,3 +112,81 @@ def test_the_study_weights_its_outcome_or_says_why_not(centre):
     whole = cx.fuse(cx.read_contacts(everybody), cx.read_surveys(scores))
     assert whole.balance is None
     assert any("800 of 800" in note for note in whole.notes)
+
+
+def test_a_weighted_figure_varies_by_what_the_margins_leave_of_it():
+    # within channels only one answer differs from the others: 5 and 4 among 160, 2 and 1 among 40
+    pairing = centre_of(*two_channels())
+    mean = cx.measure(pairing, "csat", weights=cx.weigh(pairing)).table.set_index("metric").loc["csat_mean_weighted"]
+    of_calls = 159 * (1 / 160) ** 2 + (159 / 160) ** 2
+    of_chats = 39 * (1 / 40) ** 2 + (39 / 40) ** 2
+    squares = 0.625**2 * of_calls + 2.5**2 * of_chats
+    assert mean["estimate"] == pytest.approx((5 - 1 / 160 + 2 - 1 / 40) / 2)
+    assert mean["std_error"] == pytest.approx(np.sqrt(200 / 198 * squares) / 200)
+    by_channel = cx.measure(pairing, "csat", by="channel", weights=cx.weigh(pairing)).table
+    own = by_channel[by_channel["metric"] == "csat_mean_weighted"].set_index("channel")["std_error"]
+    both = 199 / 198 * np.array([160 / 159 * of_calls / 160**2, 40 / 39 * of_chats / 40**2])
+    assert own[["call", "chat"]].to_numpy() == pytest.approx(np.sqrt(both))
+
+
+@pytest.fixture(scope="module")
+def teams():
+    """A log of repeated customers, whose teams the weights do not know of."""
+    rng = np.random.default_rng(3)
+    n = 3_000
+    log = pd.DataFrame(
+        {
+            "contact_id": [f"c{i:04d}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 10:00"),
+            "customer_id": [f"u{i}" for i in rng.integers(0, 900, n)],
+            "queue": rng.choice(["a", "b", "c"], n),
+            "channel": rng.choice(["call", "chat"], n),
+            "team": rng.choice(["red", "blue", None], n),
+        }
+    )
+    good = 3 + (log["queue"] == "a") - (log["channel"] == "chat") + (log["team"] == "red") * 0.4
+    csat = np.clip(np.round(good + rng.normal(0, 0.7, n)), 1, 5)
+    answers = log.assign(csat=csat)[rng.random(n) < np.where(log["queue"] == "a", 0.5, 0.2)]
+    pairing = centre_of(log, answers[["contact_id", "csat"]])
+    weights = cx.weigh(pairing)
+    coded = weights.session.collect(weights.coded).to_pandas()
+    return pairing, weights, coded.merge(answers, on="contact_id").fillna({"team": "(missing)"})
+
+
+def products_by_hand(found: pd.DataFrame, groups: list[str]) -> np.ndarray:
+    """Of linearised means of groups: residuals on the margins, summed by customer."""
+    codes = [name for name in found.columns if name.startswith("code_")]
+    margins = pd.get_dummies(found[codes].astype(str), dtype=float).to_numpy()
+    weight, is_in = found["weight"].to_numpy(), np.column_stack([found["team"] == group for group in groups])
+    mean = (weight[:, None] * is_in * found[["csat"]].to_numpy()).sum(axis=0) / (weight[:, None] * is_in).sum(axis=0)
+    value = is_in * (found[["csat"]].to_numpy() - mean) / (weight[:, None] * is_in).sum(axis=0)
+    root = np.sqrt(weight)[:, None]
+    slopes, _, rank, _ = np.linalg.lstsq(root * margins, root * value, rcond=1e-10)
+    residual = pd.DataFrame(weight[:, None] * (value - margins @ slopes)).groupby(found["customer_id"]).sum().to_numpy()
+    return residual.T @ residual * (len(found) - 1) / (len(found) - rank)
+
+
+def test_groups_and_their_differences_vary_by_what_the_margins_leave(teams):
+    pairing, weights, found = teams
+    groups = ["(missing)", "blue", "red"]
+    products = products_by_hand(found, groups)
+    n_customers = found.groupby("team")["customer_id"].nunique()[groups].to_numpy()
+    expected = np.sqrt(n_customers / (n_customers - 1) * np.diag(products))
+    measured = cx.measure(pairing, "csat", by="team", weights=weights).table
+    own = measured[measured["metric"] == "csat_mean_weighted"].set_index("team")["std_error"]
+    own.index = own.index.fillna("(missing)")
+    assert own[groups].to_numpy() == pytest.approx(expected, rel=1e-8)
+    compared = cx.compare(pairing, "csat", by="team", weights=weights).of("csat_mean_weighted")
+    gap = compared[(compared["group"] == "blue") & (compared["other_group"] == "red")].iloc[0]
+    assert gap["std_error"] == pytest.approx(
+        np.sqrt(expected[1] ** 2 + expected[2] ** 2 - 2 * products[1, 2]), rel=1e-8
+    )
+
+
+def test_known_margins_make_a_weighted_figure_surer(teams):
+    pairing, weights, found = teams
+    row = cx.measure(pairing, "csat", weights=weights).table.iloc[0]
+    about = found["weight"] * (found["csat"] - row["estimate"])
+    as_given = np.sqrt((about.groupby(found["customer_id"]).sum() ** 2).sum()) / found["weight"].sum()
+    assert 0.5 * as_given < row["std_error"] < 0.9 * as_given
+    assert row["conf_high"] - row["conf_low"] == pytest.approx(3.92 * row["std_error"], rel=0.02)

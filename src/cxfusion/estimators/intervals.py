@@ -30,6 +30,7 @@ FloatArray: TypeAlias = "NDArray[np.float64]"
 
 MEAN_PSEUDO_ANSWERS: Final = 0.5  # at each end of the scale; see mean_interval
 NET_PSEUDO_ANSWERS: Final = 0.75  # promoters, as many detractors, twice as many between; see net_interval
+LEAST_SPREAD: Final = 1e-4  # of what margins may leave: nothing is known a hundred times better by them
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class ClusteredSums:
         Sums over answers of w, w·x and w·x².
     cluster_ww, cluster_wxw, cluster_wxwx : ndarray
         Sums over clusters of (Σw)², (Σw·x)(Σw) and (Σw·x)².
+    residual : ndarray, optional
+        Sum over clusters of (Σw·e)², e what calibration margins leave of x less its mean: where weights are calibrated
+        this is the spread of the mean. nan where it is not known.
     """
 
     n: FloatArray
@@ -57,6 +61,7 @@ class ClusteredSums:
     cluster_ww: FloatArray
     cluster_wxw: FloatArray
     cluster_wxwx: FloatArray
+    residual: FloatArray | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class Mean:
     design_effect : ndarray
         ``sampling_variance`` over that of as many independent, equally weighted answers; nan where that is.
     n, n_clusters : ndarray
+    most_n : ndarray
+        The effective number of answers is never more: n, unless margins are known that explain the answers.
     """
 
     estimate: FloatArray
@@ -81,6 +88,7 @@ class Mean:
     design_effect: FloatArray
     n: FloatArray
     n_clusters: FloatArray
+    most_n: FloatArray
 
     @property
     def std_error(self) -> FloatArray:
@@ -95,7 +103,8 @@ class Mean:
     def effective_n(self, conf_level: float = 0.95) -> FloatArray:
         """Number of independent answers that would say as much; nan where all come from one cluster.
 
-        Never more than n, and smaller where few clusters leave the design effect itself uncertain.
+        Never more than n, unless the weights are calibrated, and smaller where few clusters leave the design effect
+        itself uncertain.
 
         References
         ----------
@@ -107,7 +116,7 @@ class Mean:
         with np.errstate(invalid="ignore", divide="ignore"):
             by_answers = stats.t.ppf(tail, np.where(several, self.n - 1, np.nan))
             by_clusters = stats.t.ppf(tail, np.where(several, self.n_clusters - 1, np.nan))
-            return np.minimum(self.n, self.n / self.design_effect) * (by_answers / by_clusters) ** 2
+            return np.minimum(self.most_n, self.n / self.design_effect) * (by_answers / by_clusters) ** 2
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,8 @@ def weighted_mean(sums: ClusteredSums) -> Mean:
 
     The variance is G/(G−1) · Σ over clusters of (Σ w(x − mean))² / (Σw)², G the number of clusters; answers
     that share none are clusters of one, and then it is s²/n. Where all answers are equal their spread tells
-    nothing of the clusters, so the design effect is what it would be if a cluster spoke with one voice.
+    nothing of the clusters, so the design effect is what it would be if a cluster spoke with one voice. With
+    calibrated weights residuals stand for x − mean.
 
     Parameters
     ----------
@@ -152,13 +162,18 @@ def weighted_mean(sums: ClusteredSums) -> Mean:
         estimate = sums.wx / sums.w
         variance = np.maximum(sums.wxx / sums.w - estimate**2, 0.0)
         spread = sums.cluster_wxwx - 2 * estimate * sums.cluster_wxw + estimate**2 * sums.cluster_ww
+        is_calibrated = np.zeros_like(estimate, dtype=bool)
+        if sums.residual is not None:
+            is_calibrated = np.isfinite(sums.residual)
+            spread = np.where(is_calibrated, np.maximum(sums.residual, LEAST_SPREAD * spread), spread)
         of_clusters = np.where(sums.n_clusters > 1, sums.n_clusters / (sums.n_clusters - 1), np.nan)
         sampling = of_clusters * np.maximum(spread, 0.0) / sums.w**2
         alike = sums.n * sums.cluster_ww / sums.w**2
         is_constant = variance <= 1e-14 * (sums.wxx / sums.w)
         measured = sampling / (variance / (sums.n - 1))
         design_effect = np.where(is_constant & (sums.n_clusters > 1), alike, measured)
-    return Mean(estimate, variance, sampling, design_effect, sums.n, sums.n_clusters)
+    most_n = np.where(is_calibrated, np.inf, sums.n)
+    return Mean(estimate, variance, sampling, design_effect, sums.n, sums.n_clusters, most_n)
 
 
 def mean_interval(mean: Mean, low: float, high: float, conf_level: float = 0.95) -> Interval:

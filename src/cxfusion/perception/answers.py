@@ -72,8 +72,8 @@ def answers_of(
     Returns
     -------
     ibis.Table
-        ``score, weight, started_at, customer, key_0, …``. Who gave it is told by the survey's id or else by the log's;
-        null where neither knows.
+        ``score, weight, started_at, customer, key_0, …``; with weights also ``contact_id`` and the codes of the
+        margins. Who gave it is told by the survey's id or else by the log's; null where neither knows.
     """
     log = pairing.contacts
     keys = _keys(log.rows, columns)
@@ -83,13 +83,17 @@ def answers_of(
     scored = _scored(pairing, [score])
     given = scored.filter(scored["respondent_role"] == CUSTOMER)
     answers = given.select("contact_id", "customer_id", score=score)
+    of_margins: list[str] = []
     if weights is None:
         answers = answers.mutate(weight=ibis.literal(1.0))
     else:
+        of_margins = ["contact_id", *(name for name, _ in weights.codes)]
+        coded = weights.coded.select(*of_margins)
         answers = answers.inner_join(weights.rows.select("contact_id", "weight"), "contact_id")
+        answers = answers.inner_join(coded, "contact_id")
     joined = answers.left_join(contacts, [("contact_id", "log_contact_id")])
     customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
-    return joined.select("score", "weight", "started_at", *keys, customer=customer)
+    return joined.select("score", "weight", "started_at", *of_margins, *keys, customer=customer)
 
 
 def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:

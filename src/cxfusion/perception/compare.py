@@ -15,18 +15,21 @@ from scipy import stats
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.perception.answers import answers_of, in_intervals, reached_by, shared_customers
-from cxfusion.perception.measure import SHOWN, measure, readings_for
+from cxfusion.perception.linearised import GROUP, weighted_answers
+from cxfusion.perception.measure import SHOWN, measure, numbered, readings_for
 from cxfusion.perception.scores import RESPONSE_RATE
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import change
 from cxfusion.results.formats import interval as interval_in_words
 from cxfusion.results.grouping import local_starts
 from cxfusion.results.labels import metric_label
+from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import altair as alt
+    import ibis.expr.types as ir
 
     from cxfusion.pairing import Pairing
     from cxfusion.perception.measure import Measurement
@@ -196,6 +199,10 @@ def _shared(
     keys = [f"key_{i}" for i in range(len(grouping.names))]
     if grouping.interval:
         rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
+    if weights is not None:
+        through_margins = _through_margins(pairing, rows, grouping, readings, keys, weights)
+        if through_margins is not None:
+            return through_margins
     sums, products = shared_customers(pairing.session, rows, [reading.value for reading in readings], keys)
     names = dict(zip(sums["group"], _names(sums[keys], grouping), strict=True))
     total = sums.set_index("group")
@@ -206,6 +213,32 @@ def _shared(
         }
         for i, reading in enumerate(readings)
     ]
+
+
+def _through_margins(
+    pairing: Pairing,
+    rows: ir.Table,
+    grouping: Grouping,
+    readings: Sequence[Reading],
+    keys: Sequence[str],
+    weights: ResponseWeights,
+) -> list[dict[tuple[str, str], float]] | None:
+    """The same where weights are calibrated: figures of two groups also move together through the margins."""
+    rows = compute(pairing.session, numbered(rows, keys))
+    answers = weighted_answers(pairing.session, rows, readings, weights.codes)
+    if answers is None:
+        return None
+    groups = pairing.session.collect(rows.select(GROUP, *keys).distinct().order_by(GROUP)).to_pandas()
+    names = _names(groups[list(keys)], grouping).to_list()
+    total = np.bincount(answers.group, answers.rows.weight)
+    found = []
+    for i, reading in enumerate(readings):
+        spread = answers.spread(i, by_group=True, is_pairwise=True)
+        if np.isnan(spread).any():
+            return None
+        covariance = reading.factor**2 * spread / np.outer(total, total)
+        found.append({(names[a], names[b]): float(covariance[a, b]) for a, b in combinations(range(len(names)), 2)})
+    return found
 
 
 def _names(keys: pd.DataFrame, grouping: Grouping) -> pd.Series[str]:

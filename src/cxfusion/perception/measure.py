@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import ibis
 import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.perception.answers import answers_of, count_responses, count_young, in_intervals, reached_by, sums_of
+from cxfusion.perception.linearised import GROUP, add_residuals, weighted_answers
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure as in_words
@@ -22,6 +24,7 @@ from cxfusion.results.formats import interval as interval_in_words
 from cxfusion.results.grouping import Grouping, grouping_by, local_starts
 from cxfusion.results.labels import metric_label, outcome_label
 from cxfusion.results.schemas import PERCEPTION
+from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["FEW", "SHOWN", "TOO_FEW", "Measurement", "figures_of", "measure", "readings_for"]
+__all__ = ["FEW", "SHOWN", "TOO_FEW", "Measurement", "figures_of", "measure", "numbered", "readings_for"]
 
 FEW: Final = 30
 """Below so many answers (contacts, for the response rate) a figure is flagged as small."""
@@ -155,7 +158,8 @@ def measure(
         Counted on the site's clock (``contacts.timezone``) by the contact's start, not by when the answer came.
     weights : ResponseWeights, optional
         From :func:`weigh`, for the same score: the figures then speak for all answered contacts, and their metrics
-        end in ``_weighted``. Their variance treats the weights as given, which is conservative.
+        end in ``_weighted``. Their variance is that of what the margins of the weights leave of the answers, as the
+        margins are known; of more than five million answers it treats the weights as given, which is conservative.
 
     Returns
     -------
@@ -194,7 +198,7 @@ def measure(
         notes = (*notes, *notes_on_young(pairing))
         return Measurement(score, None, overall, groups, grouping, notes)
     answers = answers_of(pairing, score, grouping.columns, weights)
-    overall, groups = figures_of(pairing, answers, readings, grouping)
+    overall, groups = figures_of(pairing, answers, readings, grouping, weights)
     notes = _notes(count_responses(pairing, [score])[1], weights)
     return Measurement(score, pairing.surveys.scales[score], overall, groups, grouping, notes)
 
@@ -231,19 +235,40 @@ def _scale_of(pairing: Pairing, score: str) -> Scale:
 
 
 def figures_of(
-    pairing: Pairing, rows: ir.Table, readings: Sequence[Reading], grouping: Grouping
+    pairing: Pairing,
+    rows: ir.Table,
+    readings: Sequence[Reading],
+    grouping: Grouping,
+    weights: ResponseWeights | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The figures of the whole, and those by group with the grouping columns before them."""
+    """The figures of the whole, and those by group with the grouping columns before them.
+
+    With weights, the rows are weighted answers with the codes of the margins.
+    """
     keys = [f"key_{i}" for i in range(len(grouping.names))]
     if grouping.interval:
         rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
-    sums = pairing.session.collect(sums_of(rows, [reading.value for reading in readings], keys)).to_pandas()
+    values = [reading.value for reading in readings]
+    if weights is None:
+        sums = pairing.session.collect(sums_of(rows, values, keys)).to_pandas()
+    else:
+        rows = compute(pairing.session, numbered(rows, keys))
+        sums = pairing.session.collect(sums_of(rows, values, [*keys, GROUP] if keys else [])).to_pandas()
+        answers = weighted_answers(pairing.session, rows, readings, weights.codes)
+        sums = add_residuals(sums, answers, len(readings))
     is_whole = sums["is_whole"].to_numpy(dtype=bool)
     groups = sums[~is_whole].sort_values(keys, ignore_index=True) if keys else sums[~is_whole]
     if grouping.interval:
         groups[keys[-1]] = local_starts(groups[keys[-1]], grouping.interval)
     renamed = dict(zip(keys, grouping.names, strict=True))
     return _long(sums[is_whole], [], readings), _long(groups, keys, readings).rename(columns=renamed)
+
+
+def numbered(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
+    """The rows with the number of their group, from 0, as ``group_number``."""
+    if not keys:
+        return rows.mutate(**{GROUP: ibis.literal(0, "int64")})
+    return rows.mutate(**{GROUP: ibis.dense_rank().over(order_by=[rows[key] for key in keys])})
 
 
 def _long(sums: pd.DataFrame, keys: list[str], readings: Sequence[Reading]) -> pd.DataFrame:
@@ -256,9 +281,12 @@ def _long(sums: pd.DataFrame, keys: list[str], readings: Sequence[Reading]) -> p
 
 def _clustered(sums: pd.DataFrame, i: int) -> ClusteredSums:
     """The sums of the i-th figure, out of the columns that all figures share and its own."""
-    names = (field.name for field in fields(ClusteredSums))
+    names = [field.name for field in fields(ClusteredSums) if field.name != "residual"]
     columns = (name if name in sums else f"{name}_{i}" for name in names)
-    return ClusteredSums(*(np.asarray(sums[column].fillna(0), dtype=np.float64) for column in columns))
+    found = [np.asarray(sums[column].fillna(0), dtype=np.float64) for column in columns]
+    if f"residual_{i}" in sums:
+        found.append(np.asarray(sums[f"residual_{i}"], dtype=np.float64))
+    return ClusteredSums(*found)
 
 
 def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:

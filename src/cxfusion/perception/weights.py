@@ -123,7 +123,8 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     as the log has them; levels with fewer than 30 answers are pooled. With more than a million contacts that were not
     answered about, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Contacts younger than
     the lag within which 95 % of the answers come leave the propensity and the margins; those of them that are answered
-    about are weighted with the others. Variances treat the weights as given, which is conservative.
+    about are weighted with the others. Scores vary by what the margins leave of them; effects treat the weights as
+    given, which is conservative.
 
     References
     ----------

@@ -16,3 +16,15 @@ print(svymean(~api00, raked), digits = 10)
 print(svytotal(~enroll, raked), digits = 10)
 columns <- c("dnum", "stype", "sch.wide", "pw", "fpc", "api00", "api99", "enroll")
 write.csv(cbind(apiclus1[, columns], raked = weights(raking)), "apiclus1.csv", row.names = FALSE)
+show <- function(design) {
+  print(c(svymean(~api00, design)), digits = 12); print(SE(svymean(~api00, design)), digits = 12)
+  print(SE(svytotal(~enroll, design)), digits = 12)
+}
+show(clus)
+show(calibrate(clus, ~stype, c(`(Intercept)` = 6194, stypeH = 755, stypeM = 1018)))
+show(calibrate(clus, ~stype + api99, c(`(Intercept)` = 6194, stypeH = 755, stypeM = 1018, api99 = 3914069)))
+show(raking)
+both <- calibrate(clus, ~stype + sch.wide, c(`(Intercept)` = 6194, stypeH = 755, stypeM = 1018, sch.wideYes = 5122),
+                  calfun = "raking")
+show(both)
+print(svyby(~api00, ~stype, both, svymean), digits = 12)
