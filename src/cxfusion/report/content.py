@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
+    from cxfusion.report.decisions import Decided
     from cxfusion.report.what_if import WhatIfForm
 
 __all__ = ["SCORE_OF_OUTCOME", "Drawn", "Offers", "ReportContent"]
@@ -89,6 +90,8 @@ class ReportContent:
         Who answered and who could have, before and after weighting.
     period : str
         The time that the log covers, in words; by default read from the manifest.
+    decisions : result, optional
+        Prices, hotspots and pilots.
     what_if : WhatIfForm, optional
         For the live what-if; None where no lever has a model.
     language : {"en", "es"}
@@ -116,6 +119,7 @@ class ReportContent:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     balance: pd.DataFrame | None = None
     period: str = ""
+    decisions: Decided | None = None
     what_if: WhatIfForm | None = None
     language: str = "en"
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from cxfusion.report.answer import answer, best_estimate, by_verdict
 from cxfusion.report.answering import answering_table
+from cxfusion.report.decisions import decision_blocks
 from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
 from cxfusion.report.figures import control_figure, detail, ladder_figure, scores_figure
@@ -125,8 +126,10 @@ def _view(content: ReportContent) -> dict[str, Any]:
     view = _sections(content)
     headings = {name: say(heading) for name, heading in _HEADINGS.items()}
     is_there = {"details": view["details"], "checks": view["checks"] or view["changes"]}
-    there = [name for name in _HEADINGS if is_there.get(name, True)]
-    return {**view, "headings": headings, "contents": [(name, headings[name]) for name in there]}
+    there = [(name, heading) for name, heading in headings.items() if is_there.get(name, True)]
+    after = 1 + [name for name, _ in there].index("what_if")
+    there[after:after] = [(block["id"], block["heading"]) for block in view["decisions"]]
+    return {**view, "headings": headings, "contents": there}
 
 
 def _sections(content: ReportContent) -> dict[str, Any]:
@@ -156,6 +159,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "answering": None if content.balance is None else answering_table(content.balance),
         "terms": method(content),
         "what_if": what_if_view(content),
+        "decisions": decision_blocks(content.decisions),
         "operations": operations_tables(content.operations),
         "notes": [said(display_name(note, limit=400)) for note in content.notes],
         "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},

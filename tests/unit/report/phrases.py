@@ -16,6 +16,7 @@ TABLES = {  # modules whose module-level dictionaries and tuples hold phrases: n
     | {"_REASONS", "_COLUMNS", "_LEVERS"},
     "results/formats.py": {"_MONTHS"},
     "report/method.py": {"ADVICE", "_COMPARISONS", "_PARAGRAPHS", "_GRADES", "_WORDS", "_WEIGHTED", "_LIMITS"},
+    "report/decisions.py": {"_GROUPS", "_DESIGNS", "_BLOCKS"},
     "report/render.py": {"_SPOKEN_FOR", "_HEADINGS"},
     "report/feed.py": {"_LEVELS"},
     "report/evidence_tables.py": {"_MISLED"},
