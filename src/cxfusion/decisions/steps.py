@@ -1,4 +1,4 @@
-"""What-ifs in steps: less of each lever, and of all of them together, as a page shows them without its sliders."""
+"""What-ifs in steps: less of each lever, and of all that move the score, as a page shows them without its sliders."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STEPS: Final = (-0.1, -0.2, -0.5)
 
 
 def in_steps(evidence: LeverEvidence) -> pd.DataFrame:
-    """The changes of every reading when less of each lever, or of all of them, is there.
+    """The changes of every reading when less of each lever, or of all that move the score, is there.
 
     Parameters
     ----------
@@ -31,19 +31,21 @@ def in_steps(evidence: LeverEvidence) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``lever, share, metric, unit, estimate, conf_low, conf_high``; the lever is empty where all change together.
+        ``lever, share, metric, unit, estimate, conf_low, conf_high``; the lever is empty where all whose verdict
+        is ``moves`` change together.
         The estimate is corrected for hidden difficulty where a lever could be, as it stands in the lever table.
     """
     columns = ["lever", "share", "metric", "unit", "estimate", "conf_low", "conf_high"]
     population = evidence.population
-    rows = [] if population is None else list(_rows(population))
+    movers = set(evidence.levers.loc[evidence.levers["verdict"] == "moves", "lever"])
+    rows = [] if population is None else list(_rows(population, movers))
     return pd.DataFrame(rows, columns=columns)
 
 
-def _rows(population: Population) -> Iterator[tuple[str, float, str, str, float, float, float]]:
+def _rows(population: Population, movers: set[str]) -> Iterator[tuple[str, float, str, str, float, float, float]]:
     sets = {form.lever.name: [form] for form in population.levers}
-    if len(sets) > 1:
-        sets[""] = list(population.levers)
+    if len(movers & set(sets)) > 1:
+        sets[""] = [form for form in population.levers if form.lever.name in movers]
     for lever, forms in sets.items():
         for share in STEPS:
             found = answer(population, population.points, [Change(form, None, share) for form in forms])

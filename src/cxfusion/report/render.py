@@ -29,7 +29,7 @@ from cxfusion.report.tables import (
     rungs_table,
 )
 from cxfusion.report.what_if import what_if_view
-from cxfusion.results.formats import DASH, change, count, day, figure, interval, number, percent
+from cxfusion.results.formats import DASH, change, count, day, figure, interval, number, percent, plain
 from cxfusion.results.labels import (
     LADDER,
     VERDICTS,
@@ -139,6 +139,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "title": display_name(say(content.title), limit=120),
         "subtitle": [display_name(say(line), limit=200) for line in (content.subtitle, _period(content)) if line],
         "outcome": outcome_label(content.outcome),
+        "scale": _scale(content),
         "answer": answer(content),
         "facts": _facts(content),
         "ladder": ladder_figure(content),
@@ -164,6 +165,14 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "notes": [said(display_name(note, limit=400)) for note in content.notes],
         "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},
     }
+
+
+def _scale(content: ReportContent) -> str:
+    """From where to where the outcome's marks go, as far as it is a mark."""
+    if content.what_if is None or content.outcome not in ("csat", "ces"):
+        return ""
+    values = content.what_if.plain["readings"][0]["values"]
+    return say("Marks go from {low} to {high}.", low=plain(min(values)), high=plain(max(values)))
 
 
 def _period(content: ReportContent) -> str:

@@ -34,8 +34,8 @@ class WhatIfForm:
     plain : mapping
         ``Population.to_plain()``.
     steps : pandas.DataFrame
-        ``lever, share, metric, unit, estimate, conf_low, conf_high``, one row per lever, step and metric; of all levers
-        together the lever is empty.
+        ``lever, share, metric, unit, estimate, conf_low, conf_high``, one row per lever, step and metric; of all
+        levers that move the score together the lever is empty.
     """
 
     plain: Mapping[str, Any]
@@ -134,7 +134,7 @@ def _steps_table(steps: pd.DataFrame) -> Table:
         heads=(say("Lever"), say("Change"), *map(metric_label, metrics)),
         rows=tuple(
             (
-                Cell(lever_label(lever) if lever else say("All of them together")),
+                Cell(lever_label(lever) if lever else say("All that move the score, together")),
                 Cell(percent(share, 0)),
                 *(_step_cell(by_key[lever, share, metric]) for metric in metrics),
             )
