@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from cxfusion.decisions.what_if import what_if as what_if
     from cxfusion.engine.session import Session as Session
     from cxfusion.errors import CxfusionError as CxfusionError
+    from cxfusion.evidence.beliefs import BeliefComparison as BeliefComparison
+    from cxfusion.evidence.beliefs import compare_beliefs as compare_beliefs
     from cxfusion.evidence.catalogue import DEFAULT_LEVERS as DEFAULT_LEVERS
     from cxfusion.evidence.catalogue import Lever as Lever
     from cxfusion.evidence.corroboration import Corroboration as Corroboration
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    "BeliefComparison": "evidence.beliefs",
     "Centre": "simulation.centre",
     "Change": "operations.change",
     "Comparison": "perception.compare",
@@ -139,6 +142,7 @@ _PLACES = {
     "WhatIf": "decisions.what_if",
     "check_feed": "checks.feed",
     "compare": "perception.compare",
+    "compare_beliefs": "evidence.beliefs",
     "compare_levels": "evidence.relationship",
     "check_offers": "perception.offers",
     "check_weights": "evidence.recontact",

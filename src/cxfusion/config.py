@@ -336,6 +336,8 @@ class StudyConfig(StudyMap):
     context : ContextSection, optional
     experiments : mapping of str to ExperimentSection
         By the column that holds the arms.
+    beliefs : mapping of str to (mapping of str to float)
+        By leader: what he believes moves customers, lever by lever; 1 is the strongest.
     pairing : PairingSection
     study : StudySection
     engine : EngineSection
@@ -349,6 +351,7 @@ class StudyConfig(StudyMap):
     study: StudySection = StudySection()
     context: ContextSection | None = None
     experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
+    beliefs: dict[str, dict[str, float]] = Field(default_factory=dict)
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()
     report: ReportSection = ReportSection()

@@ -87,6 +87,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
                 on_stage=on_stage,
                 clock=clock,
             )
+            study = study.with_beliefs(config.beliefs) if config.beliefs else study
         with stage_clock(clock, on_stage, "write", pairing.n_pairs):
             write = partial(write_study, config=config, pairing=pairing, study=study, with_report=with_report)
             deliver(out, partial(_with_database, write, config))

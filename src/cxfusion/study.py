@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from cxfusion.checks.feed import FeedCheck, check_feed
 from cxfusion.delivery.manifest import results_of, study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
+from cxfusion.evidence.beliefs import BeliefComparison, compare_beliefs
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
@@ -64,6 +65,8 @@ class Study(Result):
     notes : tuple of str
     feed : FeedCheck
         What the checks of the data found.
+    beliefs : BeliefComparison, optional
+        What leaders believe beside the evidence, where that was told (:meth:`with_beliefs`).
     manifest : mapping
         Counts, plan, versions and timings in seconds.
     """
@@ -80,6 +83,7 @@ class Study(Result):
     notes: tuple[str, ...]
     feed: FeedCheck
     manifest: Mapping[str, Any]
+    beliefs: BeliefComparison | None = None
 
     @property
     def _frame(self) -> pd.DataFrame:
@@ -111,6 +115,10 @@ class Study(Result):
             return rows
         fine = self.by_interval.as_rows()
         return pd.concat([rows, fine[fine["grouping"] != EVERYTHING]], ignore_index=True)
+
+    def with_beliefs(self, beliefs: pd.DataFrame | Mapping[str, Any]) -> Study:
+        """The same study with what leaders believe beside the evidence; arguments as of :func:`compare_beliefs`."""
+        return replace(self, beliefs=compare_beliefs(self.evidence, beliefs))
 
     def report(
         self,
@@ -150,8 +158,9 @@ class Study(Result):
         from cxfusion.page import content_of
         from cxfusion.report import render_report
 
+        shown = (*([] if self.beliefs is None else [self.beliefs]), *details)
         content = content_of(
-            self, labels, title=title, subtitle=subtitle, period=period, details=tuple(details), language=language
+            self, labels, title=title, subtitle=subtitle, period=period, details=shown, language=language
         )
         Path(path).write_text(render_report(content), encoding="utf-8")
         return Path(path)

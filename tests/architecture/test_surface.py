@@ -11,6 +11,7 @@ import pytest
 import cxfusion as cx
 
 PUBLIC = {
+    "BeliefComparison",
     "Centre",
     "Change",
     "Comparison",
@@ -54,6 +55,7 @@ PUBLIC = {
     "WeightsCheck",
     "WhatIf",
     "__version__",
+    "compare_beliefs",
     "compare_levels",
     "add_context",
     "check_feed",

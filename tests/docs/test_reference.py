@@ -215,6 +215,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[study]": set(StudySection.model_fields),
         "[context]": set(ContextSection.model_fields),
         "[experiments.COLUMN]": set(ExperimentSection.model_fields),
+        "[beliefs.LEADER]": set(),  # its keys are levers
         "[engine]": set(EngineSection.model_fields),
         "[output]": {field.alias or name for name, field in OutputSection.model_fields.items()},
         "[report]": set(ReportSection.model_fields) - {"labels"},

@@ -18,7 +18,7 @@ from cxfusion.evidence.spec import RECONTACT, outcome_named
 from cxfusion.operations.episodes import EpisodePlan, recontacts
 from cxfusion.pairing.reasons import PAIRED
 from cxfusion.results.base import Result
-from cxfusion.results.labels import agreement_label, lever_label, verdict_label
+from cxfusion.results.labels import lever_label, standing_label, verdict_label
 from cxfusion.tables.coding import answered
 from cxfusion.tables.relation import Scale
 
@@ -99,7 +99,7 @@ class Corroboration(Result):
 
 
 def _line(row: Any) -> str:
-    said = f"  {lever_label(row.lever)}: {agreement_label(row.agreement).lower()}."
+    said = f"  {lever_label(row.lever)}: {standing_label(row.agreement).lower()}."
     if pd.isna(row.recontact_estimate):
         return f"{said} {row.reason}"
     return (

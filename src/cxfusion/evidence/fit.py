@@ -77,6 +77,8 @@ class LeverEvidence(Result):
         What a driver chart would have said: one row per lever and measure (``correlation``, ``shapley``, ``johnson``),
         ``outcome, lever, measure, estimate, std_error, conf_low, conf_high, n, is_named, misled, status, reason``. Not
         effects; ``misled`` says where they contradict the verdict.
+    errors : pandas.DataFrame
+        Joint covariance of the corrected effects (within, where there is no correction), lever by lever.
     notes : tuple of str
         What a reader should know about the sample.
     n : int
@@ -95,6 +97,7 @@ class LeverEvidence(Result):
     checks: pd.DataFrame
     ranks: pd.DataFrame
     associations: pd.DataFrame
+    errors: pd.DataFrame
     notes: tuple[str, ...]
     n: int
     population: Population | None = None
@@ -223,6 +226,7 @@ def fit_levers(
         ),
         checks=_check_frame(sample, ladder),
         ranks=ranks.frame(spec.outcome),
+        errors=ranks.errors,
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
         population=populate(sample, ladder, readings_of(sample, found.scale), spec.conf_level),

@@ -39,6 +39,8 @@ class Ranks:
         Hull of the 95 % intervals of the rank about both estimates.
     up_to : array, shape (m, m)
         Probability of being among the first 1, 2, … m, about the estimates that give the rank.
+    covariance : array, shape (m, m)
+        Of the estimates that give the rank.
     """
 
     levers: tuple[str, ...]
@@ -46,6 +48,7 @@ class Ranks:
     low: NDArray[np.int64]
     high: NDArray[np.int64]
     up_to: NDArray[np.float64]
+    covariance: NDArray[np.float64]
 
     def of(self, lever: str) -> dict[str, int | None]:
         """``rank, rank_low, rank_high`` of one lever; empty for one that has no estimate."""
@@ -53,6 +56,12 @@ class Ranks:
             return {"rank": None, "rank_low": None, "rank_high": None}
         at = self.levers.index(lever)
         return {"rank": int(self.rank[at]), "rank_low": int(self.low[at]), "rank_high": int(self.high[at])}
+
+    @property
+    def errors(self) -> pd.DataFrame:
+        """The covariance, with levers as its names."""
+        names = list(self.levers)
+        return pd.DataFrame(self.covariance, index=names, columns=names)
 
     def frame(self, outcome: str) -> pd.DataFrame:
         """One row per lever and place, in ``RANK_COLUMNS``."""
@@ -78,8 +87,10 @@ def rank_levers(ladder: Ladder, levers: Sequence[str], conf_level: float) -> Ran
     known = tuple(lever for lever in levers if (lever, "within") in ladder.effects)
     if not known:
         none = np.empty(0, dtype=np.int64)
-        return Ranks((), none, none, none, np.empty((0, 0)))
-    drawn = [_drawn_ranks([_centre(ladder, lever, upto) for lever in known]) for upto in (1, 2)]
+        return Ranks((), none, none, none, np.empty((0, 0)), np.empty((0, 0)))
+    about = [[_centre(ladder, lever, upto) for lever in known] for upto in (1, 2)]
+    covariances = [_covariance(effects) for effects in about]
+    drawn = [_drawn_ranks(effects, covariance) for effects, covariance in zip(about, covariances, strict=True)]
     tail = (1 - conf_level) / 2
     ends = np.array([np.quantile(ranks, [tail, 1 - tail], axis=0, method="inverted_cdf") for ranks in drawn])
     best = np.array([float(_centre(ladder, lever, 2).estimate[0]) for lever in known])
@@ -90,6 +101,7 @@ def rank_levers(ladder: Ladder, levers: Sequence[str], conf_level: float) -> Ran
         low=ends[:, 0].min(axis=0).astype(np.int64),
         high=ends[:, 1].max(axis=0).astype(np.int64),
         up_to=(drawn[1][:, :, None] <= places).mean(axis=0),
+        covariance=covariances[1],
     )
 
 
@@ -99,11 +111,15 @@ def _centre(ladder: Ladder, lever: str, upto: int) -> Effects:
     return found[-1]
 
 
-def _drawn_ranks(effects: Sequence[Effects]) -> NDArray[np.int64]:
-    """Ranks in draws about the estimates, shape (draws, m)."""
+def _covariance(effects: Sequence[Effects]) -> NDArray[np.float64]:
+    """Joint covariance of effects from several fits on the same clusters, shape (m, m)."""
     n_rows = max(len(effect.influence) for effect in effects)  # κ's error, where there is one, comes last
     padded = [np.pad(effect.influence[:, 0], (0, n_rows - len(effect.influence))) for effect in effects]
-    covariance = covariance_of(np.column_stack(padded))
+    return covariance_of(np.column_stack(padded))
+
+
+def _drawn_ranks(effects: Sequence[Effects], covariance: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Ranks in draws about the estimates, shape (draws, m)."""
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     errors = np.random.default_rng(0).standard_normal((DRAWS, len(effects))) @ root.T

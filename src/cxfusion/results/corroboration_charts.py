@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.labels import agreement_label, display_names, lever_label
+from cxfusion.results.labels import display_names, lever_label, standing_label
 
 if TYPE_CHECKING:
     from cxfusion.results.charts import Layers
@@ -41,7 +41,7 @@ def recontact_chart(levers: pd.DataFrame, *, width: int = 720) -> Layers:
     frame = pd.DataFrame(
         {
             "name": display_names([lever_label(str(name)) for name in rows["lever"]], _LABEL_LETTERS),
-            "kind": [agreement_label(str(word)) for word in rows["agreement"]],
+            "kind": [standing_label(str(word)) for word in rows["agreement"]],
             "estimate": rows["recontact_estimate"].to_numpy(float),
             "low": rows["recontact_conf_low"].to_numpy(float),
             "high": rows["recontact_conf_high"].to_numpy(float),

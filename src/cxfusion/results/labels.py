@@ -17,7 +17,6 @@ __all__ = [
     "HEADLINES",
     "LADDER",
     "VERDICTS",
-    "agreement_label",
     "block_label",
     "column_label",
     "display_name",
@@ -29,6 +28,7 @@ __all__ = [
     "reason_label",
     "rung_label",
     "stage_label",
+    "standing_label",
     "step_in_words",
     "tilt_label",
     "unit_label",
@@ -95,11 +95,12 @@ _GRADES: Final = {
     "adjusted": "Adjusted",
     "correlational": "Correlation only",
 }
-_AGREEMENTS: Final = {
+_STANDINGS: Final = {
     "agrees": "What they do agrees with what they say",
     "contradicts": "What they do contradicts what they say",
     "differs": "Only one of the two moves",
     "open": "One of the two is not settled",
+    "as_believed": "As believed",
 }
 _TILTS: Final = {"dissatisfied": "The dissatisfied", "extremes": "Both extremes"}
 _OUTCOMES: Final = {
@@ -368,9 +369,9 @@ def grade_label(grade: str) -> str:
     return _labelled(grade, _GRADES.get(grade))
 
 
-def agreement_label(agreement: str) -> str:
-    """Whether what customers do agrees with what they say."""
-    return _AGREEMENTS.get(agreement) or _capital(words(agreement))
+def standing_label(word: str) -> str:
+    """How the evidence stands beside what customers do, or leaders believe."""
+    return _STANDINGS.get(word) or _capital(words(word))
 
 
 def tilt_label(shape: str) -> str:
