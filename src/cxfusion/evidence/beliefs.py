@@ -129,7 +129,7 @@ def compare_beliefs(evidence: LeverEvidence, beliefs: pd.DataFrame | Mapping[str
     >>> evidence = cx.fit_levers(cx.pair(centre.contacts, centre.surveys))
     >>> found = cx.compare_beliefs(evidence, {"talk_seconds": 1, "hold_seconds": 2, "wait_seconds": 3})
     >>> found.table[["lever", "believed_place"]].head(2).values.tolist()
-    [['talk_seconds', 1.0], ['hold_seconds', 2.0]]
+    [['talk_seconds', 1], ['hold_seconds', 2]]
     """
     table = _tidy(beliefs)
     known = [name for name in evidence.errors.columns if name in set(table["lever"])]
