@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.dose import dose_response as dose_response
     from cxfusion.evidence.fit import LeverEvidence as LeverEvidence
     from cxfusion.evidence.fit import fit_levers as fit_levers
+    from cxfusion.evidence.mediation import Mediation as Mediation
+    from cxfusion.evidence.mediation import mediate as mediate
     from cxfusion.evidence.nonresponse import NonresponseEffects as NonresponseEffects
     from cxfusion.evidence.nonresponse import nonresponse_effects as nonresponse_effects
     from cxfusion.evidence.recontact import WeightsCheck as WeightsCheck
@@ -118,6 +120,7 @@ _PLACES = {
     "LeverEvidence": "evidence.fit",
     "LeverSpec": "evidence.spec",
     "Measurement": "perception.measure",
+    "Mediation": "evidence.mediation",
     "NonresponseCurve": "perception.nonresponse",
     "NonresponseEffects": "evidence.nonresponse",
     "OfferCheck": "perception.offers",
@@ -157,6 +160,7 @@ _PLACES = {
     "load_catalogue": "perception.ratings.catalogue",
     "load_map": "tables.mapping",
     "measure": "perception.measure",
+    "mediate": "evidence.mediation",
     "nonresponse_curve": "perception.nonresponse",
     "nonresponse_effects": "evidence.nonresponse",
     "occupancy": "operations.occupancy",

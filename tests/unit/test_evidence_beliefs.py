@@ -97,5 +97,7 @@ def test_nothing_in_common():
 
 def test_a_study_file_tells_beliefs(tmp_path):
     path = tmp_path / "STUDY.toml"
-    path.write_text('[beliefs."Head of service"]\nwait_seconds = 1\nhold_seconds = 2\n')
+    (tmp_path / "a.csv").write_text("contact_id\n1\n")
+    tables = '[contacts]\npath = "a.csv"\n[surveys]\npath = "a.csv"\n'
+    path.write_text(tables + '[beliefs."Head of service"]\nwait_seconds = 1\nhold_seconds = 2\n')
     assert load_study(path).beliefs == {"Head of service": {"wait_seconds": 1.0, "hold_seconds": 2.0}}

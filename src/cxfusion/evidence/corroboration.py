@@ -93,7 +93,7 @@ class Corroboration(Result):
         NothingToEstimateError
             No lever has an estimate.
         """
-        from cxfusion.results.corroboration_charts import recontact_chart
+        from cxfusion.results.interval_charts import recontact_chart
 
         return recontact_chart(self.levers, width=width)
 
