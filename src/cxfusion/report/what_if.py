@@ -121,7 +121,9 @@ def _scale(lever: Mapping[str, Any]) -> tuple[float, int, str]:
 
 def _reach(steps: pd.DataFrame, metric: str) -> float:
     """Half the width of the bar of a result, in its unit."""
-    ends = steps.loc[steps["metric"] == metric, ["conf_low", "conf_high"]].abs().to_numpy(dtype=float)
+    together = steps[steps["lever"] == ""]
+    shown = together if len(together) else steps
+    ends = shown.loc[shown["metric"] == metric, ["conf_low", "conf_high"]].abs().to_numpy(dtype=float)
     return float(ends.max()) if ends.size and ends.max() > 0 else 1.0
 
 
