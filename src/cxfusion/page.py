@@ -51,6 +51,7 @@ def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> 
         associations=evidence.associations,
         checks=study.feed.table,
         offers=study.offers,
+        decisions=getattr(study, "decisions", None),
         manifest=study.manifest,
         balance=study.balance,
         what_if=None if population is None else WhatIfForm(population.to_plain(), in_steps(evidence)),

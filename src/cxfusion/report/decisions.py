@@ -109,9 +109,11 @@ def _price_row(row: dict[str, Any]) -> tuple[Cell, ...]:
     ends = interval(row["conf_low"], row["conf_high"], unit, signed=True)
     step = step_in_words(row["lever"], row["step"], row["unit"])
     why = reason_label(row["reason"]) if pd.isna(row["price"]) else ""
+    is_sure = row["verdict"] == "moves"
+    gain = f"{change(row['estimate'], unit)} {unit_label(unit)}" if is_sure else verdict_label(row["verdict"])
     return (
         name,
-        Cell(f"{change(row['estimate'], unit)} {unit_label(unit)}", f"{step} ({ends})"),
+        Cell(gain, f"{step} ({ends})"),
         Cell(change(row["agents"])),
         Cell(_money(row["cost"], currency)),
         Cell(_money(row["price"], currency), _span(row, "price") or why),
@@ -155,13 +157,18 @@ def _hotspot_row(row: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         Cell(display_name(row["segment"]), f"{column_label(row['segment_column'])} · {lever_label(row['lever'])}"),
         Cell(percent(row["share"])),
-        Cell(figure(row["mean_level"], row["unit"])),
-        Cell(figure(row["target"], row["unit"])),
+        Cell(_level(row["mean_level"], row["unit"])),
+        Cell(_level(row["target"], row["unit"])),
         Cell(
-            f"{change(row['estimate'], unit)} {unit_label(unit)}",
-            interval(row["conf_low"], row["conf_high"], unit, signed=True),
+            f"{number(row['estimate'], 3)} {unit_label(unit)}",
+            say("{low} to {high}", low=number(row["conf_low"], 3), high=number(row["conf_high"], 3)),
         ),
     )
+
+
+def _level(value: float, unit: str) -> str:
+    """A mean; of a count it has decimals."""
+    return number(value, 2) if unit == "count" else figure(value, unit)
 
 
 def _pilots(pilots: pd.DataFrame) -> Table | None:

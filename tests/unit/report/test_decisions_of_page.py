@@ -73,6 +73,15 @@ def test_a_lever_without_a_price_says_why():
     assert texts(decision_blocks(decided(untold))[0])[0][1] == "–|The evidence has no model of it"
 
 
+def test_small_gains_keep_their_digits_and_what_is_open_promises_nothing():
+    row = {"lever": "n_transfers", "unit": "count", "mean_level": 0.183, "target": 0.143, "estimate": 0.0053}
+    found = decided({"verdict": "contested", **NOTHING})
+    hotspots = found.hotspots.assign(**row, conf_low=0.0038, conf_high=0.0057)
+    prices, hotspot, _ = decision_blocks(replace(found, hotspots=hotspots))
+    assert texts(hotspot)[0][2:] == ["0.18|", "0.14|", "0.005 CSAT points|0.004 to 0.006"]
+    assert texts(prices)[0][1] == "Contested|30 seconds less waiting (+0.05 to +0.09)"
+
+
 def test_nothing_decided_leaves_no_section():
     empty = Decided(pd.DataFrame(), pd.DataFrame(), pd.DataFrame())
     assert decision_blocks(empty) == decision_blocks(None) == []
