@@ -22,6 +22,7 @@
     ├── EstimationError (ArithmeticError)    a model has no finite optimum                   exit code 4
     │   ├── SeparationError                  a term predicts the outcome perfectly
     │   └── ConvergenceError                 the optimum was not reached
+    ├── ResourceError (RuntimeError)         memory or disk ran out: settings to be changed   exit code 2
     └── BooksError (RuntimeError)            rows in ≠ rows used + rows set aside: our fault exit code 1
 
 A message says what happened, what was expected, and what to do. Problems of one input are collected
@@ -53,6 +54,7 @@ __all__ = [
     "NothingToEstimateError",
     "OutputDatabaseError",
     "OutputDirectoryError",
+    "ResourceError",
     "SeparationError",
     "SessionMismatchError",
     "TooFewResponsesError",
@@ -180,6 +182,12 @@ class SeparationError(EstimationError):
 
 class ConvergenceError(EstimationError):
     """The optimum was not reached within the allowed number of steps."""
+
+
+class ResourceError(CxfusionError, RuntimeError):
+    """Memory or disk ran out; nothing is wrong with the data. The message says which setting to change."""
+
+    exit_code = 2
 
 
 class BooksError(CxfusionError, RuntimeError):

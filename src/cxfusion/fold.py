@@ -47,7 +47,10 @@ class Fold(Protocol[State, Answer_co]):
 
 
 class Sweep(Protocol):
-    """Runs a fold over one table, wherever that table lives. Iterative estimators take a sweep, not rows."""
+    """Runs a fold over one table, wherever that table lives. Iterative estimators take a sweep, not rows.
+
+    One whose rows are in other processes, so that no fold may keep them, says so: ``may_keep_rows = False``.
+    """
 
     def __call__(self, fold: Fold[Any, Answer], /) -> Answer:
         """Answer of the fold for all rows of the table."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +53,7 @@ from cxfusion.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
@@ -79,7 +82,8 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            with _ended_in_order():
+                return super().invoke(ctx)
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last resort
@@ -88,6 +92,19 @@ class Command(TyperCommand):
             code, told = _ending(error)
         typer.secho(told, err=True, fg="red" if sys.stderr.isatty() else None)
         raise typer.Exit(code)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """While a command runs, being asked to end is like Ctrl-C: temporary files go, and what was there stays."""
+    if threading.current_thread() is not threading.main_thread():  # no other may look after signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _ending(error: BaseException) -> tuple[int, str]:

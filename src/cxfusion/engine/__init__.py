@@ -5,21 +5,24 @@ from cxfusion.engine.contract import (
     Engine,
     FileSource,
     FrameSource,
+    LibraryFrameSource,
     RelationSource,
     Source,
     StreamSource,
 )
-from cxfusion.engine.session import Session, default_session, require_one_session
+from cxfusion.engine.session import Session, default_session, is_spark_frame, require_one_session
 
 __all__ = [
     "DatabaseSource",
     "Engine",
     "FileSource",
     "FrameSource",
+    "LibraryFrameSource",
     "RelationSource",
     "Session",
     "Source",
     "StreamSource",
     "default_session",
+    "is_spark_frame",
     "require_one_session",
 ]

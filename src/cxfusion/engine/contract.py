@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ __all__ = [
     "FileFormat",
     "FileSource",
     "FrameSource",
+    "LibraryFrameSource",
     "Narrow",
     "RelationSource",
     "Source",
@@ -38,8 +39,11 @@ SOURCE_FILE = "source_file"
 SOURCE_ROW = "source_row"
 """Column an engine adds on reading: the row's number within its file, from 1, headers not counted."""
 
-Capability: TypeAlias = Literal["files", "frames", "streaming_fold", "parallel_fold"]
-"""What an engine may declare through :meth:`Engine.supports`; nothing ever asks for its name."""
+Capability: TypeAlias = Literal["files", "frames", "streaming_fold", "parallel_fold", "rows_here"]
+"""What an engine may declare through :meth:`Engine.supports`; nothing ever asks for its name.
+
+``rows_here``: folds see the rows in this process, so that a model may keep its own; else only states come here.
+"""
 
 
 FileFormat: TypeAlias = Literal["csv", "parquet", "json", "excel"]
@@ -90,6 +94,14 @@ class StreamSource:
 
 
 @dataclass(frozen=True)
+class LibraryFrameSource:
+    """A frame that an engine's own library holds, such as Spark's: other engines get its rows through this process."""
+
+    frame: Any
+    name: str
+
+
+@dataclass(frozen=True)
 class RelationSource:
     """An Ibis table, of this engine or of any other."""
 
@@ -125,7 +137,7 @@ class DatabaseSource:
         return replace(self, how=lambda table: how(self.how(table)))
 
 
-Source: TypeAlias = FileSource | FrameSource | StreamSource | RelationSource | DatabaseSource
+Source: TypeAlias = FileSource | FrameSource | LibraryFrameSource | StreamSource | RelationSource | DatabaseSource
 
 
 class Engine(Protocol):

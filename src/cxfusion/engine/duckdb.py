@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 import uuid
 from contextlib import contextmanager
 from itertools import takewhile
@@ -20,6 +21,7 @@ from cxfusion.engine.contract import (
     DatabaseSource,
     FileSource,
     FrameSource,
+    LibraryFrameSource,
     RelationSource,
     Source,
     StreamSource,
@@ -27,7 +29,7 @@ from cxfusion.engine.contract import (
 from cxfusion.engine.databases import BATCH_ROWS, batches_of, open_table
 from cxfusion.engine.file_queries import csv_query, json_query, parquet_query, quoted_text
 from cxfusion.engine.workbook import read_workbook
-from cxfusion.errors import UnreadableFileError
+from cxfusion.errors import ResourceError, UnreadableFileError
 from cxfusion.fold import Fold, fold_batches
 
 if TYPE_CHECKING:
@@ -42,9 +44,10 @@ __all__ = ["DuckDBEngine"]
 State = TypeVar("State")
 Answer = TypeVar("Answer")
 
-CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold"})
+CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold", "rows_here"})
 KIND_OF_ERROR: Final = re.compile(r"^(\w+ )+Error: ")
 NOT_TOLD: Final = ("LINE ", "^", "Original Line")  # queries of ours, and rows, which may tell of persons
+FULL: Final = "No space left on device"
 JARGON: Final = "The CSV Parser state machine"
 IRREGULAR: Final = (
     "a quote is not closed or not doubled, or lines end in different ways (some with CR LF, some with LF)"
@@ -71,7 +74,9 @@ class DuckDBEngine:
         self, memory_limit: str | None = None, threads: int | None = None, temp_dir: str | None = None
     ) -> None:
         self._threads = threads or os.cpu_count() or 1
-        settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": temp_dir}
+        # of its own, so that whatever ends the run, but for being killed outright, takes it away
+        self._folder = tempfile.TemporaryDirectory(prefix="cxfusion-", dir=temp_dir, ignore_cleanup_errors=True)
+        settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": self._folder.name}
         self._backend = ibis.duckdb.connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.con.execute("SET TimeZone = 'UTC'")
         self._backend.con.execute("PRAGMA disable_progress_bar")  # in a notebook SET wants ipywidgets, even for "off"
@@ -91,6 +96,8 @@ class DuckDBEngine:
                 is_placed = {SOURCE_FILE, SOURCE_ROW} <= set(source.table.schema.names)
                 with _told_as_unreadable(source):  # of types that only Arrow has
                     query = self._frame_query(source.table, source.name, is_placed=is_placed)
+            case LibraryFrameSource():
+                query = self._frame_query(source.frame.toArrow(), source.name)
             case StreamSource():
                 query = self._stream_query(source.batches, source.name)
             case RelationSource():
@@ -168,6 +175,7 @@ class DuckDBEngine:
     def close(self) -> None:
         """Let go of every relation and temporary file."""
         self._backend.disconnect()
+        self._folder.cleanup()
 
 
 def _numbered(table: str, name: str) -> str:
@@ -179,12 +187,27 @@ def _told_as_unreadable(source: Source | None = None) -> Iterator[None]:
     """Tell what DuckDB says of a broken file, or of anything in a source that it cannot take, as our own error."""
     try:
         yield
+    except duckdb.OutOfMemoryException as error:
+        raise _too_small(error) from error
     except duckdb.Error as error:
+        if FULL in str(error):
+            raise _too_small(error) from error
         # a broken line is an invalid input; a broken page of Parquet an error of no kind of its own
-        is_of_the_rows = isinstance(error, duckdb.InvalidInputException) or type(error) is duckdb.Error
+        is_of_the_rows = (
+            isinstance(error, duckdb.InvalidInputException | duckdb.IOException) or type(error) is duckdb.Error
+        )
         if source is None and not is_of_the_rows:
             raise
         raise _unreadable(source, error) from error
+
+
+def _too_small(error: duckdb.Error) -> ResourceError:
+    told = KIND_OF_ERROR.sub("", str(error).strip().splitlines()[0])
+    return ResourceError(
+        f"The work does not fit into the memory and the temporary folder of the session: {told}. Give it more of one:"
+        ' Session(memory_limit="8GB", temp_dir="/a/folder/with/room"), --memory on the command line, or memory_limit'
+        " and temp_dir of [engine] in a study. Fewer threads need less memory, too."
+    )
 
 
 def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileError:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UsageError, nearest_names
 
@@ -13,12 +14,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cxfusion.engine.contract import Capability, Engine, Source
-    from cxfusion.fold import Fold
+    from cxfusion.fold import Fold, Sweep
 
-__all__ = ["Session", "default_session", "require_one_session"]
+__all__ = ["Session", "default_session", "is_spark_frame", "require_one_session"]
 
 Answer = TypeVar("Answer")
-ENGINES = ("duckdb",)
 
 
 class Session:
@@ -27,13 +27,14 @@ class Session:
     Parameters
     ----------
     engine : str or Engine, default "duckdb"
-        ``"duckdb"`` is embedded and needs nothing else. An object that fulfils the engine contract is used as it is.
+        ``"duckdb"`` is embedded and needs nothing else. ``"spark"`` is the Spark application that is running, else one
+        that is started. An object that fulfils the engine contract is used as it is.
     memory_limit : str, optional
-        Such as ``"4GB"``; work that does not fit is spilled to ``temp_dir``.
+        Such as ``"4GB"``; work that does not fit is spilled to ``temp_dir``. Of DuckDB only.
     threads : int, optional
-        All cores by default.
+        All cores by default. Of DuckDB only.
     temp_dir : str, optional
-        Where work that does not fit is spilled.
+        Where work that does not fit is spilled; of Spark a folder that all its workers can read and write.
 
     Raises
     ------
@@ -84,6 +85,10 @@ class Session:
         """Answer of a fold over the rows, in bounded memory."""
         return self._open().fold(relation, fold)
 
+    def sweep(self, relation: ir.Table) -> Sweep:
+        """What runs any fold over the rows of a relation."""
+        return _Sweep(self, relation)
+
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""
         return self._engine.supports(capability)
@@ -113,17 +118,27 @@ class Session:
         return self._engine
 
 
-def _open_engine(name: str, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
-    if name not in ENGINES:
-        near = ", ".join(nearest_names(name, ENGINES) or ENGINES)
-        raise UnknownNameError(f"There is no engine {name!r}. Expected one of: {near}.")
+@dataclass(frozen=True)
+class _Sweep:
+    session: Session
+    relation: ir.Table
+
+    @property
+    def may_keep_rows(self) -> bool:
+        return self.session.supports("rows_here")
+
+    def __call__(self, fold: Fold[Any, Answer], /) -> Answer:
+        return self.session.fold(self.relation, fold)
+
+
+def _open_duckdb(memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
     import duckdb
 
     from cxfusion.engine.duckdb import DuckDBEngine
 
     try:
         return DuckDBEngine(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         raise UsageError(
             f"DuckDB refused the session's settings (memory_limit={memory_limit!r}, threads={threads!r},"
             f" temp_dir={temp_dir!r}). Expected a size such as '4GB' and a folder that can be written.",
@@ -131,14 +146,58 @@ def _open_engine(name: str, memory_limit: str | None, threads: int | None, temp_
         ) from error
 
 
+def _open_spark(memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
+    if memory_limit is not None or threads is not None:
+        raise UsageError(
+            "Memory and cores of Spark are those of its cluster. Leave memory_limit and threads out, and set"
+            " spark.executor.memory and spark.executor.cores where Spark is started."
+        )
+    engine: Engine = _spark().open_spark(temp_dir)
+    return engine
+
+
+def _spark() -> Any:
+    """The module of the engine, if Spark is there."""
+    try:
+        from cxfusion.engine import spark
+    except ImportError as error:
+        raise UsageError(
+            f"Spark was asked for, and pyspark is not installed ({error}). Install it with"
+            "  pip install 'cxfusion[spark]'"
+        ) from error
+    return spark
+
+
+OPENERS: Final = {"duckdb": _open_duckdb, "spark": _open_spark}
+
+
+def _open_engine(name: str, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
+    if name not in OPENERS:
+        near = ", ".join(nearest_names(name, OPENERS) or OPENERS)
+        raise UnknownNameError(f"There is no engine {name!r}. Expected one of: {near}.")
+    return OPENERS[name](memory_limit, threads, temp_dir)
+
+
 _default: list[Session] = []
+_of_frames: list[Session] = []
 
 
-def default_session() -> Session:
-    """The session used when none is given: DuckDB, opened on first use, shared by the process."""
-    if not _default or not _default[0]._is_open:
-        _default[:] = [Session()]
-    return _default[0]
+def default_session(data: object = None) -> Session:
+    """The session used when none is given: that of the frame's own library, where it has one; else the default.
+
+    The default is DuckDB, opened on first use, shared by the process. A Spark frame stays in Spark, whose session is
+    shared by all frames of the process.
+    """
+    opened = _of_frames if is_spark_frame(data) else _default
+    if not opened or not opened[0]._is_open:
+        opened[:] = [Session(_spark().SparkEngine(data.sparkSession)) if is_spark_frame(data) else Session()]
+    return opened[0]
+
+
+def is_spark_frame(data: object) -> TypeGuard[Any]:
+    """Whether data are a Spark frame; Spark is not imported to tell."""
+    kinds = type(data).__mro__
+    return any(kind.__module__.split(".")[0] == "pyspark" and kind.__name__ == "DataFrame" for kind in kinds)
 
 
 def require_one_session(*sessions: Session) -> Session:

@@ -76,7 +76,7 @@ def associations_of(
     if not levers:
         return pd.DataFrame(columns=list(ASSOCIATION_COLUMNS))
     known = sample.rows.filter(*(sample.rows[lever].notnull() for lever in levers))
-    sweep = partial(sample.session.fold, sample.session.materialize(known))
+    sweep = sample.session.sweep(sample.session.materialize(known))
     try:
         moments = gather_cluster_moments(sweep, partial(_rows, levers=levers, values=sample.values), PARTS)
         measured = _measure(moments, len(levers), conf_level)

@@ -81,7 +81,7 @@ def _compared(
         reason = f"only {n_agents} agents can be compared, in {len(names)} levers at once"
         yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
         return
-    sweep = partial(sample.session.fold, known)
+    sweep = sample.session.sweep(known)
     linear = LinearDesign(Design((), tuple(sample.coding.controls.items())), sample.values)
     make_rows = partial(_rows, linear=linear, names=names)
     try:

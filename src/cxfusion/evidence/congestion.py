@@ -6,7 +6,6 @@ How crowded a queue happens to be, beyond its usual hour and that day, is nobody
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -100,7 +99,7 @@ def _fit(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], lever: Lever)
     before = [one for one in levers if one.moment == "before" and one.role != "placebo"]
     needed = [CROWD, AGENT_LOAD, *(one.name for one in before)]
     known = sample.rows.filter(*(sample.rows[name].notnull() for name in needed))
-    sweep = partial(sample.session.fold, sample.session.materialize(known))
+    sweep = sample.session.sweep(sample.session.materialize(known))
     try:
         return _crowding(sample, before).fit(sweep, sample.n_slots, spec.conf_level)
     except TooFewResponsesError:

@@ -78,7 +78,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     numeric, coding = coded(contacts.session, contacts.session.materialize(rows), contacts, spec, {})
     columns = dict.fromkeys([*numbers, "cluster", *coding.controls, *coding.groups])
     ordered = numeric.order_by("source_file", "source_row").select(*columns, weight=ibis.literal(1.0))
-    sweep = partial(contacts.session.fold, contacts.session.materialize(ordered))
+    sweep = contacts.session.sweep(contacts.session.materialize(ordered))
     given = Design(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
     n_parts = min(coding.n_clusters, MOST_PARTS)
     marks = _heard(sweep, given, others, n_parts)

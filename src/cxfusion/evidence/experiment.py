@@ -6,7 +6,6 @@ What was assigned by chance, and what that did to the lever, is read from the lo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -95,7 +94,7 @@ def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Tri
     facts |= {"last": rows[cluster].max(), "clusters": rows[cluster].nunique()}
     found = session.collect(rows.aggregate(**facts)).to_pylist()[0]
     return _Trial(
-        sweep=partial(session.fold, rows),
+        sweep=session.sweep(rows),
         values=sample.values,
         lever=lever.name,
         codes=(f"{ARM}_{i}", f"{CELL}_{i}", cluster),

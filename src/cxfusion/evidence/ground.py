@@ -6,7 +6,6 @@ The same comparison as the within rung; dose curves, segments and what-ifs about
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, nearest_names
@@ -197,4 +196,4 @@ def lay_ground(
     )
     needed = [one.name for one in (lever, *others)]
     rows = sample.session.materialize(sample.rows.filter(*(sample.rows[one].notnull() for one in needed)))
-    return Ground(sample, spec, lever, others, rows, partial(sample.session.fold, rows))
+    return Ground(sample, spec, lever, others, rows, sample.session.sweep(rows))

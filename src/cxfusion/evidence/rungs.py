@@ -113,7 +113,7 @@ def _moments(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: 
             heard = witness if moment != "after" else None
             needed = {lever.name for lever in (*beside, *asked)} | ({WITNESS} if heard is not None else set())
             rows = sample.rows.filter(*(sample.rows[name].notnull() for name in sorted(needed)))
-            sweep = partial(sample.session.fold, sample.session.materialize(rows))
+            sweep = sample.session.sweep(sample.session.materialize(rows))
             yield _Moment(sample, sweep, spec, asked, beside, heard)
 
 

@@ -190,7 +190,7 @@ def segment_effects(
     marked = whole.rows.mutate(**{SEGMENT: found.code.cast("int64")})
     rows = marked.filter(marked[SEGMENT].notnull()).mutate(**{SEGMENT_CONTROL: marked[SEGMENT] - 1}).drop(f"{KEPT}{by}")
     rows = whole.sample.session.materialize(rows)
-    return _estimated(replace(whole, rows=rows, sweep=partial(whole.sample.session.fold, rows)), found)
+    return _estimated(replace(whole, rows=rows, sweep=whole.sample.session.sweep(rows)), found)
 
 
 def _refuse_later(name: str, by: str, spec: LeverSpec) -> None:

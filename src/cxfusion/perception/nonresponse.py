@@ -221,7 +221,7 @@ class _Answers:
         given = scored.group_by("contact_id").aggregate(score=scored[weights.score].mean())
         rows = session.materialize(weights.coded.inner_join(given, "contact_id").order_by("contact_id"))
         scores = np.sort(session.collect(rows.select("score").distinct())["score"].to_numpy().astype(float))
-        sweep = partial(session.fold, rows)
+        sweep = session.sweep(rows)
         model = model_rows(sweep, partial(_margins, codes=weights.codes, scores=scores))
         scale = pairing.surveys.scales[weights.score]
         worth = worth_of([scale.low, scale.high, *scores], scale.higher_is_better)[2:]

@@ -6,7 +6,6 @@ A logistic propensity on all answered contacts, stabilised and trimmed, then rak
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import ibis
@@ -255,7 +254,7 @@ def _weighted(
     session = pairing.session
     codes = tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
     old = coded.filter(~coded["is_young"])
-    everyone = model_rows(partial(session.fold, old), Margins(codes, "stands_for"))
+    everyone = model_rows(session.sweep(old), Margins(codes, "stands_for"))
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
     answers = coded.filter(coded["answered"])
     odds = sum_of_coefficients(answers, codes, propensity.coefficients) - float(propensity.cuts[0])
@@ -266,7 +265,7 @@ def _weighted(
         )
     )
     totals = _totals(session, old, codes)
-    answering = model_rows(partial(session.fold, answers), Margins(codes, "base"))
+    answering = model_rows(session.sweep(answers), Margins(codes, "base"))
     raking = fit_raking(answering.sweep, answering.make_rows, totals * (sizes.all_answers / totals[0]))
     tilt = sum_of_coefficients(answers, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
     weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))

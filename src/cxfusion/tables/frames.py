@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cxfusion.engine import FrameSource, RelationSource, StreamSource
+from cxfusion.engine import FrameSource, LibraryFrameSource, RelationSource, StreamSource, is_spark_frame
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.engine.python_values import column_of
 from cxfusion.errors import EmptyTableError, InputError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["frame_source"]
 
 Column: TypeAlias = Any  # an Arrow array, chunked or not: the stubs have no common type
-Frame: TypeAlias = FrameSource | StreamSource | RelationSource
+Frame: TypeAlias = FrameSource | LibraryFrameSource | StreamSource | RelationSource
 
 
 def frame_source(data: Any) -> Frame | None:
@@ -85,12 +85,18 @@ def _from_stream(data: Any) -> StreamSource:
     return StreamSource(batches, _name(data))
 
 
+def _from_library(data: Any) -> LibraryFrameSource:
+    _require_distinct(data.columns)
+    return LibraryFrameSource(data, _name(data))
+
+
 def _from_ibis(data: Any) -> RelationSource:
     _require_distinct(data.columns)
     return RelationSource(data, _name(data))
 
 
 KINDS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Frame]], ...]] = (
+    (is_spark_frame, _from_library),
     (_is_of("pandas", "DataFrame"), _from_pandas),
     (_is_of("polars", "LazyFrame"), _from_lazy_polars),
     (_is_of("polars", "DataFrame"), _from_table),

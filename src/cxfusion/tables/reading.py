@@ -205,7 +205,7 @@ def start_reading(
     UsageError, ConfigError, InputError
         As of :func:`cxfusion.tables.read.read_contacts`.
     """
-    session = session or default_session()
+    session = session or default_session(data)
     own_map = table_map(given, section)
     kind_of = require_source(kind or own_map.table(section).source, section)
     export = kind_of.export(data, own_map.table(section)) if kind_of.export else None

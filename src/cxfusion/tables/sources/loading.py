@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from cxfusion.engine import DatabaseSource, FileSource, FrameSource, StreamSource
+from cxfusion.engine import DatabaseSource, FileSource, FrameSource, LibraryFrameSource, StreamSource
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.engine.csv_header import read_header, unique_names
 from cxfusion.engine.databases import open_table
@@ -75,6 +75,8 @@ def load_table(
         case DatabaseSource():
             with open_table(opened.address) as remote:
                 table = remote.fetch(remote.table).read_all()
+        case LibraryFrameSource():
+            table = opened.frame.toArrow()
         case _:
             table = opened.relation.to_pyarrow()
     return _placed([(opened.name, table)])

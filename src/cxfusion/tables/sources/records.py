@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
-from cxfusion.engine import DatabaseSource, FrameSource, RelationSource, StreamSource
+from cxfusion.engine import DatabaseSource, FrameSource, LibraryFrameSource, RelationSource, StreamSource
 from cxfusion.engine.addresses import is_url, table_of
 from cxfusion.engine.csv_header import read_header
 from cxfusion.engine.databases import batches_of, rows_of
@@ -52,7 +52,7 @@ EXCERPT: Final = 120
 SCRATCH: Final = ("_", ".")  # how engines and systems begin the names of files of their own
 
 Cells: TypeAlias = Mapping[str, Any]
-Frame: TypeAlias = FrameSource | StreamSource | RelationSource | DatabaseSource
+Frame: TypeAlias = FrameSource | LibraryFrameSource | StreamSource | RelationSource | DatabaseSource
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,8 @@ def _batches(frame: Frame) -> Iterator[pa.RecordBatch]:
     match frame:
         case FrameSource():
             yield from frame.table.to_batches()
+        case LibraryFrameSource():
+            yield from frame.frame.toArrow().to_batches()
         case StreamSource():
             yield from frame.batches
         case DatabaseSource():

@@ -1,0 +1,240 @@
+"""Pairing by customer and window: cxfusion beside pandas, Polars and plain DuckDB SQL, each in a process of its own.
+
+``python benchmarks/pairing.py --contacts 5000000 --out pairing.json`` draws a simulated centre, hides contact ids of
+its answers, and lets everyone look for the last contact of the customer that had ended by the answer and had begun at
+most 72 hours before. Everyone reads Parquet with text keys; the first run is not counted. All must find the same pairs,
+but for customers with two contacts that ended in the same instant.
+
+pandas and Polars are timed twice: with the reading of their columns, and, as ``… in memory``, without. cxfusion is
+timed as ``bare`` (the pairing alone, from Parquet) and as ``cx.pair`` on tables that are read, which also counts where
+every row went, looks for duplicates and says why a response found nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+WINDOW: Final = timedelta(hours=72)
+CONTACT_COLUMNS: Final = ["contact_id", "customer_id", "started_at", "ended_at"]
+SURVEY_COLUMNS: Final = ["response_id", "customer_id", "invited_at"]
+KB: Final = 1024 if sys.platform == "linux" else 1
+
+
+def draw(folder: Path, n_contacts: int) -> None:
+    """A simulated centre whose answers name the customer alone."""
+    import duckdb
+
+    import cxfusion as cx
+
+    cx.simulate(n_contacts=n_contacts, seed=7).save(folder)
+    hidden = f"SELECT * EXCLUDE (contact_id) FROM '{folder}/surveys.parquet'"
+    duckdb.sql(f"COPY ({hidden}) TO '{folder}/answers.parquet'")
+
+
+def with_pandas(folder: Path) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """Reading, and ``merge_asof`` on what was read: both sides sorted, as it wants them."""
+    import pandas as pd
+
+    def read() -> Any:
+        contacts = pd.read_parquet(folder / "contacts.parquet", columns=CONTACT_COLUMNS)
+        return contacts, pd.read_parquet(folder / "answers.parquet", columns=SURVEY_COLUMNS)
+
+    def pair(frames: Any) -> Any:
+        contacts, answers = frames
+        left = answers.sort_values("invited_at")
+        right = contacts.sort_values("ended_at")
+        met = pd.merge_asof(left, right, left_on="invited_at", right_on="ended_at", by="customer_id")
+        met = met[met["started_at"] >= met["invited_at"] - WINDOW]
+        return met[["response_id", "contact_id"]]
+
+    return read, pair
+
+
+def with_polars(folder: Path) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """Reading, and ``join_asof`` on what was read."""
+    import polars as pl
+
+    def read() -> Any:
+        contacts = pl.read_parquet(folder / "contacts.parquet", columns=CONTACT_COLUMNS)
+        return contacts, pl.read_parquet(folder / "answers.parquet", columns=SURVEY_COLUMNS)
+
+    def pair(frames: Any) -> Any:
+        contacts, answers = frames
+        left, right = answers.lazy().sort("invited_at"), contacts.lazy().sort("ended_at")
+        met = left.join_asof(right, left_on="invited_at", right_on="ended_at", by="customer_id", check_sortedness=False)
+        found = met.filter(pl.col("started_at") >= pl.col("invited_at") - WINDOW)
+        return found.select("response_id", "contact_id").collect()
+
+    return read, pair
+
+
+ASOF: Final = """CREATE OR REPLACE TABLE pairs AS SELECT response_id, contact_id
+    FROM '{folder}/answers.parquet' AS answers ASOF JOIN '{folder}/contacts.parquet' AS contacts
+    ON answers.customer_id = contacts.customer_id AND answers.invited_at >= contacts.ended_at
+    WHERE contacts.started_at >= answers.invited_at - INTERVAL 72 HOUR"""
+
+
+def with_sql(folder: Path) -> Callable[[], Any]:
+    """DuckDB's own ``ASOF JOIN``, from Parquet to a table."""
+    import duckdb
+
+    connection = duckdb.connect()
+
+    def pair() -> Any:
+        connection.execute(ASOF.format(folder=folder))
+        return connection.execute("FROM pairs").to_arrow_table()
+
+    return pair
+
+
+def bare(folder: Path) -> Callable[[], Any]:
+    """What cxfusion does between reading and bookkeeping, from Parquet to a table."""
+    import ibis
+
+    import cxfusion as cx
+    from cxfusion.engine import FileSource
+    from cxfusion.pairing.choice import last_contacts
+
+    session = cx.Session()
+
+    def pair() -> Any:
+        log = session.read(FileSource((f"{folder}/contacts.parquet",), "parquet"))
+        answers = session.read(FileSource((f"{folder}/answers.parquet",), "parquet"))
+        asking = answers.select(
+            "response_id",
+            "customer_id",
+            earliest=answers["invited_at"] - ibis.interval(WINDOW),
+            until=answers["invited_at"],
+            is_open=ibis.literal(False),
+            other_than=ibis.null("string"),
+        )
+        log = log.select(*CONTACT_COLUMNS, is_eligible=ibis.literal(True))
+        found = session.materialize(last_contacts(session, asking, log, WINDOW))
+        return session.collect(found.select("response_id", "contact_id"))
+
+    return pair
+
+
+def whole(folder: Path) -> Callable[[], Any]:
+    """``cx.pair`` on tables that are read: books, duplicates and reasons too."""
+    import cxfusion as cx
+
+    session = cx.Session()
+    contacts = cx.read_contacts(folder / "contacts.parquet", session=session)
+    answers = cx.read_surveys(folder / "answers.parquet", session=session)
+    plan = cx.PairingPlan(one_per_contact=False, eligible="all")
+
+    def pair() -> Any:
+        return session.collect(cx.pair(contacts, answers, plan).pairs.select("response_id", "contact_id"))
+
+    return pair
+
+
+def _with_reading(parts: tuple[Callable[[], Any], Callable[[Any], Any]]) -> Callable[[], Any]:
+    return lambda: parts[1](parts[0]())
+
+
+def _in_memory(parts: tuple[Callable[[], Any], Callable[[Any], Any]]) -> Callable[[], Any]:
+    frames = parts[0]()
+    return lambda: parts[1](frames)
+
+
+CONTESTANTS: Final[dict[str, Callable[[Path], Callable[[], Any]]]] = {
+    "cxfusion, bare": bare,
+    "cx.pair": whole,
+    "plain SQL": with_sql,
+    "pandas": lambda folder: _with_reading(with_pandas(folder)),
+    "pandas, in memory": lambda folder: _in_memory(with_pandas(folder)),
+    "Polars": lambda folder: _with_reading(with_polars(folder)),
+    "Polars, in memory": lambda folder: _in_memory(with_polars(folder)),
+}
+
+
+def take_part(name: str, folder: Path, repeats: int) -> dict[str, Any]:
+    """What one contestant needs, and what it finds."""
+    import pandas as pd
+
+    pair = CONTESTANTS[name](folder)
+    clock, processor = [], []
+    for _ in range(repeats + 1):
+        began, spent = time.perf_counter(), time.process_time()
+        found = pair()
+        clock.append(time.perf_counter() - began)
+        processor.append(time.process_time() - spent)
+    frame = found if isinstance(found, pd.DataFrame) else pd.DataFrame(found.to_pandas())
+    frame.to_parquet(folder / f"{name}.pairs")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KB
+    return {"seconds": clock[1:], "processor_seconds": processor[1:], "peak_bytes": peak, "n_pairs": len(frame)}
+
+
+def require_same(folder: Path, names: Sequence[str]) -> float:
+    """Stop where pairs differ in more than one in ten thousand; the largest share that does."""
+    import pandas as pd
+
+    found = [pd.read_parquet(folder / f"{name}.pairs").set_index("response_id")["contact_id"] for name in names]
+    shares = [float((found[0].reindex(other.index.union(found[0].index)) != other).mean()) for other in found[1:]]
+    if max(shares, default=0.0) > 1e-4:
+        raise AssertionError(f"Pairs differ from those of {names[0]}: {dict(zip(names[1:], shares, strict=True))}")
+    return max(shares, default=0.0)
+
+
+def run(folder: Path, repeats: int) -> dict[str, Any]:
+    """Everyone in turn, in processes of their own."""
+    names = [name for name in CONTESTANTS if "Polars" not in name or find_spec("polars")]
+    found = {}
+    for name in names:
+        command = [sys.executable, __file__, "--only", name, "--folder", str(folder), "--repeats", str(repeats)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        found[name] = json.loads(done.stdout)
+    medians = {name: statistics.median(found[name]["seconds"]) for name in names}
+    return {
+        "benchmark": "pairing by customer and window", "cores": os.cpu_count(), "repeats": repeats,
+        "share_that_differs": require_same(folder, names), "contestants": found, "median_seconds": medians,
+        "ratio_to_bare": {name: median / medians["cxfusion, bare"] for name, median in medians.items()},
+        "ratio_to_cx_pair": {name: median / medians["cx.pair"] for name, median in medians.items()},
+    }  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run all of it, or with ``--only`` one contestant."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--contacts", type=int, default=5_000_000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("pairing.json"), help="JSON file to write")
+    parser.add_argument("--folder", type=Path, help="where the files are, or are to be drawn; else they are not kept")
+    parser.add_argument("--only", choices=CONTESTANTS, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.only:
+        print(json.dumps(take_part(given.only, given.folder, given.repeats)))
+        return
+    with tempfile.TemporaryDirectory() as passing:
+        folder = given.folder or Path(passing)
+        if not (folder / "answers.parquet").exists():
+            draw(folder, given.contacts)
+        found = {"n_contacts": given.contacts, **run(folder, given.repeats)}
+    given.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"{given.contacts:,} contacts, {found['contestants']['cx.pair']['n_pairs']:,} pairs, {found['cores']} cores")
+    print(f"{'':<20}{'median s':>10}{'processor s':>13}{'peak GB':>9}{'× bare':>8}{'× cx.pair':>11}")
+    for name, one in found["contestants"].items():
+        ratios = f"{found['ratio_to_bare'][name]:>8.2f}{found['ratio_to_cx_pair'][name]:>11.2f}"
+        spent = f"{statistics.median(one['processor_seconds']):>13.2f}{one['peak_bytes'] / 1e9:>9.2f}"
+        print(f"{name:<20}{found['median_seconds'][name]:>10.2f}{spent}{ratios}")
+
+
+if __name__ == "__main__":
+    main()

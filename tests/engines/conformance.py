@@ -1,0 +1,147 @@
+"""What every engine must do. Each engine has a file of its own, which takes these tests over and adds to them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+import pytest
+
+import cxfusion as cx
+from cxfusion.engine import FrameSource, RelationSource, StreamSource
+from engines.idioms import IDIOMS
+
+TABLE = pa.table({"contact_id": [f"c{i}" for i in range(100)], "wait_seconds": [float(i % 13) for i in range(100)]})
+
+
+class Total:
+    """Fold: rows and sum of one column."""
+
+    def zero(self):
+        return (0, 0.0)
+
+    def step(self, state, batch):
+        return (state[0] + len(batch), state[1] + pc.sum(batch.column("wait_seconds")).as_py())
+
+    def merge(self, left, right):
+        return (left[0] + right[0], left[1] + right[1])
+
+    def finish(self, state):
+        return state
+
+
+class Rows(Total):
+    """Fold: rows alone."""
+
+    def step(self, state, batch):
+        return (state[0] + len(batch), 0.0)
+
+
+def in_order(session, rows):
+    """Rows by their number; which comes first is nobody's promise."""
+    return session.collect(rows.order_by("source_row")).to_pydict()
+
+
+def read(session):
+    return session.read(FrameSource(TABLE, "log"))
+
+
+def test_reading_keeps_every_row_and_numbers_it(session):
+    rows = in_order(session, read(session))
+    assert rows["source_row"] == list(range(1, 101))
+    assert set(rows["source_file"]) == {"log"}
+    assert rows["contact_id"] == TABLE["contact_id"].to_pylist()
+
+
+@pytest.mark.parametrize("kind", ["dataset", "stream", "own relation", "foreign relation"])
+def test_every_kind_of_frame_is_the_same_rows(session, kind):
+    source = {
+        "dataset": lambda: FrameSource(pads.dataset(TABLE), "log"),
+        "stream": lambda: StreamSource(pa.RecordBatchReader.from_batches(TABLE.schema, TABLE.to_batches(7)), "log"),
+        "own relation": lambda: RelationSource(session.materialize(ibis.memtable(TABLE)), "log"),
+        "foreign relation": lambda: RelationSource(ibis.memtable(TABLE).filter(ibis._.wait_seconds >= 0), "log"),
+    }[kind]()
+    rows = session.read(source)
+    for _ in range(2):  # what comes only once is kept
+        found = in_order(session, rows)
+        assert found["source_row"] == list(range(1, 101))
+        assert set(found["source_file"]) == {"log"}
+        told = (
+            found["contact_id"]
+            if kind != "own relation"
+            else sorted(found["contact_id"], key=lambda name: int(name[1:]))
+        )
+        assert told == TABLE["contact_id"].to_pylist()  # a relation of the engine has an order only where it is asked
+
+
+def test_a_fold_sees_every_row_once(session):
+    rows = session.materialize(read(session))
+    assert session.fold(rows, Total()) == (100, sum(TABLE["wait_seconds"].to_pylist()))
+
+
+def test_a_fold_over_an_expression_is_a_fold_over_its_rows(session):
+    rows = read(session)
+    assert session.fold(rows.filter(rows["wait_seconds"] > 10), Total())[0] == 14
+
+
+def test_materialised_rows_can_be_grouped_and_joined(session):
+    rows = session.materialize(read(session))
+    by_wait = session.materialize(rows.group_by("wait_seconds").aggregate(n=rows.count()))
+    joined = rows.inner_join(by_wait, "wait_seconds")
+    assert session.collect(joined.aggregate(n=joined["n"].sum()))["n"][0].as_py() == 9 * 8**2 + 4 * 7**2
+
+
+@pytest.fixture
+def hundred(session):
+    """Rows for the idioms."""
+    times = [datetime(2026, 1, 1) + timedelta(hours=i) for i in range(100)]
+    columns = {"id": [f"c{i}" for i in range(100)], "x": [float(i) for i in range(100)], "at": pa.array(times)}
+    placed = {"source_file": ["log"] * 100, "source_row": list(range(100))}
+    table = pa.table({**columns, "g": pa.array([i % 13 for i in range(100)], pa.int64()), **placed})
+    rows = session.read(FrameSource(table, "log"))
+    return session.materialize(rows.mutate(at=rows["at"].cast("timestamp")))
+
+
+def test_every_idiom_of_the_house_is_understood(session, hundred):
+    wrong = {}
+    for name, (shape, question, answer) in IDIOMS.items():
+        shaped = shape(hundred)
+        found = session.collect(shaped.aggregate(answer=question(shaped)))["answer"][0].as_py()
+        if found != (answer if isinstance(answer, str) else pytest.approx(answer, rel=1e-12)):
+            wrong[name] = found, answer
+    assert not wrong, wrong
+
+
+@pytest.fixture
+def spec() -> cx.LeverSpec:
+    """Of the study that every engine does."""
+    return cx.LeverSpec()
+
+
+def test_the_whole_job_needs_nothing_but_the_contract(session, centre, spec):
+    # the same study, on every engine: only the contract's methods are called, so the numbers are the same
+    contacts = centre.contacts.to_arrow().slice(0, 6000).drop_columns(["source_file", "source_row"])
+    surveys = centre.surveys.to_arrow().drop_columns(["source_file", "source_row", "score_status"])
+    with cx.Session(threads=1) as plain:
+        there, here = (
+            cx.fuse(cx.read_contacts(contacts, session=one), cx.read_surveys(surveys, session=one), spec=spec)
+            for one in (session, plain)
+        )
+    for column in ("estimate", "std_error", "conf_low"):
+        assert there.evidence.rungs[column].to_numpy(float) == pytest.approx(
+            here.evidence.rungs[column].to_numpy(float), rel=1e-9, nan_ok=True
+        )
+    assert there.evidence.rungs["reason"].equals(here.evidence.rungs["reason"])
+    assert there.audit.equals(here.audit)
+    assert same(there.operations_rows(), here.operations_rows())
+    assert same(there.perception_rows(), here.perception_rows())
+
+
+def same(one, other) -> bool:
+    """Whether two tables say the same, to nine digits."""
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-12, check_dtype=False)
+    return True

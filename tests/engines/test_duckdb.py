@@ -1,0 +1,98 @@
+"""The embedded default: what every engine must do, and what DuckDB says of settings and broken files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import cxfusion as cx
+from cxfusion.engine import FileSource, require_one_session
+from cxfusion.errors import SessionMismatchError, UnknownNameError, UnreadableFileError, UsageError
+from engines.conformance import *  # noqa: F403 - the tests are taken over
+from engines.conformance import Rows, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def session() -> Iterator[cx.Session]:
+    with cx.Session() as opened:
+        yield opened
+
+
+def test_a_closed_session_says_what_happened():
+    session = cx.Session()
+    rows = read(session)
+    session.close()
+    session.close()  # closing twice is no error
+    with pytest.raises(UsageError, match="closed"):
+        session.collect(rows)
+
+
+def test_relations_of_two_sessions_do_not_mix():
+    with cx.Session() as one, cx.Session() as other:
+        assert require_one_session(one, one) is one
+        with pytest.raises(SessionMismatchError, match="different sessions"):
+            require_one_session(one, other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "told"),
+    [
+        ({"engine": "duckbd"}, UnknownNameError, "duckdb"),
+        ({"threads": 0}, UsageError, "at least 1"),
+        ({"memory_limit": "plenty"}, UsageError, "4GB"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, error, told):
+    with pytest.raises(error, match=told):
+        cx.Session(**settings)
+
+
+def test_a_line_with_too_many_cells_is_named(tmp_path):
+    path = tmp_path / "calls.csv"
+    path.write_text("contact_id,wait\n" + "".join(f"c{i},3\n" for i in range(500)) + "c501,3,4,5\nc502,1\n")
+    with cx.Session() as session, pytest.raises(UnreadableFileError, match=r"calls\.csv"):
+        session.materialize(session.read(FileSource((str(path),), "csv")))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"contact_id,wait\nc1,3\n", [("c1", "3")]),
+        (b"\xef\xbb\xbfcontact_id,wait\r\nc1,3\r\nc2,\r\n", [("c1", "3"), ("c2", None)]),
+        (b"contact_id;wait\nc1;3,5\n", [("c1", "3,5")]),
+        (b"contact_id\twait\nc1\t3", [("c1", "3")]),
+        (b'contact_id,wait\r\n"c\n1","a ""b"", c"\r\n', [("c\n1", 'a "b", c')]),
+        (b'"contact\nid",wait\nc1,3\n\n\nc2,4\n', [("c1", "3"), ("c2", "4")]),
+        (b"contact_id,wait\n", []),
+    ],
+)
+def test_csv_dialects(tmp_path, content, expected):
+    path = tmp_path / "calls.csv"
+    path.write_bytes(content)
+    with cx.Session() as session:
+        rows = session.collect(session.read(FileSource((str(path),), "csv"))).to_pydict()
+    assert list(zip(*list(rows.values())[:2], strict=True)) == expected
+    assert rows["source_row"] == list(range(1, len(expected) + 1))
+
+
+@pytest.mark.parametrize("tail", [b"c501\n", b'c501,"3\n', b"c501,\xff\xfe\n", b"c501,3,4\n"])
+def test_a_broken_line_is_an_error_and_never_a_lost_row(tmp_path, tail):
+    path = tmp_path / "calls.csv"
+    path.write_bytes(b"contact_id,wait\n" + b"".join(b"c%d,3\n" % i for i in range(500)) + tail)
+    source = FileSource((str(path),), "csv")
+    with cx.Session() as session:
+        for use in (session.materialize, session.collect, lambda rows: session.fold(rows, Rows())):
+            with pytest.raises(UnreadableFileError):
+                use(session.read(source))
+
+
+def test_repeated_and_empty_headings_get_names_of_their_own(tmp_path):
+    path = tmp_path / "calls.csv"
+    path.write_text("id,wait,Wait,\nc1,1,2,3\n")
+    with cx.Session() as session:
+        rows = session.read(FileSource((str(path),), "csv"))
+        assert rows.columns[:4] == ("id", "wait", "Wait_2", "column_4")

@@ -1,0 +1,114 @@
+"""Too little room: a model's rows go to a file, an engine's to its folder; where there is none, the message says so."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from functools import partial
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import cxfusion as cx
+from cxfusion.engine import FileSource
+from cxfusion.errors import ResourceError, UnreadableFileError, UsageError
+from cxfusion.estimators import held
+from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
+from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.fold import fold_batches
+
+N = 50_000
+RNG = np.random.default_rng(5)
+TABLE = pa.table({"x": RNG.normal(size=N), "group": RNG.integers(-1, 6, N), "y": RNG.integers(0, 3, N)})
+
+
+def make_rows(batch: pa.RecordBatch) -> Rows:
+    x, group, y = (batch.column(name).to_numpy() for name in ("x", "group", "y"))
+    return Rows(x[:, None], Indicators(group[:, None], (6,)), y, np.ones(len(x)), y)
+
+
+def fitted(budget_bytes: int) -> np.ndarray:
+    sweep = partial(fold_batches, batches=TABLE.to_batches(7_000), threads=2)
+    model = held.model_rows(sweep, make_rows, budget_bytes=budget_bytes)
+    fit = fit_cumulative_logit(model.sweep, model.make_rows, 3)
+    return np.concatenate([fit.parameters, np.diag(fit.covariance)])
+
+
+@pytest.mark.parametrize("budget_bytes", [0, 3_000_000])
+def test_rows_from_a_file_give_the_same_numbers_to_the_last_bit(budget_bytes):
+    np.testing.assert_array_equal(fitted(budget_bytes), fitted(1 << 40))
+
+
+def test_a_file_is_made_only_beyond_the_budget(monkeypatch):
+    made = []
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: made.append(io.BytesIO()) or made[-1])
+    fitted(1 << 40)
+    assert not made
+    fitted(3_000_000)
+    (file,) = made
+    assert file.closed
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
+def test_a_disk_that_is_full_is_told(monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
+    with pytest.raises(ResourceError, match="TMPDIR"):
+        fitted(0)
+
+
+def test_too_little_memory_and_no_room_to_spill_is_told(tmp_path):
+    path = tmp_path / "log.parquet"
+    duckdb.sql(f"COPY (SELECT hash(i)::VARCHAR AS id FROM range(2000000) AS t(i)) TO '{path}' (FORMAT parquet)")
+    with cx.Session(memory_limit="30MB", threads=1, temp_dir=str(tmp_path)) as session:
+        session._engine._backend.con.execute("SET max_temp_directory_size = '1MB'")
+        with pytest.raises(ResourceError, match="memory_limit="):
+            session.materialize(session.read(FileSource((str(path),), "parquet")).order_by("id"))
+    assert os.listdir(tmp_path) == ["log.parquet"]
+
+
+def test_a_temp_dir_that_is_none_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="temp_dir"):
+        cx.Session(temp_dir=str(tmp_path / "nowhere"))
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_told(tmp_path):
+    path = tmp_path / "log.parquet"
+    pq.write_table(TABLE, path, row_group_size=5_000)
+    with cx.Session(threads=1) as session:
+        rows = session.read(FileSource((str(path),), "parquet"))
+        os.truncate(path, path.stat().st_size // 3)
+        with pytest.raises(UnreadableFileError):
+            session.materialize(rows)
+
+
+SPILLING = """
+import sys, time, duckdb, cxfusion as cx
+from cxfusion.cli.commands import _ended_in_order
+from cxfusion.engine import FileSource
+with _ended_in_order(), cx.Session(memory_limit="80MB", threads=1, temp_dir=sys.argv[2]) as session:
+    rows = session.materialize(session.read(FileSource((sys.argv[1],), "parquet")).order_by("id"))
+    print("spilled", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not asked to end there")
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_run_leaves_no_temporary_file(tmp_path, asked):
+    path, folder = tmp_path / "log.parquet", tmp_path / "room"
+    folder.mkdir()
+    duckdb.sql(f"COPY (SELECT hash(i)::VARCHAR AS id FROM range(1000000) AS t(i)) TO '{path}' (FORMAT parquet)")
+    command = [sys.executable, "-c", SPILLING, str(path), str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout.readline() == "spilled\n"
+        assert list(folder.rglob("*"))
+        process.send_signal(asked)
+        process.wait(30)
+    assert not list(folder.rglob("*"))
