@@ -100,8 +100,7 @@ def hundred(session):
     """Rows for the idioms."""
     times = [datetime(2026, 1, 1) + timedelta(hours=i) for i in range(100)]
     columns = {"id": [f"c{i}" for i in range(100)], "x": [float(i) for i in range(100)], "at": pa.array(times)}
-    placed = {"source_file": ["log"] * 100, "source_row": list(range(100))}
-    table = pa.table({**columns, "g": pa.array([i % 13 for i in range(100)], pa.int64()), **placed})
+    table = pa.table({**columns, "g": pa.array([i % 13 for i in range(100)], pa.int64())})
     rows = session.read(FrameSource(table, "log"))
     return session.materialize(rows.mutate(at=rows["at"].cast("timestamp")))
 
