@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cxfusion.checks.feed import FeedCheck as FeedCheck
     from cxfusion.checks.feed import check_feed as check_feed
+    from cxfusion.decisions.decide import Decisions as Decisions
+    from cxfusion.decisions.decide import decide as decide
+    from cxfusion.decisions.pilots import PilotDesign as PilotDesign
+    from cxfusion.decisions.pilots import design_pilot as design_pilot
     from cxfusion.decisions.what_if import WhatIf as WhatIf
     from cxfusion.decisions.what_if import what_if as what_if
     from cxfusion.engine.session import Session as Session
@@ -108,6 +112,7 @@ _PLACES = {
     "Corroboration": "evidence.corroboration",
     "CxfusionError": "errors",
     "DEFAULT_LEVERS": "evidence.catalogue",
+    "Decisions": "decisions.decide",
     "Diagnosis": "operations.diagnose",
     "DoseResponse": "evidence.dose",
     "EpisodePlan": "operations.episodes",
@@ -128,6 +133,7 @@ _PLACES = {
     "Pairing": "pairing.result",
     "PairingPlan": "pairing.plan",
     "PerceptionGaps": "perception.ratings.gaps",
+    "PilotDesign": "decisions.pilots",
     "Priorities": "perception.ratings.priorities",
     "Pseudonyms": "tables.pseudonyms",
     "Ranking": "operations.ranking",
@@ -151,6 +157,8 @@ _PLACES = {
     "check_weights": "evidence.recontact",
     "control_chart": "operations.control_chart",
     "corroborate": "evidence.corroboration",
+    "decide": "decisions.decide",
+    "design_pilot": "decisions.pilots",
     "diagnose": "operations.diagnose",
     "dose_response": "evidence.dose",
     "expectations": "perception.ratings.expectations",

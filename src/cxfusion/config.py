@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cxfusion.engine.addresses import Address
 
 __all__ = [
+    "DecisionsSection",
     "EngineSection",
     "OutputSection",
     "PairingSection",
@@ -219,6 +220,37 @@ class ExperimentSection(_Section):
     unit: str | None = None
 
 
+class DecisionsSection(_Section):
+    """``[decisions]``: what things cost, and how long a pilot may last; the words of :func:`cxfusion.decide`.
+
+    Attributes
+    ----------
+    cost_per_hour : float, optional
+        Of one paid hour of an agent.
+    currency : str
+    shrinkage : float
+        Share of paid time in which agents are not on the phone.
+    measures : mapping of str to float
+        By lever: what making its step happen costs in a year besides agents.
+    handle_seconds : mapping of str to float
+        By lever: agents' seconds that one unit of it takes.
+    pilot_weeks : float
+    power : float
+    """
+
+    cost_per_hour: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    currency: str = ""
+    shrinkage: float = Field(default=0.0, ge=0, lt=1)
+    measures: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    handle_seconds: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    pilot_weeks: float = Field(default=8, gt=0)
+    power: float = Field(default=0.8, gt=0, lt=1)
+
+    def words(self) -> dict[str, Any]:
+        """What :func:`cxfusion.decide` is told."""
+        return self.model_dump()
+
+
 class EngineSection(_Section):
     """``[engine]``: where the work runs.
 
@@ -340,6 +372,7 @@ class StudyConfig(StudyMap):
         By leader: what he believes moves customers, lever by lever; 1 is the strongest.
     pairing : PairingSection
     study : StudySection
+    decisions : DecisionsSection
     engine : EngineSection
     output : OutputSection
     report : ReportSection
@@ -352,6 +385,7 @@ class StudyConfig(StudyMap):
     context: ContextSection | None = None
     experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
     beliefs: dict[str, dict[str, float]] = Field(default_factory=dict)
+    decisions: DecisionsSection = DecisionsSection()
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()
     report: ReportSection = ReportSection()

@@ -84,6 +84,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
                 outcome=asked.outcome or first_score(pairing.surveys),
                 by=asked.by,
                 interval=asked.interval,
+                costs=config.decisions.words(),
                 on_stage=on_stage,
                 clock=clock,
             )

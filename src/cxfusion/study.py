@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.checks.feed import FeedCheck, check_feed
+from cxfusion.decisions.decide import Decisions, decide
 from cxfusion.delivery.manifest import results_of, study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
 from cxfusion.evidence.beliefs import BeliefComparison, compare_beliefs
@@ -49,6 +50,8 @@ class Study(Result):
     Attributes
     ----------
     evidence : LeverEvidence
+    decisions : Decisions
+        Prices, hotspots and pilots.
     levels : LevelComparison, optional
         The levers of the contact beside those of the relationship, where surveys ask about it.
     diagnosis : Diagnosis
@@ -72,6 +75,7 @@ class Study(Result):
     """
 
     evidence: LeverEvidence
+    decisions: Decisions
     levels: LevelComparison | None
     diagnosis: Diagnosis
     by_interval: Diagnosis | None
@@ -229,6 +233,7 @@ def fuse(
     outcome: str | None = None,
     by: str | Sequence[str] | None = None,
     interval: str | None = None,
+    costs: Mapping[str, Any] | None = None,
     on_stage: OnStage | None = None,
 ) -> Study:
     """Do the whole job on two tables.
@@ -245,6 +250,8 @@ def fuse(
         Grouping of both halves; by default queue, channel or reason, whichever the log has first.
     interval : {"15min", "30min", "1h", "1d"}, optional
         The operations figures also by this interval of the site's clock.
+    costs : mapping, optional
+        Words of :func:`decide`, such as ``{"cost_per_hour": 32, "currency": "EUR"}``.
     on_stage : callable, optional
         Told each stage as it begins.
 
@@ -270,16 +277,19 @@ def fuse(
     clock: dict[str, float] = {}
     with stage_clock(clock, on_stage, "pair", surveys.n_read):
         pairing = pair(contacts, surveys, plan)
-    return study_of(pairing, spec=spec, outcome=outcome, by=by, interval=interval, on_stage=on_stage, clock=clock)
+    return study_of(
+        pairing, spec=spec, outcome=outcome, by=by, interval=interval, costs=costs, on_stage=on_stage, clock=clock
+    )
 
 
-def study_of(
+def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     pairing: Pairing,
     *,
     spec: LeverSpec | None = None,
     outcome: str | None = None,
     by: str | Sequence[str] | None = None,
     interval: str | None = None,
+    costs: Mapping[str, Any] | None = None,
     feed: FeedCheck | None = None,
     before: Mapping[str, Any] | None = None,
     on_stage: OnStage | None = None,
@@ -294,7 +304,7 @@ def study_of(
         Its checks, if they are made already.
     before : mapping, optional
         What an earlier run handed on, to compare with.
-    spec, outcome, by, interval, on_stage
+    spec, outcome, by, interval, costs, on_stage
         As of :func:`fuse`.
     clock : dict, optional
         Where the timings go.
@@ -321,9 +331,12 @@ def study_of(
         evidence = fit_levers(pairing, weights=weights, spec=spec, offers=offers)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
+    with stage_clock(clock, on_stage, "decide", pairing.contacts.n_read):
+        decisions = decide(evidence, pairing, **(costs or {}))
     notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *_told_of(offers), *evidence.notes, *of_levels)
     return Study(
         evidence=evidence,
+        decisions=decisions,
         levels=levels,
         diagnosis=diagnosis,
         by_interval=by_interval,

@@ -18,6 +18,7 @@ from cxfusion.checks.catalogue import CHECKS, LEVELS, CheckPlan
 from cxfusion.cli import app
 from cxfusion.config import (
     ContextSection,
+    DecisionsSection,
     EngineSection,
     ExperimentSection,
     OutputSection,
@@ -216,6 +217,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[context]": set(ContextSection.model_fields),
         "[experiments.COLUMN]": set(ExperimentSection.model_fields),
         "[beliefs.LEADER]": set(),  # its keys are levers
+        "[decisions]": set(DecisionsSection.model_fields),
         "[engine]": set(EngineSection.model_fields),
         "[output]": {field.alias or name for name, field in OutputSection.model_fields.items()},
         "[report]": set(ReportSection.model_fields) - {"labels"},

@@ -17,7 +17,7 @@ from cxfusion.results import schemas
 
 FILES = {
     "pairs.parquet", "pairing_audit.csv", "set_aside.parquet", "operations.parquet", "perception.parquet",
-    "evidence.parquet", "levers.parquet", "report.html", "manifest.json",
+    "evidence.parquet", "levers.parquet", "decisions.parquet", "report.html", "manifest.json",
 }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_ordinary_headings_need_no_map_and_every_file_is_there(done):
     assert manifest["product"] == "cxfusion"
 
 
-@pytest.mark.parametrize("name", ["pairs", "set_aside", "operations", "perception", "evidence", "levers"])
+@pytest.mark.parametrize("name", ["pairs", "set_aside", "operations", "perception", "evidence", "levers", "decisions"])
 def test_files_have_the_declared_columns_and_types(done, name):
     declared = getattr(schemas, name.upper())
     schema = pq.read_schema(done / f"{name}.parquet")

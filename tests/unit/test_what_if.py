@@ -18,7 +18,7 @@ from cxfusion.decisions.changes import Change, read_changes
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
 from cxfusion.estimators.support_points import group_alike
 from cxfusion.evidence.inquiry import inquire
-from cxfusion.evidence.population import Reading, gather_points, populate
+from cxfusion.evidence.population import gather_points, populate
 from cxfusion.evidence.spec import LeverSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "what-if-form.md"
@@ -108,9 +108,7 @@ def test_several_changes_are_no_sum_of_single_ones(evidence):
 def test_the_points_stand_for_the_rows(pairing):
     """The same what-if on every single row, by points of one row each."""
     inquiry = inquire(pairing, LeverSpec(), None)
-    population = populate(
-        inquiry.sample, inquiry.ladder, (Reading("csat_mean", "points", inquiry.sample.values),), 0.95
-    )
+    population = populate(inquiry.sample, inquiry.ladder, inquiry.scale, 0.95)
     rows = rows_behind(inquiry, population)
     assert len(population.points.weight) <= 2 * len(rows.weight) / 5
     every = gather_points(rows, population.levers, max_groups=10**9, min_contacts=1)

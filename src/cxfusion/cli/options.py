@@ -119,6 +119,11 @@ Until = Annotated[
     str | None,
     typer.Option(metavar="DATE", help="Only contacts that started before this date or time, on the site's clock."),
 ]
+CostPerHour = Annotated[
+    float | None,
+    typer.Option(metavar="AMOUNT", help="What a paid hour of an agent costs: puts a price on a point of each lever."),
+]
+Currency = Annotated[str | None, typer.Option(metavar="NAME", help="Of the costs, as it is to be shown, such as EUR.")]
 By = Annotated[
     list[str] | None,
     typer.Option("--by", metavar="COLUMN", help="Group by this column; repeat it, or separate several by commas."),

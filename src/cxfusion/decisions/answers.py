@@ -43,6 +43,8 @@ class Answer:
         Hull of the intervals of both.
     p_value : array, shape (readings,)
         The larger of both; 1 where their signs differ.
+    gradients : tuple of array, each of shape (readings, p)
+        Of ``within`` and, where there is one, ``corrected``, by all coefficients of the population.
     """
 
     within: NDArray[np.float64]
@@ -52,6 +54,12 @@ class Answer:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     p_value: NDArray[np.float64]
+    gradients: tuple[NDArray[np.float64], ...]
+
+    @property
+    def centres(self) -> list[NDArray[np.float64]]:
+        """The estimates, as of ``gradients``."""
+        return [self.within] if self.corrected is None else [self.within, self.corrected]
 
 
 @dataclass(frozen=True)
@@ -92,13 +100,15 @@ def answer(population: Population, points: Points, changes: Sequence[Change]) ->
     states = states_of(points, [population.place(change.form.lever.name) for change in changes], changes)
     within = _parts(population, points, states, changes, "within")
     beside = _parts(population, points, states, changes, "beside")
-    kappas = {model.moment: model.kappa for model in population.models if model.rung == "beside"}
+    controls = {model.moment: model for model in population.models if model.rung == "beside"}
     plain = _summed([(1.0, part) for part in within.values()])
     corrected = None
     if beside:
-        shares = {moment: kappas[moment] or 0.0 for moment in beside}
+        shares = {moment: controls[moment].kappa or 0.0 for moment in beside}
         weighed = [(1 - shares.get(moment, 0.0), part) for moment, part in within.items()]
         corrected = _summed([*weighed, *((shares[moment], part) for moment, part in beside.items())])
+        for moment, part in beside.items():
+            corrected.gradient[:, controls[moment].kappa_place] += part.change - within[moment].change
     return _with_interval(population, plain, corrected)
 
 
@@ -196,6 +206,7 @@ def _with_interval(population: Population, plain: _Part, corrected: _Part | None
         low=np.min([change - reach * error for change, error in centres], axis=0),
         high=np.max([change + reach * error for change, error in centres], axis=0),
         p_value=p_value,
+        gradients=tuple(part.gradient for part in (plain, corrected) if part is not None),
     )
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from cxfusion.evidence.population import LeverForm, Points
+    from cxfusion.evidence.population import LeverForm, Points, Population
 
-__all__ = ["Change", "States", "read_changes", "states_of"]
+__all__ = ["Change", "States", "change_made", "read_changes", "states_of"]
 
 PERCENT: Final = re.compile(r"^\s*([+\-−]?\s*\d+(?:[.,]\d+)?)\s*%\s*$")
 
@@ -131,6 +131,14 @@ def states_of(points: Points, places: Sequence[int], changes: Sequence[Change]) 
             moved = _stretched(level, change.rate(mean), change.form)
             states = States(states.point, states.chance, {**states.level, change.form.lever.name: moved[states.point]})
     return states
+
+
+def change_made(population: Population, points: Points, change: Change) -> float:
+    """By how much the mean of a lever changes, inside of support."""
+    place = population.place(change.form.lever.name)
+    states = states_of(points, [place], [change])
+    weight = points.weight[states.point] * states.chance
+    return float(weight @ (states.level[change.form.lever.name] - points.level[states.point, place]))
 
 
 def _stretched(level: NDArray[np.float64], rate: float, form: LeverForm) -> NDArray[np.float64]:

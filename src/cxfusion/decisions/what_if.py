@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.decisions.answers import answer, readings_at
-from cxfusion.decisions.changes import read_changes, states_of
+from cxfusion.decisions.changes import change_made, read_changes
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, nearest_names
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change as in_words
@@ -195,9 +195,7 @@ def _moved(evidence: LeverEvidence, population: Population, points: Points, chan
     place = population.place(lever.name)
     level = points.level[:, place]
     mean = float(points.weight @ level)
-    states = states_of(points, [place], [change])
-    weight = points.weight[states.point] * states.chance
-    made = float(weight @ (states.level[lever.name] - level[states.point]))
+    made = change_made(population, points, change)
     own = evidence.levers[evidence.levers["lever"] == lever.name].iloc[0]
     return {
         "lever": lever.name, "unit": lever.unit, "mean_before": mean, "asked": change.asked(mean), "made": made,

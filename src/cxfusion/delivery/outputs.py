@@ -10,6 +10,7 @@ from cxfusion.delivery.manifest import bare_manifest, log_manifest, study_manife
 from cxfusion.delivery.plain_json import to_json
 from cxfusion.errors import BooksError
 from cxfusion.results.schemas import (
+    DECISIONS,
     EVIDENCE,
     LEVERS,
     OPERATIONS,
@@ -51,6 +52,7 @@ def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Stud
         "perception": (study.perception_rows(), PERCEPTION),
         "evidence": (study.evidence.rungs, EVIDENCE),
         "levers": (study.evidence.levers, LEVERS),
+        "decisions": (study.decisions.as_rows(), DECISIONS),
     }
     for name, (table, schema) in tables.items():
         _write_parquet(folder / f"{name}.parquet", table, schema)

@@ -10,11 +10,12 @@ import pandas as pd
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
+from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
-from cxfusion.evidence.population import Population, populate, readings_of
+from cxfusion.evidence.population import Population, populate
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
@@ -86,6 +87,10 @@ class LeverEvidence(Result):
     population : Population or None
         The fitted models and the contacts as weighted points, on which a what-if is computed; None where no lever has
         a model.
+    clusters : ClusterFacts or None
+        How alike the answers of one cluster are, for sizing pilots.
+    smallest : float
+        Smallest effect that matters, in points of the outcome, where a lever names none of its own.
     """
 
     spec: LeverSpec
@@ -101,12 +106,19 @@ class LeverEvidence(Result):
     notes: tuple[str, ...]
     n: int
     population: Population | None = None
+    clusters: ClusterFacts | None = None
+    smallest: float = 0.0
 
     _told: ClassVar = ("lever", "step", "estimate", "verdict", "grade", "because")
 
     @property
     def _frame(self) -> pd.DataFrame:
         return self.levers
+
+    def smallest_effect(self, lever: str) -> float:
+        """The smallest effect of a lever's step that matters, in points of the outcome."""
+        own = next((one.smallest_effect for one in self.spec.levers if one.name == lever), None)
+        return own or self.smallest
 
     def _lines(self) -> list[str]:
         head = f"{len(self.levers)} levers of {self.spec.outcome} from {self.n:,} responses"
@@ -229,7 +241,9 @@ def fit_levers(
         errors=ranks.errors,
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
-        population=populate(sample, ladder, readings_of(sample, found.scale), spec.conf_level),
+        population=populate(sample, ladder, found.scale, spec.conf_level),
+        clusters=cluster_facts(sample, spec.cluster),
+        smallest=sample.outcome.smallest_effect_on(found.scale),
     )
 
 

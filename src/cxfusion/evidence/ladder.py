@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.decomposition import Breakdown
     from cxfusion.evidence.design import Design
     from cxfusion.evidence.robustness import Robustness
+    from cxfusion.evidence.witness import Kappa
 
 __all__ = ["RUNGS", "FittedModel", "Ladder", "RungEstimate", "Shift"]
 
@@ -77,7 +78,7 @@ class FittedModel:
     moment : str
     rung : {"within", "beside"}
         The within model, or the same with the negative control beside the levers.
-    kappa : float or None
+    kappa : Kappa or None
         By which what the control takes away falls short; None where the levers are not corrected.
     levers : tuple of Lever
         Those that may be changed and that it identifies.
@@ -91,7 +92,7 @@ class FittedModel:
 
     moment: Moment
     rung: str
-    kappa: float | None
+    kappa: Kappa | None
     levers: tuple[Lever, ...]
     design: Design
     fit: OrdinalFit

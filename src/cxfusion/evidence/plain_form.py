@@ -59,6 +59,7 @@ def _model(model: MomentModel) -> dict[str, Any]:
         "moment": model.moment,
         "rung": model.rung,
         "kappa": model.kappa,
+        "kappa_place": model.kappa_place,
         "cuts": model.cuts.tolist(),
         "coefficients": {
             name: {"first": model.place(name).start, "columns": found.tolist()}

@@ -137,7 +137,9 @@ class MomentModel:
     rung : {"within", "beside"}
         The within model, or the same with the negative control beside the levers.
     kappa : float or None
-        By which what the negative control takes away falls short; the same for both of a moment.
+        By which what the negative control takes away falls short; of the model with the control alone.
+    kappa_place : int or None
+        Of its error in the joint covariance.
     cuts : array, shape (cuts,)
     coefficients : mapping of str to array, shape (width, 1 or cuts)
         By lever: of each column of its basis, one for all cuts or one for each.
@@ -154,6 +156,7 @@ class MomentModel:
     coefficients: Mapping[str, NDArray[np.float64]]
     first: int
     remainders: Mapping[str, Remainder]
+    kappa_place: int | None = None
 
     def place(self, lever: str) -> slice:
         """Where a lever's coefficients stand in the joint covariance."""
@@ -178,12 +181,15 @@ class Points:
         Linear predictor as things are; the chance of an answer up to cut k is expit(cut_k − base).
     n : int
         Responses they stand for.
+    share : float
+        Of all answered contacts.
     """
 
     weight: NDArray[np.float64]
     level: NDArray[np.float64]
     base: tuple[NDArray[np.float64], ...]
     n: int
+    share: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +211,8 @@ class Population:
     points : Points
     segments : mapping of str to mapping of str to Points
         By column of the case mix and level.
+    is_better_above : bool
+        Whether a higher outcome is the better one.
     """
 
     outcome: str
@@ -216,6 +224,7 @@ class Population:
     conf_level: float
     points: Points
     segments: Mapping[str, Mapping[str, Points]] = field(default_factory=dict)
+    is_better_above: bool = True
 
     def place(self, lever: str) -> int:
         """Column of a lever in the points' levels."""
@@ -232,7 +241,7 @@ class Population:
         return plain_form(self, segments=segments)
 
 
-def populate(sample: Sample, ladder: Ladder, readings: tuple[Reading, ...], conf_level: float) -> Population | None:
+def populate(sample: Sample, ladder: Ladder, scale: Scale, conf_level: float) -> Population | None:
     """Gather models and points; None where no lever has a model.
 
     Parameters
@@ -240,9 +249,11 @@ def populate(sample: Sample, ladder: Ladder, readings: tuple[Reading, ...], conf
     sample : Sample
     ladder : Ladder
         With the models of its moments.
-    readings : tuple of Reading
+    scale : Scale
+        Of the score.
     conf_level : float
     """
+    readings = readings_of(sample, scale)
     fitted = [model for model in ladder.models if model.levers]
     if not fitted:
         return None
@@ -251,16 +262,18 @@ def populate(sample: Sample, ladder: Ladder, readings: tuple[Reading, ...], conf
     forms = tuple(_form(basis, rows.level[:, j], rows.weight) for j, basis in enumerate(bases.values()))
     points = gather_points(rows, forms)
     models, influence = _models(fitted, points, list(bases.values()), readings, sample.coding.n_clusters)
+    models, covariance = _with_kappas(models, fitted, covariance_of(influence))
     return Population(
         outcome=sample.outcome.name,
         readings=readings,
         levers=forms,
         models=models,
-        covariance=covariance_of(influence),
+        covariance=covariance,
         n_clusters=sample.coding.n_clusters,
         conf_level=conf_level,
         points=points,
         segments=_segments(rows, forms, sample),
+        is_better_above=scale.higher_is_better or sample.outcome.is_top_two,
     )
 
 
@@ -351,10 +364,13 @@ def _segments(rows: PopulationRows, forms: Sequence[LeverForm], sample: Sample) 
         codes = rows.codes[column]
         large = [code for code in range(-1, len(labels) - 1) if (codes == code).sum() >= MIN_SEGMENT_RESPONSES]
         if len(large) > 1:
-            found[column] = {
-                labels[code + 1]: gather_points(rows.where(codes == code), forms, MAX_SEGMENT_GROUPS) for code in large
-            }
+            found[column] = {labels[code + 1]: _segment(rows, codes == code, forms) for code in large}
     return found
+
+
+def _segment(rows: PopulationRows, is_inside: NDArray[np.bool_], forms: Sequence[LeverForm]) -> Points:
+    points = gather_points(rows.where(is_inside), forms, MAX_SEGMENT_GROUPS)
+    return replace(points, share=float(rows.weight[is_inside].sum() / rows.weight.sum()))
 
 
 def _form(basis: Basis, level: NDArray[np.float64], weight: NDArray[np.float64]) -> LeverForm:
@@ -383,7 +399,7 @@ def _models(
         coefficients = {name: _coefficients(model.fit, at) for name, at in columns.items()}
         influence = _influence(model, list(columns.values()), n_clusters)
         cuts = model.fit.parameters[: model.n_cuts]
-        here = MomentModel(model.moment, model.rung, model.kappa, cuts, coefficients, first, {})
+        here = MomentModel(model.moment, model.rung, None, cuts, coefficients, first, {})
         remainders: dict[str, Remainder] = {}
         rest: list[NDArray[np.float64]] = []
         for lever, effects in zip(model.levers, model.effects, strict=True):
@@ -397,6 +413,23 @@ def _models(
         influences += [influence, np.column_stack(rest)]
         first += influence.shape[1] + len(rest)
     return tuple(models), np.hstack(influences)
+
+
+def _with_kappas(
+    models: tuple[MomentModel, ...], fitted: Sequence[FittedModel], covariance: NDArray[np.float64]
+) -> tuple[tuple[MomentModel, ...], NDArray[np.float64]]:
+    """The models with the negative control carry its κ, whose error comes from elsewhere: the whole log."""
+    found = []
+    for model, of in zip(models, fitted, strict=True):
+        if of.kappa is None or of.rung != "beside":
+            found.append(model)
+            continue
+        size = len(covariance)
+        wider = np.zeros((size + 1, size + 1))
+        wider[:size, :size], wider[size, size] = covariance, of.kappa.std_error**2
+        covariance = wider
+        found.append(replace(model, kappa=of.kappa.value, kappa_place=size))
+    return tuple(found), covariance
 
 
 def _unit_gradient(

@@ -206,8 +206,7 @@ class _Moment:
         if fitted.behind is not None and levers and (rung == "within" or kappa is not None):
             n_cuts = len(self.sample.values) - 1
             effects = tuple(of for lever in levers if (of := fitted.of(lever)) is not None)
-            factor = None if kappa is None else kappa.value
-            yield FittedModel(self.asked[0].moment, rung, factor, levers, *fitted.behind, effects, n_cuts)
+            yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, n_cuts)
 
     def _kappa(self) -> Kappa | None:
         """By which what the witness takes away falls short."""

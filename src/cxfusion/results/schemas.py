@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "DECISIONS",
     "EVIDENCE",
     "LEVERS",
     "OPERATIONS",
@@ -63,6 +64,17 @@ LEVERS: Final = _schema(
     raw_estimate=_NUMBER, adjusted_estimate=_NUMBER, within_estimate=_NUMBER, corrected_estimate=_NUMBER,
     design_estimate=_NUMBER, local_estimate=_NUMBER, remove_all=_NUMBER, control=_TEXT, reliability=_NUMBER,
     robustness=_NUMBER, rank=_COUNT, rank_low=_COUNT, rank_high=_COUNT, n=_COUNT,
+)  # fmt: skip
+
+DECISIONS: Final = _schema(
+    "decisions",
+    section=_TEXT, outcome=_TEXT, lever=_TEXT, group=_TEXT, verdict=_TEXT, grade=_TEXT, segment_column=_TEXT,
+    segment=_TEXT, design=_TEXT, outcome_unit=_TEXT, unit=_TEXT, step=_NUMBER, estimate=_NUMBER, conf_low=_NUMBER,
+    conf_high=_NUMBER, with_wait=_NUMBER, agents=_NUMBER, cost=_NUMBER, currency=_TEXT, price=_NUMBER,
+    price_low=_NUMBER, price_high=_NUMBER, rank=_COUNT, rank_low=_COUNT, rank_high=_COUNT, mean_level=_NUMBER,
+    target=_NUMBER, share=_NUMBER, within_segment=_NUMBER, contacts_a_week=_NUMBER, effect=_NUMBER, power=_NUMBER,
+    weeks=_NUMBER, clusters_per_arm=_COUNT, answers_per_arm=_COUNT, contacts_per_arm=_COUNT, detectable=_NUMBER,
+    n=_COUNT, status=_TEXT, reason=_TEXT,
 )  # fmt: skip
 
 

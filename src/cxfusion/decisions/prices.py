@@ -1,0 +1,244 @@
+"""What a point costs: the agents that a lever's step takes or saves, priced by the hour, against what the step brings.
+
+Waits are bought with agents. Handle time costs agents, or leaves them free: as long as they stay, everyone waits less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from cxfusion.decisions.answers import Answer, answer
+from cxfusion.decisions.changes import Change, change_made
+from cxfusion.errors import UsageError
+from cxfusion.operations.workload import agents_for, waits_with
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.fit import LeverEvidence
+    from cxfusion.evidence.population import LeverForm, Population
+    from cxfusion.operations.workload import Workload
+
+__all__ = ["PRICE_COLUMNS", "Costs", "price_list"]
+
+WEEKS_A_YEAR: Final = 365.25 / 7
+DRAWS: Final = 20_000
+WAIT: Final = "wait_seconds"
+HANDLE_SECONDS: Final = {"talk_seconds": 1.0, "hold_seconds": 1.0}
+"""Agents' seconds that one unit of a lever takes."""
+GROUPS: Final = {"lever": "ours", "influenceable": "customers", "given": "given"}
+PRICE_COLUMNS: Final = (
+    "lever", "group", "verdict", "grade", "outcome_unit", "unit", "step", "estimate", "conf_low", "conf_high",
+    "with_wait", "agents", "cost", "currency", "price", "price_low", "price_high", "rank", "rank_low", "rank_high",
+    "status", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What is known of costs.
+
+    Parameters
+    ----------
+    per_hour : float, optional
+        Of one paid hour of an agent.
+    currency : str
+        As it is to be shown.
+    shrinkage : float
+        Share of paid time in which agents are not on the phone.
+    measures : mapping of str to float
+        By lever: what making its step happen costs in a year besides agents, such as training or tools.
+    handle_seconds : mapping of str to float
+        By lever: agents' seconds that one unit of it takes, such as those of a transfer.
+
+    Raises
+    ------
+    UsageError
+        Costs below zero, or a share that is none.
+    """
+
+    per_hour: float | None
+    currency: str
+    shrinkage: float
+    measures: Mapping[str, float]
+    handle_seconds: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.per_hour is not None and not (np.isfinite(self.per_hour) and self.per_hour >= 0):
+            problems.append(f"cost_per_hour is {self.per_hour:g}; expected what a paid hour costs, such as 32.50")
+        if not 0 <= self.shrinkage < 1:
+            problems.append(f"shrinkage is {self.shrinkage:g}; expected a share from 0 to below 1, such as 0.3")
+        for name, given in (("measures", self.measures), ("handle_seconds", self.handle_seconds)):
+            problems += [
+                f"{name} of {lever} is {value:g}; expected 0 or more"
+                for lever, value in given.items()
+                if not value >= 0
+            ]
+        if problems:
+            raise UsageError("These costs cannot be used.", problems)
+
+    @property
+    def why_no_agents(self) -> str | None:
+        """Why agents have no price; None where they have one."""
+        if self.per_hour is None:
+            return "no hourly cost of an agent was given"
+        return "an hourly cost of 0 prices nothing" if self.per_hour == 0 else None
+
+
+def price_list(evidence: LeverEvidence, week: Workload | None, costs: Costs) -> list[dict[str, Any]]:
+    """One row per lever in ``PRICE_COLUMNS``, the best price first; levers without one after them.
+
+    Parameters
+    ----------
+    evidence : LeverEvidence
+    week : Workload or None
+        None where the log tells no waits or handle times.
+    costs : Costs
+    """
+    population = evidence.population
+    forms = {} if population is None else {form.lever.name: form for form in population.levers}
+    table = evidence.levers.set_index("lever")
+    rows, gains = [], {}
+    for lever in evidence.spec.levers:
+        if lever.role == "placebo" or (lever.name not in table.index and lever.role != "given"):
+            continue
+        row = _blank(lever, table, costs)
+        if lever.name in forms and population is not None:
+            change = _gaining(population, forms[lever.name])
+            gains[lever.name] = answer(population, population.points, [change])
+            row |= _gain(population, change, gains[lever.name])
+            row |= _cost(population, change, week, costs)
+            row |= _price(row)
+        rows.append(row)
+    if population is not None:
+        _rank(rows, gains, population)
+    return sorted(rows, key=lambda row: (row["rank"] is None, row["rank"] or 0, row["status"] != "ok"))
+
+
+def _blank(lever: Lever, table: pd.DataFrame, costs: Costs) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(PRICE_COLUMNS)
+    row |= {"lever": lever.name, "group": GROUPS[lever.role], "unit": lever.unit, "currency": costs.currency or None}
+    row |= {"status": "not_applicable", "reason": "it is given and cannot be changed"}
+    if lever.name in table.index:
+        own = table.loc[lever.name]
+        row |= {"verdict": own["verdict"], "grade": own["grade"], "outcome_unit": own["outcome_unit"]}
+        row["reason"] = str(own["because"])
+    return row
+
+
+def _gaining(population: Population, form: LeverForm) -> Change:
+    """The lever's step in the direction that does good, or the step itself where that is not known."""
+    step = Change(form, form.lever.step, None)
+    found = answer(population, population.points, [step])
+    is_better_above = population.is_better_above
+    return step if (found.within[0] >= 0) == is_better_above else Change(form, -form.lever.step, None)
+
+
+def _gain(population: Population, change: Change, found: Answer) -> dict[str, Any]:
+    return {
+        "step": change_made(population, population.points, change), "estimate": found.within[0],
+        "conf_low": found.low[0], "conf_high": found.high[0], "status": "ok", "reason": None,
+    }  # fmt: skip
+
+
+def _cost(population: Population, change: Change, week: Workload | None, costs: Costs) -> dict[str, Any]:
+    """Agents of a step, what they and the measure cost in a year, and what the wait does if agents stay as they are."""
+    name = change.form.lever.name
+    own = costs.measures.get(name)
+    seconds = costs.handle_seconds.get(name, HANDLE_SECONDS.get(name))
+    takes_agents = name == WAIT or seconds is not None
+    if not takes_agents:
+        reason = None if own is not None else "nothing in the log says what changing it costs: give it in measures"
+        return {"cost": own, "reason": reason}
+    if week is None or not len(week.arrivals):
+        return {"cost": None, "reason": "the log tells no waits or handle times, so that Erlang has nothing to go by"}
+    hours, waits = _agent_hours(population, change, week, seconds)
+    paid = hours / (1 - costs.shrinkage)
+    found: dict[str, Any] = {"agents": hours / week.n_hours, "with_wait": waits}
+    if costs.why_no_agents is not None:
+        return {**found, "cost": None, "reason": costs.why_no_agents}
+    return {**found, "cost": paid * WEEKS_A_YEAR * (costs.per_hour or 0.0) + (own or 0.0)}
+
+
+def _agent_hours(
+    population: Population, change: Change, week: Workload, seconds: float | None
+) -> tuple[float, float | None]:
+    """Agents' hours a week more; and what shorter waits would bring besides, were the agents left as they are."""
+    place = population.place(change.form.lever.name)
+    mean = float(population.points.weight @ population.points.level[:, place])
+    rate = change_made(population, population.points, change) / mean if mean > 0 else 0.0
+    now = week.agents()
+    if change.form.lever.name == WAIT:
+        then = agents_for(week.arrivals, week.aht_seconds, week.patience_seconds, week.wait_seconds * (1 + rate))
+        return float((then - now).sum()), None
+    aht = np.maximum(week.aht_seconds + rate * week.level[change.form.lever.name] * (seconds or 0.0), 1.0)
+    then = agents_for(week.arrivals, aht, week.patience_seconds, week.wait_seconds)
+    return float((then - now).sum()), _with_wait(population, change, week, now, aht)
+
+
+def _with_wait(
+    population: Population, change: Change, week: Workload, agents: NDArray[np.float64], aht: NDArray[np.float64]
+) -> float | None:
+    """The step's effect together with that of the waits that it makes shorter or longer; None where that has none."""
+    forms = {form.lever.name: form for form in population.levers}
+    waits = waits_with(week.arrivals, aht, week.patience_seconds, agents)
+    if WAIT not in forms or not np.isfinite(waits).all():
+        return None
+    share = float(week.arrivals @ waits / (week.arrivals @ week.wait_seconds)) - 1
+    both = [Change(forms[WAIT], None, share), change]
+    return float(answer(population, population.points, both).within[0])
+
+
+def _price(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Cost of a step over what it brings: of one point in a year. What is not sure to move the score has none."""
+    cost, ends = row["cost"], sorted(map(abs, (row["conf_low"], row["conf_high"])))
+    if cost is None:
+        return {}
+    if row["verdict"] != "moves" or row["conf_low"] * row["conf_high"] <= 0:
+        return {"reason": "it is not sure to move the score, so that no price can be put on a point"}
+    low, high = sorted(cost / end for end in ends)
+    return {"price": cost / abs(row["estimate"]), "price_low": low, "price_high": high}
+
+
+def _rank(rows: Sequence[dict[str, Any]], gains: Mapping[str, Answer], population: Population) -> None:
+    """The order of the prices, and how sure it is: gains drawn together about both estimates, as of the lever table."""
+    priced = [row for row in rows if row["price"] is not None]
+    if not priced:
+        return
+    answers = [gains[row["lever"]] for row in priced]
+    cost = np.array([row["cost"] for row in priced])
+    sign = 1.0 if population.is_better_above else -1.0
+    drawn = [_drawn(population, answers, centre) * sign for centre in (0, -1)]
+    ranks = [_ranks(cost, gain) for gain in drawn]
+    tail = (1 - population.conf_level) / 2
+    ends = np.array([np.quantile(found, [tail, 1 - tail], axis=0, method="inverted_cdf") for found in ranks])
+    order = _ranks(cost, sign * np.array([[one.within[0] for one in answers]]))[0]
+    for j, row in enumerate(priced):
+        row["rank"] = int(order[j])
+        row["rank_low"], row["rank_high"] = int(ends[:, 0, j].min()), int(ends[:, 1, j].max())
+
+
+def _drawn(population: Population, answers: Sequence[Answer], centre: int) -> NDArray[np.float64]:
+    """Gains drawn from their joint distribution about one centre, shape (draws, m)."""
+    gradients = np.array([one.gradients[centre][0] for one in answers])
+    values, vectors = np.linalg.eigh(gradients @ population.covariance @ gradients.T)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    errors = np.random.default_rng(0).standard_normal((DRAWS, len(answers))) @ root.T
+    return np.asarray(np.array([one.centres[centre][0] for one in answers]) + errors)
+
+
+def _ranks(cost: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.int64]:
+    """1 for the best: what saves and does good (the larger saving first), then by price, then what does no good."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        price = np.where(cost < 0, cost, cost / gain)
+    price = np.where(gain > 0, price, np.inf)
+    order = np.argsort(price, axis=1, kind="stable")
+    return np.argsort(order, axis=1, kind="stable").astype(np.int64) + 1

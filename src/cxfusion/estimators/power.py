@@ -1,0 +1,130 @@
+"""How large a trial must be whose arms are given to whole clusters: power of the comparison of two arms.
+
+Answers of one cluster go together (ICC), and clusters differ in size; arms are compared cluster by cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, sqrt
+from typing import Final
+
+from scipy.stats import nct
+from scipy.stats import t as student_t
+
+__all__ = ["Arms", "fewest_answers", "fewest_clusters", "power_of", "smallest_effect"]
+
+MOST_CLUSTERS: Final = 100_000
+CERTAIN: Final = 8.0
+"""Standard errors beyond which a normal variable has less than 1e-15 of its weight."""
+MOST_ANSWERS: Final = 1_000_000.0
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Two arms of the same size.
+
+    Attributes
+    ----------
+    clusters : int
+        Per arm.
+    per_cluster : float
+        Mean answers of a cluster.
+    icc : float
+        Share of an answer's variance that lies between clusters.
+    size_cv : float
+        Standard deviation of the cluster sizes over their mean.
+    """
+
+    clusters: int
+    per_cluster: float
+    icc: float
+    size_cv: float = 0.0
+
+    @property
+    def variance(self) -> float:
+        """Of one arm's mean, in units of the variance of one answer.
+
+        References
+        ----------
+        van Breukelen, Candel & Berger (2007), Statistics in Medicine 26, 2589–2603 (unequal sizes).
+        """
+        of_one = self.icc + (1 - self.icc) / self.per_cluster
+        worth = self.icc / of_one  # what a larger cluster does not add
+        efficiency = 1 - self.size_cv**2 * worth * (1 - worth)
+        return of_one / self.clusters / max(efficiency, 0.5)
+
+
+def power_of(arms: Arms, effect: float, alpha: float = 0.05) -> float:
+    """Chance that a two-sided t test of the clusters finds an effect.
+
+    Parameters
+    ----------
+    arms : Arms
+    effect : float
+        In standard deviations of one answer.
+    alpha : float
+
+    Examples
+    --------
+    >>> round(power_of(Arms(clusters=20, per_cluster=50, icc=0.05), effect=0.25), 3)
+    0.835
+    """
+    df = 2 * arms.clusters - 2
+    if df < 1:
+        return 0.0
+    shift = abs(effect) / sqrt(2 * arms.variance)
+    edge = float(student_t.isf(alpha / 2, df))
+    if shift > edge + CERTAIN:
+        return 1.0
+    wrong_side = nct.cdf(-edge, df, shift) if shift < CERTAIN else 0.0  # the distribution has no digits out there
+    return float(nct.sf(edge, df, shift) + wrong_side)
+
+
+def fewest_clusters(
+    per_cluster: float, icc: float, size_cv: float, effect: float, power: float, alpha: float = 0.05
+) -> int | None:
+    """Clusters per arm that give the power; None where more than 100,000 would not."""
+
+    def gives(clusters: int) -> bool:
+        return power_of(Arms(clusters, per_cluster, icc, size_cv), effect, alpha) >= power
+
+    low, high = 1, 2
+    while not gives(high):
+        low, high = high, 2 * high
+        if high > MOST_CLUSTERS:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if gives(middle) else (middle, high)
+    return high
+
+
+def fewest_answers(
+    clusters: int, icc: float, size_cv: float, effect: float, power: float, alpha: float = 0.05
+) -> int | None:
+    """Answers per cluster that give the power with so many clusters per arm; None where no number does."""
+
+    def gives(per_cluster: float) -> bool:
+        return power_of(Arms(clusters, per_cluster, icc, size_cv), effect, alpha) >= power
+
+    if not gives(MOST_ANSWERS):
+        return None
+    low, high = 0.0, MOST_ANSWERS
+    while high - low > 0.5:
+        middle = (low + high) / 2
+        low, high = (low, middle) if gives(middle) else (middle, high)
+    return ceil(high - 0.5)
+
+
+def smallest_effect(arms: Arms, power: float, alpha: float = 0.05) -> float:
+    """Effect that such arms find with the power, in standard deviations of one answer; infinite with one cluster."""
+    if arms.clusters < 2:
+        return float("inf")
+    low, high = 0.0, 1.0
+    while power_of(arms, high, alpha) < power:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power_of(arms, middle, alpha) >= power else (middle, high)
+    return high

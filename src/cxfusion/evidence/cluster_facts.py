@@ -1,0 +1,72 @@
+"""How alike the answers of one cluster are, and how many a cluster gives: what sizing a pilot takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import ibis
+import numpy as np
+
+if TYPE_CHECKING:
+    from cxfusion.evidence.sample import Sample
+
+__all__ = ["ClusterFacts", "cluster_facts"]
+
+
+@dataclass(frozen=True)
+class ClusterFacts:
+    """Answers by cluster.
+
+    Attributes
+    ----------
+    column : str
+        Of the clusters, such as ``agent_id``.
+    n_clusters : int
+    mean_size : float
+        Answers per cluster.
+    size_cv : float
+        Standard deviation of the sizes over their mean.
+    icc : float
+        Share of the variance of what an answer counts that lies between clusters; 0 where it is below.
+    sd : float
+        Standard deviation of what an answer counts.
+    """
+
+    column: str
+    n_clusters: int
+    mean_size: float
+    size_cv: float
+    icc: float
+    sd: float
+
+
+def cluster_facts(sample: Sample, column: str) -> ClusterFacts:
+    """Sizes and intraclass correlation of the sample's clusters, by the analysis of variance.
+
+    References
+    ----------
+    Donner & Koval (1980), Biometrics 36, 19–25.
+    """
+    rows = sample.rows
+    value = rows["y"].cases(*enumerate(float(value) for value in sample.values), else_=ibis.null("float64"))
+    marked = rows.select(cluster=rows["cluster"], value=value)
+    table = marked.group_by("cluster").aggregate(
+        n=marked.count(), total=marked["value"].sum(), squares=(marked["value"] * marked["value"]).sum()
+    )
+    found = sample.session.collect(table.order_by("cluster")).to_pydict()
+    n, total, squares = (np.asarray(found[name], dtype=float) for name in ("n", "total", "squares"))
+    g, everything = len(n), n.sum()
+    mean = total.sum() / everything
+    between = (n * (total / n - mean) ** 2).sum() / max(g - 1, 1)
+    within = (squares - total**2 / n).sum() / max(everything - g, 1)
+    typical = (everything - (n**2).sum() / everything) / max(g - 1, 1)
+    icc = (between - within) / (between + (typical - 1) * within) if typical > 1 and between + within > 0 else 0.0
+    return ClusterFacts(
+        column=column,
+        n_clusters=g,
+        mean_size=float(everything / g),
+        size_cv=float(n.std() / n.mean()),
+        icc=float(np.clip(icc, 0.0, 1.0)),
+        sd=sample.score_sd,
+    )

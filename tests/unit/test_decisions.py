@@ -1,0 +1,269 @@
+"""Prices against Erlang by hand, ranks, hotspots, and pilots against simulated trials."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import cxfusion as cx
+from cxfusion.decisions.prices import _ranks
+from cxfusion.errors import UnknownNameError, UsageError
+from cxfusion.estimators.power import Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
+from cxfusion.operations.workload import agents_for, typical_week, waits_with
+from cxfusion.results.schemas import DECISIONS
+
+
+@pytest.fixture(scope="module")
+def evidence(pairing):
+    return cx.fit_levers(pairing, "csat")
+
+
+@pytest.fixture(scope="module")
+def decisions(evidence, pairing):
+    return cx.decide(evidence, pairing, cost_per_hour=30, currency="EUR", measures={"n_transfers": 5000})
+
+
+def own(frame, lever):
+    return frame[frame["lever"] == lever].iloc[0]
+
+
+@pytest.mark.parametrize("patience", [np.inf, 200.0])
+def test_agents_in_parts_agree_with_whole_ones_and_with_their_own_inverse(patience):
+    arrivals, aht = np.array([90.0, 200.0, 7.0]), np.array([240.0, 180.0, 400.0])
+    given = None if np.isinf(patience) else patience
+    whole = cx.staffing(arrivals, aht, [9, 13, 3], patience_seconds=given).table["asa_seconds"].to_numpy()
+    many = np.full(3, patience)
+    assert agents_for(arrivals, aht, many, whole) == pytest.approx([9, 13, 3], abs=1e-6)
+    assert waits_with(arrivals, aht, many, np.array([9.0, 13.0, 3.0])) == pytest.approx(whole, rel=1e-9)
+    waits = np.geomspace(0.2, 100, 25)
+    agents = agents_for(np.full(25, 90.0), np.full(25, 240.0), np.full(25, patience), waits)
+    assert (np.diff(agents) < 0).all()
+    assert waits_with(np.full(25, 90.0), np.full(25, 240.0), np.full(25, patience), agents) == pytest.approx(waits)
+
+
+def test_the_typical_week_is_the_logs_own(session_log):
+    week = typical_week(session_log, ["hold_seconds"])
+    # two weeks, Mondays at 9: three contacts in all, one hung up
+    assert week.arrivals.tolist() == [1.5]
+    assert week.aht_seconds.tolist() == [(100 + 20 + 10 + 60) / 2]
+    assert week.wait_seconds.tolist() == [30.0]
+    assert week.level["hold_seconds"].tolist() == [10.0]
+    assert (week.n, week.n_left_out, week.n_hours) == (3, 0, 1)
+
+
+@pytest.fixture
+def session_log():
+    return cx.read_contacts(
+        [
+            {"contact_id": "a", "started_at": "2026-01-05 09:10", "queue": "q", "wait_seconds": 20, "talk_seconds": 100,
+             "hold_seconds": 20, "wrap_seconds": 10, "is_abandoned": False},
+            {"contact_id": "b", "started_at": "2026-01-12 09:50", "queue": "q", "wait_seconds": 40, "talk_seconds": 60,
+             "hold_seconds": 0, "wrap_seconds": 0, "is_abandoned": False},
+            {"contact_id": "c", "started_at": "2026-01-12 09:55", "queue": "q", "wait_seconds": 50,
+             "talk_seconds": None, "hold_seconds": None, "wrap_seconds": None, "is_abandoned": True},
+        ]
+    )  # fmt: skip
+
+
+def test_the_price_of_waiting_is_erlangs_agents_by_the_hour(decisions, evidence, pairing):
+    row, week = own(decisions.prices, "wait_seconds"), typical_week(pairing.contacts, [])
+    points = evidence.population.points
+    mean = points.weight @ points.level[:, evidence.population.place("wait_seconds")]
+    shorter = week.wait_seconds * (1 + row["step"] / mean)
+    hours = sum(
+        agents_for(*(np.array([x]) for x in (a, h, p, then)))[0]
+        - agents_for(*(np.array([x]) for x in (a, h, p, now)))[0]
+        for a, h, p, now, then in zip(
+            week.arrivals, week.aht_seconds, week.patience_seconds, week.wait_seconds, shorter, strict=True
+        )
+    )
+    assert row["cost"] == pytest.approx(hours * 30 * 365.25 / 7, rel=1e-9)
+    assert row["agents"] == pytest.approx(hours / week.n_hours)
+    gain = cx.what_if(evidence, {"wait_seconds": -30}).table.iloc[0]
+    assert row["estimate"] == pytest.approx(gain["estimate"], rel=1e-9)
+    assert row["price"] == pytest.approx(row["cost"] / gain["estimate"], rel=1e-9)
+    assert row["price_low"] == pytest.approx(row["cost"] / gain["conf_high"], rel=1e-9)
+
+
+def test_shrinkage_and_hourly_cost_scale_and_measures_add(evidence, pairing, decisions):
+    other = cx.decide(evidence, pairing, cost_per_hour=60, shrinkage=0.5, measures={"wait_seconds": 1000})
+    once, again = own(decisions.prices, "wait_seconds")["cost"], own(other.prices, "wait_seconds")["cost"]
+    assert again == pytest.approx(4 * once + 1000)
+
+
+def test_shorter_handling_saves_agents_and_shortens_waits(decisions):
+    row = own(decisions.prices, "talk_seconds")
+    assert row["cost"] < 0 < row["estimate"]
+    assert row["agents"] < 0
+    assert row["with_wait"] > row["estimate"]
+
+
+def test_only_what_moves_the_score_has_a_price_and_a_place(decisions, evidence):
+    for row in decisions.prices.to_dict("records"):
+        if row["verdict"] == "moves":
+            assert 1 <= row["rank_low"] <= row["rank"] <= row["rank_high"]
+        else:
+            assert pd.isna(row["price"])
+            assert pd.isna(row["rank"])
+            assert row["reason"]
+
+
+def test_what_saves_comes_before_what_costs_and_what_does_no_good_last():
+    cost = np.array([10.0, -5.0, 10.0, -50.0, 1.0])
+    gain = np.array([[2.0, 0.1, 5.0, 0.1, -1.0]])
+    assert _ranks(cost, gain).tolist() == [[4, 2, 3, 1, 5]]
+
+
+def test_missing_or_zero_costs_say_so_and_count_agents_all_the_same(evidence, pairing):
+    for cost, says in ((None, "no hourly cost"), (0, "prices nothing")):
+        found = cx.decide(evidence, pairing, cost_per_hour=cost)
+        row = own(found.prices, "wait_seconds")
+        assert row["agents"] > 0
+        assert pd.isna(row["cost"])
+        assert says in row["reason"]
+        assert says in found.summary()
+    alone = cx.decide(evidence)
+    assert "Erlang cannot tell" in alone.summary()
+    assert alone.prices["estimate"].notna().all()
+
+
+def test_costs_that_cannot_be_are_refused(evidence):
+    with pytest.raises(UsageError, match="cost_per_hour is -3"):
+        cx.decide(evidence, cost_per_hour=-3)
+    with pytest.raises(UsageError, match="shrinkage is 1"):
+        cx.decide(evidence, shrinkage=1)
+    with pytest.raises(UnknownNameError, match="hold_seconds"):
+        cx.decide(evidence, measures={"hold": 3})
+
+
+def test_where_nothing_moves_it_says_so(evidence, pairing):
+    still = replace(evidence, levers=evidence.levers.assign(verdict="unclear"))
+    found = cx.decide(still, pairing, cost_per_hour=30)
+    assert "No lever is sure to move the score" in found.summary()
+    assert found.prices["price"].isna().all()
+    assert found.prices["estimate"].notna().all()
+    assert set(found.pilots["lever"]) == set(still.levers["lever"])
+
+
+def test_given_levers_are_listed_and_not_changed(pairing, evidence):
+    given = cx.Lever("n_agents", "before", 1, role="given", shape="count")
+    found = cx.decide(replace(evidence, spec=replace(evidence.spec, levers=(*evidence.spec.levers, given))), pairing)
+    assert own(found.prices, "n_agents")[["group", "status"]].tolist() == ["given", "not_applicable"]
+
+
+def test_a_hotspot_is_share_by_effect_by_headroom(decisions, evidence):
+    spots = decisions.hotspots
+    assert spots["estimate"].notna().all()
+    row = spots[(spots["lever"] == "n_transfers") & (spots["segment_column"] == "queue")].iloc[0]
+    gain = cx.what_if(evidence, {"n_transfers": row["step"]}, segment={"queue": row["segment"]}).table.iloc[0]
+    assert row["estimate"] == pytest.approx(row["share"] * gain["estimate"])
+    assert row["mean_level"] + row["step"] == pytest.approx(row["target"])
+    assert (spots["n"] >= 30).all()
+    moving = (spots["verdict"] == "moves").to_numpy()
+    assert (np.diff(moving.astype(int)) <= 0).all()
+    first = spots[moving]["estimate"].to_numpy()
+    assert (np.diff(first) <= 1e-12).all()
+
+
+def test_the_rows_of_the_file_keep_to_their_schema(decisions):
+    table = decisions.to_arrow()
+    assert table.schema.equals(DECISIONS)
+    counts = table.to_pandas()["section"].value_counts()
+    assert counts["price"] == len(decisions.prices)
+    assert counts["hotspot"] == len(decisions.hotspots)
+    assert pickle.loads(pickle.dumps(decisions)).table.equals(decisions.table)
+
+
+def trial_power(arms, effect, draws, seed=1):
+    """Share of simulated trials whose weighted t test of the clusters finds the effect."""
+    rng = np.random.default_rng(seed)
+    k, found = arms.clusters, 0
+    for _ in range(draws):
+        spread = arms.size_cv * arms.per_cluster
+        sizes = np.full(2 * k, arms.per_cluster)
+        if spread:
+            shape = 1 / arms.size_cv**2
+            sizes = np.maximum(np.round(rng.gamma(shape, arms.per_cluster / shape, 2 * k)), 1)
+        error = np.sqrt(arms.icc + (1 - arms.icc) / sizes)
+        mean = rng.normal(0, error) + np.where(np.arange(2 * k) < k, effect, 0)
+        weight = error**-2
+        centre = [np.average(mean[arm], weights=weight[arm]) for arm in (slice(0, k), slice(k, None))]
+        rest = np.concatenate([mean[:k] - centre[0], mean[k:] - centre[1]])
+        scale = (weight * rest**2).sum() / (2 * k - 2)
+        t = (centre[0] - centre[1]) / np.sqrt(scale * (1 / weight[:k].sum() + 1 / weight[k:].sum()))
+        found += abs(t) > stats.t.isf(0.025, 2 * k - 2)
+    return found / draws
+
+
+@pytest.mark.parametrize(
+    ("arms", "effect"),
+    [
+        (Arms(20, 50, 0.05), 0.25),
+        (Arms(5, 30, 0.02), 0.35),
+        (Arms(40, 12, 0.10), 0.22),
+        (Arms(25, 40, 0.04, size_cv=0.6), 0.2),
+    ],
+)
+def test_power_agrees_with_simulated_trials_within_two_points(arms, effect):
+    assert power_of(arms, effect) == pytest.approx(trial_power(arms, effect, 8_000), abs=0.02)
+
+
+def test_power_of_single_answers_is_that_of_the_t_test():
+    from statsmodels.stats.power import TTestIndPower
+
+    assert power_of(Arms(64, 1.0, 0.0), 0.5) == pytest.approx(TTestIndPower().power(0.5, 64, 0.05), abs=1e-9)
+    assert fewest_clusters(1.0, 0.0, 0.0, 0.5, 0.8) == 64  # Cohen's table
+
+
+def test_a_large_effect_is_found_for_certain_and_the_smallest_is_where_the_power_is():
+    for clusters in (2, 5, 37, 300):
+        arms = Arms(clusters, 1e6, 0.03)
+        found = [power_of(arms, effect) for effect in np.geomspace(0.01, 50, 60)]
+        assert (np.diff(found) >= -1e-9).all()
+        assert found[-1] == pytest.approx(1)
+        assert power_of(arms, smallest_effect(arms, 0.8)) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_sizes_are_the_fewest_that_do():
+    for icc, cv in ((0.02, 0.0), (0.08, 0.5)):
+        k = fewest_clusters(30, icc, cv, 0.2, 0.8)
+        assert power_of(Arms(k, 30, icc, cv), 0.2) >= 0.8 > power_of(Arms(k - 1, 30, icc, cv), 0.2)
+        m = fewest_answers(k, icc, cv, 0.2, 0.8)
+        assert power_of(Arms(k, m + 1, icc, cv), 0.2) >= 0.8
+        assert smallest_effect(Arms(k, 30, icc, cv), 0.8) <= 0.2
+    assert fewest_answers(5, 0.10, 0.0, 0.2, 0.8) is None
+
+
+def test_icc_and_cluster_sizes_come_from_the_answers(evidence, pairing):
+    pairs = pairing.pairs.filter(pairing.pairs["csat"].notnull()).select("contact_id", "csat")
+    rows = pairs.inner_join(pairing.contacts.rows.select("contact_id", "agent_id"), "contact_id")
+    frame = pairing.session.collect(rows).to_pandas()
+    groups = [own["csat"].to_numpy(float) for _, own in frame.groupby("agent_id")]
+    between = sum(len(g) * (g.mean() - frame["csat"].mean()) ** 2 for g in groups) / (len(groups) - 1)
+    within = sum(((g - g.mean()) ** 2).sum() for g in groups) / (len(frame) - len(groups))
+    sizes = np.array([len(g) for g in groups])
+    typical = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / (len(groups) - 1)
+    facts = evidence.clusters
+    assert facts.icc == pytest.approx((between - within) / (between + (typical - 1) * within), rel=1e-6)
+    assert (facts.n_clusters, facts.mean_size) == (len(groups), sizes.mean())
+
+
+def test_a_pilot_that_never_had_power_says_so(evidence):
+    few = replace(evidence, clusters=replace(evidence.clusters, n_clusters=6, icc=0.1))
+    found = cx.design_pilot(few, "hold_seconds", effect=0.1, answers_a_week=500, response_rate=0.2)
+    whole, single = found.table.to_dict("records")
+    assert whole["status"] == "not_applicable"
+    assert "no length of pilot" in whole["reason"]
+    assert whole["detectable"] > 0.1
+    assert single["status"] == "ok"
+    assert single["contacts_per_arm"] == pytest.approx(single["answers_per_arm"] / 0.2)
+    assert "not possible" in found.summary()
+    with pytest.raises(UsageError, match=r"power is 1\.2"):
+        cx.design_pilot(evidence, "hold_seconds", power=1.2)
+    with pytest.raises(UnknownNameError, match="hold_seconds"):
+        cx.design_pilot(evidence, "hold")
