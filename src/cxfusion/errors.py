@@ -62,6 +62,8 @@ __all__ = [
     "UnreadableFileError",
     "UsageError",
     "nearest_names",
+    "require_kind",
+    "told_nearest",
 ]
 
 LONGEST_WORD: Final = 160
@@ -192,6 +194,39 @@ class ResourceError(CxfusionError, RuntimeError):
 
 class BooksError(CxfusionError, RuntimeError):
     """Rows in do not equal rows used plus rows set aside: a fault of cxfusion, never of the data."""
+
+
+def require_kind(value: object, kind: type, called: str, advice: str) -> None:
+    """Refuse an argument of another kind in the words of the call, before anything is done with it.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> require_kind("calls.csv", dict, "contacts", "read them first.")
+    Traceback (most recent call last):
+    ...
+    cxfusion.errors.UsageError: contacts is a str. Expected dict: read them first.
+    """
+    if not isinstance(value, kind):
+        given = type(value).__name__
+        raise UsageError(
+            f"{called} is {'an' if given[:1] in 'AEIOUaeiou' else 'a'} {given}. Expected {kind.__name__}: {advice}"
+        )
+
+
+def told_nearest(unknown: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Problems of an error: of each unknown name that resembles any known ones, which.
+
+    Examples
+    --------
+    >>> told_nearest(["que", "zzz"], ["queue", "reason"])
+    ["'que': nearest are queue"]
+    """
+    names = list(known)
+    return [f"{name!r}: nearest are {', '.join(near)}" for name in unknown if (near := nearest_names(name, names))]
 
 
 def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from cxfusion.checks.feed import FeedCheck, check_feed
 from cxfusion.decisions.decide import Decisions, decide
 from cxfusion.delivery.manifest import results_of, study_manifest
-from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
+from cxfusion.errors import (
+    NoScoreError,
+    NothingPairedError,
+    NothingToEstimateError,
+    OutputDirectoryError,
+    UnknownNameError,
+)
 from cxfusion.evidence.beliefs import BeliefComparison, compare_beliefs
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.relationship import LevelComparison, compare_levels
@@ -25,6 +31,7 @@ from cxfusion.perception.offers import OfferCheck, check_offers
 from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result
 from cxfusion.results.grouping import EVERYTHING
+from cxfusion.results.labels import reason_label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +173,10 @@ class Study(Result):
         content = content_of(
             self, labels, title=title, subtitle=subtitle, period=period, details=shown, language=language
         )
+        if not Path(path).parent.is_dir():
+            raise OutputDirectoryError(
+                f"{path} cannot be written: there is no folder {Path(path).parent}. Make it first."
+            )
         Path(path).write_text(render_report(content), encoding="utf-8")
         return Path(path)
 
@@ -275,7 +286,7 @@ def fuse(
     [['wait_seconds', 'moves'], ['hold_seconds', 'contested']]
     """
     clock: dict[str, float] = {}
-    with stage_clock(clock, on_stage, "pair", surveys.n_read):
+    with stage_clock(clock, on_stage, "pair", getattr(surveys, "n_read", None)):
         pairing = pair(contacts, surveys, plan)
     return study_of(
         pairing, spec=spec, outcome=outcome, by=by, interval=interval, costs=costs, on_stage=on_stage, clock=clock
@@ -415,7 +426,11 @@ def require_pairs(pairing: Pairing) -> None:
         raise NothingPairedError(
             "No response could be paired with a contact, so nothing can be said about levers. Expected a key that both"
             " tables share; where the responses ended:",
-            [f"{row.reason}: {row.n:,}" for row in pairing.audit.itertuples() if row.stage == "responses"],
+            [
+                f"{row.reason}: {row.n:,} ({reason_label(str(row.reason))})"
+                for row in pairing.audit.itertuples()
+                if row.stage == "responses"
+            ],
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
+from cxfusion.errors import UnknownNameError
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
@@ -141,12 +142,17 @@ class LeverEvidence(Result):
 
         Raises
         ------
+        UnknownNameError
+            There is no such picture.
         NothingToEstimateError
             There is nothing to draw.
         """
         from cxfusion.results.charts import control, ladder
 
-        return (control if what == "control" else ladder)(self.rungs, self.levers)
+        pictures = {"ladder": ladder, "control": control}
+        if what not in pictures:
+            raise UnknownNameError(f"There is no picture {what!r}. Expected one of: {', '.join(pictures)}.")
+        return pictures[what](self.rungs, self.levers)
 
 
 def _line(row: Any) -> str:

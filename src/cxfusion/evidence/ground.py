@@ -18,6 +18,7 @@ from cxfusion.evidence.history import look_back
 from cxfusion.evidence.rungs import NO_VARIATION_BELOW, untestable_because
 from cxfusion.evidence.sample import Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec, usable_levers
+from cxfusion.pairing.result import require_pairing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -178,6 +179,7 @@ def lay_ground(
     NothingToEstimateError
         It cannot be tested, and why.
     """
+    require_pairing(pairing)
     pairing, _ = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
     lever = lever_named(name, present)

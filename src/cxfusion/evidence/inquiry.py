@@ -18,6 +18,7 @@ from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import outcome_named, usable_levers
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
+from cxfusion.pairing.result import require_pairing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,6 +107,7 @@ def inquire(
     NothingToEstimateError
         No lever has an estimate on any rung.
     """
+    require_pairing(pairing)
     pairing, told = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
     sample = draw_sample(pairing, spec, present, _weights_for(spec, weights))
@@ -134,8 +136,8 @@ def inquire(
 def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
     if weights is not None and weights.score != spec.score:
         raise UsageError(
-            f"The weights are for {weights.score}, the outcome is {spec.outcome}, of {spec.score}. Expected weights for"
-            f" the same score: weigh(pairing, {spec.score!r})."
+            f"The weights are for {weights.score}, but the levers of {spec.outcome} are asked for. Expected weights for"
+            f" its score: weigh(pairing, {spec.score!r})."
         )
     return weights
 

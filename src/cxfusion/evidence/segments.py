@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-from cxfusion.errors import BadControlError, NothingToEstimateError, UnknownNameError, nearest_names
+from cxfusion.errors import BadControlError, NothingToEstimateError, UnknownNameError, told_nearest
 from cxfusion.estimators.effects import Effects, LeverRows, LeverTerm, estimate_effects
 from cxfusion.estimators.joint_tests import joint_test
 from cxfusion.estimators.pooling import Pooled, pool
@@ -23,6 +23,7 @@ from cxfusion.evidence.design import Basis, learn_basis
 from cxfusion.evidence.ground import Ground, asked_spec, lay_ground
 from cxfusion.evidence.sample import KEPT
 from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
@@ -180,10 +181,13 @@ def segment_effects(
     >>> sorted(found.tests["test"])
     ['heterogeneity', 'spread']
     """
+    require_pairing(pairing)
     spec = asked_spec(spec, outcome, levers)
     if not pairing.contacts.has(by):
-        near = ", ".join(nearest_names(by, pairing.contacts.columns)) or "-"
-        raise UnknownNameError(f"The contact log has no column {by!r}; nearest: {near}. Name one that it has.")
+        columns = [name for name in pairing.contacts.columns if not name.startswith("source_")]
+        raise UnknownNameError(
+            f"The contact log has no column {by!r}. Expected one of: {', '.join(columns)}.", told_nearest([by], columns)
+        )
     _refuse_later(lever, by, spec)
     whole = lay_ground(pairing, lever, spec, weights, kept=(by,))
     found = segments_of(whole, by, edges)

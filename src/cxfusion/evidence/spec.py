@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import BadControlError, ConfigError, UnknownNameError, nearest_names
+from cxfusion.errors import BadControlError, ConfigError, UnknownNameError, require_kind, told_nearest
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
 from cxfusion.tables.canonical import SCORE_SCALES
 
@@ -194,6 +194,7 @@ class LeverSpec:
 
     def __post_init__(self) -> None:
         outcome_named(self.outcome)
+        _require_levers(self.levers)
         names = [lever.name for lever in self.levers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -204,6 +205,15 @@ class LeverSpec:
             raise ConfigError(f"link_probabilities are {self.link_probabilities}; expected chances such as 0.9.")
         _refuse_bad_controls(self.levers, self.case_mix)
         _refuse_idle_trials(self.experiments, names)
+
+
+def _require_levers(levers: tuple[object, ...]) -> None:
+    known = {lever.name for lever in DEFAULT_LEVERS}
+    for lever in levers:
+        advice = f"cx.Lever({lever!r}, moment=…, step=…) asks about a column of your own."
+        if lever in known:
+            advice = f"take it from the catalogue: [one for one in cx.DEFAULT_LEVERS if one.name == {lever!r}]."
+        require_kind(lever, Lever, f"{lever!r} among the levers", advice)
 
 
 def _refuse_idle_trials(experiments: tuple[Experiment, ...], levers: list[str]) -> None:
@@ -258,7 +268,7 @@ def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
         raise UnknownNameError(
             f"These levers are no columns of the contact log: {', '.join(unknown)}. Expected canonical names, or"
             " columns that the map defines.",
-            [f"nearest to {name}: {', '.join(nearest_names(name, contacts.columns)) or '-'}" for name in unknown],
+            told_nearest(unknown, contacts.columns),
         )
     present = tuple(lever for lever in spec.levers if contacts.has(lever.name))
     if not any(lever.role in ("lever", "influenceable") for lever in present):
@@ -277,5 +287,5 @@ def _require_trials(spec: LeverSpec, contacts: Contacts) -> None:
         raise UnknownNameError(
             f"These columns of a trial are not in the contact log: {', '.join(missing)}. Expected columns that the log"
             " has, or that the map defines.",
-            [f"nearest to {name}: {', '.join(nearest_names(name, contacts.columns)) or '-'}" for name in missing],
+            told_nearest(missing, contacts.columns),
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, nearest_names
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, told_nearest
 from cxfusion.estimators.control_limits import RULES, false_alarm_rate, p_limits, signals, xmr_limits
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.metrics import METRICS
@@ -183,8 +183,8 @@ def control_chart(
     """
     unknown = [rule for rule in rules if rule not in RULES]
     if unknown:
-        near = [f"{rule!r}: nearest are {', '.join(nearest_names(rule, RULES)) or 'none'}" for rule in unknown]
-        raise UnknownNameError(f"There is no such run rule. Expected some of: {', '.join(RULES)}.", near)
+        told = told_nearest(unknown, RULES)
+        raise UnknownNameError(f"There is no such run rule. Expected some of: {', '.join(RULES)}.", told)
     if not rules:
         raise UsageError(f"No run rule was asked for. Expected at least one of: {', '.join(RULES)}.")
     by_name = {kind.name: kind for kind in METRICS}

@@ -18,6 +18,7 @@ from cxfusion.results.grouping import Grouping, grouping_by
 from cxfusion.results.labels import HEADLINES, metric_label
 from cxfusion.results.schemas import OPERATIONS
 from cxfusion.tables.persons import FEWEST_PERSONS, groups_of_few
+from cxfusion.tables.relation import require_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -211,6 +212,7 @@ def diagnose(
     >>> cx.diagnose(contacts, by="queue").pivot()["aht_seconds"].to_list()
     [75.0]
     """
+    require_contacts(contacts)
     grouping = grouping_by(by, interval, contacts.columns, _TAKEN)
     log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
     chains = chained(log, episodes)

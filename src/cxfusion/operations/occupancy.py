@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.engine.session import default_session
-from cxfusion.errors import MissingColumnError, nearest_names
+from cxfusion.errors import MissingColumnError, told_nearest
 from cxfusion.operations.slots import Slots
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, percent
@@ -183,7 +183,7 @@ def _read(
         raise MissingColumnError(
             f"The table of states has no column {', '.join(map(repr, missing))}. Expected {', '.join(FIELDS)}, or"
             " columns= that says what they are called.",
-            [f"{name!r}: nearest are {', '.join(nearest_names(name, rows.columns)) or 'none'}" for name in missing],
+            told_nearest(missing, rows.columns),
         )
     kept = {name: rows[name] for name in by if name in rows.columns and name not in FIELDS}
     kept |= {name: rows[source] for name, source in named.items()}

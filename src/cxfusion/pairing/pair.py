@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.engine import require_one_session
+from cxfusion.errors import require_kind
 from cxfusion.pairing.around import contacts_around, notes_on_reach
 from cxfusion.pairing.audit import books, set_aside_of
 from cxfusion.pairing.candidates import first_starts, log_of, met, named, searches
@@ -19,6 +20,7 @@ from cxfusion.pairing.plan import PairingPlan
 from cxfusion.pairing.reasons import EXPOSED, OUTSIDE, PAIRED, reason_of
 from cxfusion.pairing.responses import SCORES, asked
 from cxfusion.pairing.result import Pairing
+from cxfusion.tables.relation import Surveys, require_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from cxfusion.engine import Session
     from cxfusion.pairing.plan import Key
-    from cxfusion.tables.relation import Contacts, Surveys
+    from cxfusion.tables.relation import Contacts
 
 __all__ = ["pair"]
 
@@ -88,6 +90,8 @@ def pair(
     ...     cx.pair(contacts, cx.read_surveys(answers, session=session)).n_pairs
     1
     """
+    require_contacts(contacts)
+    require_kind(surveys, Surveys, "The survey", "read it first, surveys = cx.read_surveys(…).")
     session = require_one_session(contacts.session, surveys.session)
     plan = _completed(plan or PairingPlan(), by, within)
     around = contacts_around(contacts, asked(surveys))

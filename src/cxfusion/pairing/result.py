@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from cxfusion.errors import require_kind
 from cxfusion.pairing.audit import books, set_aside_of
 from cxfusion.pairing.legs import legs_of_pairs
 from cxfusion.pairing.links import LinkCheck, check_links
@@ -22,10 +23,20 @@ if TYPE_CHECKING:
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.books import Books
 
-__all__ = ["Pairing"]
+__all__ = ["Pairing", "require_pairing"]
 
 OF_PAIR = ("contact_id", "leg_id", "started_at", "gap_seconds", "next_gap_seconds")
 """Columns that are null unless the response is paired."""
+
+
+def require_pairing(value: object) -> None:
+    """Refuse what is no pairing.
+
+    Raises
+    ------
+    UsageError
+    """
+    require_kind(value, Pairing, "The pairing", "pair the two tables first, pairing = cx.pair(contacts, surveys).")
 
 
 @dataclass(frozen=True, repr=False, eq=False)

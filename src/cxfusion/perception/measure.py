@@ -15,6 +15,7 @@ import pandas as pd
 
 from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
+from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import answers_of, count_responses, count_young, in_intervals, reached_by, sums_of
 from cxfusion.perception.linearised import GROUP, add_residuals, weighted_answers
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
@@ -185,6 +186,7 @@ def measure(
     >>> cx.measure(pairing, "response_rate").table["estimate"].to_list()
     [0.5]
     """
+    require_pairing(pairing)
     grouping = grouping_by(by, interval, pairing.contacts.columns, _TAKEN)
     if weights is not None and weights.score != score:
         raise UsageError(

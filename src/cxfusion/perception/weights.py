@@ -17,6 +17,7 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.pairing.result import require_pairing
 from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, answered, level_codes, local_time, text, with_codes
 from cxfusion.tables.relation import Relation
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
@@ -138,6 +139,7 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     >>> after < before
     True
     """
+    require_pairing(pairing)
     session, contacts = pairing.session, pairing.contacts
     everyone = _everyone(pairing, score)
     sizes = _sizes(session, everyone)

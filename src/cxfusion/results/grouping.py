@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.errors import UnknownNameError, nearest_names
+from cxfusion.errors import UnknownNameError, told_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -110,8 +110,8 @@ def grouping_by(
     if unknown:
         raise UnknownNameError(
             f"The contact log has no column {', '.join(map(repr, unknown))} to group by."
-            f" Expected columns of the log: {', '.join(known)}.",
-            [f"{name!r}: nearest are {', '.join(nearest_names(name, known)) or 'none'}" for name in unknown],
+            f" Expected columns of the log: {', '.join(name for name in known if not name.startswith('source_'))}.",
+            told_nearest(unknown, known),
         )
     names = tuple(f"contact_{name}" if name in taken or name == START else name for name in columns)
     if interval is None:

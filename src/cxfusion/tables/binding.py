@@ -290,10 +290,21 @@ def _require(section: Section, found: Sequence[str], chosen: Mapping[str, Bindin
     if section == "surveys" and all(binding.kind != "score" for binding in chosen.values()):
         scores = ", ".join(SCORE_SCALES)
         problems.append(f"no score was found: expected one of {scores}; {_line(section, 'csat', found)}")
+    if problems and section == "contacts" and (answers := _scores_among(found)):
+        problems.append(
+            f"scores were found ({', '.join(answers)}): is this the survey, and are the two in each other's place?"
+        )
     if problems:
         kind: type[InputError] = NoScoreError if is_complete else MissingColumnError
         told = f"The {section} lack what they cannot do without; name it in the map, or export it too."
         raise kind(f"{told} Columns found: {', '.join(found)}.", problems)
+
+
+def _scores_among(found: Sequence[str]) -> list[str]:
+    """Headings that are those of scores."""
+    usual = usual_names("surveys")
+    keys = {key for name in SCORE_SCALES for key in (name, *usual[name])}
+    return [heading for heading in found if read_heading(heading).stem in keys]
 
 
 def _line(section: Section, name: str, found: Sequence[str]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.engine import DatabaseSource, FileSource, RelationSource
 from cxfusion.engine.addresses import is_url, redacted, table_of
-from cxfusion.errors import EmptyTableError, UnreadableFileError, UsageError
+from cxfusion.errors import EmptyTableError, UnreadableFileError, UsageError, nearest_names
 from cxfusion.tables.frames import frame_source
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from cxfusion.engine import Source
     from cxfusion.engine.contract import FileFormat
 
-__all__ = ["ACCEPTED", "Data", "open_source"]
+__all__ = ["ACCEPTED", "Data", "nearest_files", "open_source"]
 
 Data: TypeAlias = Any
 """Whatever :data:`ACCEPTED` lists."""
@@ -74,9 +75,11 @@ def open_source(data: Data, sheet: str | None = None) -> Source:
 def _files(given: str, sheet: str | None) -> FileSource:
     paths = _matching(given)
     if not paths:
+        near = nearest_files(given)
+        told = f" Nearest there: {near}." if near else ""
         raise UnreadableFileError(
-            f"{redacted(given)} matches no file. Expected {ACCEPTED}; look at the spelling and at the folder you are"
-            " in."
+            f"{redacted(given)} matches no file.{told} Expected {ACCEPTED}; look at the spelling and at the folder you"
+            " are in."
         )
     formats = {_format(path) for path in paths}
     only = formats.pop()
@@ -91,6 +94,14 @@ def _files(given: str, sheet: str | None) -> FileSource:
     if empty:
         raise EmptyTableError(f"{', '.join(empty)}: the file is empty. Expected a header line and at least one row.")
     return FileSource(tuple(paths), only, only == "parquet" and _is_partitioned(given, paths), sheet)
+
+
+def nearest_files(path: str) -> str:
+    """Files that a misspelt path may have meant; none where it is a pattern or is there."""
+    folder = Path(path).parent
+    if is_url(path) or os.path.exists(path) or glob.has_magic(path) or not folder.is_dir():
+        return ""
+    return ", ".join(nearest_names(Path(path).name, [entry.name for entry in folder.iterdir()]))
 
 
 def _format(path: str) -> FileFormat | None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import glob
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxfusion.engine import FileSource
 from cxfusion.engine.addresses import is_url, redacted, started_at_folder
-from cxfusion.errors import CxfusionError, EmptyTableError, UsageError, nearest_names
-from cxfusion.tables.opening import open_source
+from cxfusion.errors import CxfusionError, EmptyTableError, UsageError
+from cxfusion.tables.opening import nearest_files, open_source
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.sources.records import paths_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from cxfusion.tables.mapping import Section
 
@@ -49,7 +48,7 @@ def place_table(section: Section, table: dict[str, Any], folder: Path) -> list[s
     except EmptyTableError:
         return []  # it can be read; that there is nothing in it is a matter of the data
     except CxfusionError as error:
-        near = _nearest_files(table["path"])
+        near = nearest_files(table["path"])
         return [f"{section}.path = {redacted(given)!r}: {f'no such file; nearest: {near}' if near else error.message}"]
     barred = [path for path in paths if not os.access(path, os.R_OK)]
     return [f"{section}.path = {given!r}: no permission to read {', '.join(barred)}"] if barred else []
@@ -65,10 +64,3 @@ def _files_of(section: Section, path: str, source: Any) -> Sequence[str]:
         return paths_of(path, legs.what)
     opened = open_source(path)
     return opened.paths if isinstance(opened, FileSource) else ()
-
-
-def _nearest_files(path: str) -> str:
-    """Files that a misspelt path may have meant; none where it is a pattern or is there."""
-    if is_url(path) or os.path.exists(path) or glob.has_magic(path) or not Path(path).parent.is_dir():
-        return ""
-    return ", ".join(nearest_names(Path(path).name, [entry.name for entry in Path(path).parent.iterdir()]))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from cxfusion.errors import require_kind
 from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, LEG_COLUMNS, SURVEY_COLUMNS, Column, kind_of_name
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.tables.period import Period
 
-__all__ = ["Contacts", "Legs", "Relation", "Scale", "Surveys"]
+__all__ = ["Contacts", "Legs", "Relation", "Scale", "Surveys", "require_contacts"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,16 @@ class Relation:
         rows = [{"Column": name, "Holds": kinds[name], "From": told.get(name)} for name in self.columns]
         shown = pd.DataFrame(rows, columns=["Column", "Holds", *(["From"] if told else [])])
         return frame_as_html(shown, caption=f"{type(self).__name__}: {self.count():,} rows")
+
+
+def require_contacts(value: object) -> None:
+    """Refuse what is no contact log that was read.
+
+    Raises
+    ------
+    UsageError
+    """
+    require_kind(value, Contacts, "The contact log", "read it first, contacts = cx.read_contacts(…).")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""What a newcomer gets wrong is answered in the words of the call, and with what to do instead."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+import cxfusion as cx
+from cxfusion.errors import MissingColumnError, OutputDirectoryError, UnknownNameError, UnreadableFileError, UsageError
+
+READ = "Expected Contacts: read it first, contacts = cx.read_contacts"
+PAIR = "Expected Pairing: pair the two tables first"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda c, p: cx.fuse("calls.csv", "answers.csv"), f"The contact log is a str. {READ}"),
+        (lambda c, p: cx.pair("calls.csv", "answers.csv"), f"The contact log is a str. {READ}"),
+        (lambda c, p: cx.pair(c.surveys, c.contacts), f"The contact log is a Surveys. {READ}"),
+        (lambda c, p: cx.pair(c.contacts, "answers.csv"), "The survey is a str. Expected Surveys: read it first"),
+        (lambda c, p: cx.diagnose(pd.DataFrame()), f"The contact log is a DataFrame. {READ}"),
+        (lambda c, p: cx.diagnose(p), f"The contact log is a Pairing. {READ}"),
+        (lambda c, p: cx.measure(c.contacts, "csat"), f"The pairing is a Contacts. {PAIR}"),
+        (lambda c, p: cx.weigh(c), f"The pairing is a SimulatedCentre. {PAIR}"),
+        (lambda c, p: cx.fit_levers(c.contacts), f"The pairing is a Contacts. {PAIR}"),
+        (lambda c, p: cx.dose_response(c.contacts, "wait_seconds"), f"The pairing is a Contacts. {PAIR}"),
+        (lambda c, p: cx.segment_effects(c.contacts, "wait_seconds", by="queue"), PAIR),
+        (lambda c, p: cx.fit_levers(p, levers=["wait_seconds"]), "take it from the catalogue"),
+        (lambda c, p: cx.fit_levers(p, levers=["tenure"]), r"cx.Lever\('tenure', moment=…, step=…\)"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_before_anything_is_done(centre, pairing, call, words):
+    with pytest.raises(UsageError, match=words):
+        call(centre, pairing)
+
+
+def test_a_column_that_resembles_none_is_told_with_those_there_are(centre):
+    with pytest.raises(UnknownNameError) as refused:
+        cx.diagnose(centre.contacts, by="zzz")
+    assert refused.value.problems == ()
+    assert "queue" in refused.value.message
+    assert "source_row" not in refused.value.message
+
+
+def test_a_misspelt_file_is_answered_with_its_neighbours(tmp_path):
+    (tmp_path / "answers.csv").write_text("contact_id,csat\na,5\n")
+    with pytest.raises(UnreadableFileError, match=r"matches no file. Nearest there: answers.csv"):
+        cx.read_surveys(tmp_path / "answer.csv")
+
+
+def test_a_survey_in_the_place_of_the_log_is_recognised():
+    with pytest.raises(
+        MissingColumnError, match=re.escape("is this the survey, and are the two in each other's place?")
+    ):
+        cx.read_contacts([{"Call ID": "a", "CSAT": 5}])
+    with pytest.raises(MissingColumnError) as refused:
+        cx.read_contacts([{"Call ID": "a", "Remarks": "x"}])
+    assert "in each other's place" not in str(refused.value)
+
+
+def test_a_report_needs_a_folder_that_is_there(centre, pairing, tmp_path):
+    study = cx.fuse(centre.contacts, centre.surveys)
+    with pytest.raises(OutputDirectoryError, match="there is no folder"):
+        study.report(tmp_path / "not there" / "report.html")
+    with pytest.raises(UnknownNameError, match="Expected one of: ladder, control"):
+        study.evidence.plot("staircase")
