@@ -21,8 +21,7 @@ __all__ = ["content_of", "sheets_of", "words_of"]
 
 def words_of(study: Study, labels: Mapping[str, str] | None) -> dict[str, str]:
     """The names that the levers were given, and the user's own words before them."""
-    given = {lever.name: lever.label for lever in study.evidence.spec.levers if lever.label}
-    return given | dict(labels or {})
+    return study.evidence.spec.labels | dict(labels or {})
 
 
 def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> ReportContent:

@@ -12,6 +12,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.results.html import frame_as_html
+from cxfusion.results.labels import lever_label
 from cxfusion.results.readable import FIGURES, by_metric, readable
 
 EFFECT = {
@@ -123,3 +124,15 @@ def test_relations_tell_their_columns_and_no_rows(centre):
     names = [head.text for head in table.findall("tbody/tr/th")]
     assert names == list(centre.contacts.columns)
     assert "c000000000" not in centre.contacts._repr_html_()
+
+
+def test_a_lever_is_called_what_its_owner_calls_it_everywhere(pairing):
+    menu = cx.Lever("ivr_seconds", moment="before", step=-30, label="Time in our menu")
+    evidence = cx.fit_levers(pairing, "csat", levers=[menu])
+    own = "30 seconds less time in our menu"
+    assert own in evidence.table["because"][0]
+    assert f"Time in our menu: {own}" in evidence.summary()
+    assert "Time in our menu" in evidence._repr_html_()
+    assert "Time in our menu" in str(evidence.plot().to_dict())
+    assert "Time in our menu" in repr(cx.dose_response(pairing, "ivr_seconds", levers=[menu]))
+    assert lever_label("ivr_seconds") == "Time in the voice menu"  # nobody else is told

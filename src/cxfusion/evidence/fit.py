@@ -22,6 +22,7 @@ from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
+from cxfusion.results.language import known_as
 from cxfusion.results.schemas import EVIDENCE, LEVERS
 
 if TYPE_CHECKING:
@@ -218,6 +219,13 @@ def fit_levers(
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
+    with known_as(spec.labels):
+        return _fit(pairing, spec, weights, offers)
+
+
+def _fit(
+    pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, offers: OfferCheck | None
+) -> LeverEvidence:
     found = inquire(pairing, spec, weights, offers=offers)
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}

@@ -188,6 +188,11 @@ class LeverSpec:
     link_probabilities: tuple[float, ...] = (0.9, 0.8, 0.7)
 
     @property
+    def labels(self) -> dict[str, str]:
+        """What levers are called, where they say so."""
+        return {lever.name: lever.label for lever in self.levers if lever.label}
+
+    @property
     def score(self) -> str:
         """Score column of the responses."""
         return outcome_named(self.outcome).score

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cxfusion.errors import UnknownNameError, nearest_names
+from cxfusion.results.language import known_as
 from cxfusion.results.pictures import shown_anywhere
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -33,6 +34,12 @@ class Result:
             setattr(cls, "plot", shown_anywhere(vars(cls)["plot"]))  # noqa: B010  mypy knows of no plot here
 
     @property
+    def _labels(self) -> Mapping[str, str]:
+        """What levers are called, where who asked said so: of results that keep what was asked as ``spec``."""
+        labels: Mapping[str, str] = getattr(getattr(self, "spec", None), "labels", {})
+        return labels
+
+    @property
     def _frame(self) -> pd.DataFrame:
         raise NotImplementedError
 
@@ -52,13 +59,15 @@ class Result:
 
     def summary(self) -> str:
         """The result in a few lines of plain text."""
-        return "\n".join(self._lines())
+        with known_as(self._labels):
+            return "\n".join(self._lines())
 
     def __str__(self) -> str:
         return self.summary()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._lines()[0]})"
+        with known_as(self._labels):
+            return f"{type(self).__name__}({self._lines()[0]})"
 
     def _shown(self) -> pd.DataFrame:
         """The numbers as people read them."""
@@ -69,7 +78,8 @@ class Result:
     def _repr_html_(self) -> str:
         from cxfusion.results.html import frame_as_html
 
-        return frame_as_html(self._shown(), caption=self._lines()[0])
+        with known_as(self._labels):
+            return frame_as_html(self._shown(), caption=self._lines()[0])
 
 
 def require_metric(metric: str, known: Sequence[str]) -> str:

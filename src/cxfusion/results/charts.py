@@ -39,7 +39,7 @@ Theme: TypeAlias = Literal["light", "dark"]
 Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 MAX_GROUPS: Final = 15
 """Groups in one picture: the largest ones; the table holds the rest."""
-_SIGNED: Final = "datum.value === 0 ? '0' : format(datum.value, '+.2~f')"
+_SIGNED: Final = "datum.value === 0 ? '0' : format(datum.value, '+.4~f')"
 _WIDE: Final = 800  # pixels; below, legends take two columns
 _NARROW: Final = 480  # pixels; below, legends stand in one column and labels take less room
 _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")

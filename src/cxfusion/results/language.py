@@ -24,6 +24,7 @@ __all__ = [
     "LANGUAGES",
     "Language",
     "Untranslated",
+    "known_as",
     "label_of",
     "localised",
     "said",
@@ -129,6 +130,24 @@ def say(phrase: str, **values: Any) -> str:
     language = _SPOKEN.get()
     text = language.labels.get(phrase) or language.phrases.get(phrase, phrase)
     return _PLACE.sub(lambda place: str(values.get(place[1], place[0])), text) if values else text
+
+
+@contextmanager
+def known_as(labels: Mapping[str, str]) -> Iterator[None]:
+    """Within this block, call things by these words too, by machine name; words that were there before go before them.
+
+    Examples
+    --------
+    >>> with known_as({"response_seconds": "Time to first response"}):
+    ...     label_of("response_seconds")
+    'Time to first response'
+    """
+    language = _SPOKEN.get()
+    token = _SPOKEN.set(replace(language, labels={**labels, **language.labels}))
+    try:
+        yield
+    finally:
+        _SPOKEN.reset(token)
 
 
 def label_of(name: str) -> str | None:

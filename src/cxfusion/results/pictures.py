@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec
 
+from cxfusion.results.language import known_as
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,7 +26,8 @@ def shown_anywhere(plot: Callable[P, alt.TopLevelMixin]) -> Callable[P, alt.TopL
 
     @wraps(plot)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> alt.TopLevelMixin:
-        chart = plot(*args, **kwargs)
+        with known_as(getattr(args[0], "_labels", {})):
+            chart = plot(*args, **kwargs)
         object.__setattr__(
             chart, "_repr_mimebundle_", partial(_bundle, chart)
         )  # past Altair's own: no part of the spec
