@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -149,12 +150,13 @@ class Diagnosis(Result):
         headline = f"Diagnosis of {volume} contacts{by}, site clock {self.timezone}"
         shown = self.overall[self.overall["metric"].isin(HEADLINES)]
         width = 2 + max(len(metric_label(name)) for name in shown["metric"])
-        return [headline, *(_line(row, width) for row in shown.itertuples()), f"  {self._further()}"]
+        return [headline, *(_line(row, width) for row in shown.itertuples()), *self._further()]
 
-    def _further(self) -> str:
-        """What else the table holds."""
+    def _further(self) -> list[str]:
+        """What else the table holds, in lines that a terminal shows whole."""
         others = [name for name in self.overall["metric"] if name not in HEADLINES]
-        return f"Also in the table: {', '.join(others)}."
+        told = f"Also in the table: {', '.join(others)}."
+        return textwrap.wrap(told, 96, initial_indent="  ", subsequent_indent="    ")
 
 
 def diagnose(
