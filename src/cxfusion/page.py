@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cxfusion.decisions.steps import in_steps
 from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.report.content import ReportContent
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from cxfusion.evidence.fit import LeverEvidence
     from cxfusion.study import Study
 
 __all__ = ["content_of", "sheets_of", "words_of"]
@@ -35,7 +38,7 @@ def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> 
         Title, subtitle, period, details, language: as of :class:`ReportContent`.
     """
     evidence = study.evidence
-    outcome, population = evidence.spec.outcome, evidence.population
+    outcome = evidence.spec.outcome
     return ReportContent(
         outcome=outcome,
         outcome_unit=OUTCOMES[outcome].unit,
@@ -53,10 +56,18 @@ def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> 
         decisions=getattr(study, "decisions", None),
         manifest=study.manifest,
         balance=study.balance,
-        what_if=None if population is None else WhatIfForm(population.to_plain(), in_steps(evidence)),
+        what_if=_what_if(evidence),
         labels=words_of(study, labels),
         **asked,
     )
+
+
+def _what_if(evidence: LeverEvidence) -> WhatIfForm | None:
+    """For the sliders; None where no lever has a model, or one that nobody can say how sure it is."""
+    population = evidence.population
+    if population is None or not np.isfinite(population.covariance).all():
+        return None
+    return WhatIfForm(population.to_plain(), in_steps(evidence))
 
 
 def sheets_of(study: Study) -> dict[str, pd.DataFrame]:

@@ -38,7 +38,12 @@ class Offers(Protocol):
 
 
 class Drawn(Protocol):
-    """A result that can be shown in detail: its words, and its picture at any width."""
+    """A result that can be shown in detail: its words, its numbers, and its picture at any width."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The numbers behind the picture."""
+        ...
 
     def summary(self) -> str:
         """Plain text; the first line says what it is."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from cxfusion.report.content import Drawn, ReportContent
+    from cxfusion.report.content import Drawn, Offers, ReportContent
 
 __all__ = ["Detail", "Figure", "Image", "control_figure", "detail", "ladder_figure", "scores_figure"]
 
@@ -59,7 +59,7 @@ class Detail:
     lines: tuple[str, ...]
 
 
-def detail(result: Drawn) -> Detail:
+def detail(result: Drawn | Offers) -> Detail:
     """A result as its own summary and picture."""
     title, *lines = (line.strip() for line in result.summary().splitlines())
     words = display_name(" ".join([title, *lines]), limit=1200)

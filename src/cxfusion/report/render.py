@@ -23,6 +23,7 @@ from cxfusion.report.method import ADVICE, method
 from cxfusion.report.tables import (
     audit_tables,
     cells_table,
+    frame_table,
     operations_tables,
     perception_tables,
     records,
@@ -147,7 +148,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "verdicts": _verdicts(content),
         "rungs": rungs_table(content.rungs),
         "beside": _beside(content),
-        "details": [detail(result) for result in content.details],
+        "details": [(detail(result), frame_table(result.table)) for result in content.details],
         "paired": _paired(content.audit),
         "audit": audit_tables(content.audit),
         "cells": cells_table(content.cells),

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.results.formats import DASH, change, count, figure, interval, percent
+from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
 from cxfusion.results.labels import (
     HEADLINES,
     column_label,
+    display_name,
     display_names,
     lever_label,
     metric_label,
@@ -30,6 +31,7 @@ __all__ = [
     "Table",
     "audit_tables",
     "cells_table",
+    "frame_table",
     "operations_tables",
     "perception_tables",
     "records",
@@ -201,6 +203,29 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
     told = rows[rows["reason"].notna() & ~rows["status"].isin(["small", "suppressed"])]
     pairs = dict.fromkeys(zip(told["metric"], told["reason"], strict=True))
     return [f"{metric_label(metric)}. {reason_label(reason)}." for metric, reason in pairs]
+
+
+def frame_table(frame: pd.DataFrame) -> Table | None:
+    """Any frame of a result as it is, columns without a value left out; None where nothing is left."""
+    shown = frame.dropna(axis="columns", how="all")
+    if shown.empty:
+        return None
+    left_out = len(shown) - MAX_ROWS
+    more = say("{n} more rows are in the result itself.", n=count(left_out))
+    return Table(
+        caption=say("The numbers behind the picture"),
+        heads=tuple(column_label(str(name)) for name in shown.columns),
+        rows=tuple(tuple(map(_value, row)) for row in shown.head(MAX_ROWS).itertuples(index=False, name=None)),
+        notes=(more,) if left_out > 0 else (),
+    )
+
+
+def _value(value: Any) -> Cell:
+    if not pd.api.types.is_scalar(value) or pd.isna(value):
+        return Cell(DASH)
+    if pd.api.types.is_integer(value):
+        return Cell(count(int(value)))
+    return Cell(number(float(value)) if pd.api.types.is_float(value) else display_name(value, limit=80))
 
 
 def rungs_table(rungs: pd.DataFrame) -> Table:

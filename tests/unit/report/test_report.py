@@ -278,6 +278,8 @@ def test_results_are_shown_in_detail_with_words_and_picture(content, page):
     assert len(shown.attributes("img")) == len(page.attributes("img")) + 4
     assert not shown.attributes("script")
     assert HOSTILE_NAME in shown.text  # as text, not as a tag
+    assert len(shown.attributes("table")) == len(page.attributes("table")) + 1
+    assert "0.120" in shown.text
 
 
 @pytest.mark.parametrize(("status", "n_pictures"), [("failed", 1), ("passed", 0), (None, 0)])
