@@ -150,6 +150,8 @@ def test_steps_of_the_real_centre(ecommerce):
         dose = cx.dose_response(pairing, lever.name, levers=[lever], bands=[60 * m for m in minutes])
     assert dose.n == 16_547
     assert dose.bands["raw_estimate"].round(2).tolist() == [4.52, 4.47, 4.30, 4.01, 4.00, 3.94, 3.88, 3.31]
+    assert dose.bands["estimate"].round(2).tolist() == [4.47, 4.41, 4.26, 4.05, 4.04, 4.02, 3.96, 3.48]  # as documented
+    assert dose.bands["n"].tolist() == [4818, 3320, 1895, 2017, 924, 1499, 1506, 568]
     # within agents and days the steps are smaller, in the same order
     assert dose.bands["estimate"].is_monotonic_decreasing
     assert np.ptp(dose.bands["estimate"]) < np.ptp(dose.bands["raw_estimate"])

@@ -326,6 +326,8 @@ def _lever_frame(
     ranks: Ranks,
 ) -> pd.DataFrame:
     rows = []
+    tests = {check.lever.name: check.test for check in ladder.checks if check.check == "proportional_odds"}
+    odds = {name: test.p_value for name, test in tests.items() if test is not None}
     for lever in asked:
         rungs = ladder.of(lever)
         none = RungEstimate(lever, "within", "untestable", lever.step)
@@ -346,6 +348,7 @@ def _lever_frame(
                 "control": None if finding is None else finding.control,
                 "reliability": witness.reliability, "robustness": _robustness(ladder, lever),
                 **ranks.of(lever.name), "n": within.n,
+                "proportional_odds_p_value": odds.get(lever.name),
             }
         )  # fmt: skip
     return pd.DataFrame(rows, columns=LEVERS.names)

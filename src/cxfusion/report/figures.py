@@ -14,7 +14,16 @@ from cxfusion.errors import NothingToEstimateError
 from cxfusion.report.answer import by_verdict
 from cxfusion.results.charts import MAX_GROUPS, Theme, as_svg, control, ladder, scores_by_group
 from cxfusion.results.formats import change, figure, interval
-from cxfusion.results.labels import DESIGNS, LADDER, display_name, lever_label, metric_label, rung_label, step_in_words
+from cxfusion.results.labels import (
+    BESIDE,
+    DESIGNS,
+    LADDER,
+    display_name,
+    lever_label,
+    metric_label,
+    rung_label,
+    step_in_words,
+)
 from cxfusion.results.language import said, say
 
 if TYPE_CHECKING:
@@ -124,7 +133,9 @@ def _image(svg: str, shown: str) -> Image:
 def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame) -> str:
     spoken = []
     for lever, step, unit, outcome_unit in levers[["lever", "step", "unit", "outcome_unit"]].itertuples(index=False):
-        own = rungs[(rungs["lever"] == lever) & rungs["rung"].isin((*LADDER, *DESIGNS)) & rungs["estimate"].notna()]
+        own = rungs[
+            (rungs["lever"] == lever) & rungs["rung"].isin((*LADDER, *BESIDE, *DESIGNS)) & rungs["estimate"].notna()
+        ]
         parts = [
             f"{rung_label(rung).lower()} {change(estimate, outcome_unit)}"
             f" ({interval(low, high, outcome_unit, signed=True)})"

@@ -15,6 +15,7 @@ import vl_convert
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.results.formats import figure, percent
 from cxfusion.results.labels import (
+    BESIDE,
     DESIGNS,
     HEADLINES,
     LADDER,
@@ -42,8 +43,8 @@ MAX_GROUPS: Final = 15
 _SIGNED: Final = "datum.value === 0 ? '0' : format(datum.value, '+.4~f')"
 _WIDE: Final = 800  # pixels; below, legends take two columns
 _NARROW: Final = 480  # pixels; below, legends stand in one column and labels take less room
-_SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-_PICTURED: Final = (*LADDER, *DESIGNS)
+_SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "triangle-right", "cross", "triangle-down")
+_PICTURED: Final = (*LADDER, *BESIDE, *DESIGNS)
 _TONES: Final = {"moves": "good", "passed": "good", "proxy": "warn", "contested": "warn", "failed": "warn"}
 """Tone of the word beside a lever; calm for the others."""
 _LETTER: Final = 6.4  # pixels, an ample mean at the size of labels
@@ -55,7 +56,7 @@ _RUNG: Final = 14  # pixels
 def ladder(rungs: pd.DataFrame, levers: pd.DataFrame, *, width: int = 720) -> Layers:
     """Per lever, the change of the score at each rung, with its interval, on one shared axis, and the verdict.
 
-    Designs that rest on assignment stand below the ladder where they are applicable.
+    Agents compared with agents, and designs that rest on assignment, stand below the ladder where they are applicable.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from cxfusion.results.formats import duration_in_words, plain
 from cxfusion.results.language import label_of, said, say
 
 __all__ = [
+    "BESIDE",
     "DESIGNS",
     "HEADLINES",
     "LADDER",
@@ -38,6 +39,8 @@ __all__ = [
 
 LADDER: Final = ("raw", "adjusted", "within", "corrected")
 """The rungs every lever climbs, from what a driver chart shows to the fairest comparison the log allows."""
+BESIDE: Final = ("between",)
+"""A comparison that stands beside the ladder: confounded by other things, so that no verdict rests on it."""
 DESIGNS: Final = ("congestion", "experiment")
 """Rungs that rest on assignment instead of adjustment; drawn beside the ladder where they are applicable."""
 HEADLINES: Final = (

@@ -63,7 +63,7 @@ LEVERS: Final = _schema(
     conf_low=_NUMBER, conf_high=_NUMBER, verdict=_TEXT, grade=_TEXT, because=_TEXT, rung=_TEXT,
     raw_estimate=_NUMBER, adjusted_estimate=_NUMBER, within_estimate=_NUMBER, corrected_estimate=_NUMBER,
     design_estimate=_NUMBER, local_estimate=_NUMBER, remove_all=_NUMBER, control=_TEXT, reliability=_NUMBER,
-    robustness=_NUMBER, rank=_COUNT, rank_low=_COUNT, rank_high=_COUNT, n=_COUNT,
+    robustness=_NUMBER, rank=_COUNT, rank_low=_COUNT, rank_high=_COUNT, n=_COUNT, proportional_odds_p_value=_NUMBER,
 )  # fmt: skip
 
 DECISIONS: Final = _schema(

@@ -18,6 +18,7 @@ class _Palette:
     line: str
     accent: str
     rungs: tuple[str, str, str, str]  # from the naive comparison to the fairest, ever stronger
+    beside: tuple[str]  # agents compared with agents
     designs: tuple[str, str]  # what rests on assignment
     good: str
     warn: str
@@ -30,6 +31,7 @@ _LIGHT: Final = _Palette(
     line="#e3e6ea",
     accent="#0f4c81",
     rungs=("#87929e", "#5592c4", "#3a78ad", "#0b3d69"),
+    beside=("#6b6a16",),
     designs=("#a3541c", "#7a3b86"),
     good="#14603a",
     warn="#7a4a00",
@@ -41,6 +43,7 @@ _DARK: Final = _Palette(
     line="#2c343d",
     accent="#8cc0f0",
     rungs=("#6b7681", "#5f87ad", "#86b4de", "#c3e1ff"),
+    beside=("#c9c66a",),
     designs=("#eda267", "#d6a3e3"),
     good="#8fdcb0",
     warn="#f2c57c",
@@ -54,7 +57,10 @@ def _config(palette: _Palette) -> dict[str, Any]:
         "background": None,
         "font": FONT,
         "view": {"stroke": None},
-        "range": {"category": [*palette.rungs, *palette.designs], "heatmap": [palette.line, palette.accent]},
+        "range": {
+            "category": [*palette.rungs, *palette.beside, *palette.designs],
+            "heatmap": [palette.line, palette.accent],
+        },
         "mark": {"color": palette.accent},
         "text": {"fontSize": 12.5, "color": palette.ink},
         "rule": {"color": palette.accent, "strokeWidth": 2.5, "opacity": 0.75},
