@@ -80,6 +80,8 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     ordered = numeric.order_by("source_file", "source_row").select(*columns, weight=ibis.literal(1.0))
     sweep = contacts.session.sweep(contacts.session.materialize(ordered))
     given = Design(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
+    if coding.n_clusters < max(spec.min_clusters, 2):
+        return no_witness(f"only {coding.n_clusters} agents have both, too few to know how sure it is")
     n_parts = min(coding.n_clusters, MOST_PARTS)
     marks = _heard(sweep, given, others, n_parts)
     if len(others) >= 2:
@@ -170,7 +172,8 @@ def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int) -> 
     """Reliability as the share of after-call work, within the groups, that the recorded case mix explains."""
     if given.projection.residual[0, 0] <= 0:
         return no_witness("after-call work does not vary within the same agent, hour and day")
-    reliability = 1 - given.residual[:, 0, 0] / bare.residual[:, 0, 0]
+    left, all_ = given.residual[:, 0, 0], bare.residual[:, 0, 0]
+    reliability = 1 - np.divide(left, all_, out=np.ones_like(left), where=all_ > 0)
     return _witness("case mix", reliability, (), None, given, design, n_others)
 
 

@@ -103,10 +103,9 @@ class Witness:
 
 def _explained(covariances: NDArray[np.float64], at: NDArray[np.int64]) -> NDArray[np.float64]:
     """R² of the first column on some others, for each of several covariances."""
-    shares = [
-        (of[at, 0] @ np.linalg.lstsq(of[np.ix_(at, at)], of[at, 0], rcond=None)[0]) / of[0, 0] for of in covariances
-    ]
-    return np.array(shares)
+    told = [of[at, 0] @ np.linalg.lstsq(of[np.ix_(at, at)], of[at, 0], rcond=None)[0] for of in covariances]
+    own = covariances[:, 0, 0]
+    return np.divide(told, own, out=np.zeros(len(own)), where=own > 0)
 
 
 def no_witness(reason: str) -> Witness:
