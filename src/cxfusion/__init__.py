@@ -85,6 +85,8 @@ if TYPE_CHECKING:
     from cxfusion.perception.resolution import resolution as resolution
     from cxfusion.perception.response import ResponseAnalysis as ResponseAnalysis
     from cxfusion.perception.response import response_analysis as response_analysis
+    from cxfusion.perception.sources import SourceAudit as SourceAudit
+    from cxfusion.perception.sources import audit_sources as audit_sources
     from cxfusion.perception.weights import ResponseWeights as ResponseWeights
     from cxfusion.perception.weights import weigh as weigh
     from cxfusion.simulation.centre import Centre as Centre
@@ -144,11 +146,13 @@ _PLACES = {
     "SegmentEffects": "evidence.segments",
     "Session": "engine.session",
     "SimulatedCentre": "simulation.simulate",
+    "SourceAudit": "perception.sources",
     "Staffing": "operations.staffing",
     "Study": "study",
     "Surveys": "tables.relation",
     "WeightsCheck": "evidence.recontact",
     "WhatIf": "decisions.what_if",
+    "audit_sources": "perception.sources",
     "check_feed": "checks.feed",
     "compare": "perception.compare",
     "compare_beliefs": "evidence.beliefs",

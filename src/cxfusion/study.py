@@ -24,10 +24,13 @@ from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.operations.diagnose import Diagnosis, diagnose
+from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.answers import answered_share
 from cxfusion.perception.measure import Measurement, measure
 from cxfusion.perception.offers import OfferCheck, check_offers
+from cxfusion.perception.resolution import ASKED, Resolution, resolution
+from cxfusion.perception.sources import SourceAudit, audit_sources
 from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result
 from cxfusion.results.grouping import EVERYTHING
@@ -46,6 +49,7 @@ __all__ = ["OnStage", "Study", "first_score", "fuse", "require_pairs", "stage_cl
 OnStage: TypeAlias = Callable[[str, int | None], None]
 """Told the name of each stage as it begins, with the rows it works on; told again once these are known, if later."""
 
+MOST_FOLLOWED: Final = 5_000_000
 GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
 
@@ -68,6 +72,10 @@ class Study(Result):
         By score.
     offers : OfferCheck
         Whether agents pick whom to ask.
+    resolution : Resolution or None
+        Resolution as customers report it beside repeat contacts, where the survey asks.
+    sources : SourceAudit
+        What is already known, and what can be concluded from it.
     audit, cells : pandas.DataFrame
         The pairing's books.
     balance : pandas.DataFrame or None
@@ -88,6 +96,8 @@ class Study(Result):
     by_interval: Diagnosis | None
     measurements: Mapping[str, Measurement]
     offers: OfferCheck
+    resolution: Resolution | None
+    sources: SourceAudit
     audit: pd.DataFrame
     cells: pd.DataFrame
     balance: pd.DataFrame | None
@@ -112,10 +122,11 @@ class Study(Result):
         return self.evidence._shown()
 
     def perception_rows(self) -> pd.DataFrame:
-        """All measurements in the columns of ``perception.parquet``."""
+        """All measurements, and resolution as reported, in the columns of ``perception.parquet``."""
         import pandas as pd
 
-        return pd.concat([found.as_rows() for found in self.measurements.values()], ignore_index=True)
+        told = [] if self.resolution is None else [self.resolution.as_rows()]
+        return pd.concat([*(found.as_rows() for found in self.measurements.values()), *told], ignore_index=True)
 
     def operations_rows(self) -> pd.DataFrame:
         """The diagnosis, and that by interval, in the columns of ``operations.parquet``."""
@@ -329,7 +340,8 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
     grouping = _grouping(pairing, by)
     with stage_clock(clock, on_stage, "diagnose", pairing.contacts.n_read):
-        diagnosis = diagnose(pairing.contacts, by=grouping)
+        plan, not_followed = _episodes(pairing)
+        diagnosis = diagnose(pairing.contacts, by=grouping, episodes=plan)
         by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
     with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
         measurements = {score: measure(pairing, score, by=grouping) for score in pairing.surveys.scales}
@@ -338,13 +350,17 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
             key = f"{spec.score}_weighted"
             measurements[key] = measure(pairing, spec.score, by=grouping, weights=weights)
         offers = check_offers(pairing, spec.score)
+        is_asked = pairing.surveys.has(ASKED) and not not_followed
+        resolved = resolution(pairing, grouping, plan=plan) if is_asked else None
+        sources = audit_sources(pairing)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         evidence = fit_levers(pairing, weights=weights, spec=spec, offers=offers)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
     with stage_clock(clock, on_stage, "decide", pairing.contacts.n_read):
         decisions = decide(evidence, pairing, **(costs or {}))
-    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *_told_of(offers), *evidence.notes, *of_levels)
+    of_halves = (*not_followed, *([] if resolved is None else resolved.sentences), *_told_of(offers))
+    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *of_halves, *evidence.notes, *of_levels)
     return Study(
         evidence=evidence,
         decisions=decisions,
@@ -353,6 +369,8 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         by_interval=by_interval,
         measurements=measurements,
         offers=offers,
+        resolution=resolved,
+        sources=sources,
         audit=pairing.audit,
         cells=pairing.cells,
         balance=None if weights is None else weights.balance,
@@ -375,6 +393,16 @@ def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison 
     except (NoScoreError, NothingToEstimateError) as error:
         return None, (f"The relationship is not compared with the contact: {error.message}",)
     return levels, (levels.sentence, *levels.relationship.notes)
+
+
+def _episodes(pairing: Pairing) -> tuple[EpisodePlan | None, tuple[str, ...]]:
+    """When a contact counts as repeated; not of a large log, as every customer's chain is sorted for it."""
+    if not pairing.contacts.has("customer_id"):
+        return None, ()
+    if pairing.contacts.n_read <= MOST_FOLLOWED:
+        return EpisodePlan(), ()
+    told = f"First-contact resolution is left out of a log of more than {MOST_FOLLOWED:,} contacts; diagnose gives it."
+    return None, (told,)
 
 
 def _told_of(offers: OfferCheck) -> tuple[str, ...]:

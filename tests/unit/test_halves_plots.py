@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import cxfusion as cx
@@ -67,6 +69,35 @@ def test_handled_contacts_are_those_that_can_be_answered_about(centre, pairing):
     assert rate["estimate"] * rate["n"] == pytest.approx(pairing.n_pairs)
 
 
-def test_a_study_is_shown_by_its_headline(pairing):
+def test_a_study_has_both_halves_and_is_shown_by_its_headline(pairing):
     study = cx.fuse(pairing.contacts, pairing.surveys)
     assert repr(study) == f"Study({study.summary().splitlines()[0]})"
+    fcr = study.diagnosis.overall.set_index("metric").loc["fcr"]
+    expected = cx.diagnose(pairing.contacts, episodes=cx.EpisodePlan()).overall.set_index("metric").loc["fcr"]
+    assert (fcr["status"], fcr["estimate"]) == ("ok", expected["estimate"])
+    assert study.sources.table["source"].tolist()[0] == "Contact log"
+    assert study.resolution is None
+    assert study.offers.basis == "answered"
+
+
+def test_a_study_tells_who_says_resolved_and_comes_back():
+    rng = np.random.default_rng(1)
+    calls = pd.DataFrame(
+        {"contact_id": [f"c{i}" for i in range(2_400)], "customer_id": [f"u{i % 800}" for i in range(2_400)]}
+    )
+    calls["started_at"] = pd.Timestamp("2026-01-05 08:00") + pd.to_timedelta(
+        rng.integers(0, 60 * 24 * 60, 2_400), "min"
+    )
+    calls["agent_id"] = [f"a{i}" for i in rng.integers(0, 12, 2_400)]
+    calls["wait_seconds"] = rng.exponential(60, 2_400).round()
+    answers = calls[["contact_id"]].sample(900, random_state=1)
+    answers = answers.assign(csat=rng.integers(1, 6, 900), is_resolved_reported=rng.random(900) < 0.7)
+    pairing = cx.pair(cx.read_contacts(calls), cx.read_surveys(answers))
+    study = cx.fuse(pairing.contacts, pairing.surveys)
+    alone = cx.resolution(pairing)
+    pd.testing.assert_frame_equal(study.resolution.overall, alone.overall)
+    assert alone.sentences[0] in study.notes
+    kept = study.perception_rows().set_index(["grouping", "metric"])["estimate"]
+    assert (
+        kept["all", "repeat_after_resolved"] == alone.overall.set_index("metric")["estimate"]["repeat_after_resolved"]
+    )

@@ -20,6 +20,7 @@ from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as between
 from cxfusion.results.grouping import grouping_by
 from cxfusion.results.labels import metric_label
+from cxfusion.results.schemas import PERCEPTION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing import Pairing
     from cxfusion.results.grouping import Grouping
 
-__all__ = ["Resolution", "resolution"]
+__all__ = ["ASKED", "Resolution", "resolution"]
 
 ASKED: Final = "is_resolved_reported"
 _TAKEN: Final = (
@@ -73,6 +74,22 @@ class Resolution(Result):
     @property
     def _frame(self) -> pd.DataFrame:
         return self.groups if self.grouping.names else self.overall
+
+    def as_rows(self) -> pd.DataFrame:
+        """All (grouping ``all``) and the groups, in the columns of ``results.schemas.PERCEPTION``."""
+        return self.grouping.as_rows(self.overall, self.groups, PERCEPTION)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Who says "resolved" and comes back, in a sentence; none where that is not known."""
+        shown = self.overall.set_index("metric")["estimate"]
+        said, back = shown["reported_resolution"], shown["repeat_after_resolved"]
+        if pd.isna(said) or pd.isna(back):
+            return ()
+        return (
+            f"{in_words(said, 'share')} of the customers who were asked say that it was resolved;"
+            f" {in_words(back, 'share')} of these were in touch again within {self.plan.repeat_days:g} days.",
+        )
 
     def _lines(self) -> list[str]:
         rows = [self._in_words(row) for row in self.overall.itertuples()]

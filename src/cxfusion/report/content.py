@@ -19,6 +19,9 @@ __all__ = ["SCORE_OF_OUTCOME", "Drawn", "Offers", "ReportContent"]
 SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean", "csat_top2box": "csat_top2box"}
 """The figure of the perception frame that speaks for each outcome."""
 
+REPEATED: Final = ("fcr_of_answers", "repeat_after_resolved", "repeat_after_unresolved")
+"""Figures of those who came back: a sentence of the page and the file beside it tell them."""
+
 
 class Offers(Protocol):
     """Whether agents pick whom to ask, as far as the page shows it."""
@@ -87,6 +90,8 @@ class ReportContent:
         ``level, check, table, column, n, of, told, examples``: what the checks of the data found.
     offers : result, optional
         Who was offered the survey; shown with its picture where agents pick.
+    sources : pandas.DataFrame, optional
+        What is already known: of :func:`audit_sources`.
     details : sequence of results
         Shown one by one, each with its words and its picture.
     manifest : mapping
@@ -120,6 +125,7 @@ class ReportContent:
     associations: pd.DataFrame | None = None
     checks: pd.DataFrame | None = None
     offers: Offers | None = None
+    sources: pd.DataFrame | None = None
     details: Sequence[Drawn] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
     balance: pd.DataFrame | None = None
@@ -144,4 +150,5 @@ class ReportContent:
     def shown_scores(self) -> pd.DataFrame:
         """The perception rows of the page: of the weighted figures only the headline, so that tables stay narrow."""
         metric = self.perception["metric"].astype(str)
-        return self.perception[~metric.str.endswith("_weighted") | (metric == self.headline_metric)]
+        is_beside = metric.str.endswith("_weighted") | metric.isin(REPEATED)
+        return self.perception[~is_beside | (metric == self.headline_metric)]

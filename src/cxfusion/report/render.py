@@ -20,6 +20,7 @@ from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
 from cxfusion.report.figures import control_figure, detail, ladder_figure, scores_figure
 from cxfusion.report.method import ADVICE, method
+from cxfusion.report.sources import sources_table
 from cxfusion.report.tables import (
     audit_tables,
     cells_table,
@@ -152,6 +153,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "paired": _paired(content.audit),
         "audit": audit_tables(content.audit),
         "cells": cells_table(content.cells),
+        "sources": None if content.sources is None else sources_table(content.sources),
         "checks": checks_table(content.checks),
         "changes": changes_table(content.manifest),
         "scores": scores_figure(content),

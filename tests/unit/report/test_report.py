@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from base64 import b64decode
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
@@ -295,3 +296,21 @@ def test_who_was_offered_the_survey_is_told_and_drawn_where_agents_pick(content,
     assert ("1 of the 2 agents tested" in page) == (status is not None)
     assert (page.count("data:image") > before.count("data:image")) == bool(n_pictures)
     assert ">ann<" not in page
+
+
+def test_what_is_already_known_is_a_table_and_speaks_the_pages_language(content):
+    sources = pd.DataFrame(
+        {"source": ["Contact log", f"tracker {HOSTILE_NAME}"], "kind": ["log", "tracker"], "n": [1000, 5],
+         "first_day": [date(2026, 1, 1), None], "last_day": [date(2026, 3, 1), None], "linked_share": [1.0, None],
+         "can": ["what happened on every contact, whether or not anybody answered about it",
+                 "how groups of people see the items, and where they differ"],
+         "cannot": ["how it felt; the 12 days without rows after 2026-01-20",
+                    "what any contact did to any customer: it names neither"]}
+    )  # fmt: skip
+    page = Page(render_report(replace(content, sources=sources)))
+    assert "What is already known, and what is not" in page.text
+    assert "How it felt. The 12 days without rows after 2026-01-20." in page.text
+    assert "1 January 2026 to 1 March 2026" in page.text
+    spanish = Page(render_report(replace(content, sources=sources, language="es")))
+    assert "Qué se sintió. Los 12 días sin filas después del 2026-01-20." in spanish.text
+    assert "Registro de contactos" in spanish.text
