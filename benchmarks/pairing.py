@@ -39,9 +39,9 @@ def draw(folder: Path, n_contacts: int) -> None:
     """A simulated centre whose answers name the customer alone."""
     import duckdb
 
-    import cxfusion as cx
+    from cxfusion.simulation.simulate import write_centre
 
-    cx.simulate(n_contacts=n_contacts, seed=7).save(folder)
+    write_centre(folder, n_contacts, seed=7)
     hidden = f"SELECT * EXCLUDE (contact_id) FROM '{folder}/surveys.parquet'"
     duckdb.sql(f"COPY ({hidden}) TO '{folder}/answers.parquet'")
 
@@ -186,8 +186,14 @@ def require_same(folder: Path, names: Sequence[str]) -> float:
     """Stop where pairs differ in more than one in ten thousand; the largest share that does."""
     import pandas as pd
 
-    found = [pd.read_parquet(folder / f"{name}.pairs").set_index("response_id")["contact_id"] for name in names]
-    shares = [float((found[0].reindex(other.index.union(found[0].index)) != other).mean()) for other in found[1:]]
+    found = pd.concat(
+        {
+            name: pd.read_parquet(folder / f"{name}.pairs").set_index("response_id")["contact_id"].astype(str)
+            for name in names
+        },
+        axis=1,
+    )
+    shares = [float((found[names[0]] != found[name]).mean()) for name in names[1:]]
     if max(shares, default=0.0) > 1e-4:
         raise AssertionError(f"Pairs differ from those of {names[0]}: {dict(zip(names[1:], shares, strict=True))}")
     return max(shares, default=0.0)

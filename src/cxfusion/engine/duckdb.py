@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 import uuid
+import weakref
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -75,8 +77,9 @@ class DuckDBEngine:
     ) -> None:
         self._threads = threads or os.cpu_count() or 1
         # of its own, so that whatever ends the run, but for being killed outright, takes it away
-        self._folder = tempfile.TemporaryDirectory(prefix="cxfusion-", dir=temp_dir, ignore_cleanup_errors=True)
-        settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": self._folder.name}
+        folder = tempfile.mkdtemp(prefix="cxfusion-", dir=temp_dir)
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": folder}
         self._backend = ibis.duckdb.connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.con.execute("SET TimeZone = 'UTC'")
         self._backend.con.execute("PRAGMA disable_progress_bar")  # in a notebook SET wants ipywidgets, even for "off"
@@ -175,7 +178,7 @@ class DuckDBEngine:
     def close(self) -> None:
         """Let go of every relation and temporary file."""
         self._backend.disconnect()
-        self._folder.cleanup()
+        self._remove_folder()
 
 
 def _numbered(table: str, name: str) -> str:

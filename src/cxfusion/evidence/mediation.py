@@ -7,7 +7,6 @@ runs through the mediators.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -278,7 +277,7 @@ def _lay(
     witness = _witness(pairing, spec, sample, (lever, *others, *mediators))
     needed = [one.name for one in (lever, *others, *mediators)] + ([WITNESS] if witness.reason is None else [])
     rows = sample.session.materialize(sample.rows.filter(*(sample.rows[name].notnull() for name in needed)))
-    total = Ground(sample, spec, lever, others, rows, partial(sample.session.fold, rows))
+    total = Ground(sample, spec, lever, others, rows, sample.session.sweep(rows))
     return _Paths(total, replace(total, others=(*others, *mediators)), mediators, witness)
 
 
