@@ -19,7 +19,7 @@ from cxfusion.estimators.left_out import MOST_PARTS, products_without
 from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.witness import Witness, no_witness
-from cxfusion.tables.coding import answered
+from cxfusion.tables.coding import answered, group_codes, one_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,9 +75,12 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     if n < spec.min_responses:
         return no_witness("too few contacts have both after-call work and the levers")
     rows = _thinned(rows, n)
-    numeric, coding = coded(contacts.session, contacts.session.materialize(rows), contacts, spec, {})
+    rows = contacts.session.materialize(rows.drop("contact_id"))
+    files = {"file": group_codes(contacts.session, rows, ("source_file",))}
+    numeric, coding = coded(contacts.session, rows, contacts, spec, files)
     columns = dict.fromkeys([*numbers, "cluster", *coding.controls, *coding.groups])
-    ordered = numeric.order_by("source_file", "source_row").select(*columns, weight=ibis.literal(1.0))
+    in_order = numeric.order_by(one_place(numeric["file"], numeric["source_row"]))
+    ordered = in_order.select(*columns, weight=ibis.literal(1.0))
     sweep = contacts.session.sweep(contacts.session.materialize(ordered))
     given = Design(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
     if coding.n_clusters < max(spec.min_clusters, 2):

@@ -22,6 +22,7 @@ from cxfusion.evidence.surroundings import (
     with_surroundings,
 )
 from cxfusion.evidence.trials import trial_codes, trial_values
+from cxfusion.tables.coding import group_codes
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
@@ -156,12 +157,13 @@ def draw_sample(
             f" {spec.min_responses}. Read a longer period, or widen the pairing window."
         )
     categories = _categories(session, answered, outcome)
-    numeric, coding = coded(session, answered, contacts, spec, {"y": categories.frame})
+    codes = {"y": categories.frame, "file": group_codes(session, answered, ("response_file",))}
+    numeric, coding = coded(session, answered, contacts, spec, codes)
     around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
     columns |= dict.fromkeys(trial_values(contacts, spec))
     columns |= dict.fromkeys(f"{KEPT}{name}" for name in kept)
-    in_runs = numeric.order_by(*coding.controls, "response_file", "response_row")  # alike cases stand together
+    in_runs = numeric.order_by(*coding.controls, "file", "response_row")  # alike cases stand together
     rows = session.materialize(in_runs.select(*columns))
     return Sample(
         session=session,
@@ -198,11 +200,11 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
         column = rows[lever.name]
         asked |= {f"known_{i}": column.count(), f"distinct_{i}": column.nunique(), f"mean_{i}": exact_mean(column)}
         asked |= {f"high_{i}": column.max()}
-        asked |= {f"knot_{i}_{j}": column.quantile(q, where=column > 0) for j, q in enumerate(KNOT_SHARES)}
+        asked |= {f"knots_{i}": column.quantile(KNOT_SHARES, where=column > 0)}
     found = session.collect(rows.aggregate(**asked)).to_pylist()[0]
     facts = {}
     for i, lever in enumerate(levers):
-        knots = tuple(found[f"knot_{i}_{j}"] for j in range(len(KNOT_SHARES)))
+        knots = tuple(found[f"knots_{i}"] or (None,))
         facts[lever.name] = LeverFacts(
             n_known=int(found[f"known_{i}"]),
             n_distinct=int(found[f"distinct_{i}"]),

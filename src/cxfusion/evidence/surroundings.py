@@ -72,18 +72,19 @@ def with_surroundings(
     """
     session = contacts.session
     slot = ibis.dense_rank().over(order_by=[rows["queue"], rows[QUARTER]])
-    unknown = ibis.null("float64")
-    rows = session.materialize(rows.mutate(**{SLOT: slot, CROWD: unknown, AGENT_LOAD: unknown}))
-    if is_alone:
-        return rows
-    if WAIT in rows.columns and contacts.has(WAIT):
-        rows = session.materialize(_with_crowd(rows, contacts))
-        if contacts.has("agent_id"):
-            rows = session.materialize(_with_load(session, rows, contacts))
-    if contacts.has(spec.cluster) and levers:
-        joined = rows.left_join(_agent_means(contacts, spec, levers), "cluster_key")
-        rows = session.materialize(joined.select(*rows.columns, *map(mean_of, levers)))
-    return rows
+    rows = session.materialize(rows.mutate(**{SLOT: slot}))
+    columns = [*rows.columns, CROWD, AGENT_LOAD]
+    has_crowd = not is_alone and WAIT in rows.columns and contacts.has(WAIT)
+    joined = _with_crowd(rows, contacts) if has_crowd else rows.mutate(**{CROWD: ibis.null("float64")})
+    load = _loads(session, rows, contacts) if has_crowd and contacts.has("agent_id") else None
+    if load is None:
+        joined = joined.mutate(**{AGENT_LOAD: ibis.null("float64")})
+    else:
+        joined = joined.left_join(load, ["agent", QUARTER])
+    if not is_alone and contacts.has(spec.cluster) and levers:
+        joined = joined.left_join(_agent_means(contacts, spec, levers), "cluster_key")
+        columns += map(mean_of, levers)
+    return session.materialize(joined.select(*columns))
 
 
 def _with_crowd(rows: ir.Table, contacts: Contacts) -> ir.Table:
@@ -93,18 +94,18 @@ def _with_crowd(rows: ir.Table, contacts: Contacts) -> ir.Table:
         .group_by("queue", QUARTER)
         .aggregate(crowd_total=lambda t: exact_sum(t["wait"]), crowd_n=lambda t: t["wait"].count())
     )
-    joined = rows.drop(CROWD).left_join(crowd, ["queue", QUARTER])
+    joined = rows.left_join(crowd, ["queue", QUARTER])
     n_others = joined["crowd_n"] - joined[WAIT].notnull().cast("int64")
     others = (joined["crowd_total"] - joined[WAIT].fill_null(0.0)) / n_others.nullif(0)
-    return joined.select(*rows.drop(CROWD).columns, **{CROWD: others})
+    return joined.select(*rows.columns, **{CROWD: others})
 
 
-def _with_load(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table:
-    """The agent's work of the four quarters before; 0 where the log knows of none."""
+def _loads(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table | None:
+    """Each agent's work of the four quarters before one of the rows; 0 where the log knows of none."""
     log = contacts.rows
     parts = [log[name].cast("float64").fill_null(0.0) for name in WORK if contacts.has(name)]
     if not parts:
-        return rows
+        return None
     seconds = parts[0]
     for part in parts[1:]:
         seconds = seconds + part
@@ -114,9 +115,7 @@ def _with_load(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table
     asked = rows.filter(rows["agent"].notnull()).select("agent", asked=QUARTER).distinct()
     asked = session.materialize(asked.cross_join(back).mutate(quarter=ibis._["asked"] - ibis._["back"]))
     found = session.materialize(asked.left_join(begun, ["agent", QUARTER]).select("agent", "asked", "work"))
-    load = found.group_by("agent", quarter="asked").aggregate(load=exact_sum(found["work"]).fill_null(0.0))
-    joined = rows.drop(AGENT_LOAD).left_join(load, ["agent", QUARTER])
-    return joined.select(*rows.drop(AGENT_LOAD).columns, **{AGENT_LOAD: joined["load"]})
+    return found.group_by("agent", quarter="asked").aggregate(**{AGENT_LOAD: exact_sum(found["work"]).fill_null(0.0)})
 
 
 def _agent_means(contacts: Contacts, spec: LeverSpec, levers: tuple[str, ...]) -> ir.Table:

@@ -18,7 +18,17 @@ from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.pairing.result import require_pairing
-from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, answered, level_codes, local_time, text, with_codes
+from cxfusion.tables.coding import (
+    HOUR_OF_WEEK,
+    MISSING,
+    answered,
+    group_codes,
+    level_codes,
+    local_time,
+    one_place,
+    text,
+    with_codes,
+)
 from cxfusion.tables.relation import Relation
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
 
@@ -38,7 +48,7 @@ CATEGORIES: Final = ("reason", "channel", "queue")
 LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
 BINS: Final = 5
 MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
-MAX_SILENT: Final = 1_000_000
+MAX_SILENT: Final = 500_000
 TRIM_AT: Final = 6.0  # times the mean weight
 HASH_DIGITS: Final = 7
 
@@ -120,11 +130,11 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     Notes
     -----
     Propensity and margins: wait, talk, hold and transfers by fifths, reason, channel, queue, hour of the week, as far
-    as the log has them; levels with fewer than 30 answers are pooled. With more than a million contacts that were not
-    answered about, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Contacts younger than
-    the lag within which 95 % of the answers come leave the propensity and the margins; those of them that are answered
-    about are weighted with the others. Scores vary by what the margins leave of them; effects treat the weights as
-    given, which is conservative.
+    as the log has them; levels with fewer than 30 answers are pooled. With more than half a million contacts that
+    were not answered about, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Contacts
+    younger than the lag within which 95 % of the answers come leave the propensity and the margins; those of them that
+    are answered about are weighted with the others. Scores vary by what the margins leave of them; effects treat the
+    weights as given, which is conservative.
 
     References
     ----------
@@ -155,7 +165,9 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     names = [name for name in sampled.columns if name.startswith("by_")]
     is_told = sampled["answered"] & ~sampled["is_young"]
     lists = {f"code_{name}": level_codes(session, sampled, name, MIN_ANSWERS, is_told) for name in names}
-    coded = session.materialize(with_codes(sampled, lists).order_by("source_file", "source_row"))
+    files = {"file": group_codes(session, sampled, ("source_file",))}
+    placed = with_codes(sampled, lists | files)
+    coded = session.materialize(placed.order_by(one_place(placed["file"], placed["source_row"])).drop("source_file"))
     try:
         return _weighted(pairing, score, coded, lists, sizes)
     except EstimationError as error:
@@ -214,11 +226,11 @@ def categorised(contacts: Contacts, rows: ir.Table) -> ir.Table:
     """Levers cut into fifths; counts stay as they are."""
     numbers = [name for name in LEVERS if name in rows.columns]
     shares = [place / BINS for place in range(1, BINS)]
-    asked = {f"{name}_{i}": rows[name].quantile(q) for name in numbers for i, q in enumerate(shares)}
+    asked = {name: rows[name].quantile(shares) for name in numbers}
     found = contacts.session.collect(rows.aggregate(**asked)).to_pylist()[0] if asked else {}
     binned = {}
     for name in numbers:
-        edges = sorted({found[f"{name}_{i}"] for i in range(len(shares))} - {None})
+        edges = sorted({*(found[name] or ())} - {None})
         above = sum(((rows[name] > edge).cast("int64") for edge in edges), start=ibis.literal(0))
         binned[f"by_{name}"] = above.cast("string").fill_null(MISSING)
     return rows.mutate(**binned).drop(*numbers)
@@ -263,7 +275,7 @@ def _weighted(
     stabilised = (sizes.answers / sizes.contacts) * (1 + (-odds).exp())
     answers = session.materialize(
         answers.mutate(base=ibis.least(stabilised, TRIM_AT), is_trimmed=stabilised > TRIM_AT).order_by(
-            "source_file", "source_row"
+            one_place(answers["file"], answers["source_row"])
         )
     )
     totals = _totals(session, old, codes)

@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["HOUR_OF_WEEK", "MISSING", "answered", "group_codes", "level_codes", "local_time", "text", "with_codes"]
+__all__ = [
+    "HOUR_OF_WEEK",
+    "MISSING",
+    "answered",
+    "group_codes",
+    "level_codes",
+    "local_time",
+    "one_place",
+    "text",
+    "with_codes",
+]
 
 MISSING: Final = "(missing)"
 HOUR_OF_WEEK: Final = "hour_of_week"
@@ -86,6 +96,19 @@ def group_codes(session: Session, rows: ir.Table, keys: tuple[str, ...]) -> pd.D
     """Codes from 0 of the groups that some columns form together."""
     levels = session.collect(rows.select(*keys).distinct()).to_pandas().sort_values(list(keys), ignore_index=True)
     return levels.assign(code=np.arange(len(levels), dtype="int64"))
+
+
+def one_place(file: ir.IntegerColumn, row: ir.IntegerColumn) -> ir.IntegerColumn:
+    """Where a row stands among all files, as one number: engines sort by one number twice as fast as by two keys.
+
+    Parameters
+    ----------
+    file : ibis column
+        Code of the file, as of :func:`group_codes`; text would be slow to sort by.
+    row : ibis column
+        Row within the file, below 2^40.
+    """
+    return file.cast("int64") * 2**40 + row
 
 
 def with_codes(rows: ir.Table, lists: Mapping[str, pd.DataFrame]) -> ir.Table:
