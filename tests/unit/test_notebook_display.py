@@ -59,6 +59,20 @@ def test_figures_carry_their_unit_and_columns_that_say_nothing_are_left_out():
     assert {"Status", "Reason"} <= set(readable(pd.DataFrame(rows)).columns)
 
 
+def test_a_score_at_a_level_of_a_lever_does_not_take_the_unit_of_the_lever():
+    row = {"lever": "wait_seconds", "unit": "seconds", "level": 65.0, "estimate": 3.71, "conf_low": 3.5, "conf_high": 4}
+    shown = readable(pd.DataFrame([row])).to_dict("records")
+    assert shown == [
+        {"Lever": "Waiting time", "Level": "1 min 05 s", "Estimate": "3.71", "95 % interval": "3.50 to 4.00"}
+    ]
+
+
+def test_days_are_days_and_hours_have_no_seconds():
+    days = pd.DataFrame({"interval_start": pd.to_datetime(["2026-01-05", None, "2026-01-06"])})
+    assert list(readable(days)["Interval"].dropna()) == ["2026-01-05", "2026-01-06"]
+    assert readable(days + pd.Timedelta(hours=9))["Interval"][0] == "2026-01-05 09:00"
+
+
 def test_two_columns_of_one_label_both_stay():
     shown = readable(pd.DataFrame({"wait_time": [1], "wait_seconds": [2], "a": [3]}))
     assert shown.shape == (1, 3)

@@ -37,8 +37,7 @@ _LABELS: Final[dict[str, Callable[[str], str]]] = {
     "verdict": verdict_label,
 }
 _HEADS: Final = {"because": "Why", "n": "n", "p_value": "p"}
-_UNITS: Final = ("outcome_unit", "unit")
-_SAID_OTHERWISE: Final = frozenset({"std_error", "conf_low", "conf_high", *_UNITS})
+_SAID_OTHERWISE: Final = frozenset({"std_error", "conf_low", "conf_high", "outcome_unit", "unit"})
 """Beside an estimate these are part of its cell, or of the interval's."""
 
 
@@ -103,17 +102,29 @@ def _says(frame: pd.DataFrame, name: str) -> bool:
     return bool((values.notna() & (values != "")).any()) or not len(frame)
 
 
+def _units(frame: pd.DataFrame) -> list[Any]:
+    """Units of the estimates. Beside a lever, ``unit`` is that of the lever, and the estimate is a score."""
+    of_estimate = "outcome_unit" if "outcome_unit" in frame.columns else "unit"
+    is_told = of_estimate in frame.columns and (of_estimate != "unit" or "lever" not in frame.columns)
+    return list(frame[of_estimate]) if is_told else [None] * len(frame)
+
+
 def _cells(frame: pd.DataFrame, name: str) -> Iterator[tuple[str, list[Any], bool]]:
     """Heading, cells, and whether these are figures: of one column, or of an estimate and its interval."""
     values, is_effect = list(frame[name]), {"lever", "step"} <= set(frame.columns)
     if name == "estimate":
-        units = next((list(frame[unit]) for unit in _UNITS if unit in frame.columns), [None] * len(frame))
+        units = _units(frame)
         show = change if is_effect else figure
         one = f" ({units[0]})" if is_effect and "outcome_unit" in frame.columns and len({*units}) == 1 else ""
         yield ("Change" if is_effect else "Estimate") + one, [*map(show, values, units)], True
         if {"conf_low", "conf_high"} <= set(frame.columns):
             ends = zip(frame["conf_low"], frame["conf_high"], units, strict=True)
             yield "95 % interval", [interval(low, high, unit, signed=is_effect) for low, high, unit in ends], True
+    elif name == "level" and "unit" in frame.columns:
+        yield "Level", [*map(figure, values, frame["unit"])], True
+    elif pd.api.types.is_datetime64_any_dtype(frame[name]):
+        is_day = bool((frame[name].dropna() == frame[name].dropna().dt.normalize()).all())
+        yield column_label(name), list(frame[name].dt.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:%M")), False
     elif name == "step" and is_effect:
         units = list(frame["unit"]) if "unit" in frame.columns else [None] * len(frame)
         yield "Step", [*map(step_in_words, frame["lever"], values, units)], False
