@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from cxfusion.decisions.decide import decide as decide
     from cxfusion.decisions.pilots import PilotDesign as PilotDesign
     from cxfusion.decisions.pilots import design_pilot as design_pilot
+    from cxfusion.decisions.read_out import ReadOut as ReadOut
+    from cxfusion.decisions.read_out import read_out as read_out
     from cxfusion.decisions.what_if import WhatIf as WhatIf
     from cxfusion.decisions.what_if import what_if as what_if
+    from cxfusion.decisions.worth import Worth as Worth
+    from cxfusion.decisions.worth import worth as worth
     from cxfusion.engine.session import Session as Session
     from cxfusion.errors import CxfusionError as CxfusionError
     from cxfusion.evidence.beliefs import BeliefComparison as BeliefComparison
@@ -140,6 +144,7 @@ _PLACES = {
     "Pseudonyms": "tables.pseudonyms",
     "Ranking": "operations.ranking",
     "Ratings": "perception.ratings.read",
+    "ReadOut": "decisions.read_out",
     "Resolution": "perception.resolution",
     "ResponseAnalysis": "perception.response",
     "ResponseWeights": "perception.weights",
@@ -153,6 +158,7 @@ _PLACES = {
     "WeightsCheck": "evidence.recontact",
     "WhatIf": "decisions.what_if",
     "audit_sources": "perception.sources",
+    "Worth": "decisions.worth",
     "check_feed": "checks.feed",
     "compare": "perception.compare",
     "compare_beliefs": "evidence.beliefs",
@@ -185,6 +191,7 @@ _PLACES = {
     "rank_groups": "operations.ranking",
     "add_context": "tables.context",
     "read_contacts": "tables.read",
+    "read_out": "decisions.read_out",
     "read_ratings": "perception.ratings.read",
     "read_surveys": "tables.read",
     "required_agents": "operations.staffing",
@@ -197,6 +204,7 @@ _PLACES = {
     "what_changed": "operations.change",
     "what_if": "decisions.what_if",
     "with_history": "operations.episodes",
+    "worth": "decisions.worth",
 }
 
 __all__ = ["__version__", *_PLACES]  # noqa: PLE0604 (names only, checked by a test)

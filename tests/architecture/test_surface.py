@@ -46,6 +46,7 @@ PUBLIC = {
     "Pseudonyms",
     "Ranking",
     "Ratings",
+    "ReadOut",
     "Resolution",
     "ResponseAnalysis",
     "ResponseWeights",
@@ -58,6 +59,7 @@ PUBLIC = {
     "Surveys",
     "WeightsCheck",
     "WhatIf",
+    "Worth",
     "__version__",
     "compare_beliefs",
     "compare_levels",
@@ -92,6 +94,7 @@ PUBLIC = {
     "priorities",
     "rank_groups",
     "read_contacts",
+    "read_out",
     "read_ratings",
     "read_surveys",
     "required_agents",
@@ -104,6 +107,7 @@ PUBLIC = {
     "what_changed",
     "what_if",
     "with_history",
+    "worth",
 }
 
 

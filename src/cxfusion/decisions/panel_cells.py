@@ -1,0 +1,189 @@
+"""Cells of a pilot: the mean of every outcome by unit and period, and which units changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import pandas as pd
+
+from cxfusion.tables.coding import local_time
+from cxfusion.tables.sums import exact_mean
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.pairing.result import Pairing
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["OUTCOMES", "PanelCells", "PanelOutcome", "cells_of"]
+
+MOST_PERIODS: Final = 24
+MIXED: Final = (0.05, 0.95)
+"""Shares of changed contacts after the day between which a unit changed only in part."""
+
+
+@dataclass(frozen=True)
+class PanelOutcome:
+    """What is compared.
+
+    Attributes
+    ----------
+    side : {"customers", "business"}
+    unit : str
+    is_better_above : bool
+    """
+
+    side: str
+    unit: str
+    is_better_above: bool
+
+
+OUTCOMES: Final = {
+    "csat_mean": PanelOutcome("customers", "CSAT points", True),
+    "csat_top2box": PanelOutcome("customers", "percentage points", True),
+    "nps": PanelOutcome("customers", "NPS points", True),
+    "ces_mean": PanelOutcome("customers", "CES points", True),
+    "wait_seconds": PanelOutcome("customers", "seconds", False),
+    "aht_seconds": PanelOutcome("business", "seconds", False),
+    "talk_seconds": PanelOutcome("business", "seconds", False),
+    "hold_seconds": PanelOutcome("business", "seconds", False),
+    "wrap_seconds": PanelOutcome("business", "seconds", False),
+    "transfer_rate": PanelOutcome("business", "percentage points", False),
+}
+
+
+@dataclass(frozen=True)
+class PanelCells:
+    """Means by unit and period.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        ``outcome, unit, arm, period, mean, n``.
+    units : pandas.DataFrame
+        ``unit, arm``: 1 changed, 0 did not, −1 changed in part.
+    period_days : int
+    """
+
+    frame: pd.DataFrame
+    units: pd.DataFrame
+    period_days: int
+
+    @property
+    def outcomes(self) -> list[str]:
+        """In the order of the catalogue."""
+        there = set(self.frame["outcome"])
+        return [name for name in OUTCOMES if name in there]
+
+    @property
+    def n_mixed(self) -> int:
+        """Units that changed only for some of their contacts."""
+        return int((self.units["arm"] < 0).sum())
+
+    def of(self, outcome: str) -> pd.DataFrame:
+        """Cells of one outcome, of units that changed as a whole or not at all."""
+        own = self.frame[(self.frame["outcome"] == outcome) & (self.frame["arm"] >= 0)]
+        return own.sort_values(["unit", "period"], ignore_index=True)
+
+
+def cells_of(
+    contacts: Contacts, pairing: Pairing | None, column: str, treated: str, since: int, unit: str, period_days: int
+) -> PanelCells:
+    """Gather the cells of a log and, where there is one, of its answers.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    pairing : Pairing or None
+    column, treated : str
+        Who changed.
+    since : int
+        Days from 1970.
+    unit : str
+    period_days : int
+    """
+    session = contacts.session
+    date = local_time(contacts)["date"]
+    base = contacts.rows.select(
+        "contact_id",
+        unit=contacts.value(unit).cast("string"),
+        date=date,
+        is_on=contacts.value(column).cast("string") == treated,
+        is_answered=~contacts.value("is_abandoned").fill_null(False),
+        **_operations(contacts),
+    )
+    rows = session.materialize(base.filter(base["unit"].notnull(), base["is_answered"]))
+    ends = session.collect(rows.aggregate(first=rows["date"].min(), last=rows["date"].max())).to_pylist()[0]
+    days = _period(ends["first"], ends["last"], since, period_days)
+    period = (rows["date"] - since).cast("float64").__truediv__(days).floor().cast("int64")
+    rows = session.materialize(rows.mutate(period=period))
+    after = rows.filter(rows["period"] >= 0)
+    share = exact_mean(after["is_on"].fill_null(False).cast("float64"))
+    units = session.collect(after.group_by("unit").aggregate(share=share)).to_pandas().sort_values("unit")
+    units["arm"] = [-1 if MIXED[0] < one < MIXED[1] else int(one > 0.5) for one in units["share"]]
+    frames = [_means(contacts, rows, list(_operations(contacts)))]
+    if pairing is not None:
+        frames.append(_perception(pairing, rows))
+    cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
+    return PanelCells(cells, units.reset_index(drop=True), days)
+
+
+def _period(first: int | None, last: int | None, since: int, days: int) -> int:
+    """Days of a period: so many that there are not too many of them."""
+    span = (last or since) - (first or since) + 1
+    return days * max(1, -(-span // (days * MOST_PERIODS)))
+
+
+def _operations(contacts: Contacts) -> dict[str, ir.Value]:
+    """What the log itself tells, one value per contact."""
+    seconds = {
+        name: contacts.value(name).cast("float64")
+        for name in ("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds")
+        if contacts.has(name)
+    }
+    found: dict[str, ir.Value] = dict(seconds)
+    if "talk_seconds" in seconds:
+        rest = [seconds[name].fill_null(0.0) for name in ("hold_seconds", "wrap_seconds") if name in seconds]
+        found["aht_seconds"] = sum(rest, start=seconds["talk_seconds"])
+    if contacts.has("n_transfers"):
+        found["transfer_rate"] = (contacts.value("n_transfers") > 0).cast("float64") * 100
+    return found
+
+
+def _perception(pairing: Pairing, rows: ir.Table) -> pd.DataFrame:
+    """What customers said about contacts of the rows."""
+    pairs, scales = pairing.pairs, pairing.surveys.scales
+    scores: dict[str, ir.Value] = {}
+    for name, scale in scales.items():
+        score = pairs[name].cast("float64")
+        if name == "csat" and scale.higher_is_better:
+            best = score >= scale.high - 1
+            scores |= {
+                "csat_mean": score,
+                "csat_top2box": ibis.ifelse(score.isnull(), None, best.cast("float64") * 100),
+            }
+        elif name == "nps":
+            points = ibis.ifelse(score >= 9, 100.0, ibis.ifelse(score >= 7, 0.0, -100.0))
+            scores["nps"] = ibis.ifelse(score.isnull(), None, points)
+        elif name == "ces" and scale.higher_is_better:
+            scores["ces_mean"] = score
+    if not scores:
+        return pd.DataFrame(columns=["outcome", "unit", "period", "mean", "n"])
+    said = pairs.filter(pairs["respondent_role"] == "customer").select("contact_id", **scores)
+    joined = rows.select("contact_id", "unit", "period").inner_join(said, "contact_id")
+    return _means(pairing.contacts, joined, list(scores))
+
+
+def _means(contacts: Contacts, rows: ir.Table, names: list[str]) -> pd.DataFrame:
+    """``outcome, unit, period, mean, n`` of some columns."""
+    asked = {f"mean_{i}": exact_mean(rows[name]) for i, name in enumerate(names)}
+    asked |= {f"n_{i}": rows[name].count() for i, name in enumerate(names)}
+    found = contacts.session.collect(rows.group_by("unit", "period").aggregate(**asked)).to_pandas()
+    parts = [
+        found[["unit", "period"]].assign(outcome=name, mean=found[f"mean_{i}"], n=found[f"n_{i}"])
+        for i, name in enumerate(names)
+    ]
+    long = pd.concat(parts, ignore_index=True)
+    return long[long["n"] > 0].sort_values(["outcome", "unit", "period"], ignore_index=True)

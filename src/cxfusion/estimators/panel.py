@@ -1,0 +1,156 @@
+"""Panels of units and periods: least squares with both held fixed, from cell means, and errors that few units allow.
+
+Cell means weighted by their rows give what the rows themselves would, errors included: all rows of a cell share their
+regressors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import f as f_distribution
+from scipy.stats import t as student_t
+
+from cxfusion.errors import EstimationError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["PanelFit", "fit_panel"]
+
+TOLD_ABOVE = 1e-9  # share of a regressor's sum of squares left by units and periods
+
+
+@dataclass(frozen=True)
+class PanelFit:
+    """Coefficients of some regressors, units and periods held fixed.
+
+    Attributes
+    ----------
+    coefficients : array, shape (k,)
+    covariance : array, shape (k, k)
+        Cluster-robust by unit, CR2.
+    degrees : array, shape (k,)
+        Of freedom for each coefficient's t, by Satterthwaite's approximation.
+    n_units : int
+    """
+
+    coefficients: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+    degrees: NDArray[np.float64]
+    n_units: int
+
+    @property
+    def std_error(self) -> NDArray[np.float64]:
+        """Standard errors, shape (k,)."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
+
+    @property
+    def p_value(self) -> NDArray[np.float64]:
+        """Two-sided, shape (k,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(2 * student_t.sf(np.abs(self.coefficients) / self.std_error, self.degrees))
+
+    def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ends of the confidence intervals, shape (k,) each."""
+        reach = student_t.isf((1 - conf_level) / 2, self.degrees) * self.std_error
+        return self.coefficients - reach, self.coefficients + reach
+
+    def joint_p_value(self, which: NDArray[np.int64]) -> float | None:
+        """That some coefficients are all zero, by Hotelling's T²; None where there are too few units for so many."""
+        q = len(which)
+        if not q or self.n_units - q < 1:
+            return None
+        covariance = self.covariance[np.ix_(which, which)]
+        if np.linalg.matrix_rank(covariance) < q:
+            return None
+        own = self.coefficients[which]
+        wald = float(own @ np.linalg.solve(covariance, own))
+        scale = (self.n_units - q) / (q * (self.n_units - 1))
+        return float(f_distribution.sf(wald * scale, q, self.n_units - q))
+
+
+def fit_panel(
+    outcome: NDArray[np.float64],
+    regressors: NDArray[np.float64],
+    unit: NDArray[np.int64],
+    period: NDArray[np.int64],
+    rows: NDArray[np.float64],
+) -> PanelFit:
+    """Two-way fixed effects from cells of a panel.
+
+    Parameters
+    ----------
+    outcome : array, shape (n,)
+        Mean of each cell.
+    regressors : array, shape (n, k)
+    unit, period : int array, shape (n,)
+        Codes from 0.
+    rows : array, shape (n,)
+        Behind each cell, above zero.
+
+    Raises
+    ------
+    EstimationError
+        Units and periods leave nothing of a regressor.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28, 169–181; Pustejovsky & Tipton (2018), JBES 36, 672–683.
+    """
+    root = np.sqrt(rows)[:, None]
+    of_unit = np.bincount(unit, rows)[:, None]
+
+    def within(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+        weighted = root * columns
+        sums = np.column_stack([np.bincount(unit, column) for column in weighted.T])
+        return np.asarray(columns - root * (sums / of_unit)[unit])
+
+    periods = root * (period[:, None] == np.arange(period.max() + 1))
+    own, own_periods, y = within(root * regressors), within(periods), within(root * outcome[:, None])[:, 0]
+    basis = _basis(own_periods)
+    left = own - basis @ (basis.T @ own)
+    if (np.square(left).sum(axis=0) <= TOLD_ABOVE * np.square(root * regressors).sum(axis=0)).any():
+        raise EstimationError("Units and periods leave nothing to tell the effect by. Expected units of both groups.")
+    design = np.hstack([own, own_periods])
+    bread = np.asarray(np.linalg.pinv(design.T @ design, rcond=1e-10, hermitian=True), dtype=np.float64)
+    k = regressors.shape[1]
+    to_coefficients: NDArray[np.float64] = (bread @ design.T)[:k]  # shape (k, n)
+    residual = np.asarray(y - design @ (bread @ (design.T @ y)), dtype=float)
+    return _with_errors(to_coefficients, design, bread, residual, unit, to_coefficients @ y)
+
+
+def _basis(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Orthonormal columns that span the same."""
+    left, values, _ = np.linalg.svd(columns, full_matrices=False)
+    return np.asarray(left[:, values > 1e-9 * values.max(initial=1e-300)])
+
+
+def _with_errors(
+    to_coefficients: NDArray[np.float64],
+    design: NDArray[np.float64],
+    bread: NDArray[np.float64],
+    residual: NDArray[np.float64],
+    unit: NDArray[np.int64],
+    coefficients: NDArray[np.float64],
+) -> PanelFit:
+    """CR2, and Satterthwaite's degrees under independent rows that vary alike."""
+    n_units, k = int(unit.max()) + 1, len(to_coefficients)
+    scores, squares = np.zeros((n_units, k)), np.zeros((n_units, k))
+    through = np.zeros((k, n_units, design.shape[1]))
+    order = np.argsort(unit, kind="stable")
+    for g, inside in enumerate(np.split(order, np.cumsum(np.bincount(unit))[:-1])):
+        x = design[inside]
+        values, vectors = np.linalg.eigh(np.eye(len(inside)) - x @ bread @ x.T)
+        # a direction that this unit alone tells cannot be corrected: it is left out, as CR2 does
+        powers = np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0.0)
+        adjusted = to_coefficients[:, inside] @ (vectors * powers @ vectors.T)
+        scores[g], squares[g] = adjusted @ residual[inside], (adjusted**2).sum(axis=1)
+        through[:, g] = adjusted @ x
+    degrees = np.empty(k)
+    for j in range(k):
+        gram = np.diag(squares[:, j]) - through[j] @ bread @ through[j].T
+        degrees[j] = np.trace(gram) ** 2 / (gram**2).sum()
+    return PanelFit(coefficients, scores.T @ scores, degrees, n_units)

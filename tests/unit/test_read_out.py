@@ -1,0 +1,135 @@
+"""Read-outs of pilots whose truth is known, and of those that cannot be read."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cxfusion as cx
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
+
+SINCE = "2026-02-16"
+
+
+def pilot(effect=0.0, handling=0.0, drift=0.0, agents=24, n=9_000, seed=0):
+    """Twelve weeks of contacts; from the seventh on, every other agent works in the new way."""
+    rng = np.random.default_rng(seed)
+    day, agent = rng.integers(0, 84, n), rng.integers(0, agents, n)
+    is_pilot = agent % 2 == 0
+    is_on = is_pilot & (day >= 42)
+    skill = rng.normal(0, 0.4, agents)[agent]
+    mood = 3.6 + skill + effect * is_on + drift * is_pilot * (day - 42) / 42 + rng.normal(0, 1.0, n)
+    talk = np.maximum(220 + 30 * skill + handling * is_on + rng.normal(0, 50, n), 10)
+    started = pd.Timestamp("2026-01-05") + pd.to_timedelta(day * 86_400 + rng.integers(30_000, 60_000, n), unit="s")
+    contacts = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)], "started_at": started.strftime("%Y-%m-%d %H:%M:%S"),
+            "agent_id": [f"a{a:02d}" for a in agent], "queue": "q", "talk_seconds": talk.round(),
+            "wait_seconds": rng.exponential(40, n).round(), "arm": np.where(is_pilot, "pilot", "usual"),
+        }
+    )  # fmt: skip
+    answers = pd.DataFrame({"contact_id": contacts["contact_id"], "csat": np.clip(np.round(mood), 1, 5).astype(int)})
+    return cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers[::2]))
+
+
+@pytest.fixture(scope="module")
+def good():
+    return cx.read_out(pilot(effect=0.4, handling=-25), "arm", "pilot", SINCE)
+
+
+def own(found, outcome):
+    return found.table.set_index("outcome").loc[outcome]
+
+
+def test_both_gain_where_both_gain(good):
+    assert good.conclusion == "Both gained: the customers and the business."
+    csat, talk = own(good, "csat_mean"), own(good, "talk_seconds")
+    assert csat["conf_low"] < 0.35 < csat["conf_high"]  # 0.4 on a scale that ends at 5
+    assert talk["conf_low"] < -25 < talk["conf_high"]
+    assert own(good, "csat_top2box")["estimate"] > 0
+    assert (csat["n_treated"], csat["n_others"]) == (12, 12)
+
+
+def test_the_estimate_is_the_regression_of_the_rows_themselves(good):
+    """Against statsmodels on the answers, with a dummy for every agent and every week."""
+    import statsmodels.formula.api as smf
+
+    pairing = pilot(effect=0.4, handling=-25)
+    pairs = pairing.pairs.select("contact_id", "csat").inner_join(
+        pairing.contacts.rows.select("contact_id", "agent_id", "started_at", "arm"), "contact_id"
+    )
+    frame = pairing.session.collect(pairs).to_pandas()
+    day = (frame["started_at"].dt.tz_localize(None) - pd.Timestamp(SINCE)).dt.days
+    frame = frame.assign(week=day // 7, on=((frame["arm"] == "pilot") & (day >= 0)).astype(float))
+    fit = smf.ols("csat ~ on + C(agent_id) + C(week)", frame).fit()
+    assert own(good, "csat_mean")["estimate"] == pytest.approx(fit.params["on"], abs=1e-9)
+    clustered = fit.get_robustcov_results("cluster", groups=pd.factorize(frame["agent_id"])[0])
+    place = list(fit.params.index).index("on")
+    assert own(good, "csat_mean")["std_error"] == pytest.approx(clustered.bse[place], rel=0.12)  # CR1, not CR2
+
+
+def test_the_event_study_is_flat_before_and_lifted_after(good):
+    csat = good.events[good.events["outcome"] == "csat_mean"].set_index("period")
+    assert csat.index.tolist() == list(range(-6, 6))
+    assert csat.loc[-1, "estimate"] == 0
+    assert (csat.loc[-6:-2, "conf_low"] < 0).all()
+    assert csat.loc[0:, "estimate"].mean() - csat.loc[:-1, "estimate"].mean() == pytest.approx(0.38, abs=0.15)
+    assert "Days since the change" in good.plot().to_json()
+
+
+def test_where_nothing_happened_nothing_is_said_to_have(good):
+    found = cx.read_out(pilot(seed=2), "arm", "pilot", SINCE)
+    assert found.conclusion == "The customers show no sure change; the business shows no sure change."
+    assert "could not have been found" in found.summary()
+
+
+def test_groups_that_drifted_apart_before_are_not_credited():
+    found = cx.read_out(pilot(drift=1.0), "arm", "pilot", SINCE)
+    assert own(found, "csat_mean")["p_value"] < 0.01  # the drift goes on, and looks like an effect
+    assert own(found, "csat_mean")["pre_trend_p_value"] < 0.05
+    assert found.conclusion.startswith("The customers show no sure change")
+    assert "drifting apart before" in found.summary()
+
+
+def test_a_log_alone_shows_the_operations(good):
+    found = cx.read_out(pilot(handling=30).contacts, "arm", "pilot", SINCE)
+    assert "csat_mean" not in found.table["outcome"].tolist()
+    assert "the business lost" in found.conclusion
+
+
+def test_results_pickle(good):
+    assert pickle.loads(pickle.dumps(good)).table.equals(good.table)
+
+
+def test_what_cannot_be_read_says_why():
+    pairing = pilot(n=2_000)
+    for args, error, says in (
+        (("arms", "pilot", SINCE), UnknownNameError, "arm"),
+        (("arm", "nobody", SINCE), NothingToEstimateError, "nobody changed"),
+        (("queue", "q", SINCE), NothingToEstimateError, "nobody is left to compare"),
+        (("arm", "pilot", "16.2.2026"), UsageError, "a day such as"),
+    ):
+        with pytest.raises(error, match=says):
+            cx.read_out(pairing, *args)
+    late = cx.read_out(pairing, "arm", "pilot", "2026-01-01")
+    assert late.table["status"].eq("not_applicable").all()
+    assert "both sides of the day" in late.summary()
+    assert late.conclusion == "The customers cannot be read; the business cannot be read."
+
+
+def test_arms_drawn_contact_by_contact_are_sent_to_the_experiment():
+    pairing = pilot(n=2_000)
+    rows = pairing.contacts.rows
+    mixed = rows.mutate(arm=(rows["contact_id"].right(1).cast("int64") < 5).ifelse("pilot", "usual"))
+    from dataclasses import replace
+
+    with pytest.raises(UsageError, match="Experiment"):
+        cx.read_out(replace(pairing.contacts, rows=pairing.session.materialize(mixed)), "arm", "pilot", SINCE)
+
+
+def test_one_unit_against_one_has_no_error_of_its_own():
+    found = cx.read_out(pilot(agents=2, n=2_000), "arm", "pilot", SINCE)
+    assert found.table["reason"].str.contains("single unit").all()

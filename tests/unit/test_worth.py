@@ -1,0 +1,149 @@
+"""What a point is worth, on customers whose truth is known, and outcomes that cannot be used."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cxfusion as cx
+from cxfusion.errors import InputError, MissingColumnError, NothingToEstimateError, TooFewResponsesError, UsageError
+
+TRUTH = -6.0
+
+
+def centre(skill=0.5, n=6_000, agents=60, seed=0):
+    """A point takes six percentage points of churn; those who are loyal anyway score higher and stay."""
+    rng = np.random.default_rng(seed)
+    agent, loyal = rng.integers(0, agents, n), rng.normal(0, 1, n)
+    mood = 3.5 + rng.normal(0, skill, agents)[agent] + 0.6 * loyal + rng.normal(0, 0.8, n)
+    csat = np.clip(np.round(mood), 1, 5)
+    chance = np.clip(0.25 + TRUTH / 100 * (csat - 3.5) - 0.06 * loyal, 0, 1)
+    started = pd.Timestamp("2026-01-05") + pd.to_timedelta(
+        rng.integers(0, 30, n) * 86_400 + rng.integers(30_000, 60_000, n), unit="s"
+    )
+    contacts = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)], "customer_id": [f"k{i}" for i in range(n)],
+            "started_at": started.strftime("%Y-%m-%d %H:%M:%S"), "agent_id": [f"a{a}" for a in agent],
+            "queue": rng.choice(["x", "y"], n), "talk_seconds": 100,
+        }
+    )  # fmt: skip
+    answers = pd.DataFrame({"contact_id": contacts["contact_id"], "csat": csat.astype(int)})
+    churned = pd.DataFrame({"customer_id": contacts["customer_id"], "churned": rng.random(n) < chance})
+    return contacts, answers, churned
+
+
+@pytest.fixture(scope="module")
+def told():
+    contacts, answers, churned = centre()
+    pairing = cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers))
+    return pairing, churned, cx.worth(pairing, churned)
+
+
+def test_the_agents_tell_what_the_loyal_would_hide(told):
+    _, _, found = told
+    rows = found.table.set_index("rung")
+    assert found.grade == "quasi-random"
+    assert rows.loc["agents", "conf_low"] < TRUTH < rows.loc["agents", "conf_high"]
+    assert rows.loc["adjusted", "conf_high"] < TRUTH  # too much is credited to satisfaction
+    assert not found.higher_is_better
+    assert "all that agents differ in reaches loyalty through satisfaction" in found.summary()
+    assert pickle.loads(pickle.dumps(found)).table.equals(found.table)
+
+
+def test_raw_and_adjusted_are_the_regressions_of_statsmodels(told):
+    import statsmodels.formula.api as smf
+
+    pairing, churned, found = told
+    pairs = pairing.session.collect(
+        pairing.pairs.select("contact_id", "csat").inner_join(
+            pairing.contacts.rows.select("contact_id", "customer_id", "agent_id", "queue", "started_at"), "contact_id"
+        )
+    ).to_pandas()
+    frame = pairs.merge(churned, on="customer_id")
+    hour = frame["started_at"].dt.day_of_week * 24 + frame["started_at"].dt.hour
+    frame = frame.assign(y=100.0 * frame["churned"], cell=frame["queue"] + hour.astype(str), hour=hour)
+    rows, groups = found.table.set_index("rung"), pd.factorize(frame["agent_id"])[0]
+    raw = smf.ols("y ~ csat", frame).fit(cov_type="cluster", cov_kwds={"groups": groups})
+    assert rows.loc["raw", "estimate"] == pytest.approx(raw.params["csat"], abs=1e-8)
+    assert rows.loc["raw", "std_error"] == pytest.approx(raw.bse["csat"], rel=1e-6)
+    full = smf.ols("y ~ csat + C(agent_id) + C(cell)", frame).fit()
+    assert rows.loc["adjusted", "estimate"] == pytest.approx(full.params["csat"], abs=1e-6)
+
+
+def test_agents_who_are_all_alike_tell_nothing_and_that_is_said():
+    contacts, answers, churned = centre(skill=0.0, n=3_000)
+    found = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned)
+    assert found.grade == "adjusted"
+    assert found.table.set_index("rung").loc["agents", "status"] == "not_applicable"
+    assert "agents move the score too little" in found.summary()
+
+
+def test_a_customer_counts_once_by_the_last_answer():
+    contacts, answers, churned = centre(n=400, agents=12)
+    earlier = contacts.assign(contact_id="e" + contacts["contact_id"], started_at="2026-01-02 10:00:00")
+    said = pd.concat([answers, answers.assign(contact_id="e" + answers["contact_id"], csat=1)])
+    found = cx.worth(cx.pair(cx.read_contacts(pd.concat([contacts, earlier])), cx.read_surveys(said)), churned)
+    alone = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned)
+    assert found.table["n"].iloc[0] == 400
+    assert found.table["estimate"].iloc[0] == pytest.approx(alone.table["estimate"].iloc[0], abs=1e-9)
+
+
+def test_outcomes_may_be_words_or_amounts(told):
+    pairing, churned, found = told
+    words = churned.assign(churned=np.where(churned["churned"], "Yes", "no"))
+    assert cx.worth(pairing, words).table["estimate"].equals(found.table["estimate"])
+    spent = churned.assign(revenue=100.0 - 40 * churned["churned"])
+    money = cx.worth(pairing, spent, "revenue")
+    assert money.table["unit"].iloc[0] == "revenue"
+    assert money.higher_is_better
+    assert money.best["estimate"] == pytest.approx(-0.4 * found.best["estimate"])
+
+
+def test_the_books_add_up(told):
+    pairing, churned, _ = told
+    some = churned.assign(churned=churned["churned"].astype(object)).iloc[1000:]
+    some.iloc[:10, 1] = None
+    extra = pd.DataFrame({"customer_id": ["never seen"], "churned": [True]})
+    audit = cx.worth(pairing, pd.concat([some, extra])).audit.set_index("reason")["n"]
+    assert audit.to_dict() == {
+        "answer_and_outcome": 4990, "outcome_without_answer": 1, "outcome_missing": 10, "answer_without_outcome": 1010,
+    }  # fmt: skip
+
+
+def test_outcomes_that_cannot_be_used_say_why(told):
+    pairing, churned, _ = told
+    other = churned.assign(customer_id="00" + churned["customer_id"])
+    for outcomes, column, error, says in (
+        (other, "churned", NothingToEstimateError, "No customer is in both tables"),
+        (pd.concat([other, churned.head(20)]), "churned", TooFewResponsesError, "at least 50"),
+        (churned.assign(churned=False), "churned", NothingToEstimateError, "the same churned"),
+        (churned, "churn", MissingColumnError, "nearest: churned"),
+        (pd.concat([churned, churned.head(3)]), "churned", InputError, "3 rows are of a customer"),
+        (churned.assign(churned="maybe"), "churned", InputError, "neither yes nor no"),
+    ):
+        with pytest.raises(error) as caught:
+            cx.worth(pairing, outcomes, column)
+        assert says in str(caught.value)
+
+
+def test_the_price_stands_beside_the_worth(told):
+    _, _, found = told
+    prices = pd.DataFrame(
+        {"lever": ["wait_seconds", "hold_seconds", "talk_seconds"], "currency": "EUR", "price": [1e3, 9e9, None],
+         "price_low": [5e2, 8e9, None], "price_high": [2e3, 1e10, None]}
+    )  # fmt: skip
+    decisions = SimpleNamespace(prices=prices, evidence=SimpleNamespace(spec=SimpleNamespace(score="csat")))
+    beside = found.beside(decisions, value=200)
+    assert beside["lever"].tolist() == ["wait_seconds", "hold_seconds"]
+    assert beside["worth"].iloc[0] == pytest.approx(-found.best["estimate"] / 100 * 6_000 * 200)
+    assert beside["pays"].tolist() == [True, False]
+    with pytest.raises(UsageError, match="what a customer who stays is worth"):
+        found.beside(decisions, value=0)
+    with pytest.raises(UsageError, match="the same score"):
+        replace(found, score="nps").beside(decisions, value=1)
