@@ -261,16 +261,17 @@ class EngineSection(_Section):
     memory_limit : str, optional
         Such as ``"4GB"``.
     temp_dir : str, optional
-        Where work that does not fit is spilled.
+        Where work that does not fit is spilled; by default beside the output directory.
     """
 
     threads: int | None = Field(default=None, ge=1)
     memory_limit: str | None = None
     temp_dir: str | None = None
 
-    def session(self) -> Session:
-        """A session of its own."""
-        return Session(memory_limit=self.memory_limit, threads=self.threads, temp_dir=self.temp_dir)
+    def session(self, spill: Path | None = None) -> Session:
+        """A session of its own, which spills where the study says, else to ``spill``."""
+        temp_dir = self.temp_dir if self.temp_dir is not None or spill is None else str(spill)
+        return Session(memory_limit=self.memory_limit, threads=self.threads, temp_dir=temp_dir)
 
 
 class OutputSection(_Section):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxfusion.checks.feed import check_feed
 from cxfusion.delivery.database import write_database
-from cxfusion.delivery.directory import deliver, manifest_of, rejected_directory, require_ours
+from cxfusion.delivery.directory import deliver, manifest_of, rejected_directory, require_ours, spill_directory
 from cxfusion.delivery.manifest import bare_manifest
 from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejection, write_study
 from cxfusion.delivery.previous import handed_on, required_manifest
@@ -68,7 +68,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     require_ours(out)
     _require_database(config)
     clock: dict[str, float] = {}
-    with config.engine.session() as session:
+    with config.engine.session(spill_directory(out)) as session:
         with _explained(config, Path(out), clock):
             pairing = _read_and_pair(config, session, clock, on_stage)
         with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
@@ -138,7 +138,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
     require_ours(out)
     _require_database(config)
     clock: dict[str, float] = {}
-    with config.engine.session() as session:
+    with config.engine.session(spill_directory(out)) as session:
         with _explained(config, Path(out), clock):
             contacts = _read_contacts(config, session, clock, on_stage)
             books = log_books(contacts)

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cxfusion.engine import Session
@@ -241,3 +242,21 @@ def test_durations_beyond_any_are_missing_with_a_reason(session):
     assert aside(contacts.legs) == [(2, "wait_seconds", "out_of_range")]
     answers = [{"contact_id": 1, "csat": 5, "n_calls": 1e300}]
     assert read_surveys(answers, session=session).count() == 1
+
+
+def test_columns_that_are_nested_too_deeply_are_named(session):
+    cell = 1
+    for _ in range(40):
+        cell = [cell]
+    table = pa.table({"contact_id": ["a"], "started_at": ["2026-03-02 09:00"], "trace": [cell]})
+    with pytest.raises(UnreadableFileError, match="nested more than 16 levels") as told:
+        read_contacts(table, timezone="UTC", session=session)
+    assert told.value.problems == ("trace",)
+
+
+def test_a_file_that_was_written_again_at_once_is_read_again(session, tmp_path):
+    path = tmp_path / "log.parquet"
+    for talk in (1.5, 2.5, 3.5):
+        table = pa.table({"contact_id": ["a"], "started_at": ["2026-03-02 09:00"], "talk_seconds": [talk]})
+        pq.write_table(table, path)
+        assert rows(read_contacts(path, timezone="UTC", session=session), "talk_seconds") == [(talk,)]

@@ -286,3 +286,16 @@ def test_the_rejected_directory_lies_beside(tmp_path):
     assert rejected == tmp_path / "out.rejected"
     deliver(rejected, writer("audit"))
     assert content(rejected) == {"audit"}
+
+
+def test_what_a_dead_process_had_spilled_is_cleared_and_that_of_a_living_one_stays(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    out = tmp_path / "out"
+    mine = delivery.spill_directory(out)
+    abandoned, other = tmp_path / f".out.spill-{dead.pid}", tmp_path / f".other.spill-{dead.pid}"
+    for folder in (mine, abandoned, other):
+        folder.mkdir()
+        (folder / "duckdb_temp_block-1.block").touch()
+    require_ours(out)
+    assert (mine.exists(), abandoned.exists(), other.exists()) == (True, False, True)

@@ -2,7 +2,8 @@
 
 For a directory ``out`` three siblings may exist while a run is alive: ``.out.lock`` (held by one run at a time),
 ``.out.new`` (being written) and ``.out.old`` (moved away for the blink between two renames, on systems that cannot
-exchange two directories in one step). What a killed run leaves behind, the next start puts right.
+exchange two directories in one step); and ``.out.spill-PID``, what did not fit into memory. What a killed run leaves
+behind, the next start puts right.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from cxfusion.errors import CxfusionError, OutputDirectoryError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["MANIFEST", "PRODUCT", "deliver", "manifest_of", "rejected_directory", "require_ours"]
+__all__ = ["MANIFEST", "PRODUCT", "deliver", "manifest_of", "rejected_directory", "require_ours", "spill_directory"]
 
 MANIFEST: Final = "manifest.json"
 PRODUCT: Final = "cxfusion"
 """What the manifest of a directory of ours says under ``product``."""
 _PATIENCE_SECONDS: Final = 120.0
+_SPILL: Final = "spill-"
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 
@@ -97,6 +99,11 @@ def rejected_directory(directory: str | os.PathLike[str]) -> Path:
     """
     place = _place(directory)
     return place.with_name(f"{place.name}.rejected")
+
+
+def spill_directory(directory: str | os.PathLike[str]) -> Path:
+    """Where this process lays what does not fit into memory: beside ``out``, so that the next start can clear it."""
+    return _sibling(_place(directory), f"{_SPILL}{os.getpid()}")
 
 
 def _place(directory: str | os.PathLike[str]) -> Path:
@@ -225,8 +232,28 @@ def _recover(place: Path) -> None:
     old = _sibling(place, "old")
     if old.exists() and not place.exists():
         old.rename(place)
-    for leftover in (old, _sibling(place, "new")):
+    for leftover in (old, _sibling(place, "new"), *_abandoned_spills(place)):
         shutil.rmtree(leftover, ignore_errors=True)  # what stays is met again, and named, by the next mkdir
+
+
+def _abandoned_spills(place: Path) -> list[Path]:
+    """What processes that live no more had spilled."""
+    start = _sibling(place, _SPILL).name
+    found = [path for path in place.parent.iterdir() if path.name.startswith(start)]
+    return [path for path in found if not _is_alive(path.name.removeprefix(start))]
+
+
+def _is_alive(process: str) -> bool:
+    """Whether a process lives; where that cannot be told, it is taken to."""
+    if sys.platform == "win32" or not process.isdigit():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # of another user
+        return True
+    return True
 
 
 def _sync(folder: Path) -> None:

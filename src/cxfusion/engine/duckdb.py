@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import duckdb
 import ibis
+import ibis.expr.datatypes as dt
 from ibis.expr.operations import DatabaseTable
 
 from cxfusion.engine.contract import (
@@ -47,6 +48,8 @@ State = TypeVar("State")
 Answer = TypeVar("Answer")
 
 CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold", "rows_here"})
+DEEPEST: Final = 16
+"""Levels of nesting that DuckDB still reads: each level of Parquet more takes it almost twice as long."""
 KIND_OF_ERROR: Final = re.compile(r"^(\w+ )+Error: ")
 NOT_TOLD: Final = ("LINE ", "^", "Original Line")  # queries of ours, and rows, which may tell of persons
 FULL: Final = "No space left on device"
@@ -83,6 +86,8 @@ class DuckDBEngine:
         self._backend = ibis.duckdb.connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.con.execute("SET TimeZone = 'UTC'")
         self._backend.con.execute("PRAGMA disable_progress_bar")  # in a notebook SET wants ipywidgets, even for "off"
+        # a file that was written again within the second would be read as it was before
+        self._backend.con.execute("SET enable_external_file_cache = false")
         # it makes a join of every IN with some literals: of 300 columns of text, 300 joins, which fill any memory
         self._backend.con.execute("SET disabled_optimizers = 'in_clause'")
 
@@ -112,6 +117,7 @@ class DuckDBEngine:
         with _told_as_unreadable(source):
             self._backend.con.execute(f"CREATE VIEW {view} AS {query}")
         table: ir.Table = self._backend.table(view)
+        _require_shallow(table, source)
         elapsed = [name for name, kind in table.schema().items() if kind.is_interval()]
         return table.mutate(**{name: _seconds(table[name]) for name in elapsed}) if elapsed else table
 
@@ -183,6 +189,35 @@ class DuckDBEngine:
 
 def _numbered(table: str, name: str) -> str:
     return f"SELECT *, {quoted_text(name)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM {table}"
+
+
+def _require_shallow(table: ir.Table, source: Source) -> None:
+    """Raise where a column is nested so deeply that DuckDB would not be done with it."""
+    deep = [name for name, kind in table.schema().items() if _depth(kind) > DEEPEST]
+    if deep:
+        where = ", ".join(source.paths) if isinstance(source, FileSource) else "The source"
+        raise UnreadableFileError(
+            f"{where} could not be read as a table: columns are nested more than {DEEPEST} levels deep. Expected"
+            " values, or lists and structures of few levels; leave these out of the export.",
+            sorted(deep),
+        )
+
+
+def _depth(kind: dt.DataType) -> int:
+    """Levels of a type, as far as it matters."""
+    levels, kinds = 0, [kind]
+    while kinds and levels <= DEEPEST:
+        levels += 1
+        kinds = [inner for one in kinds for inner in _inner(one)]
+    return levels
+
+
+def _inner(kind: dt.DataType) -> tuple[dt.DataType, ...]:
+    if isinstance(kind, dt.Array):
+        return (kind.value_type,)
+    if isinstance(kind, dt.Map):
+        return (kind.key_type, kind.value_type)
+    return tuple(kind.types) if isinstance(kind, dt.Struct) else ()
 
 
 @contextmanager

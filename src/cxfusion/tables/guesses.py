@@ -1,6 +1,7 @@
 """What cells say that headings do not: a unit by its size, words that stand for numbers, a day and its time apart.
 
-Guesses are for a proposed map alone, each with its reason beside it; no reading ever rests on one.
+Guesses are for a proposed map alone, each with its reason beside it; no reading ever rests on one, but for a start that
+is told by a column of dates and a column of times of day: their headings and every cell of the head say so.
 """
 
 from __future__ import annotations

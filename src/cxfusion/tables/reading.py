@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import ibis
 
 from cxfusion.engine import DatabaseSource, FileSource, FrameSource, RelationSource, default_session
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import EmptyTableError
-from cxfusion.tables.binding import bind
+from cxfusion.tables.binding import bind, match_headings
 from cxfusion.tables.canonical import SCORE_SCALES
 from cxfusion.tables.cells import (
     Clock,
@@ -25,6 +26,7 @@ from cxfusion.tables.cells import (
     time_recipe,
     until_recipe,
 )
+from cxfusion.tables.guesses import date_and_time
 from cxfusion.tables.look import look_at, time_formats
 from cxfusion.tables.made import make_columns
 from cxfusion.tables.mapping import ColumnMap, TableMap, table_map
@@ -218,13 +220,30 @@ def start_reading(
     if section == "contacts" and isinstance(opened, DatabaseSource | RelationSource):
         opened, n_far = wanted_of(opened, session, whole_map, period)
     source = session.read(opened)
+    whole_map, told = _with_moment(session, section, source, whole_map)
     bound = bind(section, source.columns, whole_map)
+    bound = replace(bound, notes=(*bound.notes, *told))
     reading = replace(read_bound(session, section, source, bound, table, zone, period, pseudonyms), n_far=n_far)
     if export:
         doubts = (f"not confirmed by the vendor's documentation: {fact}" for fact in kind_of.unconfirmed)
         notes = (*export.notes, *reading.notes, *doubts)
         return replace(reading, n_files=export.n_files, notes=notes, left_out=export.leave_out)
     return replace(reading, n_files=len(opened.paths)) if isinstance(opened, FileSource) else reading
+
+
+def _with_moment(session: Session, section: Section, source: ir.Table, given: Map) -> tuple[Map, tuple[str, ...]]:
+    """A map under which a column of dates and one of times of day are the start, where nothing else is; and a note."""
+    table = given.table(section)
+    found = [name for name in source.columns if name not in (SOURCE_FILE, SOURCE_ROW)]
+    if section != "contacts" or "started_at" in table.columns or match_headings(section, found, {"started_at"})[0]:
+        return given, ()
+    moment = date_and_time(session, source, found)
+    if moment is None:
+        return given, ()
+    how = ColumnMap(date=moment[0], time=moment[1])
+    named = table.model_copy(update={"columns": {**table.columns, "started_at": how}})
+    note = f"started_at was taken to be {moment[0]!r} and {moment[1]!r} together; say so in the map, or say otherwise"
+    return given.model_copy(update={section: named}), (note,)
 
 
 def read_bound(
