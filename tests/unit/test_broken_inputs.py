@@ -260,3 +260,13 @@ def test_a_file_that_was_written_again_at_once_is_read_again(session, tmp_path):
         table = pa.table({"contact_id": ["a"], "started_at": ["2026-03-02 09:00"], "talk_seconds": [talk]})
         pq.write_table(table, path)
         assert rows(read_contacts(path, timezone="UTC", session=session), "talk_seconds") == [(talk,)]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(session, tmp_path, monkeypatch):
+    def walk(given, onerror):
+        onerror(FileNotFoundError(2, "No such file or directory", f"{given}/gone"))
+        yield from ()
+
+    monkeypatch.setattr("cxfusion.tables.opening.os.walk", walk)
+    with pytest.raises(UnreadableFileError, match=r"The folder .*/gone could not be read: No such file"):
+        read_contacts(tmp_path, session=session)

@@ -111,10 +111,20 @@ def _format(path: str) -> FileFormat | None:
 
 def _matching(given: str) -> list[str]:
     if Path(given).is_dir():
-        return sorted(str(path) for path in Path(given).rglob("*.parquet") if not _is_hidden(path.relative_to(given)))
+        below = (Path(parent, name) for parent, _, names in os.walk(given, onerror=_refuse) for name in names)
+        found = (path for path in below if path.suffix == ".parquet")
+        return sorted(str(path) for path in found if not _is_hidden(path.relative_to(given)))
     if Path(given).is_file():
         return [given]
     return sorted(path for path in glob.glob(given, recursive=True) if Path(path).is_file())
+
+
+def _refuse(error: OSError) -> None:
+    """Raise where a folder cannot be looked into: what lies there would be left out in silence."""
+    raise UnreadableFileError(
+        f"The folder {error.filename} could not be read: {error.strerror}. Expected folders that may be read; name one"
+        " further down, or the files themselves."
+    ) from error
 
 
 def _is_hidden(path: Path) -> bool:

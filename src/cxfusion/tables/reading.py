@@ -240,7 +240,7 @@ def _with_moment(session: Session, section: Section, source: ir.Table, given: Ma
     moment = date_and_time(session, source, found)
     if moment is None:
         return given, ()
-    how = ColumnMap(date=moment[0], time=moment[1])
+    how = ColumnMap(date=moment[0], time=(moment[1],))
     named = table.model_copy(update={"columns": {**table.columns, "started_at": how}})
     note = f"started_at was taken to be {moment[0]!r} and {moment[1]!r} together; say so in the map, or say otherwise"
     return given.model_copy(update={section: named}), (note,)
