@@ -5,6 +5,7 @@ What cannot be used or estimated leaves the last good directory untouched and ex
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -68,7 +69,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     require_ours(out)
     _require_database(config)
     clock: dict[str, float] = {}
-    with config.engine.session(spill_directory(out)) as session:
+    with _session(config, out) as session:
         with _explained(config, Path(out), clock):
             pairing = _read_and_pair(config, session, clock, on_stage)
         with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
@@ -138,7 +139,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
     require_ours(out)
     _require_database(config)
     clock: dict[str, float] = {}
-    with config.engine.session(spill_directory(out)) as session:
+    with _session(config, out) as session:
         with _explained(config, Path(out), clock):
             contacts = _read_contacts(config, session, clock, on_stage)
             books = log_books(contacts)
@@ -161,6 +162,18 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
             )
             deliver(out, partial(_with_database, write, config))
     return diagnosis, books
+
+
+@contextmanager
+def _session(config: StudyConfig, out: str | Path) -> Iterator[Session]:
+    """A session that spills beside the output, unless the study says where: what a killed run leaves is then cleared."""
+    spill = spill_directory(out)
+    spill.mkdir(exist_ok=True)
+    try:
+        with config.engine.session(spill) as session:
+            yield session
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
 
 
 def _require_database(config: StudyConfig) -> None:
