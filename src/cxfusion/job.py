@@ -166,7 +166,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
 
 @contextmanager
 def _session(config: StudyConfig, out: str | Path) -> Iterator[Session]:
-    """A session that spills beside the output, unless the study says where: what a killed run leaves is then cleared."""
+    """A session that spills beside the output unless the study says where: what a killed run leaves can be cleared."""
     spill = spill_directory(out)
     spill.mkdir(exist_ok=True)
     try:
