@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
@@ -191,6 +192,7 @@ def default_session(data: object = None) -> Session:
     opened = _of_frames if is_spark_frame(data) else _default
     if not opened or not opened[0]._is_open:
         opened[:] = [Session(_spark().SparkEngine(data.sparkSession)) if is_spark_frame(data) else Session()]
+        atexit.register(opened[0].close)  # its temporary files go with the process
     return opened[0]
 
 

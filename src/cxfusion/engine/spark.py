@@ -121,8 +121,10 @@ class SparkEngine:
 
     def close(self) -> None:
         """Let go of every relation and temporary file; the application goes on."""
-        self._backend.drop_views()
         context: Any = self._backend.spark.sparkContext
+        if context._jsc is None:  # the application has ended, and nothing can be asked of it any more
+            return
+        self._backend.drop_views()
         path = context._jvm.org.apache.hadoop.fs.Path(self._folder)
         path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)
 
