@@ -26,7 +26,7 @@ MOVED: Final = "(slider) => { slider.value = -40; slider.dispatchEvent(new Event
 def main() -> None:
     """Draw ``ladder.png``, and the pictures of the report where a browser can take them."""
     centre = cx.simulate(n_contacts=200_000, seed=7)
-    study = cx.fuse(centre.contacts, centre.surveys)
+    study = cx.fuse(centre.contacts, centre.surveys, costs={"cost_per_hour": 32, "currency": "EUR"})
     (IMAGES / "ladder.png").write_bytes(drawn(study.evidence.plot()))
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
