@@ -29,7 +29,7 @@ BY_NAME = {  # said through a name, so that they cannot be seen in the source
     *(f"{what} {how}" for what in ("Contacts", "Survey answers") for how in ("kept", "per day")),
     *(f"Control {how}" for how in ("passed", "failed", "silent", "unusable", "none")),
     *(f"{what} points" for what in ("CSAT", "NPS", "CES", "percentage", "score")),
-    "Comparisons", "What if", "Decisions", "Operations", "Cells", "Checks",
+    "Comparisons", "What if", "Decisions", "Sources", "Operations", "Cells", "Checks",
     "Queue", "Channel", "Reason", "Direction",
 }  # fmt: skip
 _IN_TEMPLATE = re.compile(r"""say\((["'])(.+?)\1""")

@@ -84,7 +84,8 @@ def study() -> cx.Study:
 
 def test_a_study_is_taken_along(study, tmp_path):
     sheets = load_workbook(study.to_excel(tmp_path / "tables.xlsx")).sheetnames
-    assert sheets == ["Levers", "Comparisons", "What if", "Decisions", "Scores", "Operations", "Pairing", "Checks"]
+    expected = ["Levers", "Comparisons", "What if", "Decisions", "Scores", "Operations", "Sources", "Pairing", "Checks"]
+    assert sheets == expected
     spanish = load_workbook(study.to_excel(tmp_path / "tablas.xlsx", language="es"))
     assert spanish.sheetnames[:2] == ["Palancas", "Comparaciones"]
     levers = pd.read_excel(tmp_path / "tables.xlsx", sheet_name="Levers")
