@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cxfusion.errors import ConvergenceError
-from cxfusion.estimators.calibrated import calibration_residuals
+from cxfusion.estimators.calibrated import calibration_residuals, leverages
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
 
@@ -175,3 +175,16 @@ def test_margins_as_codes_and_clusters_of_one_are_the_same_sums(schools):
         pairs = calibration_residuals(by_code, weight, value, domain, 2, is_pairwise=True)
         assert pairs.products == pytest.approx(by_cluster.T @ by_cluster, rel=1e-9)
         assert pairs.squares == pytest.approx(found.squares, rel=1e-12)
+
+
+def test_leverages_are_the_diagonal_of_the_weighted_hat_matrix(schools):
+    n = len(schools)
+    level = schools.stype.map({"E": -1, "H": 0, "M": 1}).to_numpy()
+    wide = np.where(schools["sch.wide"] == "No", 0, -1)
+    weight = schools.raked.to_numpy()
+    rows = Rows(
+        np.column_stack([np.ones(n), schools.api99 / 600]), Indicators(np.column_stack([level, wide]), (2, 1)),
+        np.zeros(n), weight, np.arange(n),
+    )  # fmt: skip
+    dense = np.column_stack([rows.dense, level == 0, level == 1, wide == 0]) * np.sqrt(weight)[:, None]
+    assert leverages(rows) == pytest.approx(np.diag(dense @ np.linalg.pinv(dense)), rel=1e-9)

@@ -120,12 +120,12 @@ def test_a_weighted_figure_varies_by_what_the_margins_leave_of_it():
     mean = cx.measure(pairing, "csat", weights=cx.weigh(pairing)).table.set_index("metric").loc["csat_mean_weighted"]
     of_calls = 159 * (1 / 160) ** 2 + (159 / 160) ** 2
     of_chats = 39 * (1 / 40) ** 2 + (39 / 40) ** 2
-    squares = 0.625**2 * of_calls + 2.5**2 * of_chats
+    squares = (0.625 * 160 / 159) ** 2 * of_calls + (2.5 * 40 / 39) ** 2 * of_chats  # over one less the leverage
     assert mean["estimate"] == pytest.approx((5 - 1 / 160 + 2 - 1 / 40) / 2)
-    assert mean["std_error"] == pytest.approx(np.sqrt(200 / 198 * squares) / 200)
+    assert mean["std_error"] == pytest.approx(np.sqrt(200 / 199 * squares) / 200)
     by_channel = cx.measure(pairing, "csat", by="channel", weights=cx.weigh(pairing)).table
     own = by_channel[by_channel["metric"] == "csat_mean_weighted"].set_index("channel")["std_error"]
-    both = 199 / 198 * np.array([160 / 159 * of_calls / 160**2, 40 / 39 * of_chats / 40**2])
+    both = np.array([(160 / 159) ** 3 * of_calls / 160**2, (40 / 39) ** 3 * of_chats / 40**2])
     assert own[["call", "chat"]].to_numpy() == pytest.approx(np.sqrt(both))
 
 
@@ -161,9 +161,12 @@ def products_by_hand(found: pd.DataFrame, groups: list[str]) -> np.ndarray:
     mean = (weight[:, None] * is_in * found[["csat"]].to_numpy()).sum(axis=0) / (weight[:, None] * is_in).sum(axis=0)
     value = is_in * (found[["csat"]].to_numpy() - mean) / (weight[:, None] * is_in).sum(axis=0)
     root = np.sqrt(weight)[:, None]
-    slopes, _, rank, _ = np.linalg.lstsq(root * margins, root * value, rcond=1e-10)
-    residual = pd.DataFrame(weight[:, None] * (value - margins @ slopes)).groupby(found["customer_id"]).sum().to_numpy()
-    return residual.T @ residual * (len(found) - 1) / (len(found) - rank)
+    slopes = np.linalg.lstsq(root * margins, root * value, rcond=1e-10)[0]
+    leverage = np.diag(root * margins @ np.linalg.pinv(root * margins, rcond=1e-10))
+    without = (weight / (1 - leverage))[:, None] * (value - margins @ slopes)
+    residual = pd.DataFrame(without).groupby(found["customer_id"]).sum().to_numpy()
+    about = residual - residual.mean(axis=0)
+    return about.T @ about
 
 
 def test_groups_and_their_differences_vary_by_what_the_margins_leave(teams):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cxfusion.estimators.rows import Rows
 
-__all__ = ["Residuals", "calibration_residuals"]
+__all__ = ["Residuals", "calibration_residuals", "leverages"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Ints: TypeAlias = "NDArray[np.int64]"
@@ -91,6 +91,21 @@ def calibration_residuals(
         return Residuals(np.asarray(own + explained - np.outer(left, left) / n_clusters), n_margins)
     squares = own + (coefficients * (meat @ coefficients - 2 * crossed)).sum(axis=0) - left**2 / n_clusters
     return Residuals(np.maximum(np.asarray(squares).ravel(), 0.0), n_margins)
+
+
+def leverages(rows: Rows) -> Floats:
+    """How much each row decides of its own fitted value in the weighted regression on the margins, shape (n,)."""
+    p, q = rows.dense.shape[1], rows.width
+    spread = np.zeros((q + 1, q + 1))  # the last row and column stand for a level without a column
+    spread[:q, :q] = invert_information(rows.cross_product(rows.weight)).matrix
+    starts = p + np.concatenate([[0], np.cumsum(rows.groups.widths)])[: rows.groups.codes.shape[1]]
+    places = [np.where(code >= 0, start + code, q) for start, code in zip(starts, rows.groups.codes.T, strict=True)]
+    total = ((rows.dense @ spread[:p, :p]) * rows.dense).sum(axis=1)
+    for i, place in enumerate(places):
+        total += spread[place, place] + 2 * (rows.dense * spread[place, :p]).sum(axis=1)
+        for other in places[:i]:
+            total += 2 * spread[place, other]
+    return np.asarray(rows.weight * total)
 
 
 def _by_domain(rows: Rows, domain: Ints, n_domains: int, weight: Floats) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import ibis
 import numpy as np
 
-from cxfusion.estimators.calibrated import calibration_residuals
+from cxfusion.estimators.calibrated import calibration_residuals, leverages
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.tables.look import compute
 
@@ -27,6 +27,7 @@ GROUP: Final = "group_number"
 MOST_ANSWERS: Final = 5_000_000
 """So many are held in memory; the errors of more take the weights as given."""
 FEWEST_PER_MARGIN: Final = 2
+MOST_LEVERAGE: Final = 0.5
 
 
 class WeightedAnswers(NamedTuple):
@@ -47,7 +48,10 @@ class WeightedAnswers(NamedTuple):
     group: NDArray[np.int64]
 
     def spread(self, i: int, *, by_group: bool, is_pairwise: bool = False) -> NDArray[np.float64]:
-        """Sums of squares (or products) of a figure's residuals, corrected for the margins that were fitted.
+        """Sums of squares (or products) of a figure's residuals, each as if the margins were fitted without it.
+
+        Residuals over one less their leverage are those of the jackknife (MacKinnon & White 1985, HC3): with few
+        answers margins follow single ones, and plain residuals are too small.
 
         Returns
         -------
@@ -55,13 +59,14 @@ class WeightedAnswers(NamedTuple):
             Of the whole: one group. nan where there are fewer than two answers for each margin.
         """
         group = self.group if by_group else np.zeros_like(self.group)
-        k, weight, n = int(group.max()) + 1, self.rows.weight, len(group)
+        k, weight = int(group.max()) + 1, self.rows.weight
         mean = np.bincount(group, weight * self.values[i], k) / np.bincount(group, weight, k)
         about = self.values[i] - mean[group]
-        found = calibration_residuals(self.rows, weight, about, group, k, is_pairwise=is_pairwise)
-        if n < FEWEST_PER_MARGIN * found.n_margins:
+        without = weight / (1 - np.minimum(leverages(self.rows), MOST_LEVERAGE))
+        found = calibration_residuals(self.rows, without, about, group, k, is_pairwise=is_pairwise)
+        if len(group) < FEWEST_PER_MARGIN * found.n_margins:
             return np.full_like(found.products, np.nan)
-        return np.asarray(found.products * (n - 1) / (n - found.n_margins))
+        return found.products
 
 
 def weighted_answers(
