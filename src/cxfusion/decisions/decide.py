@@ -239,9 +239,9 @@ def _pilot_plan(evidence: LeverEvidence, pairing: Pairing | None, weeks: float, 
         return PilotPlan(power, 0.05, weeks, None, None)
     contacts = pairing.contacts
     started = contacts.rows["started_at"]
-    answered = ~contacts.value("is_abandoned").fill_null(False)
+    rows = contacts.rows.select(started_at=started, is_abandoned=contacts.value("is_abandoned").fill_null(False))
     found = contacts.session.collect(
-        contacts.rows.aggregate(first=started.min(), last=started.max(), n=answered.sum())
+        rows.aggregate(first=rows["started_at"].min(), last=rows["started_at"].max(), n=(~rows["is_abandoned"]).sum())
     ).to_pylist()[0]
     lasted = (found["last"] - found["first"]).total_seconds() / 604_800
     rate = evidence.n / found["n"] if found["n"] else None
