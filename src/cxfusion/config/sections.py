@@ -1,50 +1,35 @@
-"""STUDY.toml as one frozen model: a map with its paths, how to pair, what to study, and where to run.
-
-The options of the command line become the same model, so that a job has one description either way.
-"""
+"""The sections of a study beside its map, each a frozen model: how to pair, what to ask, where to run and to write."""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import replace
 from datetime import date, datetime, time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from cxfusion.checks.catalogue import CheckPlan
 from cxfusion.engine import Session
-from cxfusion.engine.addresses import database_of, is_url, started_at_folder
-from cxfusion.errors import ConfigError
-from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
-from cxfusion.evidence.spec import Experiment, LeverSpec
+from cxfusion.engine.addresses import database_of
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
-from cxfusion.tables.mapping import LeverMap, Map, Place, Section
-from cxfusion.tables.places import place_table
+from cxfusion.tables.mapping import Place  # noqa: TC001  pydantic reads it at run time
 from cxfusion.tables.pseudonyms import PERSONS, Pseudonyms
-from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
     from cxfusion.engine.addresses import Address
 
 __all__ = [
+    "ContextSection",
     "DecisionsSection",
     "EngineSection",
+    "ExperimentSection",
     "OutputSection",
     "PairingSection",
     "PrivacySection",
-    "StudyConfig",
-    "StudyMap",
+    "ReportSection",
     "StudySection",
-    "load_study",
-    "study_of_options",
 ]
-
-SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
 
 
 def _local_time(value: Any) -> Any:
@@ -69,23 +54,6 @@ def _interval(name: str) -> str:
     return name
 
 
-def _levers(levers: dict[str, LeverMap]) -> dict[str, LeverMap]:
-    """The same levers, if each of them can be one."""
-    problems = []
-    for name, words in levers.items():
-        try:
-            _lever(name, words)
-        except ConfigError as error:
-            problems += [f"{name}: {problem}" for problem in error.problems]
-    if problems:
-        raise ConfigError("Some levers cannot be used.", problems)
-    return levers
-
-
-def _lever(name: str, words: LeverMap) -> Lever:
-    return lever_from(name, words.moment, words.step, **words.model_dump(exclude={"moment", "step"}))
-
-
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -96,18 +64,6 @@ Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class StudyMap(Map):
-    """A map as files hold it.
-
-    Attributes
-    ----------
-    levers : mapping of str to LeverMap
-        Each of which can be one.
-    """
-
-    levers: Annotated[dict[str, LeverMap], AfterValidator(_levers)] = Field(default_factory=dict)
 
 
 class PairingSection(_Section):
@@ -357,149 +313,3 @@ class PrivacySection(_Section):
         if self.key_variable is not None:
             return Pseudonyms.from_environment(self.key_variable, self.columns)
         return None
-
-
-class StudyConfig(StudyMap):
-    """A whole job: what ``cxfusion run`` reads, and what the options of the other commands become.
-
-    Attributes
-    ----------
-    contacts, surveys : TableMap, optional
-    levers : mapping of str to LeverMap
-    context : ContextSection, optional
-    experiments : mapping of str to ExperimentSection
-        By the column that holds the arms.
-    beliefs : mapping of str to (mapping of str to float)
-        By leader: what he believes moves customers, lever by lever; 1 is the strongest.
-    pairing : PairingSection
-    study : StudySection
-    decisions : DecisionsSection
-    engine : EngineSection
-    output : OutputSection
-    report : ReportSection
-    checks : CheckPlan
-    privacy : PrivacySection
-    """
-
-    pairing: PairingSection = PairingSection()
-    study: StudySection = StudySection()
-    context: ContextSection | None = None
-    experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
-    beliefs: dict[str, dict[str, float]] = Field(default_factory=dict)
-    decisions: DecisionsSection = DecisionsSection()
-    engine: EngineSection = EngineSection()
-    output: OutputSection = OutputSection()
-    report: ReportSection = ReportSection()
-    checks: CheckPlan = CheckPlan()
-    privacy: PrivacySection = PrivacySection()
-
-    @model_validator(mode="after")
-    def _is_a_spec(self) -> StudyConfig:
-        self.spec()
-        return self
-
-    def path(self, section: Section) -> str:
-        """Where a table is.
-
-        Raises
-        ------
-        ConfigError
-            The study does not say.
-        """
-        path = self.table(section).path
-        if path is None:
-            raise ConfigError(f"The study does not say where the {section} are. Expected a path in [{section}].")
-        return path
-
-    def spec(self) -> LeverSpec:
-        """The catalogue's levers, with those of the study in their place or beside them."""
-        own = {name: _lever(name, words) for name, words in self.levers.items()}
-        kept = [own.pop(lever.name, lever) for lever in DEFAULT_LEVERS]
-        spec = LeverSpec(levers=(*kept, *own.values()))
-        trials = [Experiment(column, **words.model_dump()) for column, words in self.experiments.items()]
-        spec = replace(spec, experiments=tuple(trials))
-        spec = replace(spec, with_links=self.study.with_links)
-        return spec if self.study.case_mix is None else replace(spec, case_mix=self.study.case_mix)
-
-    def page(self) -> dict[str, Any]:
-        """How the page is to be made: as :meth:`Study.report` takes it."""
-        return {**self.study.headings(), **self.report.model_dump(exclude_unset=True)}
-
-    def words(self) -> dict[str, Any]:
-        """What was said, in plain values: for a manifest."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
-def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
-    """The study of a STUDY.toml; its relative paths start where the file is.
-
-    Parameters
-    ----------
-    path : path
-    **options
-        As of :func:`study_of_options`: they go before what the file says.
-
-    Raises
-    ------
-    ConfigError
-        The file is missing or not TOML, or cannot be used; ``problems`` lists everything wrong with it, tables that
-        cannot be read included.
-    """
-    what = f"The study {path}"
-    content = {key: _copy(value) for key, value in _toml(path, what).items()}
-    problems = []
-    for section in SECTIONS:
-        table = content.setdefault(section, {})
-        if isinstance(table, dict):
-            problems += place_table(section, table, Path(path).parent)
-    for part, key in (("engine", "temp_dir"), ("privacy", "key_file"), ("context", "path")):
-        words = content.get(part)
-        if isinstance(words, dict) and isinstance(words.get(key), str):
-            words[key] = str(Path(path).parent / words[key])
-    output = content.get("output")
-    if isinstance(output, dict) and is_url(output.get("database")):
-        output["database"] = started_at_folder(output["database"], Path(path).parent)
-    return validated(StudyConfig, _with_options(content, options), what, problems)
-
-
-def study_of_options(map_file: str | Path | None, **sections: Mapping[str, Any]) -> StudyConfig:
-    """The study that the options of a command line describe.
-
-    Parameters
-    ----------
-    map_file : path, optional
-        A map; what an option says goes before it.
-    **sections
-        Of :class:`StudyConfig`, by name; an option that was not given is None.
-
-    Raises
-    ------
-    ConfigError
-        The map cannot be used, or an option.
-    """
-    content = {} if map_file is None else _toml(map_file, f"The map {map_file}")
-    if map_file is not None:
-        validated(StudyMap, content, f"The map {map_file}")
-    return validated(StudyConfig, _with_options(content, sections), "The command line")
-
-
-def _with_options(content: dict[str, Any], sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The content, and the options that were given in the place of what it says."""
-    for name, options in sections.items():
-        given = {key: value for key, value in options.items() if value is not None}
-        if given and isinstance(content.get(name, {}), dict):
-            content = {**content, name: {**content.get(name, {}), **given}}
-    return content
-
-
-def _toml(path: str | Path, what: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{what} could not be read: {error.strerror or error}. Expected a TOML file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{what} is not TOML: {error}. Mend that line.") from error
-
-
-def _copy(value: Any) -> Any:
-    return dict(value) if isinstance(value, dict) else value

@@ -1,0 +1,96 @@
+"""A study from where it is told: from a STUDY.toml, or from the options of a command line and a map."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+from cxfusion.config.model import StudyConfig, StudyMap
+from cxfusion.engine.addresses import is_url, started_at_folder
+from cxfusion.errors import ConfigError
+from cxfusion.tables.mapping import Section
+from cxfusion.tables.places import place_table
+from cxfusion.tables.validation import validated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["load_study", "study_of_options"]
+
+SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
+
+
+def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
+    """The study of a STUDY.toml; its relative paths start where the file is.
+
+    Parameters
+    ----------
+    path : path
+    **options
+        As of :func:`study_of_options`: they go before what the file says.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or not TOML, or cannot be used; ``problems`` lists everything wrong with it, tables that
+        cannot be read included.
+    """
+    what = f"The study {path}"
+    content = {key: _copy(value) for key, value in _toml(path, what).items()}
+    problems = []
+    for section in SECTIONS:
+        table = content.setdefault(section, {})
+        if isinstance(table, dict):
+            problems += place_table(section, table, Path(path).parent)
+    for part, key in (("engine", "temp_dir"), ("privacy", "key_file"), ("context", "path")):
+        words = content.get(part)
+        if isinstance(words, dict) and isinstance(words.get(key), str):
+            words[key] = str(Path(path).parent / words[key])
+    output = content.get("output")
+    if isinstance(output, dict) and is_url(output.get("database")):
+        output["database"] = started_at_folder(output["database"], Path(path).parent)
+    return validated(StudyConfig, _with_options(content, options), what, problems)
+
+
+def study_of_options(map_file: str | Path | None, **sections: Mapping[str, Any]) -> StudyConfig:
+    """The study that the options of a command line describe.
+
+    Parameters
+    ----------
+    map_file : path, optional
+        A map; what an option says goes before it.
+    **sections
+        Of :class:`StudyConfig`, by name; an option that was not given is None.
+
+    Raises
+    ------
+    ConfigError
+        The map cannot be used, or an option.
+    """
+    content = {} if map_file is None else _toml(map_file, f"The map {map_file}")
+    if map_file is not None:
+        validated(StudyMap, content, f"The map {map_file}")
+    return validated(StudyConfig, _with_options(content, sections), "The command line")
+
+
+def _with_options(content: dict[str, Any], sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The content, and the options that were given in the place of what it says."""
+    for name, options in sections.items():
+        given = {key: value for key, value in options.items() if value is not None}
+        if given and isinstance(content.get(name, {}), dict):
+            content = {**content, name: {**content.get(name, {}), **given}}
+    return content
+
+
+def _toml(path: str | Path, what: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{what} could not be read: {error.strerror or error}. Expected a TOML file.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} is not TOML: {error}. Mend that line.") from error
+
+
+def _copy(value: Any) -> Any:
+    return dict(value) if isinstance(value, dict) else value
