@@ -18,7 +18,8 @@ from cxfusion.decisions.changes import Change, read_changes
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
 from cxfusion.estimators.support_points import group_alike
 from cxfusion.evidence.inquiry import inquire
-from cxfusion.evidence.population import gather_points, populate
+from cxfusion.evidence.populate import populate
+from cxfusion.evidence.population_points import gather_points
 from cxfusion.evidence.spec import LeverSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "what-if-form.md"
@@ -120,9 +121,9 @@ def test_the_points_stand_for_the_rows(pairing):
 
 
 def rows_behind(inquiry, population):
-    from cxfusion.evidence.population import _rows_of
+    from cxfusion.evidence.population_rows import rows_of
 
-    return _rows_of(inquiry.sample, [model for model in inquiry.ladder.models if model.levers])
+    return rows_of(inquiry.sample, [model for model in inquiry.ladder.models if model.levers])
 
 
 def test_no_point_is_of_fewer_than_five_contacts():

@@ -16,7 +16,7 @@ from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
-from cxfusion.evidence.population import Population, populate
+from cxfusion.evidence.populate import populate
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.population import Population
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.verdict import Finding, Verdict
     from cxfusion.evidence.witness import Witness

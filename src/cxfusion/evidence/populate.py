@@ -1,0 +1,81 @@
+"""A population gathered from the fitted ladder: rows, then points and models, then what belongs to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from cxfusion.estimators.influence import covariance_of
+from cxfusion.evidence.population import LeverForm, Population, Reading
+from cxfusion.evidence.population_models import bases_of, moment_models, with_kappas
+from cxfusion.evidence.population_points import gather_points, segment_points
+from cxfusion.evidence.population_rows import rows_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from cxfusion.evidence.design import Basis
+    from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.sample import Sample
+    from cxfusion.tables.relation import Scale
+
+__all__ = ["populate", "readings_of"]
+
+SUPPORT: Final = (0.005, 0.995)
+"""Quantiles of a lever between which a changed value must lie, unless it lay outside before."""
+
+
+def populate(sample: Sample, ladder: Ladder, scale: Scale, conf_level: float) -> Population | None:
+    """Gather models and points; None where no lever has a model.
+
+    Parameters
+    ----------
+    sample : Sample
+    ladder : Ladder
+        With the models of its moments.
+    scale : Scale
+        Of the score.
+    conf_level : float
+    """
+    readings = readings_of(sample, scale)
+    fitted = [model for model in ladder.models if model.levers]
+    if not fitted:
+        return None
+    rows = rows_of(sample, fitted)
+    bases = {name: basis for model in fitted for name, basis in bases_of(model.design, model.levers).items()}
+    forms = tuple(_form(basis, rows.level[:, j], rows.weight) for j, basis in enumerate(bases.values()))
+    points = gather_points(rows, forms)
+    models, influence = moment_models(fitted, points, list(bases.values()), readings, sample.coding.n_clusters)
+    models, covariance = with_kappas(models, fitted, covariance_of(influence))
+    return Population(
+        outcome=sample.outcome.name,
+        readings=readings,
+        levers=forms,
+        models=models,
+        covariance=covariance,
+        n_clusters=sample.coding.n_clusters,
+        conf_level=conf_level,
+        points=points,
+        segments=segment_points(rows, forms, sample),
+        is_better_above=scale.higher_is_better or sample.outcome.is_top_two,
+    )
+
+
+def readings_of(sample: Sample, scale: Scale) -> tuple[Reading, ...]:
+    """The outcome itself, and what else its categories tell."""
+    outcome, values = sample.outcome, np.asarray(sample.values)
+    name = {"csat": "csat_mean", "ces": "ces_mean"}.get(outcome.name, outcome.name)
+    found = [Reading(name, outcome.unit, sample.values)]
+    if outcome.name == "csat":
+        is_best = values >= scale.high - 1 if scale.higher_is_better else values <= scale.low + 1
+        found.append(Reading("csat_top2box", "percentage points", tuple((100.0 * is_best).tolist())))
+    if outcome.name == "nps":
+        found.append(Reading("promoters", "percentage points", tuple((100.0 * (values > 0)).tolist())))
+        found.append(Reading("detractors", "percentage points", tuple((100.0 * (values < 0)).tolist())))
+    return tuple(found)
+
+
+def _form(basis: Basis, level: NDArray[np.float64], weight: NDArray[np.float64]) -> LeverForm:
+    low, high = np.quantile(level, SUPPORT)
+    return LeverForm(basis, float(np.average(level, weights=weight)), float(low), float(high))

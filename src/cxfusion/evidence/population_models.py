@@ -1,0 +1,136 @@
+"""The fitted models of a population: coefficients by lever, and the clusters' influence on all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import expit
+
+from cxfusion.estimators.influence import cluster_influence
+from cxfusion.estimators.partial_odds import PartialOddsFit
+from cxfusion.evidence.population import MomentModel, Remainder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.influence import OrdinalFit
+    from cxfusion.estimators.rows import Rows
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.design import Basis, Design
+    from cxfusion.evidence.ladder import FittedModel
+    from cxfusion.evidence.population import Points, Reading
+
+__all__ = ["bases_of", "moment_models", "with_kappas"]
+
+
+def moment_models(
+    fitted: Sequence[FittedModel],
+    points: Points,
+    bases: Sequence[Basis],
+    readings: Sequence[Reading],
+    n_clusters: int,
+) -> tuple[tuple[MomentModel, ...], NDArray[np.float64]]:
+    """The models, and each cluster's influence on all of their coefficients and remainders, side by side."""
+    gaps = np.array([reading.gaps for reading in readings])
+    level = {basis.lever.name: points.level[:, j] for j, basis in enumerate(bases)}
+    models, influences, first = [], [], 0
+    for model, base in zip(fitted, points.base, strict=True):
+        columns = {lever.name: model.design.columns(lever.name) for lever in model.levers}
+        coefficients = {name: _coefficients(model.fit, at) for name, at in columns.items()}
+        influence = _influence(model, list(columns.values()), n_clusters)
+        cuts = model.fit.parameters[: model.n_cuts]
+        here = MomentModel(model.moment, model.rung, None, cuts, coefficients, first, {})
+        remainders: dict[str, Remainder] = {}
+        rest: list[NDArray[np.float64]] = []
+        for lever, effects in zip(model.levers, model.effects, strict=True):
+            basis = bases_of(model.design, [lever])[lever.name]
+            gradient, per_unit = _unit_gradient(here, basis, level[lever.name], points.weight, base, gaps)
+            at = here.place(lever.name)
+            own = influence[:, at.start - first : at.stop - first] @ gradient
+            remainders[lever.name] = Remainder(first + influence.shape[1] + len(rest), per_unit)
+            rest.append(effects.influence[:, 0] / effects.step[0] - own)
+        models.append(replace(here, remainders=remainders))
+        influences += [influence, np.column_stack(rest)]
+        first += influence.shape[1] + len(rest)
+    return tuple(models), np.hstack(influences)
+
+
+def with_kappas(
+    models: tuple[MomentModel, ...], fitted: Sequence[FittedModel], covariance: NDArray[np.float64]
+) -> tuple[tuple[MomentModel, ...], NDArray[np.float64]]:
+    """The models with the negative control carry its κ, whose error comes from elsewhere: the whole log."""
+    found = []
+    for model, of in zip(models, fitted, strict=True):
+        if of.kappa is None or of.rung != "beside":
+            found.append(model)
+            continue
+        size = len(covariance)
+        wider = np.zeros((size + 1, size + 1))
+        wider[:size, :size], wider[size, size] = covariance, of.kappa.std_error**2
+        covariance = wider
+        found.append(replace(model, kappa=of.kappa.value, kappa_place=size))
+    return tuple(found), covariance
+
+
+def _unit_gradient(
+    model: MomentModel,
+    basis: Basis,
+    level: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    base: NDArray[np.float64],
+    gaps: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of the outcome's change by one unit of a lever: its gradient by the lever's coefficients; and the readings' size
+    in units of the outcome's.
+    """
+    coefficients = model.coefficients[basis.lever.name]
+    slope = basis.raw(level)[1] / basis.scale
+    less = slope @ coefficients if basis.lever.shape == "count" else 0.0  # a unit is taken away
+    tails = expit(model.cuts - (base - less))
+    by_cut = (weight * level)[:, None] * tails * (1 - tails) / (weight @ level)
+    parts = slope.T @ (by_cut * gaps[0])
+    gradient = parts if coefficients.shape[1] > 1 else parts.sum(axis=1, keepdims=True)
+    sizes = gaps @ by_cut.sum(axis=0)
+    return gradient.ravel(), sizes / sizes[0]
+
+
+def _coefficients(fit: OrdinalFit, columns: slice) -> NDArray[np.float64]:
+    by_cut = fit.coefficients_of(columns)
+    return by_cut if isinstance(fit, PartialOddsFit) else by_cut[:, :1]
+
+
+def _influence(model: FittedModel, columns: Sequence[slice], n_clusters: int) -> NDArray[np.float64]:
+    """Each cluster's influence on the levers' coefficients, shape (n_clusters, coefficients)."""
+    gradients = [gradient for at in columns for gradient in _gradients(model, at)]
+    directions = model.fit.inverse.matrix @ np.array(gradients).T
+    parts = partial(_no_own_parts, model=model, m=len(gradients))
+    return cluster_influence(model.rows.sweep, parts, model.fit, directions, n_clusters)
+
+
+def _gradients(model: FittedModel, columns: slice) -> list[NDArray[np.float64]]:
+    """Of each coefficient of some columns by the parameters: column by column, cut by cut."""
+    width, n_cuts = columns.stop - columns.start, model.n_cuts
+    found = []
+    for j in range(width):
+        for k in range(n_cuts if isinstance(model.fit, PartialOddsFit) else 1):
+            unit = np.zeros((width, n_cuts))
+            unit[j, k] = 1.0
+            found.append(model.fit.pull_back_of(columns, unit))
+    return found
+
+
+def _no_own_parts(batch: pa.RecordBatch, model: FittedModel, m: int) -> tuple[Rows, Any, NDArray[np.float64]]:
+    rows = model.rows.make_rows(batch)
+    return rows, model.fit.predictors(rows), np.zeros((len(rows.outcome), m))
+
+
+def bases_of(design: Design, levers: Sequence[Lever]) -> dict[str, Basis]:
+    """The bases of some levers, by name."""
+    known = {basis.lever.name: basis for basis in design.bases}
+    return {lever.name: known[lever.name] for lever in levers}

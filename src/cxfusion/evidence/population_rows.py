@@ -1,0 +1,105 @@
+"""The answered contacts behind a population: read once from the sample, before they become points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from cxfusion.estimators.partial_odds import PartialOddsFit
+from cxfusion.evidence.difficulty import WITNESS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.evidence.ladder import FittedModel
+    from cxfusion.evidence.sample import Sample
+
+__all__ = ["PopulationRows", "rows_of"]
+
+MAX_ROWS: Final = 200_000
+"""Of the sample; of a larger one every so-many-th response, which changes a mean by less than it is known."""
+
+
+@dataclass(frozen=True)
+class PopulationRows:
+    """The answered contacts before they are grouped: of a segment, or all.
+
+    Attributes
+    ----------
+    weight : array, shape (n,)
+    level : array, shape (n, levers)
+    base : tuple of array, one per model
+    codes : mapping of str to int array
+        Of the case mix.
+    """
+
+    weight: NDArray[np.float64]
+    level: NDArray[np.float64]
+    base: tuple[NDArray[np.float64], ...]
+    codes: Mapping[str, NDArray[np.int64]]
+
+    def where(self, is_kept: NDArray[np.bool_]) -> PopulationRows:
+        """Only these rows."""
+        return PopulationRows(self.weight[is_kept], self.level[is_kept], tuple(b[is_kept] for b in self.base), {})
+
+
+def rows_of(sample: Sample, fitted: Sequence[FittedModel]) -> PopulationRows:
+    """The responses that tell everything that any of the models needs."""
+    needed = {basis.lever.name for model in fitted for basis in model.design.bases}
+    needed |= {WITNESS for model in fitted if model.rung == "beside"}
+    rows = sample.session.materialize(sample.rows.filter(*(sample.rows[name].notnull() for name in sorted(needed))))
+    levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
+    fold = _RowFold(fitted, levers, tuple(sample.coding.levels), max(1, -(-sample.n // MAX_ROWS)))
+    return sample.session.fold(rows, fold)
+
+
+class _RowFold:
+    """Fold: levels, weights and linear predictors of the rows, or of every so-many-th of each batch."""
+
+    def __init__(
+        self, fitted: Sequence[FittedModel], levers: Sequence[str], codes: tuple[str, ...], every: int
+    ) -> None:
+        self._fitted = fitted
+        self._levers = levers
+        self._codes = codes
+        self._every = every
+
+    def zero(self) -> list[PopulationRows]:
+        return []
+
+    def step(self, state: list[PopulationRows], batch: pa.RecordBatch) -> list[PopulationRows]:
+        if not len(batch):
+            return state
+        kept = slice(None, None, self._every)
+        numbers = {name: batch.column(name).to_numpy(zero_copy_only=False)[kept] for name in ("weight", *self._levers)}
+        level = np.column_stack([numbers[name] for name in self._levers])
+        codes = {name: batch.column(_code_column(name)).to_numpy(zero_copy_only=False)[kept] for name in self._codes}
+        base = tuple(_base(model, batch)[kept] for model in self._fitted)
+        return [*state, PopulationRows(numbers["weight"], level, base, codes)]
+
+    def merge(self, left: list[PopulationRows], right: list[PopulationRows]) -> list[PopulationRows]:
+        return left + right
+
+    def finish(self, state: list[PopulationRows]) -> PopulationRows:
+        return PopulationRows(
+            weight=np.concatenate([part.weight for part in state]),
+            level=np.concatenate([part.level for part in state]),
+            base=tuple(np.concatenate(parts) for parts in zip(*(part.base for part in state), strict=True)),
+            codes={name: np.concatenate([part.codes[name] for part in state]) for name in self._codes},
+        )
+
+
+def _code_column(name: str) -> str:
+    return f"control_{name}"
+
+
+def _base(model: FittedModel, batch: pa.RecordBatch) -> NDArray[np.float64]:
+    """Linear predictor of each row, shape (n, 1 or cuts)."""
+    rows = model.design.make_rows(batch)
+    base = model.fit.parameters[: model.n_cuts] - model.fit.predictors(rows)
+    return base if isinstance(model.fit, PartialOddsFit) else base[:, :1]
