@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.segments import segment_effects as segment_effects
     from cxfusion.evidence.spec import Experiment as Experiment
     from cxfusion.evidence.spec import LeverSpec as LeverSpec
+    from cxfusion.fusion import fuse as fuse
     from cxfusion.operations.change import Change as Change
     from cxfusion.operations.change import what_changed as what_changed
     from cxfusion.operations.control_chart import ControlChart as ControlChart
@@ -97,7 +98,6 @@ if TYPE_CHECKING:
     from cxfusion.simulation.simulate import SimulatedCentre as SimulatedCentre
     from cxfusion.simulation.simulate import simulate as simulate
     from cxfusion.study import Study as Study
-    from cxfusion.study import fuse as fuse
     from cxfusion.tables.context import add_context as add_context
     from cxfusion.tables.mapping import load_map as load_map
     from cxfusion.tables.pseudonyms import Pseudonyms as Pseudonyms
@@ -174,7 +174,7 @@ _PLACES = {
     "expectations": "perception.ratings.expectations",
     "fit_levers": "evidence.fit",
     "follow": "operations.follow",
-    "fuse": "study",
+    "fuse": "fusion",
     "load_catalogue": "perception.ratings.catalogue",
     "load_map": "tables.mapping",
     "measure": "perception.measure",

@@ -19,10 +19,10 @@ from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejectio
 from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError
+from cxfusion.fusion import first_score, stage_clock, study_of
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
-from cxfusion.study import first_score, stage_clock, study_of
 from cxfusion.tables.books import log_books
 from cxfusion.tables.context import add_context
 from cxfusion.tables.read import read_contacts, read_surveys
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from cxfusion.checks.feed import FeedCheck
     from cxfusion.config import StudyConfig
     from cxfusion.engine import Session
+    from cxfusion.fusion import OnStage
     from cxfusion.operations.diagnose import Diagnosis
     from cxfusion.pairing.result import Pairing
-    from cxfusion.study import OnStage, Study
+    from cxfusion.study import Study
     from cxfusion.tables.books import Books
     from cxfusion.tables.relation import Contacts
 

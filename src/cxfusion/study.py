@@ -1,57 +1,33 @@
-"""The main job on one page: pair → diagnose ∥ measure → evidence → study; a study becomes a report."""
+"""Everything that one run found, as one frozen result, and how it becomes a page, pictures or a workbook."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from cxfusion.checks.feed import FeedCheck, check_feed
-from cxfusion.decisions.decide import Decisions, decide
-from cxfusion.delivery.manifest import results_of, study_manifest
-from cxfusion.errors import (
-    NoScoreError,
-    NothingPairedError,
-    NothingToEstimateError,
-    OutputDirectoryError,
-    UnknownNameError,
-)
+from cxfusion.errors import OutputDirectoryError
 from cxfusion.evidence.beliefs import BeliefComparison, compare_beliefs
-from cxfusion.evidence.fit import LeverEvidence, fit_levers
-from cxfusion.evidence.relationship import LevelComparison, compare_levels
-from cxfusion.evidence.spec import OUTCOMES, LeverSpec
-from cxfusion.operations.diagnose import Diagnosis, diagnose
-from cxfusion.operations.episodes import EpisodePlan
-from cxfusion.pairing.pair import pair
-from cxfusion.perception.answers import answered_share
-from cxfusion.perception.measure import Measurement, measure
-from cxfusion.perception.offers import OfferCheck, check_offers
-from cxfusion.perception.resolution import ASKED, Resolution, resolution
-from cxfusion.perception.sources import SourceAudit, audit_sources
-from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result
 from cxfusion.results.grouping import EVERYTHING
-from cxfusion.results.labels import reason_label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
-    from cxfusion.pairing.plan import PairingPlan
-    from cxfusion.pairing.result import Pairing
+    from cxfusion.checks.feed import FeedCheck
+    from cxfusion.decisions.decide import Decisions
+    from cxfusion.evidence.fit import LeverEvidence
+    from cxfusion.evidence.relationship import LevelComparison
+    from cxfusion.operations.diagnose import Diagnosis
+    from cxfusion.perception.measure import Measurement
+    from cxfusion.perception.offers import OfferCheck
+    from cxfusion.perception.resolution import Resolution
+    from cxfusion.perception.sources import SourceAudit
     from cxfusion.report.content import Drawn
-    from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["OnStage", "Study", "first_score", "fuse", "require_pairs", "stage_clock", "study_of"]
-
-OnStage: TypeAlias = Callable[[str, int | None], None]
-"""Told the name of each stage as it begins, with the rows it works on; told again once these are known, if later."""
-
-MOST_FOLLOWED: Final = 5_000_000
-GROUPINGS: Final = ("queue", "channel", "reason")
-"""The first of these that the log has is the grouping of the page."""
+__all__ = ["Study"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -244,250 +220,3 @@ class Study(Result):
         from cxfusion.report.workbook import write_workbook
 
         return write_workbook(path, sheets_of(self), language=language, labels=words_of(self, labels))
-
-
-def fuse(
-    contacts: Contacts,
-    surveys: Surveys,
-    *,
-    plan: PairingPlan | None = None,
-    spec: LeverSpec | None = None,
-    outcome: str | None = None,
-    by: str | Sequence[str] | None = None,
-    interval: str | None = None,
-    costs: Mapping[str, Any] | None = None,
-    on_stage: OnStage | None = None,
-) -> Study:
-    """Do the whole job on two tables.
-
-    Parameters
-    ----------
-    contacts, surveys : Contacts, Surveys
-        Of one session.
-    plan : PairingPlan, optional
-    spec : LeverSpec, optional
-    outcome : {"csat", "nps", "ces", "csat_top2box"}, optional
-        The score to be moved; by default the first of these that the surveys have.
-    by : str or list of str, optional
-        Grouping of both halves; by default queue, channel or reason, whichever the log has first.
-    interval : {"15min", "30min", "1h", "1d"}, optional
-        The operations figures also by this interval of the site's clock.
-    costs : mapping, optional
-        Words of :func:`decide`, such as ``{"cost_per_hour": 32, "currency": "EUR"}``.
-    on_stage : callable, optional
-        Told each stage as it begins.
-
-    Returns
-    -------
-    Study
-
-    Raises
-    ------
-    NothingPairedError
-        No response found its contact; the message counts why.
-    CxfusionError
-        As of :func:`pair`, :func:`diagnose`, :func:`measure` and :func:`fit_levers`.
-
-    Examples
-    --------
-    >>> import cxfusion as cx
-    >>> centre = cx.simulate(n_contacts=20_000, seed=7)
-    >>> study = cx.fuse(centre.contacts, centre.surveys)
-    >>> study.evidence.table[["lever", "verdict"]].head(2).values.tolist()
-    [['wait_seconds', 'moves'], ['hold_seconds', 'contested']]
-    """
-    clock: dict[str, float] = {}
-    with stage_clock(clock, on_stage, "pair", getattr(surveys, "n_read", None)):
-        pairing = pair(contacts, surveys, plan)
-    return study_of(
-        pairing, spec=spec, outcome=outcome, by=by, interval=interval, costs=costs, on_stage=on_stage, clock=clock
-    )
-
-
-def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
-    pairing: Pairing,
-    *,
-    spec: LeverSpec | None = None,
-    outcome: str | None = None,
-    by: str | Sequence[str] | None = None,
-    interval: str | None = None,
-    costs: Mapping[str, Any] | None = None,
-    feed: FeedCheck | None = None,
-    before: Mapping[str, Any] | None = None,
-    on_stage: OnStage | None = None,
-    clock: dict[str, float] | None = None,
-) -> Study:
-    """The study of a pairing that is already made.
-
-    Parameters
-    ----------
-    pairing : Pairing
-    feed : FeedCheck, optional
-        Its checks, if they are made already.
-    before : mapping, optional
-        What an earlier run handed on, to compare with.
-    spec, outcome, by, interval, costs, on_stage
-        As of :func:`fuse`.
-    clock : dict, optional
-        Where the timings go.
-    """
-    clock = {} if clock is None else clock
-    require_pairs(pairing)
-    if feed is None:
-        with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
-            feed = check_feed(pairing)
-    wanted = outcome or (spec.outcome if spec else first_score(pairing.surveys))
-    spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
-    grouping = _grouping(pairing, by)
-    with stage_clock(clock, on_stage, "diagnose", pairing.contacts.n_read):
-        plan, not_followed = _episodes(pairing)
-        diagnosis = diagnose(pairing.contacts, by=grouping, episodes=plan)
-        by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
-    with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
-        measurements = {score: measure(pairing, score, by=grouping) for score in pairing.surveys.scales}
-        weights, told = _weights(pairing, spec.score)
-        if weights is not None:
-            key = f"{spec.score}_weighted"
-            measurements[key] = measure(pairing, spec.score, by=grouping, weights=weights)
-        offers = check_offers(pairing, spec.score)
-        is_asked = pairing.surveys.has(ASKED) and not not_followed
-        resolved = resolution(pairing, grouping, plan=plan) if is_asked else None
-        sources = audit_sources(pairing)
-    with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
-        evidence = fit_levers(pairing, weights=weights, spec=spec, offers=offers)
-    with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
-        levels, of_levels = _levels(pairing, evidence)
-    with stage_clock(clock, on_stage, "decide", pairing.contacts.n_read):
-        decisions = decide(evidence, pairing, **(costs or {}))
-    of_halves = (*not_followed, *([] if resolved is None else resolved.sentences), *_told_of(offers))
-    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *of_halves, *evidence.notes, *of_levels)
-    return Study(
-        evidence=evidence,
-        decisions=decisions,
-        levels=levels,
-        diagnosis=diagnosis,
-        by_interval=by_interval,
-        measurements=measurements,
-        offers=offers,
-        resolution=resolved,
-        sources=sources,
-        audit=pairing.audit,
-        cells=pairing.cells,
-        balance=None if weights is None else weights.balance,
-        notes=tuple(dict.fromkeys(notes)),
-        feed=feed,
-        manifest={
-            **study_manifest(pairing, feed, clock, evidence),
-            "results": results_of(evidence, measurements, answered_share(pairing)),
-            **({"before": dict(before)} if before else {}),
-        },
-    )
-
-
-def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison | None, tuple[str, ...]]:
-    """The contact beside the relationship, and what it says; nothing where no survey asks about the relationship."""
-    if not pairing.n_exposures:
-        return None, ()
-    try:
-        levels = compare_levels(evidence, pairing)
-    except (NoScoreError, NothingToEstimateError) as error:
-        return None, (f"The relationship is not compared with the contact: {error.message}",)
-    return levels, (levels.sentence, *levels.relationship.notes)
-
-
-def _episodes(pairing: Pairing) -> tuple[EpisodePlan | None, tuple[str, ...]]:
-    """When a contact counts as repeated; not of a large log, as every customer's chain is sorted for it."""
-    if not pairing.contacts.has("customer_id"):
-        return None, ()
-    if pairing.contacts.n_read <= MOST_FOLLOWED:
-        return EpisodePlan(), ()
-    told = f"First-contact resolution is left out of a log of more than {MOST_FOLLOWED:,} contacts; diagnose gives it."
-    return None, (told,)
-
-
-def _told_of(offers: OfferCheck) -> tuple[str, ...]:
-    """What every reader has to know of who was offered the survey; its own place on the page tells the rest."""
-    return (offers.sentence,) if offers.status == "failed" else ()
-
-
-def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, str]:
-    """Weights of the outcome and what they did, or why there are none."""
-    try:
-        weights = weigh(pairing, outcome)
-    except NothingToEstimateError as error:
-        return None, f"Nothing is weighted for who did not answer: {error.message}"
-    before, after = weights.largest_difference
-    lag = pairing.answer_lag
-    young = f" {lag.note(weights.n_young)}" if lag is not None and weights.n_young else ""
-    return weights, (
-        f"Those who answered are weighted to all {weights.n_contacts:,} answered contacts: the largest standardised"
-        f" difference falls from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
-        f" {weights.effective_n:,.0f}.{young}"
-    )
-
-
-@contextmanager
-def stage_clock(
-    clock: dict[str, float], on_stage: OnStage | None, name: str, n: int | None = None
-) -> Iterator[Callable[[int], None]]:
-    """Announce a stage and note how long it took; what it yields is told the rows once they are known."""
-
-    def tell(n: int | None) -> None:
-        if on_stage is not None:
-            on_stage(name, n)
-
-    tell(n)
-    began = time.perf_counter()
-    yield tell
-    clock[name] = round(time.perf_counter() - began, 3)
-
-
-def require_pairs(pairing: Pairing) -> None:
-    """Raise where nothing was paired.
-
-    Raises
-    ------
-    NothingPairedError
-        The message counts where the responses ended.
-    """
-    if pairing.n_pairs == 0:
-        raise NothingPairedError(
-            "No response could be paired with a contact, so nothing can be said about levers. Expected a key that both"
-            " tables share; where the responses ended:",
-            [
-                f"{row.reason}: {row.n:,} ({reason_label(str(row.reason))})"
-                for row in pairing.audit.itertuples()
-                if row.stage == "responses"
-            ],
-        )
-
-
-def first_score(surveys: Surveys) -> str:
-    """The first score that the surveys have, in the order CSAT, NPS, CES.
-
-    Raises
-    ------
-    NoScoreError
-        They have none of these.
-    """
-    present = [name for name in OUTCOMES if name in surveys.scales]
-    if not present:
-        raise NoScoreError(f"The surveys have no score. Expected at least one of: {', '.join(OUTCOMES)}.")
-    return present[0]
-
-
-def _present(surveys: Surveys, outcome: str) -> str:
-    """The score that was asked for, if the surveys have it."""
-    if outcome not in OUTCOMES or OUTCOMES[outcome].score not in surveys.scales:
-        there = ", ".join(name for name, one in OUTCOMES.items() if one.score in surveys.scales)
-        raise UnknownNameError(
-            f"The surveys have no {outcome!r} score. They have: {there}; ask for one of these, or map a column to"
-            f" {outcome}."
-        )
-    return outcome
-
-
-def _grouping(pairing: Pairing, by: str | Sequence[str] | None) -> str | Sequence[str] | None:
-    if by is not None:
-        return by
-    return next((name for name in GROUPINGS if pairing.contacts.has(name)), None)

@@ -11,7 +11,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.errors import NoScoreError, NothingPairedError
 from cxfusion.evidence.catalogue import Lever
-from cxfusion.study import study_of
+from cxfusion.fusion import study_of
 
 LOG = [
     {"contact_id": name, "customer_id": customer, "started_at": f"2026-{when}", "wait_seconds": wait, "n_transfers": n,

@@ -218,8 +218,8 @@ def check(
     """Read, pair and check only: where every row ended, and what looks wrong. Writes nothing."""
     from cxfusion.cli.progress import StageLines
     from cxfusion.config import study_of_options
+    from cxfusion.fusion import require_pairs
     from cxfusion.job import check as check_only
-    from cxfusion.study import require_pairs
 
     config = study_of_options(
         map_file,
