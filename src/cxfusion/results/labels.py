@@ -11,6 +11,7 @@ import pandas as pd
 
 from cxfusion.results.formats import duration_in_words, plain
 from cxfusion.results.language import label_of, said, say
+from cxfusion.results.reasons import REASONS
 
 __all__ = [
     "BESIDE",
@@ -158,64 +159,6 @@ _STAGES: Final = {
     "contact_cells": "Single values in the contact log",
     "response_cells": "Single values in the survey file",
     "survey_cells": "Single values in the survey file",
-}
-_REASONS: Final = {
-    "paired_leg_id": "Paired: the leg id matches",
-    "paired_contact_id": "Paired: the contact id matches",
-    "paired_case_id": "Paired: the case's latest contact before the answer",
-    "paired_window": "Paired: the customer's latest contact before the answer",
-    "paired_exposure": "About the relationship: beside all that its customer lived before",
-    "doubtful_link": "Several contacts could be meant, and only clear pairs were asked for",
-    "in_contact": "The leg is part of a contact",
-    "used": "The contact is in the figures",
-    "unreadable_record": "The line is no record: broken off, or cut into another number of cells",
-    "not_a_record": "The record lacks a field that every record has",
-    "short_call": "Gone within the time that the centre counts as too short to be a call",
-    "cut_off": "The log begins or ends in the middle of the call, before anybody answered",
-    "damaged": "The export itself marks the row as damaged",
-    "no_response": "No survey answer came back for this contact",
-    "no_key": "The answer names nothing that a contact could be found by",
-    "no_anchor": "The answer carries no time, so the contact it speaks about cannot be found",
-    "unknown_leg": "The leg of a contact named in the answer is not in the log",
-    "unknown_case": "The case named in the answer is not in the log",
-    "unknown_contact": "The contact named in the answer is not in the log",
-    "unknown_customer": "The customer named in the answer is not in the log",
-    "outside_window": "The customer's contacts lie too long before the answer, or had not ended",
-    "answered_before_contact": "The answer was given before the contact began",
-    "duplicate_response": "A second answer about the same contact",
-    "not_eligible": "The customer's contacts at that time could not be surveyed (abandoned)",
-    "score_missing": "The answer has no score",
-    "score_out_of_scale": "The score lies outside its scale",
-    "outbound": "The centre called the customer, not he the centre",
-    "not_handled": "It never reached an agent",
-    "no_customer": "It names no customer",
-    "shared_customer": "Its customer id is used too often to be one person's",
-    "no_reason": "It has no reason",
-    "window_open": "The log ends too soon after it",
-    "followed": "Followed to the customer's next contact",
-    "left_out": "Left out: the map says that such rows are no contacts",
-    "survey_preview": "A preview of the survey, not an answer",
-    "survey_test": "A test of the survey, not an answer",
-    "survey_spam": "Marked as spam by the survey tool",
-    "survey_not_sent": "The survey was never sent",
-    "evaluation_deleted": "The evaluation was deleted",
-    "redelivery": "A record that was delivered again; the newest stays",
-    "no_agent_leg": "The leg of somebody who is no agent: the agents' legs tell the call",
-    "older_call": "An older record of a call; its last update stays",
-    "monitor_leg": "A supervisor listening in, not a part of the contact",
-    "outside_period": "Outside the period asked about",
-    "missing_by_map": "Missing: the map says that this value means so",
-    "contact_id_missing": "The contact has no id",
-    "started_at_missing": "The contact has no readable start time",
-    "duplicate_contact": "The contact id was already seen; the first row stays",
-    "empty_row": "The row is empty",
-    "negative_count": "A count below zero, treated as missing",
-    "negative_duration": "A duration below zero, treated as missing",
-    "not_a_number": "Text where a number should be, treated as missing",
-    "out_of_range": "Greater than any duration or count can be, treated as missing",
-    "not_finite": "Not a finite number, treated as missing",
-    "not_a_flag": "Neither yes nor no, treated as missing",
-    "unreadable_time": "A time that cannot be read, treated as missing",
 }
 _COLUMNS: Final = {
     "all": "Everything",
@@ -420,7 +363,7 @@ def reason_label(reason: str | None) -> str:
     """
     if reason is None or bool(pd.isna(reason)):
         return ""
-    known = _REASONS.get(reason)
+    known = REASONS.get(reason)
     if known or label_of(reason):
         return _labelled(reason, known)
     return said(_capital(display_name(reason if " " in reason else words(reason), limit=400)))

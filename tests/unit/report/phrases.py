@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 TABLES = {  # modules whose module-level dictionaries and tuples hold phrases: names of these
     "results/labels.py": {"_RUNGS", "_BLOCKS", "VERDICTS", "_GRADES", "_TILTS", "_OUTCOMES", "_METRICS", "_STAGES"}
-    | {"_REASONS", "_COLUMNS", "_LEVERS"},
+    | {"_COLUMNS", "_LEVERS"},
+    "results/reasons.py": {"REASONS"},
     "results/formats.py": {"_MONTHS"},
     "report/method.py": {"ADVICE", "_COMPARISONS", "_PARAGRAPHS", "_GRADES", "_WORDS", "_WEIGHTED", "_LIMITS"},
     "report/decisions.py": {"_GROUPS", "_DESIGNS", "_BLOCKS"},
