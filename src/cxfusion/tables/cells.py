@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 import ibis
 
 from cxfusion.tables.formats import TimeForm, instant, microseconds, plausible, read_epoch
+from cxfusion.tables.numbers import native_number, text_number
 from cxfusion.tables.times import is_skipped, to_utc
 
 if TYPE_CHECKING:
@@ -22,17 +23,16 @@ if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
 
-    from cxfusion.tables.mapping import ColumnMap, Unit
+    from cxfusion.tables.mapping import ColumnMap
+    from cxfusion.tables.numbers import NumberStyle
     from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.times import Years
 
 __all__ = [
     "MISSING",
     "Clock",
-    "NumberStyle",
     "Recipe",
     "clean_text",
-    "comma_evidence",
     "digits",
     "flag_recipe",
     "is_number",
@@ -50,15 +50,6 @@ MISSING: Final = ("", "-", "NULL", "Null", "null", "NA", "N/A", "n/a", "NaN", "n
 """Cells that mean "missing" where the map does not list its own."""
 TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
 FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
-SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600}
-
-GROUPED: Final = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
-DECIMAL_COMMA: Final = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
-SURE_DECIMAL_COMMA: Final = r"^[+-]?((0|\d{1,3}(\.\d{3})+|\d{4,}),\d+|\d+,(\d{1,2}|\d{4,}))$"
-CLOCK: Final = r"^(-?)(?:(\d+) days?,? )?(?:(\d+):)?([0-5]?\d|\d{3,}):([0-5]?\d(?:\.\d+)?)$"
-
-NumberStyle: TypeAlias = Literal["point", "comma", "unclear"]
-"""What a comma means in a column of numbers: thousands, the decimals, or not to be told."""
 Part: TypeAlias = Literal["text", "number", "time", "value", "reason", "original", "is_day", "is_skipped"]
 Step: TypeAlias = Callable[["ir.Table"], dict[str, "ir.Value"]]
 
@@ -145,12 +136,6 @@ def says_missing(column: ir.Value, how: ColumnMap) -> ir.BooleanValue:
     return digits(column).cast("string").strip().isin(words).fill_null(False) if words else ibis.literal(False)
 
 
-def comma_evidence(text: ir.StringValue) -> tuple[ir.BooleanValue, ir.BooleanValue]:
-    """Whether a cell shows that commas are its decimals, and whether it shows that points are."""
-    comma = text.re_search(SURE_DECIMAL_COMMA)
-    return comma, text.re_search(r"\.\d") & ~comma
-
-
 def text_recipe(name: str, source: str, how: ColumnMap, hidden_by: Pseudonyms | None = None) -> Recipe:
     """Text and identifiers; a whole number kept as a float (123.0) is its digits."""
 
@@ -226,9 +211,9 @@ def number_recipe(
     def number(table: ir.Table) -> dict[str, ir.Value]:
         if part(name, "text") in table.columns:
             cell = table[part(name, "text")]
-            read = _answered(cell, how, _text_number(cell, how.unit, style, clock))
+            read = _answered(cell, how, text_number(cell, how.unit, style, clock))
         else:
-            read = _native_number(_unless_missing(table[source], how), how.unit)
+            read = native_number(_unless_missing(table[source], how), how.unit)
         return {part(name, "number"): read, part(name, "original"): table[source]}
 
     def reason(table: ir.Table) -> dict[str, ir.Value]:
@@ -347,51 +332,12 @@ def digits(column: ir.Value) -> ir.Value:
     return ibis.ifelse(whole.cast("float64") == column, whole.cast("string"), column.cast("string"))
 
 
-def _native_number(column: ir.Value, unit: Unit | None) -> ir.FloatingValue:
-    kind = column.type()
-    number = (column.cast("int8") if kind.is_boolean() else column).cast("float64")
-    return _in_seconds(_known(number) if kind.is_floating() else number, unit)
-
-
-def _text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, clock: bool) -> ir.FloatingValue:
-    if unit == "hh:mm:ss":
-        return _clock_seconds(text)
-    number = _in_seconds(_known(_plain_number(text, style)), unit)
-    return number.coalesce(_clock_seconds(text)) if clock and unit is None else number
-
-
 def _answered(text: ir.StringValue, how: ColumnMap, number: ir.FloatingValue) -> ir.FloatingValue:
     """What an answer in words counts, where the map tells it; else the number that the cell holds."""
     if not how.answers:
         return number
     counts = [(text.lower() == word.strip().lower(), float(count)) for word, count in how.answers.items()]
     return ibis.cases(*counts, else_=number)
-
-
-def _in_seconds(number: ir.FloatingValue, unit: Unit | None) -> ir.FloatingValue:
-    return number if unit in (None, "s") else number * SECONDS[unit]
-
-
-def _known(number: ir.FloatingValue) -> ir.FloatingValue:
-    return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
-
-
-def _plain_number(text: ir.StringValue, style: NumberStyle) -> ir.FloatingValue:
-    if style == "unclear":
-        return ibis.ifelse(text.re_search("[.,]"), ibis.null("string"), text).try_cast("float64")
-    if style == "comma":
-        european = (text.re_search(DECIMAL_COMMA), text.replace(".", "").replace(",", "."))
-        return ibis.cases(european, (text.contains("."), ibis.null("string")), else_=text).try_cast("float64")
-    grouped = ibis.ifelse(text.re_search(GROUPED), text.replace(",", ""), ibis.null("string"))
-    return text.try_cast("float64").coalesce(grouped.try_cast("float64"))
-
-
-def _clock_seconds(text: ir.StringValue) -> ir.FloatingValue:
-    """Seconds of ``12:34``, ``1:02:03.5`` and ``2 days 01:02:03``."""
-    clock = ibis.ifelse(text.re_search(CLOCK), text, ibis.null("string"))
-    days, hours, minutes, seconds = (clock.re_extract(CLOCK, i).try_cast("float64") for i in (2, 3, 4, 5))
-    size = days.fill_null(0) * 86_400 + hours.fill_null(0) * 3600 + minutes * 60 + seconds
-    return ibis.ifelse(clock.startswith("-"), -size, size)
 
 
 def _native_time(column: ir.Value) -> ir.TimestampValue:

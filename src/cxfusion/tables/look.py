@@ -10,8 +10,9 @@ import ibis
 
 from cxfusion.engine.contract import SOURCE_ROW
 from cxfusion.errors import InputError
-from cxfusion.tables.cells import NumberStyle, clean_text, comma_evidence, is_number, is_time
+from cxfusion.tables.cells import clean_text, is_number, is_time
 from cxfusion.tables.formats import TimeForm, candidates, plausible
+from cxfusion.tables.numbers import NumberStyle, comma_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,0 +1,70 @@
+"""How numbers are written: commas that group or are decimals, units of time, and clock times that count seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from cxfusion.tables.mapping import Unit
+
+__all__ = ["NumberStyle", "comma_evidence", "native_number", "text_number"]
+
+SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600}
+GROUPED: Final = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+DECIMAL_COMMA: Final = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
+SURE_DECIMAL_COMMA: Final = r"^[+-]?((0|\d{1,3}(\.\d{3})+|\d{4,}),\d+|\d+,(\d{1,2}|\d{4,}))$"
+CLOCK: Final = r"^(-?)(?:(\d+) days?,? )?(?:(\d+):)?([0-5]?\d|\d{3,}):([0-5]?\d(?:\.\d+)?)$"
+
+NumberStyle: TypeAlias = Literal["point", "comma", "unclear"]
+"""What a comma means in a column of numbers: thousands, the decimals, or not to be told."""
+
+
+def comma_evidence(text: ir.StringValue) -> tuple[ir.BooleanValue, ir.BooleanValue]:
+    """Whether a cell shows that commas are its decimals, and whether it shows that points are."""
+    comma = text.re_search(SURE_DECIMAL_COMMA)
+    return comma, text.re_search(r"\.\d") & ~comma
+
+
+def native_number(column: ir.Value, unit: Unit | None) -> ir.FloatingValue:
+    """A column of numbers or flags as numbers, in seconds where a unit of time is meant."""
+    kind = column.type()
+    number = (column.cast("int8") if kind.is_boolean() else column).cast("float64")
+    return _in_seconds(_known(number) if kind.is_floating() else number, unit)
+
+
+def text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, clock: bool) -> ir.FloatingValue:
+    """The number that a text shows, in seconds where a unit or a clock time is meant; null where it shows none."""
+    if unit == "hh:mm:ss":
+        return _clock_seconds(text)
+    number = _in_seconds(_known(_plain_number(text, style)), unit)
+    return number.coalesce(_clock_seconds(text)) if clock and unit is None else number
+
+
+def _in_seconds(number: ir.FloatingValue, unit: Unit | None) -> ir.FloatingValue:
+    return number if unit in (None, "s") else number * SECONDS[unit]
+
+
+def _known(number: ir.FloatingValue) -> ir.FloatingValue:
+    return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
+
+
+def _plain_number(text: ir.StringValue, style: NumberStyle) -> ir.FloatingValue:
+    if style == "unclear":
+        return ibis.ifelse(text.re_search("[.,]"), ibis.null("string"), text).try_cast("float64")
+    if style == "comma":
+        european = (text.re_search(DECIMAL_COMMA), text.replace(".", "").replace(",", "."))
+        return ibis.cases(european, (text.contains("."), ibis.null("string")), else_=text).try_cast("float64")
+    grouped = ibis.ifelse(text.re_search(GROUPED), text.replace(",", ""), ibis.null("string"))
+    return text.try_cast("float64").coalesce(grouped.try_cast("float64"))
+
+
+def _clock_seconds(text: ir.StringValue) -> ir.FloatingValue:
+    """Seconds of ``12:34``, ``1:02:03.5`` and ``2 days 01:02:03``."""
+    clock = ibis.ifelse(text.re_search(CLOCK), text, ibis.null("string"))
+    days, hours, minutes, seconds = (clock.re_extract(CLOCK, i).try_cast("float64") for i in (2, 3, 4, 5))
+    size = days.fill_null(0) * 86_400 + hours.fill_null(0) * 3600 + minutes * 60 + seconds
+    return ibis.ifelse(clock.startswith("-"), -size, size)
