@@ -87,20 +87,21 @@ def weighted_answers(
     values = {f"value_{i}": reading.value(answers["score"]).cast("float64") for i, reading in enumerate(readings)}
     customer = ibis.dense_rank().over(order_by=answers["customer"])
     is_known = answers["customer"].notnull()
+    place = ibis.row_number().over(order_by=[answers["contact_id"], answers["score"]])  # identifiers stay where they are
     wanted = answers.select(
-        "contact_id",
         "weight",
         GROUP,
         *(name for name, _ in shown),
         customer_number=customer,
         is_known=is_known,
+        place=place,
         **values,
     )
     n = int(session.collect(answers.aggregate(n=answers.count()))["n"][0].as_py())
     if not 0 < n <= MOST_ANSWERS:
         return None
-    found = session.collect(compute(session, wanted).order_by("contact_id", *values))
-    column = {name: found[name].to_numpy(zero_copy_only=False) for name in found.column_names if name != "contact_id"}
+    found = session.collect(compute(session, wanted).order_by("place"))
+    column = {name: found[name].to_numpy(zero_copy_only=False) for name in found.column_names}
     alone = np.where(column["is_known"], column["customer_number"], -1 - np.arange(n))
     stacked = np.column_stack([np.empty((n, 0)), *(column[name] for name, _ in shown)]).astype(np.int64)
     rows = Rows(
