@@ -14,6 +14,7 @@ from cxfusion.delivery.manifest import results_of, study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
 from cxfusion.evidence.fit import LeverEvidence, fit_levers
 from cxfusion.evidence.relationship import LevelComparison, compare_levels
+from cxfusion.evidence.shape_and_place import shape_and_place
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
@@ -151,15 +152,18 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         sources = audit_sources(pairing)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         evidence = fit_levers(pairing, weights=weights, spec=spec, offers=offers)
+    with stage_clock(clock, on_stage, "look into levers", pairing.n_pairs):
+        details, left_out = shape_and_place(pairing, evidence, _segments(pairing, grouping), weights=weights, spec=spec)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
     with stage_clock(clock, on_stage, "decide", pairing.contacts.n_read):
         decisions = decide(evidence, pairing, **(costs or {}))
     of_halves = (*not_followed, *([] if resolved is None else resolved.sentences), *_told_of(offers))
-    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *of_halves, *evidence.notes, *of_levels)
+    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *of_halves, *evidence.notes, *left_out, *of_levels)
     return Study(
         evidence=evidence,
         decisions=decisions,
+        details=details,
         levels=levels,
         diagnosis=diagnosis,
         by_interval=by_interval,
@@ -287,3 +291,9 @@ def _grouping(pairing: Pairing, by: str | Sequence[str] | None) -> str | Sequenc
     if by is not None:
         return by
     return next((name for name in GROUPINGS if pairing.contacts.has(name)), None)
+
+
+def _segments(pairing: Pairing, grouping: str | Sequence[str] | None) -> str | None:
+    """The column whose levels a lever is looked into: the first of the page's grouping that is case mix."""
+    asked = [grouping] if isinstance(grouping, str) else list(grouping or ())
+    return next((name for name in asked if name in GROUPINGS and pairing.contacts.has(name)), None)

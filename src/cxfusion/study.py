@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from cxfusion.checks.feed import FeedCheck
     from cxfusion.decisions.decide import Decisions
+    from cxfusion.evidence.dose import DoseResponse
     from cxfusion.evidence.fit import LeverEvidence
     from cxfusion.evidence.relationship import LevelComparison
+    from cxfusion.evidence.segments import SegmentEffects
     from cxfusion.operations.diagnose import Diagnosis
     from cxfusion.perception.measure import Measurement
     from cxfusion.perception.offers import OfferCheck
@@ -39,6 +41,8 @@ class Study(Result):
     evidence : LeverEvidence
     decisions : Decisions
         Prices, hotspots and pilots.
+    details : tuple of results
+        Dose–response and segments of the levers that move most.
     levels : LevelComparison, optional
         The levers of the contact beside those of the relationship, where surveys ask about it.
     diagnosis : Diagnosis
@@ -81,6 +85,7 @@ class Study(Result):
     feed: FeedCheck
     manifest: Mapping[str, Any]
     beliefs: BeliefComparison | None = None
+    details: tuple[DoseResponse | SegmentEffects, ...] = ()
 
     @property
     def _frame(self) -> pd.DataFrame:
@@ -156,9 +161,8 @@ class Study(Result):
         from cxfusion.page import content_of
         from cxfusion.report import render_report
 
-        shown = (*([] if self.beliefs is None else [self.beliefs]), *details)
         content = content_of(
-            self, labels, title=title, subtitle=subtitle, period=period, details=shown, language=language
+            self, labels, title=title, subtitle=subtitle, period=period, details=self._drawn(details), language=language
         )
         if not Path(path).parent.is_dir():
             raise OutputDirectoryError(
@@ -166,6 +170,10 @@ class Study(Result):
             )
         Path(path).write_text(render_report(content), encoding="utf-8")
         return Path(path)
+
+    def _drawn(self, further: Sequence[Drawn]) -> tuple[Drawn, ...]:
+        """What the page shows in detail."""
+        return (*([] if self.beliefs is None else [self.beliefs]), *self.details, *further)
 
     def charts(
         self,
@@ -197,7 +205,7 @@ class Study(Result):
         from cxfusion.page import content_of
         from cxfusion.report.pictures import write_pictures
 
-        content = content_of(self, labels, title="", subtitle="", details=tuple(details), language=language)
+        content = content_of(self, labels, title="", subtitle="", details=self._drawn(details), language=language)
         return write_pictures(content, folder, formats=formats, width=width)
 
     def to_excel(self, path: str | Path, *, language: str = "en", labels: Mapping[str, str] | None = None) -> Path:

@@ -87,7 +87,8 @@ def weighted_answers(
     values = {f"value_{i}": reading.value(answers["score"]).cast("float64") for i, reading in enumerate(readings)}
     customer = ibis.dense_rank().over(order_by=answers["customer"])
     is_known = answers["customer"].notnull()
-    place = ibis.row_number().over(order_by=[answers["contact_id"], answers["score"]])  # identifiers stay where they are
+    # By the identifier, which stays where it is.
+    place = ibis.row_number().over(order_by=[answers["contact_id"], answers["score"]])
     wanted = answers.select(
         "weight",
         GROUP,
