@@ -211,7 +211,7 @@ def test_every_answer_ends_where_it_should(session):
 
 
 def test_the_cases_reach_every_reason():
-    elsewhere = {"duplicate_response", "doubtful_link"}
+    elsewhere = {"duplicate_response", "doubtful_link", "outside_period"}
     assert {reason for _, reason, _ in CASES.values()} | elsewhere == set(RESPONSE_REASONS)
 
 

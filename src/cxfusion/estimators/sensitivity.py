@@ -291,7 +291,10 @@ def benchmark_of(
 
     def share_explained(target: int, *beside: int) -> float:
         left = fit_least_squares(fewer, target, beside + others.columns).residual_sum
-        return 1 - fit_least_squares(within, target, beside + controls.columns).residual_sum / left if left > 0 else 0.0
+        if left <= 0:
+            return 0.0
+        # What explains nothing may come out below zero by rounding.
+        return max(1 - fit_least_squares(within, target, beside + controls.columns).residual_sum / left, 0.0)
 
     return Benchmark(name, share_explained(lever), share_explained(outcome, lever))
 

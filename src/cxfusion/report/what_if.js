@@ -154,6 +154,10 @@
       ...[...within].map(([moment, part]) => [1 - kappa(moment), part]),
       ...[...beside].map(([moment, part]) => [kappa(moment), part]),
     ]);
+    beside.forEach((part, moment) => {
+      const { kappa_place: place } = modelOf(moment, "beside");
+      corrected.forEach(({ gradient }, r) => { gradient[place] += part[r].change - within.get(moment)[r].change; });
+    });
     const readings = form.readings.map(({ name }, r) => {
       const centres = [plain[r], ...(corrected ? [corrected[r]] : [])];
       const ends = centres.map(({ change, gradient }) => [change, form.reach * errorOf(gradient)]);
