@@ -81,7 +81,11 @@ def decision_blocks(decisions: Decided | None) -> list[dict[str, Any]]:
         "hotspots": _hotspots(decisions.hotspots),
         "pilots": _pilots(decisions.pilots),
     }
-    lines = {"prices": [said(display_name(note, limit=400)) for note in decisions.notes]}
+    along = say(
+        "What a step brings is read along the curve of the lever, from where it is now, and so differs a little from"
+        " the table of levers."
+    )
+    lines = {"prices": [along, *(said(display_name(note, limit=400)) for note in decisions.notes)]}
     return [
         {"id": name, "heading": say(heading), "lead": say(lead), "table": tables[name], "lines": lines.get(name, [])}
         for name, (heading, lead) in _BLOCKS.items()
@@ -93,7 +97,11 @@ def _prices(prices: pd.DataFrame) -> Table | None:
     if prices.empty:
         return None
     return Table(
-        caption=say("Levers by the price of a point, the best first"),
+        caption=(
+            say("Levers and the agents they take")
+            if prices["price"].isna().all()
+            else say("Levers by the price of a point, the best first")
+        ),
         heads=tuple(
             map(say, ("Lever", "What a step brings", "Agents it takes", "Cost of a year", "Price of a point", "Place"))
         ),

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["ADVICE", "method"]
 
 ADVICE: Final = {
-    "moves": "Every fair comparison says so: changing it changes the score. Start where there is most of it.",
+    "moves": "The comparison within the same agent, hour and day says so, and nothing that is known speaks against it:"
+    " changing it changes the score. Start where there is most of it.",
     "proxy": "It goes with bad scores but does not cause them. Leave it, and look for what it is a mark of: often hard"
     " cases.",
     "no_effect": "Leave it, or change it for other reasons such as cost.",

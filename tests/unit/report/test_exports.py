@@ -91,7 +91,8 @@ def test_a_study_is_taken_along(study, tmp_path):
     levers = pd.read_excel(tmp_path / "tables.xlsx", sheet_name="Levers")
     assert levers["estimate"].tolist() == pytest.approx(study.evidence.levers["estimate"].astype(float).tolist())
     names = {path.name for path in study.charts(tmp_path / "slides", formats=["svg"])}
-    assert names == {"ladder.svg", "control.svg", "scores.svg", "operations.svg"}
+    of_levers = {f"detail-{place}-{kind}.svg" for place, kind in enumerate(["doseresponse", "segmenteffects"] * 2, 1)}
+    assert names == {"ladder.svg", "control.svg", "scores.svg", "operations.svg"} | of_levers
 
 
 def test_no_person_is_in_the_workbook(study, tmp_path):
