@@ -65,7 +65,7 @@ def test_without_a_cost_agents_are_shown_and_the_reason_told():
     told = {**NOTHING, "agents": 2.4, "currency": "", "reason": "no cost of an hour was given"}
     blocks = decision_blocks(decided(told, notes=("Agents are counted and not priced: nobody said what one costs.",)))
     assert texts(blocks[0])[0][2:] == ["+2.40|", "–|", "–|No cost of an hour was given", "–|"]
-    assert blocks[0]["lines"] == ["Agents are counted and not priced: nobody said what one costs."]
+    assert blocks[0]["lines"][1:] == ["Agents are counted and not priced: nobody said what one costs."]
 
 
 def test_a_lever_without_a_price_says_why():
