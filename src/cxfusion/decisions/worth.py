@@ -17,9 +17,9 @@ from scipy.stats import t as student_t
 
 from cxfusion.decisions.customers import Customers, customers_of
 from cxfusion.errors import EstimationError, TooFewResponsesError, UsageError
-from cxfusion.estimators.jive import fit_ujive
+from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
-from cxfusion.estimators.moments import Block, LinearRows, Moments, gather_moments
+from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.within import within_groups
 from cxfusion.results.base import Result
@@ -49,8 +49,6 @@ BESIDE_COLUMNS: Final = (
     "worth_high",
     "pays",
 )
-STRONG_FROM: Final = 4.14
-"""Of √(k/2)·(F − 1) with k agents (Mikusheva & Sun)."""
 FEWEST_AGENTS: Final = 10
 LABELS: Final = {
     "raw": "Alone",
@@ -299,7 +297,7 @@ def _by_agents(found: Customers, conf_level: float) -> dict[str, Any]:
     make, others = partial(_rows, found=found), Block(groupings=tuple(range(1, len(found.groups))))
     try:
         moments = gather_moments(found.sweep, make)
-        strength = _strength(moments, others)
+        strength = many_strength(moments, 1, 0, others.groupings)
         row["strength"] = strength
         if not strength >= STRONG_FROM:
             why = f"agents move the score too little (strength {strength:.1f}, at least {STRONG_FROM} is needed)"
@@ -334,14 +332,3 @@ def _rows(batch: pa.RecordBatch, found: Customers) -> LinearRows:
     stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)
     agent = batch.column("cluster").to_numpy(zero_copy_only=False).astype(np.int64)
     return LinearRows(columns.astype(float), Indicators(stacked, found.widths), np.ones(len(batch)), agent)
-
-
-def _strength(moments: Moments, others: Block) -> float:
-    """√(k/2)·(F − 1) of the score on the agents, given the others."""
-    few = fit_least_squares(within_groups(moments, others.groupings), 1, ())
-    all_ = fit_least_squares(within_groups(moments, (0, *others.groupings)), 1, ())
-    k = few.dof - all_.dof
-    if k <= 0 or all_.residual_sum <= 0:
-        raise EstimationError("The agents repeat the hours and cases. Expected agents who share these.")
-    f = (few.residual_sum - all_.residual_sum) / k / (all_.residual_sum / all_.dof)
-    return float(np.sqrt(k / 2) * (f - 1))

@@ -6,7 +6,7 @@ Two-stage least squares leans towards the naive estimate when instruments are ma
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.stats import norm
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from cxfusion.estimators.moments import LinearMaker
     from cxfusion.fold import Sweep
 
-__all__ = ["JackknifeFit", "fit_ujive"]
+__all__ = ["STRONG_FROM", "JackknifeFit", "fit_ujive", "many_strength"]
 
+STRONG_FROM: Final = 4.14
+"""Of :func:`many_strength`, from which an interval may be trusted (Mikusheva & Sun 2022)."""
 ALONE_ABOVE = 1 - 1e-8  # leverage of a row that alone determines one of the instruments or controls
 
 
@@ -200,3 +202,29 @@ def _residuals(fit: LeastSquaresFit, rows: LinearRows, contrast: NDArray[np.floa
     slopes = fit.inverse.root @ (fit.inverse.root.T @ (within.scatter[on] @ contrast))
     columns = within.residuals(rows)
     return np.asarray(columns @ contrast - columns[:, on] @ slopes)
+
+
+def many_strength(moments: Moments, lever: int, instrument: int, held: tuple[int, ...]) -> float:
+    """Strength of many assignments, √(k/2)·(F − 1), given what is held fixed.
+
+    Parameters
+    ----------
+    moments : Moments
+    lever : int
+        Position among the columns.
+    instrument : int
+        The grouping of the assignments.
+    held : tuple of int
+        Groupings held fixed.
+
+    Raises
+    ------
+    EstimationError
+        What is held fixed leaves nothing of the assignments, or these tell all of the lever.
+    """
+    few, every = (fit_least_squares(within_groups(moments, fixed), lever, ()) for fixed in (held, (instrument, *held)))
+    k = few.dof - every.dof
+    if k <= 0 or every.residual_sum <= 0:
+        raise EstimationError("The assignments repeat what is held fixed. Expected chance to decide within it.")
+    f = (few.residual_sum - every.residual_sum) / k / (every.residual_sum / every.dof)
+    return float(np.sqrt(k / 2) * (f - 1))

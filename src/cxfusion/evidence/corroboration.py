@@ -21,6 +21,7 @@ from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
 from cxfusion.tables.coding import answered
 from cxfusion.tables.relation import Scale
+from cxfusion.tables.sampling import in_sample, share_sampled
 
 if TYPE_CHECKING:
     import altair as alt
@@ -38,7 +39,6 @@ COLUMNS: Final = (
     "status", "reason",
 )  # fmt: skip
 MAX_CONTACTS: Final = 100_000
-HASH_DIGITS: Final = 7
 NOTHING: Final = ("no_effect", "proxy")
 
 
@@ -180,10 +180,8 @@ def _followed(contacts: Contacts, max_contacts: int) -> tuple[ir.Table, float]:
     n = int(session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
     if n <= max_contacts:
         return rows, 1.0
-    limit = int(max_contacts / n * 16**HASH_DIGITS)
-    digest = rows["customer_id"].cast("string").hexdigest("md5").substr(0, HASH_DIGITS)
-    kept = rows.filter(digest < ibis.literal(f"{limit:0{HASH_DIGITS}x}"))
-    return session.materialize(kept), limit / 16**HASH_DIGITS
+    kept = rows.filter(in_sample(rows["customer_id"].cast("string"), max_contacts / n))
+    return session.materialize(kept), share_sampled(max_contacts / n)
 
 
 def _with_scale(pairing: Pairing) -> Any:

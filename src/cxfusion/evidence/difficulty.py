@@ -20,6 +20,7 @@ from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.tables.coding import answered, group_codes, one_place
+from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,6 @@ INDICATORS: Final = ("talk_seconds", "hold_seconds", "n_transfers")
 """Other marks of difficulty; durations enter as their log."""
 MAX_CONTACTS: Final = 1_000_000
 TRIADS_MAY_DIFFER_BY: Final = 2.0
-HASH_DIGITS: Final = 7
 
 
 def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> Witness:
@@ -134,8 +134,7 @@ def _thinned(rows: ir.Table, n: int) -> ir.Table:
     """At most ``MAX_CONTACTS`` of n rows, chosen by a hash that every engine computes alike."""
     if n <= MAX_CONTACTS:
         return rows
-    limit = f"{int(MAX_CONTACTS / n * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
-    return rows.filter(rows["contact_id"].hexdigest("md5").substr(0, HASH_DIGITS) < ibis.literal(limit))
+    return rows.filter(in_sample(rows["contact_id"], MAX_CONTACTS / n))
 
 
 def _marks(batch: pa.RecordBatch, design: Design, others: list[str]) -> AbsorbRows:

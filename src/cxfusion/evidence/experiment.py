@@ -12,9 +12,8 @@ import numpy as np
 
 from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.instruments import fit_two_stage
-from cxfusion.estimators.jive import fit_ujive
-from cxfusion.estimators.least_squares import fit_least_squares
-from cxfusion.estimators.moments import Block, LinearRows, Moments, gather_moments
+from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
+from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.congestion import weakness_of
@@ -41,8 +40,6 @@ RUNG: Final = "experiment"
 QUEUE: Final = "control_queue"
 MANY: Final = 10
 """Arms; with more, two-stage least squares would lean towards the naive estimate, and the jackknife is used."""
-WEAK_MANY_BELOW: Final = 4.14
-"""Of √(k/2)·(F − 1) with k instruments (Mikusheva & Sun)."""
 
 
 def experiment_rungs(
@@ -161,11 +158,11 @@ class _Trial:
     def _many(self) -> _Slope | str:
         moments = gather_moments(self.sweep, self._grouped)
         arms, cells = Block(groupings=(0,)), Block(groupings=(1,))
-        strength = _strength(moments)
-        if not strength >= WEAK_MANY_BELOW:
+        strength = many_strength(moments, 1, 0, (1,))
+        if not strength >= STRONG_FROM:
             return (
                 f"the many arms of the trial tell too little of the lever (strength {strength:.1f}, at least"
-                f" {WEAK_MANY_BELOW} is needed)"
+                f" {STRONG_FROM} is needed)"
             )
         fit = fit_ujive(self.sweep, self._grouped, moments, 0, 1, arms, cells, self.widths[2])
         return _Slope(fit.estimate, fit.std_error, fit.n)
@@ -176,13 +173,3 @@ class _Trial:
         score = np.asarray(self.values)[column(batch, "y").astype(np.int64)]
         groups = Indicators(np.column_stack([arm, cell]), self.widths[:2])
         return LinearRows(np.column_stack([score, column(batch, self.lever)]), groups, column(batch, "weight"), cluster)
-
-
-def _strength(moments: Moments) -> float:
-    """√(k/2)·(F − 1) of the lever on the arms, given the cells."""
-    few, all_ = (fit_least_squares(within_groups(moments, held), 1, ()) for held in ((1,), (0, 1)))
-    k = few.dof - all_.dof
-    if k <= 0 or all_.residual_sum <= 0:
-        raise EstimationError("The arms of the trial repeat its cells. Expected chance to decide within them.")
-    f = (few.residual_sum - all_.residual_sum) / k / (all_.residual_sum / all_.dof)
-    return float(np.sqrt(k / 2) * (f - 1))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import ibis
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
@@ -18,6 +17,7 @@ from cxfusion.operations.episodes import EpisodePlan, recontacts
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.coding import answered
+from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -37,7 +37,6 @@ FAILED_ABOVE: Final = 0.05
 FEWEST_ANSWERS: Final = 100
 FEWEST_CUSTOMERS: Final = 30
 MAX_CONTACTS: Final = 2_000_000
-HASH_DIGITS: Final = 7
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -135,9 +134,8 @@ def _thinned(contacts: Contacts, n_answered: int) -> Contacts:
     """At most about two million contacts: those of some customers, by a hash that every engine computes alike."""
     if n_answered <= MAX_CONTACTS:
         return contacts
-    limit = f"{int(MAX_CONTACTS / n_answered * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
-    digest = contacts.value("customer_id").cast("string").hexdigest("md5").substr(0, HASH_DIGITS)
-    rows = contacts.session.materialize(contacts.rows.filter(digest < ibis.literal(limit)))
+    is_kept = in_sample(contacts.value("customer_id").cast("string"), MAX_CONTACTS / n_answered)
+    rows = contacts.session.materialize(contacts.rows.filter(is_kept))
     return replace(contacts, rows=rows)
 
 

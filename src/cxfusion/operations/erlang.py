@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
-__all__ = ["Queue", "erlang_a", "erlang_c", "log_erlang_b"]
+__all__ = ["Queue", "erlang_a", "erlang_c", "fewest_between", "log_erlang_b"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
+Flags: TypeAlias = "NDArray[np.bool_]"
 NEGLIGIBLE: Final = 46.0  # beyond where a density has fallen to e⁻⁴⁶ = 1e-20 of its top, nothing of it counts
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 PANELS: Final = 8
@@ -235,3 +238,22 @@ class _OfferedWait:
             abandoned=(density * gives_up).sum(axis=1),
             waited_answered=(density * stays * x).sum(axis=1),
         )
+
+
+def fewest_between(least: Floats, enough: Floats, meets: Callable[[Floats], Flags]) -> Floats:
+    """Fewest whole agents that serve well enough, by bisection: more never serve worse.
+
+    Parameters
+    ----------
+    least, enough : array
+        Too few, or the fewest that may be asked about; and enough.
+    meets : callable
+        Whether so many, shape as these, serve well enough.
+    """
+    while (enough - least > 1).any():
+        middle = np.maximum(np.floor((least + enough) / 2), 1.0)
+        is_enough = meets(np.where(enough - least > 1, middle, enough))
+        is_open = enough - least > 1
+        enough = np.where(is_open & is_enough, middle, enough)
+        least = np.where(is_open & ~is_enough, middle, least)
+    return enough

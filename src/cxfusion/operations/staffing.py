@@ -12,13 +12,11 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
-from cxfusion.operations.erlang import Queue, erlang_a, erlang_c
+from cxfusion.operations.erlang import Queue, erlang_a, erlang_c, fewest_between
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, figure, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import altair as alt
     from numpy.typing import ArrayLike, NDArray
 
@@ -339,17 +337,7 @@ def _fewest(asked: _Asked, targets: dict[str, float]) -> Floats:
     while (short := ~meets(enough) & (enough < MOST_AGENTS)).any():
         least, room = np.where(short, enough, least), 2 * room
         enough = np.where(short, np.minimum(np.floor(asked.load + room) + 1, MOST_AGENTS), enough)
-    return _bisected(least, enough, meets)
-
-
-def _bisected(least: Floats, enough: Floats, meets: Callable[[Floats], Flags]) -> Floats:
-    while (enough - least > 1).any():
-        middle = np.maximum(np.floor((least + enough) / 2), 1.0)
-        is_enough = meets(np.where(enough - least > 1, middle, enough))
-        is_open = enough - least > 1
-        enough = np.where(is_open & is_enough, middle, enough)
-        least = np.where(is_open & ~is_enough, middle, least)
-    return enough
+    return fewest_between(least, enough, meets)
 
 
 def _answer(asked: _Asked, targets: dict[str, float], shrinkage: float) -> Staffing:

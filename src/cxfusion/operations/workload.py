@@ -13,7 +13,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.operations.erlang import erlang_a, erlang_c
+from cxfusion.operations.erlang import erlang_a, erlang_c, fewest_between
 from cxfusion.tables.coding import HOUR_OF_WEEK, local_time, text
 from cxfusion.tables.sums import exact_mean
 
@@ -170,10 +170,8 @@ def agents_for(
     high = np.floor(load + 4 * np.sqrt(load)) + 2
     while (short := _waits(load, aht_seconds, patience_seconds, high) > wait_seconds).any():
         low, high = np.where(short, high, low), np.where(short, 2 * high, high)
-    while (high - low > 1).any():
-        middle = np.where(high - low > 1, np.floor((low + high) / 2), high)
-        is_enough = _waits(load, aht_seconds, patience_seconds, middle) <= wait_seconds
-        low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
+    high = fewest_between(low, high, lambda agents: _waits(load, aht_seconds, patience_seconds, agents) <= wait_seconds)
+    low = high - 1
     enough = _waits(load, aht_seconds, patience_seconds, high)
     few = _waits(load, aht_seconds, patience_seconds, low)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -23,6 +23,7 @@ from cxfusion.perception.weights import CATEGORIES, LEVERS, categorised
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.coding import HOUR_OF_WEEK, answered, level_codes, local_time, text, with_codes
+from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +56,6 @@ FIRED_ABOVE: Final = 0.05
 MAX_CONTACTS: Final = 300_000
 MOST_DATES: Final = 400
 MOST_ROUNDS: Final = 3
-HASH_DIGITS: Final = 7
 NORMAL_95: Final = 1.959963984540054
 
 
@@ -272,8 +272,7 @@ def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> ir.Table:
     n = int(pairing.session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
     if n <= most:
         return rows
-    limit = f"{int(most / n * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
-    return rows.filter(rows["contact_id"].hexdigest("md5").substr(0, HASH_DIGITS) < ibis.literal(limit))
+    return rows.filter(in_sample(rows["contact_id"], most / n))
 
 
 def _periods(pairing: Pairing, rows: ir.Table) -> ir.StringValue:

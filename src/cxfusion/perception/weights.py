@@ -30,6 +30,7 @@ from cxfusion.tables.coding import (
     with_codes,
 )
 from cxfusion.tables.relation import Relation
+from cxfusion.tables.sampling import in_sample
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ BINS: Final = 5
 MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
 MAX_SILENT: Final = 500_000
 TRIM_AT: Final = 6.0  # times the mean weight
-HASH_DIGITS: Final = 7
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -216,9 +216,7 @@ def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
     everyone = everyone.filter(everyone["answered"] | ~everyone["is_young"])
     if rate >= 1:
         return everyone.mutate(stands_for=ibis.literal(1.0))
-    limit = f"{int(rate * 16**HASH_DIGITS):0{HASH_DIGITS}x}"
-    is_kept = everyone["contact_id"].hexdigest("md5").substr(0, HASH_DIGITS) < ibis.literal(limit)
-    kept = everyone.filter(everyone["answered"] | is_kept)
+    kept = everyone.filter(everyone["answered"] | in_sample(everyone["contact_id"], rate))
     return kept.mutate(stands_for=ibis.ifelse(kept["answered"], 1.0, 1.0 / rate))
 
 

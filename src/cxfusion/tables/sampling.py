@@ -1,0 +1,35 @@
+"""The one hash by which rows are sampled: every engine computes it alike, and a key is always in or always out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import ibis
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["in_sample", "share_sampled"]
+
+DIGITS: Final = 7
+"""Hexadecimal digits of the hash that are looked at."""
+
+
+def in_sample(key: ir.StringValue, share: float) -> ir.BooleanValue:
+    """Whether rows of this key are among the share that is kept; the share is below 1."""
+    return key.hexdigest("md5").substr(0, DIGITS) < ibis.literal(f"{_limit(share):0{DIGITS}x}")
+
+
+def share_sampled(share: float) -> float:
+    """The share that is kept where this one is asked for: so many whole steps of the hash.
+
+    Examples
+    --------
+    >>> share_sampled(0.5)
+    0.5
+    """
+    return _limit(share) / 16**DIGITS
+
+
+def _limit(share: float) -> int:
+    return int(share * 16**DIGITS)
