@@ -12,7 +12,7 @@ from cxfusion.checks.feed import FeedCheck, check_feed
 from cxfusion.decisions.decide import decide
 from cxfusion.delivery.manifest import results_of, study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
-from cxfusion.evidence.fit import LeverEvidence, fit_levers
+from cxfusion.evidence.fit import LeverEvidence, fit_on_field
 from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.shape_and_place import shape_and_place
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
@@ -151,9 +151,10 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         resolved = resolution(pairing, grouping, plan=plan) if is_asked else None
         sources = audit_sources(pairing)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
-        evidence = fit_levers(pairing, weights=weights, spec=spec, offers=offers)
+        places = _segments(pairing, grouping)
+        evidence, field = fit_on_field(pairing, spec, weights, offers, () if places is None else (places,))
     with stage_clock(clock, on_stage, "look into levers", pairing.n_pairs):
-        details, left_out = shape_and_place(pairing, evidence, _segments(pairing, grouping), weights=weights, spec=spec)
+        details, left_out = shape_and_place(field, evidence, places)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
     with stage_clock(clock, on_stage, "decide", pairing.contacts.n_read):

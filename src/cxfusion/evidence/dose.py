@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
 
-__all__ = ["DoseResponse", "dose_response"]
+__all__ = ["DoseResponse", "dose_on", "dose_response"]
 
 BENDS_BELOW: Final = 0.05
 CURVE_COLUMNS: Final = (
@@ -203,7 +203,11 @@ def dose_response(
     True
     """
     spec = asked_spec(spec, outcome, levers)
-    ground = lay_ground(pairing, lever, spec, weights)
+    return dose_on(lay_ground(pairing, lever, spec, weights), bands, is_monotone=is_monotone)
+
+
+def dose_on(ground: Ground, bands: Sequence[float] | None = None, *, is_monotone: bool = False) -> DoseResponse:
+    """The same on a ground that is laid already."""
     edges = band_edges(ground, bands)
     banded = learn_bands(ground, edges)
     by_band = ground.fit_within(banded)
@@ -215,9 +219,9 @@ def dose_response(
         levels, basis = curve_levels(ground), learn_spline(ground)
         within = ground.fit_within(basis)
         curve = _curve(ground, within, basis.value(levels))
-    threshold = find_threshold(ground, spec.conf_level)
+    threshold = find_threshold(ground, ground.spec.conf_level)
     return DoseResponse(
-        spec=spec,
+        spec=ground.spec,
         lever=ground.lever,
         curve=_curve_frame(ground, levels, curve, within.fit.n, is_monotone),
         bands=_band_frame(ground, edges, steps),

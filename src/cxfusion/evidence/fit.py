@@ -13,7 +13,8 @@ from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
 from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
-from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
+from cxfusion.evidence.ground import Field
+from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.populate import populate
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["LeverEvidence", "fit_levers"]
+__all__ = ["LeverEvidence", "fit_levers", "fit_on_field"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -220,14 +221,24 @@ def fit_levers(
     """
     spec = spec or LeverSpec()
     spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
+    return fit_on_field(pairing, spec, weights, offers)[0]
+
+
+def fit_on_field(
+    pairing: Pairing,
+    spec: LeverSpec,
+    weights: ResponseWeights | None,
+    offers: OfferCheck | None,
+    kept: tuple[str, ...] = (),
+) -> tuple[LeverEvidence, Field]:
+    """The evidence, and the field on which single levers may be asked about further, with some columns kept."""
     with known_as(spec.labels):
-        return _fit(pairing, spec, weights, offers)
+        found = inquire(pairing, spec, weights, offers=offers, kept=kept)
+        return _evidence_of(found, weights), Field(found.sample, spec, found.present)
 
 
-def _fit(
-    pairing: Pairing, spec: LeverSpec, weights: ResponseWeights | None, offers: OfferCheck | None
-) -> LeverEvidence:
-    found = inquire(pairing, spec, weights, offers=offers)
+def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEvidence:
+    spec = found.spec
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}
     verdicts = verdicts_on(found, findings, ladder)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
 
-__all__ = ["Ground", "WithinFit", "asked_spec", "lay_ground", "lever_named"]
+__all__ = ["Field", "Ground", "WithinFit", "asked_spec", "lay_ground", "lever_named"]
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,9 @@ class Ground:
     def quantiles(self, shares: Sequence[float], *, positive: bool = False) -> list[float]:
         """Quantiles of the lever over the rows, or over its positive values; empty where there are none."""
         column = self.rows[self.lever.name]
-        where = column > 0 if positive else None
-        asked = {f"q{i}": column.quantile(share, where=where) for i, share in enumerate(shares)}
-        found = self.sample.session.collect(self.rows.aggregate(**asked)).to_pylist()[0]
-        return [float(value) for value in found.values() if value is not None]
+        asked = column.quantile(list(shares), where=column > 0 if positive else None)  # all from one sort
+        found = self.sample.session.collect(self.rows.aggregate(found=asked)).to_pylist()[0]["found"]
+        return [float(value) for value in found or () if value is not None]
 
 
 def _cannot(lever: Lever, reason: str) -> NothingToEstimateError:
@@ -157,6 +156,56 @@ def lever_named(name: str, levers: Sequence[Lever]) -> Lever:
     return known[name]
 
 
+@dataclass(frozen=True)
+class Field:
+    """The sample on which levers are asked about in detail, drawn once for all of them.
+
+    Attributes
+    ----------
+    sample : Sample
+    spec : LeverSpec
+    present : tuple of Lever
+        Levers that the log has.
+    """
+
+    sample: Sample
+    spec: LeverSpec
+    present: tuple[Lever, ...]
+
+    def ground(self, name: str) -> Ground:
+        """Where one lever is compared.
+
+        Raises
+        ------
+        UnknownNameError
+            No such lever.
+        NothingToEstimateError
+            It cannot be tested, and why.
+        """
+        lever = lever_named(name, self.present)
+        reason = untestable_because(lever, self.sample, self.spec)
+        if reason is not None:
+            raise _cannot(lever, reason)
+        reached = MOMENTS[: MOMENTS.index(lever.moment) + 1]
+        others = tuple(
+            other
+            for other in self.present
+            if other is not lever
+            and other.moment in reached
+            and other.role != "placebo"
+            and untestable_because(other, self.sample, self.spec) is None
+        )
+        rows = self._known([one.name for one in (lever, *others)])
+        return Ground(self.sample, self.spec, lever, others, rows, self.sample.session.sweep(rows))
+
+    def _known(self, names: Sequence[str]) -> ir.Table:
+        """The rows that have a value of each of some levers."""
+        rows, facts = self.sample.rows, self.sample.facts
+        if all(facts[name].n_known == self.sample.n for name in names):
+            return rows
+        return self.sample.session.materialize(rows.filter(*(rows[name].notnull() for name in names)))
+
+
 def lay_ground(
     pairing: Pairing, name: str, spec: LeverSpec, weights: ResponseWeights | None, kept: tuple[str, ...] = ()
 ) -> Ground:
@@ -174,28 +223,11 @@ def lay_ground(
 
     Raises
     ------
-    UnknownNameError
-        No such lever.
-    NothingToEstimateError
-        It cannot be tested, and why.
+    UnknownNameError, NothingToEstimateError
+        As of :meth:`Field.ground`.
     """
     require_pairing(pairing)
     pairing, _ = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
-    lever = lever_named(name, present)
-    sample = draw_sample(pairing, spec, present, weights, kept, is_alone=True)
-    reason = untestable_because(lever, sample, spec)
-    if reason is not None:
-        raise _cannot(lever, reason)
-    reached = MOMENTS[: MOMENTS.index(lever.moment) + 1]
-    others = tuple(
-        other
-        for other in present
-        if other is not lever
-        and other.moment in reached
-        and other.role != "placebo"
-        and untestable_because(other, sample, spec) is None
-    )
-    needed = [one.name for one in (lever, *others)]
-    rows = sample.session.materialize(sample.rows.filter(*(sample.rows[one].notnull() for one in needed)))
-    return Ground(sample, spec, lever, others, rows, sample.session.sweep(rows))
+    lever_named(name, present)
+    return Field(draw_sample(pairing, spec, present, weights, kept, is_alone=True), spec, present).ground(name)

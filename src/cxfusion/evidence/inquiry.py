@@ -89,6 +89,7 @@ def inquire(
     weights: ResponseWeights | None,
     tilts: Sequence[Tilt] = (),
     offers: OfferCheck | None = None,
+    kept: tuple[str, ...] = (),
 ) -> Inquiry:
     """Draw the sample, hear the witness and climb the ladder.
 
@@ -101,6 +102,8 @@ def inquire(
         Other weights; each gives a ladder of its own in ``ladder.tilted``.
     offers : OfferCheck, optional
         Whether agents pick whom to ask.
+    kept : tuple of str
+        Further columns of the log that the sample carries along.
 
     Raises
     ------
@@ -110,7 +113,7 @@ def inquire(
     require_pairing(pairing)
     pairing, told = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
-    sample = draw_sample(pairing, spec, present, _weights_for(spec, weights))
+    sample = draw_sample(pairing, spec, present, _weights_for(spec, weights), kept)
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
 
-__all__ = ["SegmentEffects", "segment_effects"]
+__all__ = ["SegmentEffects", "segment_effects", "segments_on"]
 
 COLUMNS: Final = (
     "outcome", "lever", "by", "segment", "unit", "step", "estimate", "std_error", "conf_low", "conf_high",
@@ -189,7 +189,11 @@ def segment_effects(
             f"The contact log has no column {by!r}. Expected one of: {', '.join(columns)}.", told_nearest([by], columns)
         )
     _refuse_later(lever, by, spec)
-    whole = lay_ground(pairing, lever, spec, weights, kept=(by,))
+    return segments_on(lay_ground(pairing, lever, spec, weights, kept=(by,)), by, edges)
+
+
+def segments_on(whole: Ground, by: str, edges: Sequence[float] | None = None) -> SegmentEffects:
+    """The same on a ground that is laid already, with the column kept; one that comes before any lever."""
     found = segments_of(whole, by, edges)
     marked = whole.rows.mutate(**{SEGMENT: found.code.cast("int64")})
     rows = marked.filter(marked[SEGMENT].notnull()).mutate(**{SEGMENT_CONTROL: marked[SEGMENT] - 1}).drop(f"{KEPT}{by}")

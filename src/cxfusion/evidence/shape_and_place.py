@@ -6,16 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.evidence.dose import DoseResponse, dose_response
-from cxfusion.evidence.segments import SegmentEffects, segment_effects
+from cxfusion.evidence.dose import DoseResponse, dose_on
+from cxfusion.evidence.segments import SegmentEffects, segments_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cxfusion.evidence.fit import LeverEvidence
-    from cxfusion.evidence.spec import LeverSpec
-    from cxfusion.pairing.result import Pairing
-    from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.evidence.ground import Field
 
 __all__ = ["MOST_LEVERS", "MOST_PAIRS", "shape_and_place"]
 
@@ -25,24 +23,17 @@ MOST_PAIRS: Final = 200_000
 
 
 def shape_and_place(
-    pairing: Pairing,
-    evidence: LeverEvidence,
-    by: str | None,
-    *,
-    weights: ResponseWeights | None = None,
-    spec: LeverSpec | None = None,
+    field: Field, evidence: LeverEvidence, by: str | None
 ) -> tuple[tuple[DoseResponse | SegmentEffects, ...], tuple[str, ...]]:
     """Dose–response and segments of the levers that move, the strongest first.
 
     Parameters
     ----------
-    pairing : Pairing
+    field : Field
+        The sample of the evidence, with the column of the segments kept.
     evidence : LeverEvidence
-        Of the same pairing, weights and spec.
     by : str or None
         Column of the segments; None: the log has none.
-    weights : ResponseWeights, optional
-    spec : LeverSpec, optional
 
     Returns
     -------
@@ -53,7 +44,7 @@ def shape_and_place(
     """
     levers = evidence.levers
     movers = levers[levers["verdict"] == "moves"].sort_values(["rank", "lever"])["lever"].tolist()
-    if pairing.n_pairs > MOST_PAIRS:
+    if field.sample.n > MOST_PAIRS:
         told = (
             f"Curves and segments are left out with more than {MOST_PAIRS:,} pairs; dose_response and segment_effects"
             " give them."
@@ -62,9 +53,14 @@ def shape_and_place(
     found: list[DoseResponse | SegmentEffects] = []
     notes: list[str] = []
     for lever in movers[:MOST_LEVERS]:
-        _try(found, notes, partial(dose_response, pairing, lever, weights=weights, spec=spec))
+        try:
+            ground = field.ground(lever)
+        except NothingToEstimateError as error:
+            notes.append(error.message)
+            continue
+        _try(found, notes, partial(dose_on, ground))
         if by is not None:
-            _try(found, notes, partial(segment_effects, pairing, lever, by, weights=weights, spec=spec))
+            _try(found, notes, partial(segments_on, ground, by))
     return tuple(found), tuple(notes)
 
 
