@@ -46,6 +46,11 @@ def test_an_effect_reads_as_a_sentence_would_say_it():
     assert shown.attrs[FIGURES] == ("Change (CSAT points)", "95 % interval")
 
 
+def test_the_effect_that_is_read_first_is_the_corrected_one_where_there_is_one():
+    shown = readable(pd.DataFrame([EFFECT | {"corrected_estimate": 0.071}, EFFECT]), ("lever", "estimate"))
+    assert list(shown["Change (CSAT points)"]) == ["+0.07", "+0.10"]
+
+
 def test_figures_carry_their_unit_and_columns_that_say_nothing_are_left_out():
     rows = [
         {"metric": "aht_seconds", "estimate": 312.0, "unit": "seconds", "n": 9, "status": "ok", "reason": None},

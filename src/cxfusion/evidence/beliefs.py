@@ -14,6 +14,7 @@ from cxfusion.errors import ConfigError, NothingToEstimateError, nearest_names
 from cxfusion.results.base import Result
 from cxfusion.results.formats import plain
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
+from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
     import altair as alt
@@ -182,7 +183,7 @@ def _tidy(beliefs: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
 def _drawn_sizes(evidence: LeverEvidence, levers: list[str]) -> NDArray[np.float64]:
     """Sizes of effects: as estimated first, then in draws about them, shape (1 + draws, levers)."""
     rows = evidence.levers.set_index("lever").loc[levers]
-    best = rows["corrected_estimate"].astype(float).fillna(rows["estimate"].astype(float)).to_numpy()
+    best = best_estimates(rows).to_numpy()
     values, vectors = np.linalg.eigh(evidence.errors.loc[levers, levers].to_numpy(float))
     errors = (
         np.random.default_rng(0).standard_normal((DRAWS, len(levers))) @ (vectors * np.sqrt(np.maximum(values, 0))).T

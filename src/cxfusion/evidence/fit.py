@@ -24,6 +24,7 @@ from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
 from cxfusion.results.language import known_as
+from cxfusion.results.readable import best_estimates
 from cxfusion.results.schemas import EVIDENCE, LEVERS
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class LeverEvidence(Result):
 
     def _lines(self) -> list[str]:
         head = f"{len(self.levers)} levers of {self.spec.outcome} from {self.n:,} responses"
-        return [head, *(_line(row) for row in self.levers.itertuples()), *self.notes]
+        rows = self.levers.assign(best_estimate=best_estimates(self.levers)).itertuples()
+        return [head, *map(_line, rows), *self.notes]
 
     def to_arrow(self) -> pa.Table:
         """The levers as an Arrow table in the columns of ``levers.parquet``."""
@@ -160,10 +162,10 @@ class LeverEvidence(Result):
 
 def _line(row: Any) -> str:
     name = lever_label(row.lever)
-    if row.estimate is None or pd.isna(row.estimate):
+    if pd.isna(row.best_estimate):
         return f"  {name}: {verdict_label(row.verdict).lower()}. {row.because}"
     return (
-        f"  {name}: {step_in_words(row.lever, row.step)} → {row.estimate:+.3f} {row.outcome_unit}"
+        f"  {name}: {step_in_words(row.lever, row.step)} → {row.best_estimate:+.3f} {row.outcome_unit}"
         f" ({row.conf_low:+.3f} to {row.conf_high:+.3f}), {verdict_label(row.verdict).lower()}"
     )
 

@@ -16,6 +16,7 @@ from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
 from cxfusion.results.base import Result
 from cxfusion.results.formats import plain
 from cxfusion.results.labels import lever_label, tilt_label, verdict_label
+from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -198,7 +199,7 @@ def _flips(effects: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 def _orders(effects: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Where two levers change places."""
-    best = effects["corrected_estimate"].astype(float).fillna(effects["estimate"].astype(float)).abs()
+    best = best_estimates(effects).abs()
     wide = effects.assign(size=best).pivot_table(index=["shape", "times"], columns="lever", values="size", sort=False)
     known = [name for name in dict.fromkeys(effects["lever"]) if name in wide.columns]
     for one, other in combinations(known, 2):

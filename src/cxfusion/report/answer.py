@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
-
 from cxfusion.report.tables import records
 from cxfusion.results.formats import change, interval
 from cxfusion.results.labels import VERDICTS, lever_label, outcome_label, step_in_words, unit_label
 from cxfusion.results.language import say
+from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from cxfusion.report.content import ReportContent
 
-__all__ = ["answer", "best_estimate", "by_verdict"]
+__all__ = ["answer", "by_verdict"]
 
 _NAMED: Final = 4
 """Levers named in one sentence; the table below holds them all."""
 
 
 def by_verdict(levers: pd.DataFrame) -> pd.DataFrame:
-    """Levers in the order of their verdicts, the largest first within each."""
+    """Levers in the order of their verdicts, the largest first within each; ``best_estimate`` is what a page tells."""
     place = {verdict: i for i, verdict in enumerate(VERDICTS)}
-    size = levers["corrected_estimate"].fillna(levers["estimate"]).astype(float).abs()
-    keys = levers.assign(_place=levers["verdict"].map(place), _size=-size)
+    best = best_estimates(levers)
+    keys = levers.assign(best_estimate=best, _place=levers["verdict"].map(place), _size=-best.abs())
     return keys.sort_values(["_place", "_size"], kind="stable", ignore_index=True).drop(columns=["_place", "_size"])
-
-
-def best_estimate(lever: dict[str, Any]) -> float | None:
-    """The corrected estimate of a lever where there is one, else the one within agents, hours and days."""
-    corrected: float | None = lever["corrected_estimate"]
-    estimate: float | None = lever["estimate"]
-    return estimate if corrected is None or pd.isna(corrected) else corrected
 
 
 def answer(content: ReportContent) -> list[str]:
@@ -74,7 +68,7 @@ def _effect(lever: dict[str, Any]) -> str:
     unit = lever["outcome_unit"]
     ends = interval(lever["conf_low"], lever["conf_high"], unit, signed=True)
     step = step_in_words(lever["lever"], lever["step"], lever["unit"])
-    return f"{_name(lever)} ({step}: {change(best_estimate(lever), unit)} {unit_label(unit)}, {ends})"
+    return f"{_name(lever)} ({step}: {change(lever['best_estimate'], unit)} {unit_label(unit)}, {ends})"
 
 
 def _set_apart(proxies: list[dict[str, Any]], null: list[dict[str, Any]]) -> str:

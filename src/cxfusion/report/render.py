@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cxfusion.report.answer import answer, best_estimate, by_verdict
+from cxfusion.report.answer import answer, by_verdict
 from cxfusion.report.answering import answering_table
 from cxfusion.report.decisions import decision_blocks
 from cxfusion.report.evidence_tables import associations_table, breakdown_table
@@ -278,7 +278,7 @@ def _lever(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": lever_label(row["lever"]),
         "step": step_in_words(row["lever"], row["step"], row["unit"]),
-        "estimate": change(best_estimate(row), unit),
+        "estimate": change(row["best_estimate"], unit),
         "interval": interval(row["conf_low"], row["conf_high"], unit, signed=True),
         "rungs": [(rung, text) for rung, text in rungs if text != DASH],
         "grade": grade_label(row["grade"]) if isinstance(row["grade"], str) else "",

@@ -9,6 +9,7 @@ import altair as alt
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.results.labels import lever_label, metric_label, outcome_label, tilt_label
 from cxfusion.results.language import say
+from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +163,7 @@ def nonresponse_panels(effects: pd.DataFrame, *, width: int = 720) -> alt.VConca
     rows = effects[effects["estimate"].notna()]
     if rows.empty:
         raise NothingToEstimateError("There is no picture of levers under non-response: none has an effect.")
-    best = rows["corrected_estimate"].astype(float).fillna(rows["estimate"].astype(float))
+    best = best_estimates(rows)
     frame = rows[["lever", "times", "conf_low", "conf_high"]].assign(estimate=best, kind=rows["shape"].map(tilt_label))
     kinds, ticks = list(dict.fromkeys(frame["kind"])), sorted(frame["times"].unique())
     legend = alt.Legend(title=None, orient="top")

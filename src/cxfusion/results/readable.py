@@ -24,7 +24,7 @@ from cxfusion.results.labels import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["FIGURES", "by_metric", "readable"]
+__all__ = ["FIGURES", "best_estimates", "by_metric", "readable"]
 
 FIGURES: Final = "figures"
 """Under this name a frame's ``attrs`` tell which columns hold figures as text, to be aligned like numbers."""
@@ -57,6 +57,8 @@ def readable(frame: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
     >>> readable(tidy).to_dict("records")
     [{'Metric': 'Average handle time', 'Estimate': '5 min 12 s'}]
     """
+    if "corrected_estimate" in frame.columns:
+        frame = frame.assign(estimate=best_estimates(frame))
     names = [name for name in columns or frame.columns if name in frame.columns and _says(frame, str(name))]
     cells: dict[str, Any] = {}
     figures: list[str] = []
@@ -68,6 +70,22 @@ def readable(frame: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
     shown = pd.DataFrame(cells, index=frame.index)
     shown.attrs[FIGURES] = tuple(figures)
     return shown
+
+
+def best_estimates(levers: pd.DataFrame) -> pd.Series:
+    """What people read first of a lever: the effect corrected for hard cases, or within where there is none.
+
+    Parameters
+    ----------
+    levers : pandas.DataFrame
+        ``estimate, corrected_estimate``.
+
+    Examples
+    --------
+    >>> best_estimates(pd.DataFrame({"estimate": [0.08, 0.11], "corrected_estimate": [-0.01, None]})).tolist()
+    [-0.01, 0.11]
+    """
+    return levers["corrected_estimate"].astype(float).fillna(levers["estimate"].astype(float))
 
 
 def by_metric(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
