@@ -153,3 +153,17 @@ def test_times_must_be_positive():
     log = world(400)
     with pytest.raises(UsageError, match="positive"):
         cx.nonresponse_effects(paired(log, log), times=(-1, 1))
+
+
+def test_agents_who_pick_leave_no_definite_verdict():
+    log = world(3_000, seed=5)
+    pairing = paired(log, log)
+    honest = cx.check_offers(pairing)
+    picked = replace(honest, status="failed")
+    free = cx.nonresponse_effects(pairing, times=(1,), offers=replace(honest, status="passed"))
+    found = cx.nonresponse_effects(pairing, times=(1,), offers=picked)
+    whole = cx.fit_levers(pairing, offers=picked).table.set_index("lever")
+    assert of(free, "wait_seconds", "extremes").loc[1.0, "verdict"] == "moves"
+    for lever in ("wait_seconds", "hold_seconds"):
+        row = of(found, lever, "extremes").loc[1.0]
+        assert row["verdict"] == whole.loc[lever, "verdict"] in ("contested", "unclear")

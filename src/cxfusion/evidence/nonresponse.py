@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.ladder import Ladder
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.offers import OfferCheck
     from cxfusion.perception.weights import ResponseWeights
 
 __all__ = ["NonresponseEffects", "nonresponse_effects"]
@@ -107,14 +108,15 @@ def nonresponse_effects(
     weights: ResponseWeights | None = None,
     spec: LeverSpec | None = None,
     times: Sequence[float] = TIMES_AS_LIKELY,
+    offers: OfferCheck | None = None,
 ) -> NonresponseEffects:
     """Effects and verdicts had the dissatisfied (or both extremes) been r times as likely to answer.
 
     Parameters
     ----------
     pairing : Pairing
-    outcome, levers, weights, spec
-        As of :func:`fit_levers`.
+    outcome, levers, weights, spec, offers
+        As of :func:`fit_levers`, so that the verdicts are the same ones.
     times : sequence of float
         How many times as likely.
 
@@ -148,7 +150,7 @@ def nonresponse_effects(
     if asked[0] <= 0:
         raise UsageError(f"times holds {asked[0]:g}; expected positive numbers such as 0.5 or 2.")
     tilts = tuple(Tilt(shape, one) for shape in SHAPES for one in asked)
-    found = inquire(pairing, asked_spec(spec, outcome, levers), weights, tilts)
+    found = inquire(pairing, asked_spec(spec, outcome, levers), weights, tilts, offers)
     effects = pd.DataFrame(
         [row for tilt, ladder in zip(tilts, found.ladder.tilted, strict=True) for row in _rows(found, tilt, ladder)],
         columns=list(COLUMNS),
