@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.estimators.control_limits import RULES, false_alarm_rate, p_limits, signals, xmr_limits
+from cxfusion.estimators.control_limits import RULES, false_alarm_rate, mean_limits, p_limits, signals, xmr_limits
 
 
 def codes(n):
@@ -45,6 +45,30 @@ def test_shares_that_vary_as_chance_makes_them_are_not_widened_and_others_are():
     assert (np.abs(z) > 3).mean() < 0.02
     narrow = p_limits(wild, n, *codes(4_000), overdispersed=False)
     assert (np.abs(narrow.z(wild)) > 3).mean() > 0.2  # what the plain p chart would cry
+
+
+def test_means_of_equal_n_have_the_limits_of_single_numbers():
+    flow = np.array([49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1])
+    of_means = mean_limits(flow, np.full(10, 25.0), 3.0, *codes(10))
+    assert (of_means.centre + 3 * of_means.sigma)[0] == pytest.approx(55.8041, abs=5e-5)  # of the NIST handbook, again
+    none_within = mean_limits(flow, np.arange(1.0, 11.0), 0.0, *codes(10))
+    assert none_within.sigma == pytest.approx(xmr_limits(flow, *codes(10)).sigma)
+    # more than half of the variance of means is chance already: never narrower than that
+    assert mean_limits(flow, np.full(10, 4.0), 12.0, *codes(10)).sigma == pytest.approx(np.full(10, 6.0))
+
+
+@pytest.mark.parametrize("between", [0.0, 2.0, 20.0])
+def test_limits_of_means_hold_for_few_and_for_many(between):
+    rng = np.random.default_rng(9)
+    n = np.tile([4.0, 40.0, 400.0], 8_000)
+    means = 300 + between * rng.standard_normal(len(n)) + 60 / np.sqrt(n) * rng.standard_normal(len(n))
+    limits = mean_limits(means, n, 60.0, *codes(len(n)))
+    assert limits.sigma**2 == pytest.approx(between**2 + 3600 / n, rel=0.06, abs=0.5)
+    out = np.abs(limits.z(means)) > 3
+    assert all(out[n == size].mean() < 0.005 for size in (4, 40, 400))
+    if between < 10:  # limits that do not know n cry at the days of few contacts
+        alike = np.abs(xmr_limits(means, *codes(len(n))).z(means)) > 3
+        assert alike[n == 4].mean() > 0.02
 
 
 def test_seasons_have_centres_of_their_own_and_sigma_is_not_shrunk_by_them():

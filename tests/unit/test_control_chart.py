@@ -50,7 +50,7 @@ def session():
 
 def test_a_shift_is_found_and_named(session):
     chart = cx.control_chart(draw(session, shift_from=40), "aht_seconds", baseline_until="2026-02-14")
-    assert (chart.kind, chart.is_seasonal) == ("xmr", True)
+    assert (chart.kind, chart.is_seasonal) == ("xbar", True)
     late = chart.table["interval_start"] >= pd.Timestamp("2026-02-14")
     assert chart.table.loc[~late, "signals"].notna().sum() <= 4  # one run by chance
     assert chart.table.loc[late, "signals"].notna().mean() > 0.5
@@ -77,6 +77,30 @@ def test_a_share_has_p_limits(session):
     assert row["centre"] == pytest.approx(share)
     assert row["high"] == pytest.approx(share + 3 * np.sqrt(share * (1 - share) / PER_DAY))
     assert row["low"] == max(0, share - 3 * np.sqrt(share * (1 - share) / PER_DAY))
+
+
+def test_days_of_few_contacts_have_wider_limits(session):
+    rng = np.random.default_rng(3)
+    days, sizes = 300, np.where(np.arange(300) % 3 == 0, 4, 80)
+    day = np.repeat(np.arange(days), sizes)
+    table = pa.table(
+        {
+            "contact_id": [f"c{i}" for i in range(len(day))],
+            "started_at": [datetime(2026, 1, 5, 9) + timedelta(days=int(one)) for one in day],
+            "talk_seconds": rng.normal(300, 90, len(day)).round(1),
+        }
+    )
+    made = session.materialize(session.read(FrameSource(table, "log")))
+    log = Contacts(session, made, table.num_rows, made.limit(0), "UTC")
+    chart = cx.control_chart(log, "talk_seconds", seasonal=False, rules=["beyond_limits"])
+    points = chart.table.sort_values("interval_start", ignore_index=True)
+    spread = table.to_pandas().groupby(day)["talk_seconds"]
+    within = np.sqrt(((spread.var() * (sizes - 1)).sum()) / (sizes - 1).sum())  # pooled, over all days
+    sigma = (points["high"] - points["centre"]) / 3
+    assert sigma.to_numpy() == pytest.approx(within / np.sqrt(sizes), rel=0.05)  # nothing but chance between the days
+    assert points["signals"].notna().sum() <= 3
+    counts = cx.control_chart(log, "volume", seasonal=False)
+    assert (chart.kind, counts.kind) == ("xbar", "xmr")
 
 
 def test_each_group_has_a_chart_of_its_own(session):

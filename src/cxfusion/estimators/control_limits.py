@@ -1,6 +1,7 @@
 """Shewhart's control limits and run rules: when a series says more than that numbers vary.
 
-XmR limits for means and counts, p limits for shares, widened by what the shares vary beyond chance (Laney).
+XmR limits for counts and quantiles, limits of each point's own n for means and shares, widened by what they vary
+beyond chance.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["RULES", "Limits", "false_alarm_rate", "p_limits", "signals", "xmr_limits"]
+__all__ = ["RULES", "Limits", "false_alarm_rate", "mean_limits", "p_limits", "signals", "xmr_limits"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Codes: TypeAlias = "NDArray[np.int64]"
 Flags: TypeAlias = "NDArray[np.bool_]"
 
 MR_TO_SIGMA: Final = 1.128  # mean distance of two draws from one normal, in standard deviations (d₂ for n = 2)
+MOST_ROUNDS: Final = 50
+CLOSE: Final = 1e-6  # of a variance: a millionth changes no limit that anybody reads
 RULES: Final = {
     "beyond_limits": (1, 1, 3.0),
     "two_of_three": (2, 3, 2.0),
@@ -88,6 +91,69 @@ def xmr_limits(values: Floats, season: Codes, is_base: Flags) -> Limits:
     centre = _means(values, ones, season, is_base)
     sigma = _moving_sigma(values - centre, season, is_base)
     return Limits(centre, sigma * ones)
+
+
+def mean_limits(values: Floats, n: Floats, within: float, season: Codes, is_base: Flags) -> Limits:
+    """Limits of means by the spread of single observations over the root of n, and what the means vary beyond it.
+
+    Parameters
+    ----------
+    values, n : ndarray, shape (k,)
+        Means in time order; the number of observations behind each is above zero.
+    within : float
+        Standard deviation of single observations about the mean of their own point.
+    season, is_base
+        As of :func:`xmr_limits`.
+
+    Raises
+    ------
+    NothingToEstimateError
+        The values do not vary, or a season has no point in the base.
+
+    Notes
+    -----
+    A point's variance is between² + within²/n. ``between`` is such that the mean moving range of the standardised
+    points is that of chance: where all points have the same n the limits are those of :func:`xmr_limits`, but never
+    narrower than single observations alone make them.
+
+    References
+    ----------
+    Wheeler (1995), *Advanced Topics in Statistical Process Control*, on charts of variation within and between
+    subgroups; the moving range of standardised points is that of Laney (2002).
+
+    Examples
+    --------
+    >>> means, n = np.array([300.0, 310.0, 295.0, 305.0, 380.0]), np.array([900.0, 900.0, 900.0, 900.0, 9.0])
+    >>> limits = mean_limits(means, n, 150.0, np.zeros(5, dtype=int), np.arange(5) < 4)
+    >>> limits.z(means).round(1).tolist()  # nine contacts tell little
+    [-0.2, 0.7, -0.7, 0.2, 1.5]
+    """
+    chance, between = within**2 / n, 0.0
+    centre = _means(values, n, season, is_base)
+    for _ in range(MOST_ROUNDS):
+        before, between = between, _between(values - centre, chance, season, is_base)
+        if abs(between - before) <= CLOSE * between:
+            break
+        centre = _means(values, 1 / (between + chance), season, is_base)
+    return Limits(centre, np.sqrt(between + chance))
+
+
+def _between(residual: Floats, chance: Floats, season: Codes, is_base: Flags) -> float:
+    """Variance of points besides that of chance, which makes the standardised ones vary by one sigma."""
+    widest = _moving_sigma(residual, season, is_base) ** 2
+    if not chance.any():
+        return widest
+
+    def excess(between: float) -> float:
+        return _moving_sigma(residual / np.sqrt(between + chance), season, is_base) - 1
+
+    if excess(0.0) <= 0:
+        return 0.0
+    while excess(widest) > 0:
+        widest *= 2
+    from scipy.optimize import brentq
+
+    return float(brentq(excess, 0.0, widest, xtol=CLOSE * widest, rtol=CLOSE))
 
 
 def p_limits(shares: Floats, n: Floats, season: Codes, is_base: Flags, *, overdispersed: bool = True) -> Limits:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -11,14 +11,25 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, told_nearest
-from cxfusion.estimators.control_limits import RULES, false_alarm_rate, p_limits, signals, xmr_limits
-from cxfusion.operations.diagnose import diagnose
-from cxfusion.operations.metrics import METRICS
+from cxfusion.estimators.control_limits import (
+    RULES,
+    false_alarm_rate,
+    mean_limits,
+    p_limits,
+    signals,
+    xmr_limits,
+)
+from cxfusion.operations.figures import Figure, Limits, NotApplicable, Total
+from cxfusion.operations.metrics import METRICS, Metric
+from cxfusion.operations.tallies import chained, look_at, numbers_of
+from cxfusion.operations.tidy import tidy
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import change, plain
 from cxfusion.results.formats import figure as in_words
-from cxfusion.results.grouping import START, Grouping
+from cxfusion.results.grouping import START, Grouping, grouping_by
 from cxfusion.results.labels import metric_label
+from cxfusion.tables.relation import require_contacts
+from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +46,7 @@ FEWEST: Final = 10
 """Points of a baseline with fewer of them say nothing about limits."""
 FEWEST_PER_SEASON: Final = 4
 USUAL: Final = ("beyond_limits", "two_of_three", "run_of_nine")
+USUAL_LIMITS: Final = Limits(target_seconds=20, short_abandon_seconds=5)
 POINTS: Final = ("estimate", "n", "centre", "low", "high", "z", "signals", "status", "reason")
 
 
@@ -49,7 +61,8 @@ class ControlChart(Result):
     Attributes
     ----------
     metric, unit : str
-    kind : {"xmr", "p"}
+    kind : {"xmr", "xbar", "p"}
+        By which law the limits are made: of single numbers, of means of n, of shares of n.
     grouping : Grouping
     points : pandas.DataFrame
         The same as ``.table``.
@@ -139,7 +152,8 @@ def control_chart(
     ----------
     contacts : Contacts
     metric : str
-        Of :func:`diagnose`. Means, quantiles and counts get XmR limits, shares p limits.
+        Of :func:`diagnose`. Counts and quantiles get XmR limits; those of means and shares know how many contacts are
+        behind each point.
     by : str or sequence of str, optional
         One chart per group, a queue or an agent each.
     interval : {"15min", "30min", "1h", "1d"}, default "1d"
@@ -179,7 +193,7 @@ def control_chart(
     >>> contacts = cx.simulate(n_contacts=20_000, seed=7).contacts
     >>> chart = cx.control_chart(contacts, "aht_seconds", rules=["beyond_limits"])
     >>> chart.kind, len(chart.table)
-    ('xmr', 60)
+    ('xbar', 60)
     """
     unknown = [rule for rule in rules if rule not in RULES]
     if unknown:
@@ -187,29 +201,46 @@ def control_chart(
         raise UnknownNameError(f"There is no such run rule. Expected some of: {', '.join(RULES)}.", told)
     if not rules:
         raise UsageError(f"No run rule was asked for. Expected at least one of: {', '.join(RULES)}.")
+    require_contacts(contacts)
     by_name = {kind.name: kind for kind in METRICS}
     kind = by_name[require_metric(metric, list(by_name))]
     if kind.is_chained and episodes is None:
         raise UsageError(f"{metric} looks from contact to contact. Expected episodes=EpisodePlan() as well.")
-    diagnosis = diagnose(contacts, by=by, interval=interval, percentiles=kind.is_quantile, episodes=episodes)
-    grouping, groups = diagnosis.grouping, diagnosis.groups
-    series = groups[groups["metric"] == metric].drop(columns=["metric", "unit"])
+    grouping = grouping_by(by, interval, contacts.columns, POINTS)
+    series = _series(contacts, kind, grouping, episodes)
+    law = "p" if kind.unit == "share" else "xbar" if "squares" in series else "xmr"
     season = _season(series[START], grouping.interval)
     is_base = series[START] < (pd.Timestamp.max if baseline_until is None else pd.Timestamp(baseline_until))
-    is_share, columns = kind.unit == "share", list(grouping.names[:-1])
+    columns = list(grouping.names[:-1])
     number = series.groupby(columns, dropna=False, sort=False).ngroup() if columns else pd.Series(0, series.index)
     chosen = _is_seasonal(number, season, is_base & series["estimate"].notna()) if seasonal is None else seasonal
     marked = series.assign(number=number, season=season if chosen else 0, is_base=is_base)
-    points = _limited(marked.sort_values(["number", START], ignore_index=True), is_share, overdispersed, list(rules))
+    points = _limited(marked.sort_values(["number", START], ignore_index=True), law, overdispersed, list(rules))
     return ControlChart(
         metric=metric,
         unit=kind.unit,
-        kind="p" if is_share else "xmr",
+        kind=law,
         grouping=grouping,
         points=points[[*grouping.names, *POINTS]],
         rules=tuple(rules),
         is_seasonal=bool(chosen),
     )
+
+
+def _series(contacts: Contacts, kind: Metric, grouping: Grouping, episodes: EpisodePlan | None) -> pd.DataFrame:
+    """One metric by group and interval; of a mean over contacts also the sum of their squares."""
+    log, years = look_at(contacts, USUAL_LIMITS)
+    chains = chained(log, episodes) if kind.is_chained else None
+    volume = METRICS[0]  # always there: its groups are those of the log
+    figure = kind.value(chains or log)
+    figures: dict[Metric, Figure | NotApplicable] = {volume: volume.value(log), kind: figure}
+    squares = None
+    if isinstance(figure, Figure) and figure.value is not None and kind.statistic == "mean" and kind.unit != "share":
+        squares = Total((exact_sum(figure.value * figure.value, per_unit=1.0),))
+        figures[replace(volume, name="squares")] = Figure(squares, squares)
+    numbers = numbers_of(log, figures, grouping, years, chains)
+    found = tidy(numbers.groups, numbers, {kind: figure}, grouping.names).drop(columns=["metric", "unit"])
+    return found if squares is None else found.assign(squares=numbers.total(numbers.groups, squares))
 
 
 def _season(starts: pd.Series[Any], interval: timedelta | None) -> pd.Series[int]:
@@ -228,10 +259,9 @@ def _is_seasonal(number: pd.Series[int], season: pd.Series[int], is_base: pd.Ser
     return bool((fewest >= FEWEST_PER_SEASON).mean() >= 0.5 and season.min() < season.max())
 
 
-def _limited(series: pd.DataFrame, is_share: bool, overdispersed: bool, rules: list[str]) -> pd.DataFrame:
+def _limited(series: pd.DataFrame, law: str, overdispersed: bool, rules: list[str]) -> pd.DataFrame:
     """Series of all groups, one after the other, with their limits or the reasons why they have none."""
-    values, n = series["estimate"].to_numpy(float), series["n"].to_numpy(float)
-    season, is_base = series["season"].to_numpy(np.int64), series["is_base"].to_numpy(bool)
+    values, n, season, is_base, squares = _columns(series)
     centre, sigma, z = (np.full(len(series), np.nan) for _ in range(3))
     told, reasons = np.full(len(series), None, dtype=object), series["reason"].to_numpy(object)
     known = ~np.isnan(values) & (n > 0)
@@ -240,10 +270,13 @@ def _limited(series: pd.DataFrame, is_share: bool, overdispersed: bool, rules: l
         at = start + np.flatnonzero(known[start:stop])
         try:
             _require_points(int(is_base[at].sum()))
-            if is_share:
+            if law == "p":
                 limits = p_limits(values[at], n[at], season[at], is_base[at], overdispersed=overdispersed)
-            else:
+            elif law == "xmr":
                 limits = xmr_limits(values[at], season[at], is_base[at])
+            else:
+                within = _within(values[at], n[at], squares[at], is_base[at])
+                limits = mean_limits(values[at], n[at], within, season[at], is_base[at])
         except NothingToEstimateError as nothing:
             reasons[at] = nothing.message
             continue
@@ -252,12 +285,28 @@ def _limited(series: pd.DataFrame, is_share: bool, overdispersed: bool, rules: l
     return series.assign(
         centre=centre,
         low=np.maximum(centre - 3 * sigma, 0.0),  # no metric of a log is below zero
-        high=np.minimum(centre + 3 * sigma, 1.0) if is_share else centre + 3 * sigma,
+        high=np.minimum(centre + 3 * sigma, 1.0) if law == "p" else centre + 3 * sigma,
         z=z,
         signals=pd.Series(told, series.index, dtype="str"),
         status=np.where(np.isnan(centre), "not_applicable", "ok"),
         reason=pd.Series(reasons, series.index, dtype="str"),
     )
+
+
+def _columns(series: pd.DataFrame) -> tuple[NDArray[Any], ...]:
+    """Figures, the numbers behind them, seasons, whether in the baseline, sums of squares (0 where not asked for)."""
+    squares = series["squares"].to_numpy(float) if "squares" in series else np.zeros(len(series))
+    names = ("estimate", "n", "season", "is_base")
+    values, n, season, is_base = (series[name].to_numpy() for name in names)
+    return values.astype(float), n.astype(float), season.astype(np.int64), is_base.astype(bool), squares
+
+
+def _within(
+    values: NDArray[np.float64], n: NDArray[np.float64], squares: NDArray[np.float64], is_base: NDArray[np.bool_]
+) -> float:
+    """Standard deviation of single contacts about the mean of their own interval, over the baseline."""
+    about, degrees = np.maximum(squares - n * values**2, 0.0), (n - 1)[is_base].sum()
+    return float(np.sqrt(about[is_base].sum() / degrees)) if degrees > 0 else 0.0
 
 
 def _require_points(n: int) -> None:
