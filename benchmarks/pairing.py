@@ -109,22 +109,23 @@ def bare(folder: Path) -> Callable[[], Any]:
     import cxfusion as cx
     from cxfusion.engine import FileSource
     from cxfusion.pairing.choice import last_contacts
+    from cxfusion.tables.formats import instant
 
     session = cx.Session()
 
     def pair() -> Any:
         log = session.read(FileSource((f"{folder}/contacts.parquet",), "parquet"))
         answers = session.read(FileSource((f"{folder}/answers.parquet",), "parquet"))
+        until, times = instant(answers["invited_at"]), {name: instant(log[name]) for name in ("started_at", "ended_at")}
         asking = answers.select(
             "response_id",
             "customer_id",
-            earliest=answers["invited_at"] - ibis.interval(WINDOW),
-            until=answers["invited_at"],
+            earliest=until - ibis.interval(WINDOW),
+            until=until,
             is_open=ibis.literal(False),
-            other_than=ibis.null("string"),
         )
-        log = log.select(*CONTACT_COLUMNS, is_eligible=ibis.literal(True))
-        found = session.materialize(last_contacts(session, asking, log, WINDOW))
+        log = log.select("contact_id", "customer_id", **times, is_eligible=ibis.literal(True))
+        found = session.materialize(last_contacts(asking, log, WINDOW))
         return session.collect(found.select("response_id", "contact_id"))
 
     return pair

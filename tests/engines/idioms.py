@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from cxfusion.engine.functions import greatest_of
 from cxfusion.tables.formats import TimeForm, microseconds, read_epoch
 from cxfusion.tables.sums import exact_sum
 from cxfusion.tables.times import to_local
@@ -42,6 +43,17 @@ IDIOMS = {
         ),
         lambda t: t["last"]["id"].max(),
         "c90",
+    ),
+    "the last two by several columns": (
+        lambda t: t.aggregate(by="g", last=greatest_of(ibis.struct({"y": t["x"] % 2, "x": t["x"], "id": t["id"]}), 2)),
+        lambda t: t["last"][0]["x"].sum() * 1000 + t["last"][1]["x"].sum(),
+        sum(sorted((x % 2, x) for x in range(g, 100, 13))[-1][1] for g in range(13)) * 1000
+        + sum(sorted((x % 2, x) for x in range(g, 100, 13))[-2][1] for g in range(13)),
+    ),
+    "slices of time by a shift": (
+        lambda t: t.mutate(slice=microseconds(t["at"]) >> 36),
+        lambda t: t["slice"].nunique(),
+        len({int(datetime(2026, 1, 1, tzinfo=UTC).timestamp() + 3600 * x) * 10**6 >> 36 for x in range(100)}),
     ),
     "rows for each element": (
         lambda t: t.mutate(y=ibis.array([t["x"], t["x"] + 1])).unnest("y"),

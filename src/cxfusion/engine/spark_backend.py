@@ -36,6 +36,12 @@ class SparkCompiler(PySparkCompiler):  # type: ignore[misc]  # Ibis has no types
         """A call of a function that is not Ibis' own."""
         return self.f.anon[OWN_NAMES.get(op.__func_name__, op.__func_name__)](*arguments.values())
 
+    def visit_AggUDF(self, op: ops.AggUDF, *, where: Any, **arguments: Any) -> Any:  # noqa: N802
+        """Of the house there is one: the greatest values of a group, which Spark lists and sorts."""
+        value, n = arguments.values()
+        listed = self.agg.collect_list(value, where=where)
+        return self.f.anon.slice(self.f.anon.sort_array(listed, sge.false()), 1, n)
+
     def visit_RegexReplace(self, op: ops.RegexReplace, *, arg: Any, pattern: Any, replacement: Any) -> Any:  # noqa: N802
         r"""Groups are ``$1`` in Spark and ``\1`` in Ibis."""
         told = op.replacement

@@ -13,17 +13,14 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from cxfusion.engine import Session
-
 __all__ = ["duplicates", "last_contacts"]
 
 
-def last_contacts(session: Session, asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
+def last_contacts(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
     """The last contact that each search meets, and when the one before it ended.
 
     Parameters
     ----------
-    session : Session
     asking : ibis.Table
         As of :func:`cxfusion.pairing.candidates.searches`.
     log : ibis.Table
@@ -36,16 +33,14 @@ def last_contacts(session: Session, asking: ir.Table, log: ir.Table, window: tim
         ``response_id, contact_id, started_at, ended_at, n_candidates, next_ended_at`` (the runner-up's end).
         A search that met only contacts which may not pair has no contact and ``n_candidates`` 0.
     """
-    found = session.materialize(last_met(asking, log, window))
-    doubtful = found.filter(found["n_candidates"] > 1).select("response_id", first_choice=found["last"]["contact_id"])
-    again = asking.join(doubtful, "response_id").mutate(other_than=ibis._["first_choice"]).drop("first_choice")
-    runner_up = last_met(again, log, window).select("response_id", runner_up="last")
-    beside = found.left_join(runner_up, "response_id", rname="other_{name}")
-    return beside.select(
+    found = last_met(asking, log, window)
+    n = found["n_candidates"]
+    last, runner_up = (ibis.ifelse(n > place, found["last"][place], None) for place in (0, 1))
+    return found.select(
         "response_id",
-        **{name: beside["last"][name] for name in ("contact_id", "started_at", "ended_at")},
-        n_candidates=beside["n_candidates"],
-        next_ended_at=beside["runner_up"]["ended_at"],
+        **{name: last[name] for name in ("contact_id", "started_at", "ended_at")},
+        n_candidates=n,
+        next_ended_at=runner_up["ended_at"],
     )
 
 

@@ -92,7 +92,7 @@ def _counted(pairing: Pairing, told: ir.Table, log: ir.Table, key: GuessedKey) -
     if key == "case_id":
         found = last_of_cases(session, hidden, log)
     else:
-        found = last_contacts(session, searches(hidden, key, window), log, window)
+        found = last_contacts(searches(hidden, key, window), log, window)
     beside = hidden.select("response_id", "true_contact_id").left_join(found, "response_id")
     n = beside["n_candidates"].fill_null(0)
     rows = beside.select(

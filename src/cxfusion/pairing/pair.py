@@ -136,7 +136,7 @@ def _by_key(
     if "case_id" in given:
         yield last_of_cases(session, responses, log)
     if "customer_id" in given:
-        yield last_contacts(session, searches(responses, "customer_id", plan.window), log, plan.window)
+        yield last_contacts(searches(responses, "customer_id", plan.window), log, plan.window)
     if EXPOSURE in given:
         lived = met(searches(responses, EXPOSURE, plan.exposure_window), log, plan.exposure_window)
         yield lived.aggregate(by="response_id", n_candidates=lived.count())

@@ -1,0 +1,37 @@
+"""Functions that engines have and Ibis does not, under the names that DuckDB gives them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import ibis
+import ibis.expr.datatypes as dt
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+__all__ = ["greatest_of"]
+
+
+def greatest_of(value: ir.Value, n: int) -> ir.ArrayScalar:
+    """The ``n`` greatest values of a group, the greatest first; fewer where there are fewer.
+
+    What is kept of a group while its rows stream by is no more than these.
+
+    Parameters
+    ----------
+    value : ibis column
+        Structures compare by their first field, then by the next.
+    n : int
+    """
+    greatest: ir.ArrayScalar = _greatest(value.type())(value, n)
+    return greatest
+
+
+@cache
+def _greatest(kind: dt.DataType) -> Any:
+    def max_of(value, n):  # type: ignore[no-untyped-def]
+        """The engine's own."""
+
+    return ibis.udf.agg.builtin(max_of, name="max", signature=((kind, dt.int64), dt.Array(kind)))
