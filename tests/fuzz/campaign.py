@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from cxfusion.engine import Session
 from fuzz.changes import case_of
 from fuzz.judge import LONGEST, Found, Verdict, judge, read
+from fuzz.thrift import thrifty
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from fuzz.readers import Reader
 
-__all__ = ["Tally", "run", "run_apart", "table_of"]
+__all__ = ["PER_SESSION", "Tally", "run", "run_apart", "table_of"]
 
-PER_SESSION: Final = 40
+PER_SESSION: Final = 100
 Told: TypeAlias = "tuple[int, str, Verdict]"
 
 
@@ -41,6 +42,10 @@ class Tally:
     reader: str
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[tuple[int, str, str]] = field(default_factory=list)
+
+    def __add__(self, other: Tally) -> Tally:
+        """Both together."""
+        return Tally(self.reader, self.outcomes + other.outcomes, [*self.failures, *other.failures])
 
 
 def run(reader: Reader, numbers: Iterable[int], seed: int = 0) -> Tally:
@@ -73,9 +78,10 @@ def _note(tally: Tally, number: int, change: str, verdict: Verdict) -> None:
 
 def _told(reader: Reader, numbers: Sequence[int], seed: int) -> Iterator[Told]:
     """Number, change and verdict of each case, with one sound table to compare all of them with."""
-    with Session(threads=1) as session, TemporaryDirectory() as folder:
+    with Session(threads=1) as session, TemporaryDirectory() as folder, thrifty(session) as empty:
         base = sound(reader, session, Path(folder))
         for number in numbers:
+            empty()
             case = case_of(reader, number, random.Random(f"{seed}/{reader.name}/{number}"))
             yield number, case.change, judge(reader, case, base, session, Path(folder))
 
@@ -96,7 +102,8 @@ def _from_child(reader: Reader, numbers: Sequence[int], seed: int) -> Iterator[T
 
 
 def _tell(pipe: Any, reader: Reader, numbers: Sequence[int], seed: int) -> None:
-    gc.disable()  # a child lives for a few cases only
+    gc.freeze()  # what the parent had lives on in it anyway
+    gc.set_threshold(100_000, 20, 100)
     for told in _told(reader, numbers, seed):
         pipe.send(told)
     pipe.send(None)

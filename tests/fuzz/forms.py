@@ -126,12 +126,19 @@ class JsonForm(TextForm):
 
 @dataclass(frozen=True)
 class QueueLog(TextForm):
-    """Lines with | between the fields; a field that is None ends its line."""
+    """Lines with | between the fields; those that are not there leave their place empty, but at the end."""
 
     suffix: str = ".log"
 
     def text(self, records: Sequence[Record]) -> str:
-        return "".join("|".join(str(v) for v in record.values() if v is not None) + "\n" for record in records)
+        return "".join(self._line(record) + "\n" for record in records)
+
+    @staticmethod
+    def _line(record: Record) -> str:
+        names = ("time", "callid", "queue", "member", "event", *(f"data{n}" for n in range(1, 6)))
+        there = [name for name in names if record.get(name) is not None]
+        last = names.index(there[-1]) + 1 if there else 0
+        return "|".join(str(record[name]) if name in there else "" for name in names[:last])
 
 
 @dataclass(frozen=True)
@@ -253,10 +260,16 @@ class ParquetForm(ArrowForm):
     suffix: str = ".parquet"
 
     def write(self, records: Sequence[Record]) -> Any:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        file = io.BytesIO()
-        pq.write_table(super().write(records), file)
+        table, file = super().write(records), io.BytesIO()
+        try:
+            pq.write_table(table, file)
+        except pa.ArrowNotImplementedError:  # objects without fields, which Parquet cannot hold
+            texts = {name: list(map(str, table[name].to_pylist())) for name in table.column_names}
+            file = io.BytesIO()
+            pq.write_table(pa.table(texts), file)
         return file.getvalue()
 
 

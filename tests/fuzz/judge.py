@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from cxfusion.errors import BooksError, CxfusionError
 from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS, SCORE_SCALES, SURVEY_COLUMNS
 from cxfusion.tables.read import read_contacts, read_surveys
@@ -201,7 +203,7 @@ def found_in(table: Contacts | Surveys | Legs) -> Found:
     legs = getattr(table, "legs", None)
     scales = {name: (one.low, one.high) for name, one in getattr(table, "scales", {}).items()}
     return Found(
-        table.to_arrow().to_pylist(),
+        _python_rows(table.to_arrow()),
         table.session.collect(table.set_aside).to_pylist(),
         table.n_read,
         getattr(table, "n_outside_period", 0),
@@ -209,6 +211,14 @@ def found_in(table: Contacts | Surveys | Legs) -> Found:
         scales,
         found_in(legs) if legs is not None else None,
     )
+
+
+def _python_rows(rows: pa.Table) -> list[dict[str, Any]]:
+    """Rows as Python has them; times of attributes as numbers, since they may lie outside Python's years."""
+    free = [field.name for field in rows.schema if pa.types.is_timestamp(field.type) and field.name not in KINDS]
+    for name in free:
+        rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast(pa.int64()))
+    return rows.to_pylist()
 
 
 def _unsound(reader: Reader, found: Found) -> Iterator[str]:
@@ -416,5 +426,8 @@ def _metric(record: dict[str, Any], name: str) -> str:
     inner: Any = record
     for key in keys[:-1]:
         inner = inner[int(key) if isinstance(inner, list) else key]
+    if isinstance(inner, list) and keys[-2:-1] == ["metrics"]:  # a whole metric
+        inner = inner[int(keys[-1])]
+        return str(inner["name"])
     is_value = keys[-1] == "value" and isinstance(inner, dict)
     return str(inner["name"]) if is_value else keys[-1]

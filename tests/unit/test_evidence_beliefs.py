@@ -91,7 +91,7 @@ def test_tables_that_cannot_be_read(beliefs, told):
 
 
 def test_nothing_in_common():
-    with pytest.raises(NothingToEstimateError, match="nearest to wait_second: wait_seconds"):
+    with pytest.raises(NothingToEstimateError, match="'wait_second': nearest are wait_seconds"):
         cx.compare_beliefs(evidence_of([1, 1, 1, 1], [1] * 4), {"wait_second": 1})
 
 

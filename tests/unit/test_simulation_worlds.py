@@ -103,7 +103,7 @@ def test_files_hold_the_same_rows_however_many_are_gathered_before_writing(tmp_p
 def test_a_world_is_asked_for_by_name():
     drawn = cx.simulate(1_000, 3, world="calm")
     assert drawn.centre == of("calm")
-    with pytest.raises(UnknownNameError, match="nearest to bad_day: bad_days"):
+    with pytest.raises(UnknownNameError, match="'bad_day': nearest are bad_days"):
         cx.simulate(1_000, 3, world="bad_day")
     with pytest.raises(UsageError, match="Both world and centre"):
         cx.simulate(1_000, 3, world="calm", centre=Centre())

@@ -120,6 +120,28 @@ def test_metrics_told_twice_count_once(read_log, by_id, set_aside):
     assert sorted(reasons) == ["monitor_leg"] * 2 + ["not_a_record"] + ["redelivery"] * 5
 
 
+def odd_metrics(ident, *metrics):
+    """A call that one agent took, with these metrics."""
+    serving = session(f"s-{ident}", 1, {}, ("interact", 50, 130)) | {"metrics": list(metrics)}
+    return conversation(ident, CUSTOMER, ("agent", serving, {"userId": "ann"}))
+
+
+def test_what_stands_among_metrics_and_is_none_has_a_reason(read_log):
+    handle, talk = {"name": "tHandle", "value": 90_000}, {"name": "tTalk", "value": 80_000}
+    contacts = read_log([odd_metrics("v1", handle, talk), odd_metrics("v2", handle, "tTalk: 80000", None)], SOURCE)
+    legs = {row["leg_id"]: row for row in contacts.legs.to_arrow().to_pylist()}
+    # a part that is not told took no time, but not where something could not be read that may have told it
+    assert (legs["s-v1"]["talk_seconds"], legs["s-v1"]["hold_seconds"]) == (80, 0)
+    assert [legs["s-v2"][f"{part}_seconds"] for part in ("ring", "talk", "hold", "wrap")] == [None] * 4
+    assert legs["s-v2"]["total_seconds"] == 90
+    aside = contacts.session.collect(contacts.legs.set_aside).to_pylist()
+    told = {(row["column"], row["reason"], row["original"]) for row in aside}
+    assert told == {
+        (f"{part}_seconds", "not_a_number", "among the metrics: tTalk: 80000")
+        for part in ("ring", "talk", "hold", "wrap")
+    }
+
+
 def test_a_conversation_of_odd_shape_is_no_traceback(tmp_path, read_log, by_id):
     odd = [
         {"conversationId": "v1", "conversationStart": at(0), "participants": None},

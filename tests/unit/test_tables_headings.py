@@ -141,6 +141,17 @@ def test_own_columns_take_their_kind_from_map_name_or_lever():
     assert dict(bindings.attributes) == {"z": "z"}
 
 
+@pytest.mark.parametrize(
+    ("own", "nearest"),
+    [("wait_second", "wait_seconds"), ("n_hold", "n_holds"), ("Qeue", "queue"), ("talk_time", None), ("team", None)],
+)
+def test_a_slip_in_a_name_of_the_map_is_noted(own, nearest):
+    found = ["contact_id", "started_at", "X"]
+    notes = bind("contacts", found, table_map({own: "X"}, "contacts")).notes
+    told = f"the map's column {own!r} was read as one of its own: nearest of the contacts is {nearest}"
+    assert list(notes) == ([told] if nearest else [])
+
+
 def test_a_source_column_may_feed_two_columns():
     given = table_map({"reason": "Topic", "queue": "Topic"}, "contacts")
     bound = sources("contacts", ["contact_id", "started_at", "Topic"], given)

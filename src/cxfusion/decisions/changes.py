@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import comb
 
-from cxfusion.errors import UnknownNameError, UsageError, nearest_names
+from cxfusion.errors import UnknownNameError, UsageError, told_nearest
 from cxfusion.evidence.population import COUNTED_TO
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def read_changes(forms: Sequence[LeverForm], asked: Mapping[str, float | str]) -
         raise UnknownNameError(
             f"There is no model of {', '.join(unknown)}. Expected levers that the evidence could test:"
             f" {', '.join(known)}.",
-            [f"nearest to {name}: {', '.join(nearest_names(name, known)) or '-'}" for name in unknown],
+            told_nearest(unknown, known),
         )
     return [_read(known[name], asked[name]) for name in known if name in asked]
 

@@ -11,7 +11,7 @@ from cxfusion.decisions.hotspots import HOTSPOT_COLUMNS, hotspots
 from cxfusion.decisions.pilots import PILOT_COLUMNS, UNSETTLED, PilotPlan, pilot_rows
 from cxfusion.decisions.prices import PRICE_COLUMNS, Costs, price_list
 from cxfusion.decisions.what_if import WhatIf, what_if
-from cxfusion.errors import UnknownNameError, nearest_names
+from cxfusion.errors import UnknownNameError, told_nearest
 from cxfusion.operations.workload import Workload, typical_week
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
@@ -223,7 +223,7 @@ def _require_levers(evidence: LeverEvidence, named: Mapping[str, float]) -> None
         raise UnknownNameError(
             f"There are costs of what is no lever: {', '.join(unknown)}. Expected levers asked about:"
             f" {', '.join(known)}.",
-            [f"nearest to {name}: {', '.join(nearest_names(name, known)) or '-'}" for name in unknown],
+            told_nearest(unknown, known),
         )
 
 

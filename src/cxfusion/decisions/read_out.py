@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.stats import t as student_t
 
 from cxfusion.decisions.panel_cells import OUTCOMES, PanelCells, cells_of
-from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, UsageError, nearest_names
+from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, UsageError, told_nearest
 from cxfusion.estimators.panel import PanelFit, fit_panel
 from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
@@ -163,8 +163,9 @@ def read_out(
     pairing, contacts = (data, data.contacts) if isinstance(data, Pairing) else (None, data)
     for name in (column, unit):
         if not contacts.has(name):
-            near = ", ".join(nearest_names(name, contacts.columns)) or "-"
-            raise UnknownNameError(f"The contact log has no column {name!r}; nearest: {near}. Name one that it has.")
+            raise UnknownNameError(
+                f"The contact log has no column {name!r}. Name one that it has.", told_nearest([name], contacts.columns)
+            )
     if period_days < 1:
         raise UsageError(f"period_days is {period_days}; expected at least 1.")
     cells = cells_of(contacts, pairing, column, treated, _day(since), unit, period_days)

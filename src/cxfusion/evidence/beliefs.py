@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import ConfigError, NothingToEstimateError, nearest_names
+from cxfusion.errors import ConfigError, NothingToEstimateError, told_nearest
 from cxfusion.results.base import Result
 from cxfusion.results.formats import plain
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
@@ -136,9 +136,7 @@ def compare_beliefs(evidence: LeverEvidence, beliefs: pd.DataFrame | Mapping[str
     known = [name for name in evidence.errors.columns if name in set(table["lever"])]
     unknown = tuple(dict.fromkeys(name for name in table["lever"] if name not in known))
     if not known:
-        near = [
-            f"nearest to {name}: {', '.join(nearest_names(name, evidence.levers['lever'])) or '-'}" for name in unknown
-        ]
+        near = told_nearest(unknown, evidence.levers["lever"])
         raise NothingToEstimateError("None of the levers that leaders believe in has an estimate.", near)
     wide = table[table["lever"].isin(known)].pivot(index="lever", columns="leader", values="rank").loc[known]
     wide = wide.rank()  # among the levers that have an estimate

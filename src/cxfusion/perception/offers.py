@@ -13,7 +13,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNameError, nearest_names
+from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNameError, told_nearest
 from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
 from cxfusion.estimators.rows import Indicators
 from cxfusion.perception.answers import CUSTOMER
@@ -201,8 +201,9 @@ def check_offers(
     if by not in contacts.columns:
         if by == "agent_id":
             return _nothing(score, by, "asked", "the log names no agents")
-        near = ", ".join(nearest_names(by, contacts.columns)) or "none"
-        raise UnknownNameError(f"The log has no column {by!r}. Expected a column of the contact log; nearest: {near}.")
+        raise UnknownNameError(
+            f"The log has no column {by!r}. Expected a column of the contact log.", told_nearest([by], contacts.columns)
+        )
     sent = asked_about(pairing)
     basis, note = ("asked", None) if sent.reason is None else ("answered", _not_known(sent.reason))
     rows, codes = _coded(pairing, score, by, sent.rows, max_contacts)

@@ -13,7 +13,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import UnknownNameError, UsageError, nearest_names
+from cxfusion.errors import UnknownNameError, UsageError, nearest_names, told_nearest
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
 from cxfusion.perception.answers import CUSTOMER, reached_by
 from cxfusion.perception.asked import Asked, asked_about
@@ -178,10 +178,9 @@ def response_analysis(
     contacts = pairing.contacts
     unknown = [name for name in attributes or () if not contacts.has(name)]
     if unknown:
-        near = {name: ", ".join(nearest_names(name, contacts.columns)) or "–" for name in unknown}
         raise UnknownNameError(
-            f"The log has no column {', '.join(unknown)}. Expected columns of the contact log; the nearest:",
-            [f"{name}: {names}" for name, names in near.items()],
+            f"The log has no column {', '.join(unknown)}. Expected columns of the contact log.",
+            told_nearest(unknown, contacts.columns),
         )
     asked = [name for name in attributes or (*ATTRIBUTES, *LEVERS) if contacts.has(name)]
     sent = asked_about(pairing)

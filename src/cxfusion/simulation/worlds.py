@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from cxfusion.errors import UnknownNameError, nearest_names
+from cxfusion.errors import UnknownNameError, told_nearest
 from cxfusion.simulation.centre import QUEUES, REASONS, Centre, Queue, Reason
 from cxfusion.simulation.ingredients import Faults, Repeats, Selection
 from cxfusion.simulation.noise import HeavyNoise, SkewedNoise, UniformNoise
@@ -273,8 +273,7 @@ def find_world(name: str) -> World:
         There is none of that name.
     """
     if name not in WORLDS:
-        near = ", ".join(nearest_names(name, WORLDS)) or "-"
         raise UnknownNameError(
-            f"There is no world {name!r}. Expected one of: {', '.join(WORLDS)}.", [f"nearest to {name}: {near}"]
+            f"There is no world {name!r}. Expected one of: {', '.join(WORLDS)}.", told_nearest([name], WORLDS)
         )
     return WORLDS[name]

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import ConfigError, InputError, MissingColumnError, NoScoreError, nearest_names
 from cxfusion.tables.canonical import SCORE_SCALES, SURVEY_KEYS, Kind, kind_of_name
-from cxfusion.tables.headings import canonical_columns, near_heading, read_heading, resembling, snake_case, usual_names
+from cxfusion.tables.headings import (
+    canonical_columns,
+    letters_apart,
+    near_heading,
+    read_heading,
+    resembling,
+    snake_case,
+    usual_names,
+)
 from cxfusion.tables.mapping import ColumnMap
 
 if TYPE_CHECKING:
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Binding", "Bindings", "bind", "match_headings", "near_headings"]
 
+SHORTEST_SLIP: Final = 5  # letters of a name below which another a letter away is as likely meant as it is
+LONG_NAME: Final = 12  # letters from which on two may be wrong
 RESERVED: Final = (SOURCE_FILE, SOURCE_ROW, "score_status")
 
 
@@ -353,9 +363,20 @@ def _attributes(
 def _notes(
     section: Section, near: Mapping[str, str], mapped: Mapping[str, Binding], known: Mapping[str, Kind]
 ) -> list[str]:
-    notes = [f"{source!r} was taken for {name}: the spelling is that near" for name, source in near.items()]
-    for name in mapped:
-        close = nearest_names(name, known, limit=1) if name not in known else []
-        if close and near_heading(read_heading(name), [read_heading(close[0]).stem]):
-            notes.append(f"{name!r} of the map was read as a column of its own; {close[0]} is a {section} column")
-    return notes
+    slips = {name: meant for name in mapped if name not in known and (meant := _slip_of(name, known))}
+    return [
+        *(f"{source!r} was taken for {name}: the spelling is that near" for name, source in near.items()),
+        *(
+            f"the map's column {name!r} was read as one of its own: nearest of the {section} is {meant}"
+            for name, meant in slips.items()
+        ),
+    ]
+
+
+def _slip_of(name: str, known: Iterable[str]) -> str | None:
+    """The canonical name that a map's own name can be a slip of the pen of."""
+    near = nearest_names(name, known, limit=1)
+    if not near or len(near[0]) < SHORTEST_SLIP:
+        return None
+    n_apart = letters_apart(read_heading(name).key, read_heading(near[0]).key)
+    return near[0] if n_apart <= (2 if len(near[0]) >= LONG_NAME else 1) else None

@@ -19,6 +19,7 @@ from cxfusion.errors import CxfusionError, EmptyTableError, InputError
 from cxfusion.tables.aside import Rules, sort_rows
 from cxfusion.tables.binding import Binding, Bindings
 from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS
+from cxfusion.tables.formats import plausible
 from cxfusion.tables.legs import with_roots
 from cxfusion.tables.look import ask
 from cxfusion.tables.mapping import TableMap
@@ -204,7 +205,7 @@ def _start(reading: Reading) -> ir.TimestampValue:
     if not reading.has("closed_at"):
         return told
     total = (reading.get("total_seconds") * 1e6).round().cast("int64").as_interval("us")
-    return told.coalesce(reading.get("closed_at") - total)
+    return told.coalesce(plausible(reading.get("closed_at") - total))
 
 
 def _faults(reading: Reading, export: LegExport) -> Faults:

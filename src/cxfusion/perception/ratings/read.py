@@ -10,7 +10,7 @@ import pandas as pd
 
 from cxfusion.engine import default_session
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
-from cxfusion.errors import MissingColumnError, NothingToEstimateError, UsageError, nearest_names
+from cxfusion.errors import MissingColumnError, NothingToEstimateError, UsageError, told_nearest
 from cxfusion.perception.ratings.catalogue import load_catalogue
 from cxfusion.tables.opening import open_source
 
@@ -131,8 +131,8 @@ def _named(found: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     if missing:
         raise MissingColumnError(
             f"The ratings have no column {', '.join(missing)}. Expected {', '.join(REQUIRED)}, or their names in"
-            " columns={…}; the nearest that are there:",
-            [f"{name}: {', '.join(nearest_names(name, list(found.columns))) or '–'}" for name in missing],
+            " columns={…}.",
+            told_nearest(missing, map(str, found.columns)),
         )
     frame = pd.DataFrame(index=found.index)
     for name in ("respondent_id", "item", "group", "question"):

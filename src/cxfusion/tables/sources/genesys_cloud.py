@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, yes_no
-from cxfusion.tables.sources.records import Row, dig, is_blank, listed, records, total_of, unreadable
+from cxfusion.tables.sources.records import Row, dig, is_blank, listed, records, text_of, total_of, unreadable
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["GENESYS_CLOUD"]
 
@@ -20,6 +21,7 @@ CUSTOMERS: Final = ("customer", "external")
 LISTENING: Final = ("monitoredParticipantId", "coachedParticipantId", "bargedParticipantId")
 NO_REASON: Final = "ININ-WRAP-UP-TIMEOUT"  # the agent gave none in time
 SPOKEN: Final = ("interact", "hold")
+NAMELESS: Final = "?"  # the key of what stands among metrics and has no name
 
 Cells: TypeAlias = "Mapping[str, Any]"
 
@@ -71,7 +73,7 @@ def _customer(sessions: Iterable[tuple[Cells, Cells]]) -> Any:
 def _conversation(conversation: Cells, sessions: Iterable[tuple[Cells, Cells]]) -> dict[str, Any]:
     """The leg of what the customer meets before any queue: the menu."""
     customers = [s for p, s in sessions if dig(p, "purpose") in CUSTOMERS]
-    menus = [_metrics(s).get("tIvr") for p, s in sessions if dig(p, "purpose") == "ivr"]
+    menus = [_told(_metrics(s), "tIvr") for p, s in sessions if dig(p, "purpose") == "ivr"]
     told = [milliseconds for milliseconds in menus if milliseconds is not None]
     metrics = [metric for _, s in sessions for metric in listed(s, "metrics")]
     segments = [segment for s in customers for segment in listed(s, "segments")]
@@ -90,7 +92,7 @@ def _queueing(session: Cells) -> dict[str, Any]:
     return {
         **_session(session),
         "ended_at": max(_times(listed(session, "segments"), "segmentEnd"), default=None),
-        "wait_milliseconds": metrics.get("tAcd", metrics.get("tAbandon")),
+        "wait_milliseconds": _told(metrics, "tAcd", "tAbandon"),
         "is_abandoned": yes_no(is_so="tAbandon" in metrics),
     }
 
@@ -107,11 +109,11 @@ def _serving(participant: Cells, session: Cells) -> dict[str, Any]:
         "answered_at": min(_times(spoken, "segmentStart"), default=None),
         "ended_at": max(_times(spoken, "segmentEnd"), default=None),
         "reason": codes[-1] if codes else None,
-        "ring_milliseconds": metrics.get("tAlert"),
-        "talk_milliseconds": metrics.get("tTalkComplete", metrics.get("tTalk", absent)),
-        "hold_milliseconds": metrics.get("tHeldComplete", metrics.get("tHeld", absent)),
-        "wrap_milliseconds": metrics.get("tAcw", absent),
-        "total_milliseconds": metrics.get("tHandle"),
+        "ring_milliseconds": _told(metrics, "tAlert"),
+        "talk_milliseconds": _told(metrics, "tTalkComplete", "tTalk", absent=absent),
+        "hold_milliseconds": _told(metrics, "tHeldComplete", "tHeld", absent=absent),
+        "wrap_milliseconds": _told(metrics, "tAcw", absent=absent),
+        "total_milliseconds": _told(metrics, "tHandle"),
         "n_holds": sum(segment.get("segmentType") == "hold" for segment in segments),
         "is_handled": yes_no(is_so=bool({"tTalk", "tTalkComplete", "tAnswered"} & metrics.keys())),
         "is_transfer_out": yes_no(is_so=bool(metrics.get("nTransferred"))),
@@ -138,8 +140,22 @@ def _metrics(session: Cells) -> dict[str, float | str]:
     for metric in listed(session, "metrics"):
         if not is_blank(metric.get("value")):
             told.setdefault(str(metric.get("name")), []).append(metric["value"])
-    sums = {name: total_of(*values) for name, values in told.items()}
+    sums = {name: total_of(*values) for name, values in told.items()} | {NAMELESS: _nameless(session)}
     return {name: value for name, value in sums.items() if value is not None}
+
+
+def _nameless(session: Cells) -> str | None:
+    """What stands among a session's metrics and is none: any of them may have stood there."""
+    found = dig(session, "metrics")
+    members = [one for one in found if not isinstance(one, Mapping)] if isinstance(found, list) else [found]
+    odd = [one for one in members if not is_blank(one)]
+    return f"among the metrics: {text_of(odd[0])}" if odd else None
+
+
+def _told(metrics: Mapping[str, float | str], *names: str, absent: float | None = None) -> float | str | None:
+    """The first of these metrics that a session tells; where none is, but something unreadable, that."""
+    found = [metrics[name] for name in (*names, NAMELESS) if name in metrics]
+    return found[0] if found else absent
 
 
 def _milliseconds(name: str) -> ColumnMap:
