@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
-__all__ = ["Fold", "Sweep", "fold_batches"]
+__all__ = ["Fold", "Sweep", "algebra_in_one_thread", "fold_batches"]
 
 State = TypeVar("State")
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -84,7 +88,7 @@ def _states_of(fold: Fold[State, Any], batches: Iterable[Any], threads: int) -> 
     if threads == 1:
         yield from map(state_of, batches)
         return
-    with ThreadPoolExecutor(threads) as pool:
+    with algebra_in_one_thread(), ThreadPoolExecutor(threads) as pool:
         begun: deque[Future[State]] = deque()
         for batch in batches:
             begun.append(pool.submit(state_of, batch))
@@ -92,3 +96,51 @@ def _states_of(fold: Fold[State, Any], batches: Iterable[Any], threads: int) -> 
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()
+
+
+class _Limit:
+    """One thread for linear algebra from the first fold that asks until the last one ends."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_asking = 0
+        self._held: AbstractContextManager[Any] | None = None
+
+    def ask(self) -> None:
+        with self._lock:
+            self._n_asking += 1
+            if self._held is None:
+                self._held = _algebra().limit(limits=1, user_api="blas")
+                self._held.__enter__()
+
+    def let_go(self) -> None:
+        with self._lock:
+            self._n_asking -= 1
+            if self._held is not None and not self._n_asking:
+                self._held.__exit__(None, None, None)
+                self._held = None
+
+
+_LIMIT = _Limit()
+
+
+@cache
+def _algebra() -> Any:
+    """The linear algebra libraries of this process; to look for them takes longer than a small fold."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def algebra_in_one_thread() -> Iterator[None]:
+    """Keep the linear algebra library to one thread for a while; calls may nest and overlap.
+
+    Batches share the cores already. Threads of OpenBLAS beside ours fight for them, and go on doing so after each
+    small system that is solved between two folds, since they wait for the next one awake.
+    """
+    _LIMIT.ask()
+    try:
+        yield
+    finally:
+        _LIMIT.let_go()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MODEL_BUDGET_BYTES", "ModelRows", "model_rows"]
 
 MODEL_BUDGET_BYTES: Final = 1_500_000_000
-PART_ROWS: Final = 4_096  # few enough for the columns of a part to stay in a processor's cache
+PART_ROWS: Final = 8_192  # few enough for the columns of a part to stay in a processor's cache
 
 
 @dataclass(frozen=True)

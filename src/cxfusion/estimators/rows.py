@@ -61,7 +61,7 @@ class Indicators:
 
     def sums(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums by level of columns of shape (n,) or (n, m)."""
-        return np.asarray(self.runs.T @ self._by_run(columns))
+        return np.asarray(self._levels_of_runs @ self._by_run(columns))
 
     def overlap(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weight that every two levels share, shape (width, width)."""
@@ -78,6 +78,11 @@ class Indicators:
                 shared[own, other] = cells.reshape(shape)[1:, 1:]
                 shared[other, own] = shared[own, other].T
         return shared
+
+    @cached_property
+    def _levels_of_runs(self) -> sparse.csc_array:
+        """``runs`` turned: every sweep asks for it, and to turn it takes longer than small sums do."""
+        return sparse.csc_array(self.runs.T)
 
     @cached_property
     def _starts(self) -> NDArray[np.intp]:

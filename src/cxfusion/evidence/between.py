@@ -73,7 +73,7 @@ def _compared(
         reason = f"the log has no {spec.cluster}, so nobody can be compared"
         yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
         return
-    known = sample.session.materialize(sample.rows.filter(*(sample.rows[name].notnull() for name in names)))
+    known = sample.rows_that_tell(names)
     spreads = {name: known[name].max() - known[name].min() for name in names}
     facts = sample.session.collect(known.aggregate(n=known["cluster"].nunique(), **spreads)).to_pylist()[0]
     n_agents = int(facts["n"])

@@ -21,6 +21,7 @@ from cxfusion.evidence.populate import populate
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
+from cxfusion.fold import algebra_in_one_thread
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
 from cxfusion.results.language import known_as
@@ -234,7 +235,7 @@ def fit_on_field(
     kept: tuple[str, ...] = (),
 ) -> tuple[LeverEvidence, Field]:
     """The evidence, and the field on which single levers may be asked about further, with some columns kept."""
-    with known_as(spec.labels):
+    with known_as(spec.labels), algebra_in_one_thread():
         found = inquire(pairing, spec, weights, offers=offers, kept=kept)
         return _evidence_of(found, weights), Field(found.sample, spec, found.present)
 

@@ -195,15 +195,8 @@ class Field:
             and other.role != "placebo"
             and untestable_because(other, self.sample, self.spec) is None
         )
-        rows = self._known([one.name for one in (lever, *others)])
+        rows = self.sample.rows_that_tell([one.name for one in (lever, *others)])
         return Ground(self.sample, self.spec, lever, others, rows, self.sample.session.sweep(rows))
-
-    def _known(self, names: Sequence[str]) -> ir.Table:
-        """The rows that have a value of each of some levers."""
-        rows, facts = self.sample.rows, self.sample.facts
-        if all(facts[name].n_known == self.sample.n for name in names):
-            return rows
-        return self.sample.session.materialize(rows.filter(*(rows[name].notnull() for name in names)))
 
 
 def lay_ground(

@@ -276,7 +276,7 @@ def _lay(
     )
     witness = _witness(pairing, spec, sample, (lever, *others, *mediators))
     needed = [one.name for one in (lever, *others, *mediators)] + ([WITNESS] if witness.reason is None else [])
-    rows = sample.session.materialize(sample.rows.filter(*(sample.rows[name].notnull() for name in needed)))
+    rows = sample.rows_that_tell(needed)
     total = Ground(sample, spec, lever, others, rows, sample.session.sweep(rows))
     return _Paths(total, replace(total, others=(*others, *mediators)), mediators, witness)
 

@@ -52,7 +52,7 @@ def rows_of(sample: Sample, fitted: Sequence[FittedModel]) -> PopulationRows:
     """The responses that tell everything that any of the models needs."""
     needed = {basis.lever.name for model in fitted for basis in model.design.bases}
     needed |= {WITNESS for model in fitted if model.rung == "beside"}
-    rows = sample.session.materialize(sample.rows.filter(*(sample.rows[name].notnull() for name in sorted(needed))))
+    rows = sample.rows_that_tell(needed)
     levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
     fold = _RowFold(fitted, levers, tuple(sample.coding.levels), max(1, -(-sample.n // MAX_ROWS)))
     return sample.session.fold(rows, fold)

@@ -112,9 +112,7 @@ def _moments(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: 
         if asked:
             heard = witness if moment != "after" else None
             needed = {lever.name for lever in (*beside, *asked)} | ({WITNESS} if heard is not None else set())
-            rows = sample.rows.filter(*(sample.rows[name].notnull() for name in sorted(needed)))
-            sweep = sample.session.sweep(sample.session.materialize(rows))
-            yield _Moment(sample, sweep, spec, asked, beside, heard)
+            yield _Moment(sample, sample.session.sweep(sample.rows_that_tell(needed)), spec, asked, beside, heard)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from cxfusion.tables.coding import group_codes
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     import ibis.expr.types as ir
 
@@ -103,6 +103,13 @@ class Sample:
     facts: Mapping[str, LeverFacts]
     n_slots: int
     notes: tuple[str, ...]
+
+    def rows_that_tell(self, levers: Collection[str]) -> ir.Table:
+        """Rows whose contact has a value of all of these levers, materialised: all of them, where none is missing."""
+        gaps = [name for name in sorted(levers) if name not in self.facts or self.facts[name].n_known < self.n]
+        if not gaps:
+            return self.rows
+        return self.session.materialize(self.rows.filter(*(self.rows[name].notnull() for name in gaps)))
 
 
 def draw_sample(
