@@ -77,7 +77,7 @@ def measured(log: Path, given: argparse.Namespace) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure all sizes, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--contacts", type=int, nargs="*", default=[1_000_000])
+    parser.add_argument("--contacts", type=int, nargs="*", help="sizes to draw; a million, where no paths are given")
     parser.add_argument("--paths", type=Path, nargs="*", default=[], help="folders that hold logs already")
     parser.add_argument("--folder", type=Path, help="where logs are drawn and kept; else they are not kept")
     parser.add_argument("--memory", default="4GB", help="memory limit of the engine")
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     found = []
     print(f"{'contacts':>12}{'responses':>12}{'':>11}{'s':>9}{'processor s':>13}{'peak GB':>9}{'s per million':>15}")
     with tempfile.TemporaryDirectory() as passing:
-        sizes = [draw((given.folder or Path(passing)) / str(n), n) for n in given.contacts]
+        sizes = [draw((given.folder or Path(passing)) / str(n), n) for n in _sizes(given)]
         for log in [*sizes, *given.paths]:
             found.append(measured(log, given))
             counts = found[-1]["cxfusion"]["counts"]
@@ -96,6 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(_line(name, counts, found[-1][name]), flush=True)
     versions = {"cores": os.cpu_count(), "python": sys.version.split()[0], "memory_limit": given.memory}
     given.out.write_text(json.dumps({"benchmark": "whole job", **versions, "logs": found}, indent=2) + "\n")
+
+
+def _sizes(given: argparse.Namespace) -> Sequence[int]:
+    """Logs to be drawn."""
+    if given.contacts is not None:
+        return list(given.contacts)
+    return [] if given.paths else [1_000_000]
 
 
 def _line(name: str, counts: dict[str, int], used: dict[str, Any]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import ibis
 import numpy as np
 import pandas as pd
 
@@ -18,11 +17,11 @@ from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
 from cxfusion.estimators.rows import Indicators
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.asked import asked_about
+from cxfusion.perception.attributes import attribute_of, attributes_of, code_of, in_fifths, levels_of, numbered
 from cxfusion.perception.measure import TOO_FEW, readings_for
-from cxfusion.perception.weights import CATEGORIES, LEVERS, categorised
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
-from cxfusion.tables.coding import HOUR_OF_WEEK, answered, level_codes, local_time, text, with_codes
+from cxfusion.tables.coding import answered, group_codes, local_time, one_place, with_codes
 from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
@@ -238,34 +237,30 @@ def _coded(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: 
     """Contacts that agents could have asked about, with the codes of what operations know of them."""
     session, contacts = pairing.session, pairing.contacts
     log = answered(contacts)
-    local = local_time(contacts)
-    columns: dict[str, ir.Value] = {f"by_{name}": text(contacts, name) for name in CATEGORIES if contacts.has(name)}
-    columns[f"by_{HOUR_OF_WEEK}"] = local[HOUR_OF_WEEK].cast("string")
-    columns |= {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
-    columns |= {
-        "agent": log[by].cast("string"), "customer": contacts.value("customer_id").cast("string"), "date": local["date"]
-    }  # fmt: skip
+    columns = attributes_of(contacts, log) | {
+        "agent": log[by].cast("string"),
+        "customer": contacts.value("customer_id").cast("string"),
+        "date": local_time(contacts)["date"],
+    }
     everyone = log.select("contact_id", "source_file", "source_row", **columns)
-    kept = session.materialize(
-        categorised(contacts, _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts))
-    )
-    kept = session.materialize(kept.mutate(by_date=_periods(pairing, kept)))
+    kept = in_fifths(session, _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts))
+    kept = kept.mutate(**{attribute_of("date"): _periods(pairing, kept)})
+    levels = levels_of(session, kept, FEWEST)
+    placed = with_codes(kept, {"file": group_codes(session, kept, ("source_file",))})
+    placed = numbered(placed.mutate(place=one_place(placed["file"], placed["source_row"])), levels)
     pairs = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == CUSTOMER)
     given = pairs.group_by(scored_id="contact_id").aggregate(score=pairs[score].mean())
-    names = [name for name in kept.columns if name.startswith("by_")]
-    lists = {f"code_{name}": level_codes(session, kept, name, FEWEST) for name in names}
-    coded = with_codes(kept, lists).left_join(given, [("contact_id", "scored_id")]).drop("scored_id")
-    coded = coded.left_join(sent, [("contact_id", "asked_id")])
-    shown = coded.select("source_file", "source_row", "agent", "customer", "date", "score", "asked_id", *lists)
-    numbered = session.materialize(
-        shown.mutate(
-            customer=ibis.dense_rank().over(order_by=shown["customer"]),
-            is_asked=shown["asked_id"].notnull() | shown["score"].notnull(),
-            customer_known=shown["customer"].notnull(),
-        ).drop("asked_id").order_by("source_file", "source_row")
+    joined = placed.left_join(given, [("contact_id", "scored_id")]).left_join(sent, [("contact_id", "asked_id")])
+    codes = tuple((code_of(name), int(listed["code"].max()) + 1) for name, listed in levels.items())
+    shown = session.materialize(
+        joined.select(
+            "place", "agent", "date", "score", *(name for name, _ in codes),
+            is_asked=joined["asked_id"].notnull() | joined["score"].notnull(),
+            customer_known=joined["customer"].notnull(),
+            customer=joined["place"].min().over(group_by=joined["customer"]),  # who it is stays where it is
+        )
     )  # fmt: skip
-    rows = session.collect(numbered.drop("source_file", "source_row")).to_pandas()
-    return rows, tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
+    return session.collect(shown.order_by("place").drop("place")).to_pandas(), codes
 
 
 def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> ir.Table:
@@ -276,11 +271,10 @@ def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> ir.Table:
     return rows.filter(in_sample(rows["contact_id"], most / n))
 
 
-def _periods(pairing: Pairing, rows: ir.Table) -> ir.StringValue:
-    """The date as text; of long logs the week."""
+def _periods(pairing: Pairing, rows: ir.Table) -> ir.IntegerValue:
+    """The date; of long logs the week."""
     n = int(pairing.session.collect(rows.aggregate(n=rows["date"].nunique()))["n"][0].as_py())
-    date = rows["date"] if n <= MOST_DATES else rows["date"] // 7
-    return date.cast("string")
+    return rows["date"] if n <= MOST_DATES else rows["date"] // 7
 
 
 def _checked(rows: pd.DataFrame, codes: Codes, direction: float, empty: OfferCheck) -> OfferCheck:

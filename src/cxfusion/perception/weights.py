@@ -6,7 +6,7 @@ A logistic propensity on all answered contacts, stabilised and trimmed, then rak
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import ibis
 import numpy as np
@@ -18,17 +18,17 @@ from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.pairing.result import require_pairing
-from cxfusion.tables.coding import (
-    HOUR_OF_WEEK,
-    MISSING,
-    answered,
-    group_codes,
-    level_codes,
-    local_time,
-    one_place,
-    text,
-    with_codes,
+from cxfusion.perception.attributes import (
+    attributes_of,
+    code_of,
+    in_fifths,
+    level_of,
+    levels_of,
+    named_levels,
+    numbered,
 )
+from cxfusion.tables.coding import answered, group_codes, one_place, with_codes
+from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Relation
 from cxfusion.tables.sampling import in_sample
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
@@ -38,16 +38,13 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from cxfusion.engine import Session
     from cxfusion.pairing.result import Pairing
-    from cxfusion.tables.relation import Contacts
 
-__all__ = ["Margins", "ResponseWeights", "categorised", "sum_of_coefficients", "weigh"]
+__all__ = ["Margins", "ResponseWeights", "sum_of_coefficients", "weigh"]
 
-CATEGORIES: Final = ("reason", "channel", "queue")
-LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
-BINS: Final = 5
 MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
 MAX_SILENT: Final = 500_000
 TRIM_AT: Final = 6.0  # times the mean weight
@@ -150,8 +147,7 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     True
     """
     require_pairing(pairing)
-    session, contacts = pairing.session, pairing.contacts
-    everyone = _everyone(pairing, score)
+    session, everyone = pairing.session, _everyone(pairing, score)
     sizes = _sizes(session, everyone)
     n, n_answers = sizes.contacts, sizes.answers
     if not 0 < n_answers < n:
@@ -161,15 +157,14 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
             " that have not: otherwise there is nothing to weight, or nothing to weight to."
         )
     rate = min(1.0, MAX_SILENT / (n - n_answers))
-    sampled = session.materialize(categorised(contacts, _thinned(everyone, rate)))
-    names = [name for name in sampled.columns if name.startswith("by_")]
-    is_told = sampled["answered"] & ~sampled["is_young"]
-    lists = {f"code_{name}": level_codes(session, sampled, name, MIN_ANSWERS, is_told) for name in names}
-    files = {"file": group_codes(session, sampled, ("source_file",))}
-    placed = with_codes(sampled, lists | files)
-    coded = session.materialize(placed.order_by(one_place(placed["file"], placed["source_row"])).drop("source_file"))
+    sampled = in_fifths(session, _thinned(everyone, rate))
+    levels = levels_of(session, sampled, MIN_ANSWERS, sampled["answered"] & ~sampled["is_young"])
+    placed = with_codes(sampled, {"file": group_codes(session, sampled, ("source_file",))})
+    placed = placed.mutate(place=one_place(placed["file"], placed["source_row"]))
+    coded = numbered(placed.drop("source_file", "source_row", "file"), levels)
+    coded = session.materialize(coded.order_by("place"))
     try:
-        return _weighted(pairing, score, coded, lists, sizes)
+        return _weighted(pairing, score, coded, levels, sizes)
     except EstimationError as error:
         raise NothingToEstimateError(f"No weights could be found: {error.message}") from error
 
@@ -201,9 +196,7 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
     """Answered contacts with what may decide whether their customer answered, and whether he did."""
     contacts = pairing.contacts
     log = answered(contacts)
-    columns: dict[str, ir.Value] = {f"by_{name}": text(contacts, name) for name in CATEGORIES if contacts.has(name)}
-    columns[f"by_{HOUR_OF_WEEK}"] = local_time(contacts)[HOUR_OF_WEEK].cast("string")
-    columns |= {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
+    columns = attributes_of(contacts, log)
     scored = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == "customer")
     answers = scored.select("contact_id").distinct().mutate(answered=True)
     columns["is_young"] = pairing.is_young(log)
@@ -220,20 +213,6 @@ def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
     return kept.mutate(stands_for=ibis.ifelse(kept["answered"], 1.0, 1.0 / rate))
 
 
-def categorised(contacts: Contacts, rows: ir.Table) -> ir.Table:
-    """Levers cut into fifths; counts stay as they are."""
-    numbers = [name for name in LEVERS if name in rows.columns]
-    shares = [place / BINS for place in range(1, BINS)]
-    asked = {name: rows[name].quantile(shares) for name in numbers}
-    found = contacts.session.collect(rows.aggregate(**asked)).to_pylist()[0] if asked else {}
-    binned = {}
-    for name in numbers:
-        edges = sorted({*(found[name] or ())} - {None})
-        above = sum(((rows[name] > edge).cast("int64") for edge in edges), start=ibis.literal(0))
-        binned[f"by_{name}"] = above.cast("string").fill_null(MISSING)
-    return rows.mutate(**binned).drop(*numbers)
-
-
 @dataclass(frozen=True)
 class Margins:
     """Turns coded rows into regression rows."""
@@ -246,7 +225,7 @@ class Margins:
         n = len(batch)
         shown = [(name, width) for name, width in self.codes if width]
         columns = [batch.column(name).to_numpy() for name, _ in shown]
-        stacked = np.column_stack(columns) if columns else np.empty((n, 0), dtype=np.int64)
+        stacked = np.column_stack([np.empty((n, 0), dtype=np.int64), *columns])
         return Rows(
             dense=np.empty((n, 0)),
             groups=Indicators(stacked, tuple(width for _, width in shown)),
@@ -257,30 +236,24 @@ class Margins:
 
 
 def _weighted(
-    pairing: Pairing,
-    score: str,
-    coded: ir.Table,
-    lists: Mapping[str, pd.DataFrame],
-    sizes: _Sizes,
+    pairing: Pairing, score: str, coded: ir.Table, levels: Mapping[str, pd.DataFrame], sizes: _Sizes
 ) -> ResponseWeights:
     session = pairing.session
-    codes = tuple((name, int(levels["code"].max()) + 1) for name, levels in lists.items())
+    codes = tuple((code_of(name), int(listed["code"].max()) + 1) for name, listed in levels.items())
     old = coded.filter(~coded["is_young"])
     everyone = model_rows(session.sweep(old), Margins(codes, "stands_for"))
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
     answers = coded.filter(coded["answered"])
     odds = sum_of_coefficients(answers, codes, propensity.coefficients) - float(propensity.cuts[0])
-    stabilised = (sizes.answers / sizes.contacts) * (1 + (-odds).exp())
-    answers = session.materialize(
-        answers.mutate(base=ibis.least(stabilised, TRIM_AT), is_trimmed=stabilised > TRIM_AT).order_by(
-            one_place(answers["file"], answers["source_row"])
-        )
-    )
-    totals = _totals(session, old, codes)
+    answers = answers.mutate(stabilised=(sizes.answers / sizes.contacts) * (1 + (-odds).exp()))
+    cut = {"base": ibis.least(answers["stabilised"], TRIM_AT), "is_trimmed": answers["stabilised"] > TRIM_AT}
+    answers = compute(session, answers.mutate(**cut).drop("stabilised").order_by("place"))
+    contacts = session.sweep(old)(_LevelSums(levels, ("stands_for",)))
+    totals = _totals(levels, contacts)
     answering = model_rows(session.sweep(answers), Margins(codes, "base"))
     raking = fit_raking(answering.sweep, answering.make_rows, totals * (sizes.all_answers / totals[0]))
     tilt = sum_of_coefficients(answers, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
-    weighted = session.materialize(answers.mutate(weight=answers["base"] * tilt.exp()))
+    weighted = compute(session, answers.mutate(weight=answers["base"] * tilt.exp()).order_by("place"))
     facts = session.collect(
         weighted.aggregate(
             total=exact_sum(weighted["weight"], PER_ANSWER),
@@ -292,13 +265,13 @@ def _weighted(
         session=session,
         rows=weighted.select("contact_id", "weight"),
         score=score,
-        balance=_balance(session, old, weighted, list(lists)),
+        balance=_balance(levels, contacts, session.sweep(weighted)(_LevelSums(levels, ("weight",)))),
         n_contacts=sizes.contacts,
         n_answers=sizes.all_answers,
         n_young=sizes.young,
         effective_n=float(facts["total"] ** 2 / facts["squares"]),
         share_trimmed=float(facts["trimmed"]),
-        coded=weighted.select("contact_id", "weight", *lists),
+        coded=weighted.select("contact_id", "weight", *(name for name, _ in codes)),
         codes=codes,
     )
 
@@ -313,46 +286,63 @@ def sum_of_coefficients(
         own = coefficients[start : start + width]
         start += width
         cases = [(place, float(value)) for place, value in enumerate(own)]
-        if cases:
+        if cases:  # an array of these, looked into by code, would be copied for every row
             predictor = predictor + rows[name].cases(*cases, else_=0.0)
     return predictor
 
 
-def _totals(session: Session, coded: ir.Table, codes: tuple[tuple[str, int], ...]) -> np.ndarray:
+Sums: TypeAlias = "dict[str, NDArray[np.float64]]"
+"""By attribute, an array of shape (levels, 1 + values): rows at each level, and sums of some columns."""
+
+
+class _LevelSums:
+    """Fold: how many rows there are at each level of every attribute, and sums of some columns over them."""
+
+    def __init__(self, levels: Mapping[str, pd.DataFrame], values: tuple[str, ...]) -> None:
+        self._sizes = {name: len(listed) for name, listed in levels.items()}
+        self._values = values
+
+    def zero(self) -> Sums:
+        return {name: np.zeros((size, 1 + len(self._values))) for name, size in self._sizes.items()}
+
+    def step(self, state: Sums, batch: pa.RecordBatch) -> Sums:
+        values = [None, *(batch.column(name).to_numpy() for name in self._values)]
+        for name, size in self._sizes.items():
+            level = batch.column(level_of(name)).to_numpy()
+            state[name] += np.column_stack([np.bincount(level, value, size) for value in values])
+        return state
+
+    def merge(self, left: Sums, right: Sums) -> Sums:
+        return {name: own + right[name] for name, own in left.items()}
+
+    def finish(self, state: Sums) -> Sums:
+        return state
+
+
+def _totals(levels: Mapping[str, pd.DataFrame], contacts: Sums) -> NDArray[np.float64]:
     """How many contacts there are, and how many at each code."""
-    totals = [np.array([_sum(session, coded, exact_sum(coded["stands_for"], PER_ANSWER))])]
-    for name, width in codes:
-        found = session.collect(
-            coded.group_by(name).aggregate(n=exact_sum(coded["stands_for"], PER_ANSWER))
-        ).to_pandas()
-        own = found[found[name] >= 0]
-        column = np.zeros(width)
-        column[own[name].to_numpy()] = own["n"].to_numpy()
-        totals.append(column)
+    totals = [np.array([next(iter(contacts.values()))[:, 1].sum()])]
+    for name, listed in levels.items():
+        code = listed["code"].to_numpy() + 1
+        totals.append(np.bincount(code, contacts[name][:, 1])[1:])
     return np.concatenate(totals)
 
 
-def _sum(session: Session, rows: ir.Table, value: ir.Scalar) -> float:
-    return float(session.collect(rows.aggregate(value=value))["value"][0].as_py())
-
-
-def _balance(session: Session, coded: ir.Table, weighted: ir.Table, names: list[str]) -> pd.DataFrame:
+def _balance(levels: Mapping[str, pd.DataFrame], contacts: Sums, weighted: Sums) -> pd.DataFrame:
     """Shares of every level among contacts, answers and weighted answers, and their standardised differences."""
     parts = []
-    for code in names:
-        name = code.removeprefix("code_")
-        before = coded.group_by(level=coded[name]).aggregate(contacts=exact_sum(coded["stands_for"], PER_ANSWER))
-        after = weighted.group_by(level=weighted[name]).aggregate(
-            n=weighted.count(), weight=exact_sum(weighted["weight"], PER_ANSWER)
+    for name, listed in levels.items():
+        n, weight = weighted[name].T
+        found = pd.DataFrame(
+            {"level": named_levels(name, listed), "contacts": contacts[name][:, 1], "n": n, "weight": weight}
         )
-        found = session.collect(before).to_pandas().merge(session.collect(after).to_pandas(), on="level", how="left")
-        found = found.fillna({"n": 0, "weight": 0.0}).sort_values("level", ignore_index=True)
+        found = found[found["contacts"] > 0].sort_values("level", ignore_index=True)
         everyone, answers, after_weighting = (found[c] / found[c].sum() for c in ("contacts", "n", "weight"))
         spread = (everyone * (1 - everyone)) ** 0.5
         parts.append(
             pd.DataFrame(
                 {
-                    "column": name.removeprefix("by_"),
+                    "column": name,
                     "level": found["level"],
                     "n": found["n"].astype("int64"),
                     "share_of_contacts": everyone,

@@ -1,0 +1,110 @@
+"""What operations know of a contact, as levels: categories as they are, times by fifths, the hour of the week.
+
+Weights and the check of offers go by the same ones. Levels become small numbers once, and no text is carried further.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import ibis
+import numpy as np
+import pyarrow as pa
+
+from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, level_codes, local_time, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from cxfusion.engine import Session
+    from cxfusion.tables.relation import Contacts
+
+__all__ = ["attribute_of", "attributes_of", "code_of", "in_fifths", "level_of", "levels_of", "named_levels", "numbered"]
+
+CATEGORIES: Final = ("reason", "channel", "queue")
+LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
+BINS: Final = 5
+UNKNOWN: Final = -1
+"""The number of the fifth of a missing value."""
+
+
+def attribute_of(name: str) -> str:
+    """Column that holds an attribute's level as it is."""
+    return f"by_{name}"
+
+
+def level_of(name: str) -> str:
+    """Column that holds the number of an attribute's level."""
+    return f"level_by_{name}"
+
+
+def code_of(name: str) -> str:
+    """Column that holds the code of an attribute's level: −1 of the reference, one for all that are rare."""
+    return f"code_by_{name}"
+
+
+def attributes_of(contacts: Contacts, log: ir.Table) -> dict[str, ir.Value]:
+    """The columns that attributes are made from, as far as the log has them.
+
+    Parameters
+    ----------
+    contacts : Contacts
+    log : ibis.Table
+        Its rows, or some of them.
+    """
+    columns: dict[str, ir.Value] = {
+        attribute_of(name): text(contacts, name) for name in CATEGORIES if contacts.has(name)
+    }
+    columns[attribute_of(HOUR_OF_WEEK)] = local_time(contacts)[HOUR_OF_WEEK].cast("int32")
+    return columns | {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
+
+
+def in_fifths(session: Session, rows: ir.Table) -> ir.Table:
+    """Rows of :func:`attributes_of` with levers cut into fifths of these rows; counts stay as they are.
+
+    Materialised before and after: joined with their levels, engines would cut again wherever a level is looked up.
+    """
+    rows = session.materialize(rows)
+    numbers = [name for name in LEVERS if name in rows.columns]
+    shares = [place / BINS for place in range(1, BINS)]
+    asked = {name: rows[name].quantile(shares) for name in numbers}
+    found = session.collect(rows.aggregate(**asked)).to_pylist()[0] if asked else {}
+    binned = {}
+    for name in numbers:
+        edges = sorted({*(found[name] or ())} - {None})
+        above = sum(((rows[name] > edge).cast("int32") for edge in edges), start=ibis.literal(0, "int32"))
+        binned[attribute_of(name)] = ibis.ifelse(rows[name].isnull(), UNKNOWN, above).cast("int32")
+    return session.materialize(rows.mutate(**binned).drop(*numbers))
+
+
+def levels_of(
+    session: Session, rows: ir.Table, rare_below: int, counted: ir.BooleanValue | None = None
+) -> dict[str, pd.DataFrame]:
+    """The levels of every attribute with their codes, as :func:`level_codes` has them, by attribute.
+
+    Parameters
+    ----------
+    session, rows, rare_below, counted
+        As of :func:`level_codes`.
+    """
+    names = [column.removeprefix("by_") for column in rows.columns if column.startswith("by_")]
+    return {name: level_codes(session, rows, attribute_of(name), rare_below, counted) for name in names}
+
+
+def numbered(rows: ir.Table, levels: Mapping[str, pd.DataFrame]) -> ir.Table:
+    """Rows with ``level_by_…`` (place in the list of levels) and ``code_by_…`` of every attribute instead of itself."""
+    for name, listed in levels.items():
+        known = listed[[attribute_of(name)]].copy()
+        known[level_of(name)] = np.arange(len(listed), dtype=np.int32)
+        known[code_of(name)] = listed["code"].astype("int32")
+        rows = rows.inner_join(ibis.memtable(pa.Table.from_pandas(known, preserve_index=False)), attribute_of(name))
+    return rows.drop(*map(attribute_of, levels))
+
+
+def named_levels(name: str, listed: pd.DataFrame) -> list[str]:
+    """The levels of an attribute in words."""
+    own = listed[attribute_of(name)].tolist()
+    return [MISSING if name in LEVERS and level == UNKNOWN else str(level) for level in own]
