@@ -193,3 +193,16 @@ def test_known_margins_make_a_weighted_figure_surer(teams):
     as_given = np.sqrt((about.groupby(found["customer_id"]).sum() ** 2).sum()) / found["weight"].sum()
     assert 0.5 * as_given < row["std_error"] < 0.9 * as_given
     assert row["conf_high"] - row["conf_low"] == pytest.approx(3.92 * row["std_error"], rel=0.02)
+
+
+def test_errors_that_take_the_weights_as_given_say_so(teams, monkeypatch):
+    pairing, weights, found = teams
+    assert not any("as given" in note for note in cx.measure(pairing, "csat", weights=weights).notes)
+    monkeypatch.setattr("cxfusion.perception.linearised.MOST_ANSWERS", 10)
+    measured = cx.measure(pairing, "csat", weights=weights)
+    assert any("take the weights as given" in note for note in measured.notes)
+    row = measured.table.iloc[0]
+    about = found["weight"] * (found["csat"] - row["estimate"])
+    clusters = found["customer_id"].nunique()
+    squares = (about.groupby(found["customer_id"]).sum() ** 2).sum() * clusters / (clusters - 1)
+    assert row["std_error"] == pytest.approx(np.sqrt(squares) / found["weight"].sum(), rel=1e-9)

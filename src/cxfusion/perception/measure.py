@@ -7,7 +7,7 @@ warning, fewer not at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import ibis
 import numpy as np
@@ -160,7 +160,8 @@ def measure(
     weights : ResponseWeights, optional
         From :func:`weigh`, for the same score: the figures then speak for all answered contacts, and their metrics
         end in ``_weighted``. Their variance is that of what the margins of the weights leave of the answers, as the
-        margins are known; of more than five million answers it treats the weights as given, which is conservative.
+        margins are known. Of more than five million answers, and of fewer than two for each margin, it takes the
+        weights as given, which is conservative; ``notes`` then say so.
 
     Returns
     -------
@@ -195,13 +196,13 @@ def measure(
         )
     readings = readings_for(pairing, score, weights)
     if score == RESPONSE_RATE:
-        overall, groups = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
+        overall, groups, _ = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
         notes = _notes_on_response(overall, *count_responses(pairing, SCORES, is_of_old=True))
         notes = (*notes, *notes_on_young(pairing))
         return Measurement(score, None, overall, groups, grouping, notes)
     answers = answers_of(pairing, score, grouping.columns, weights)
-    overall, groups = figures_of(pairing, answers, readings, grouping, weights)
-    notes = _notes(count_responses(pairing, [score])[1], weights)
+    overall, groups, is_linearised = figures_of(pairing, answers, readings, grouping, weights)
+    notes = _notes(count_responses(pairing, [score])[1], weights, is_linearised=is_linearised)
     return Measurement(score, pairing.surveys.scales[score], overall, groups, grouping, notes)
 
 
@@ -236,17 +237,26 @@ def _scale_of(pairing: Pairing, score: str) -> Scale:
     return scales[score]
 
 
+class Figures(NamedTuple):
+    """Figures of the whole and by group, and whether their errors know what the margins of the weights explain."""
+
+    overall: pd.DataFrame
+    groups: pd.DataFrame
+    is_linearised: bool
+
+
 def figures_of(
     pairing: Pairing,
     rows: ir.Table,
     readings: Sequence[Reading],
     grouping: Grouping,
     weights: ResponseWeights | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> Figures:
     """The figures of the whole, and those by group with the grouping columns before them.
 
     With weights, the rows are weighted answers with the codes of the margins.
     """
+    is_linearised = False
     keys = [f"key_{i}" for i in range(len(grouping.names))]
     if grouping.interval:
         rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
@@ -258,12 +268,14 @@ def figures_of(
         sums = pairing.session.collect(sums_of(rows, values, [*keys, GROUP] if keys else [])).to_pandas()
         answers = weighted_answers(pairing.session, rows, readings, weights.codes)
         sums = add_residuals(sums, answers, len(readings))
+        is_linearised = answers is not None and bool(sums["residual_0"].notna().all())
     is_whole = sums["is_whole"].to_numpy(dtype=bool)
     groups = sums[~is_whole].sort_values(keys, ignore_index=True) if keys else sums[~is_whole]
     if grouping.interval:
         groups[keys[-1]] = local_starts(groups[keys[-1]], grouping.interval)
     renamed = dict(zip(keys, grouping.names, strict=True))
-    return _long(sums[is_whole], [], readings), _long(groups, keys, readings).rename(columns=renamed)
+    by_group = _long(groups, keys, readings).rename(columns=renamed)
+    return Figures(_long(sums[is_whole], [], readings), by_group, is_linearised)
 
 
 def numbered(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
@@ -334,11 +346,15 @@ def _reasons(status: Sequence[str], n: NDArray[np.float64], reading: Reading) ->
     ]
 
 
-def _notes(n_others: int, weights: ResponseWeights | None) -> tuple[str, ...]:
-    speaks = "These figures speak for those who answered; they are not corrected for who did not."
+def _notes(n_others: int, weights: ResponseWeights | None, *, is_linearised: bool) -> tuple[str, ...]:
+    speaks = ["These figures speak for those who answered; they are not corrected for who did not."]
     if weights is not None:
-        speaks = f"These figures speak for all {weights.n_contacts:,} answered contacts, as far as the log tells them."
-    return (speaks, *_left_out({"by others than the customer (companions, staff)": n_others}))
+        speaks = [
+            f"These figures speak for all {weights.n_contacts:,} answered contacts, as far as the log tells them."
+        ]
+        if not is_linearised:
+            speaks.append("Their errors take the weights as given, which makes intervals wider than they need be.")
+    return (*speaks, *_left_out({"by others than the customer (companions, staff)": n_others}))
 
 
 def _notes_on_response(overall: pd.DataFrame, n_customers: int, n_others: int) -> tuple[str, ...]:

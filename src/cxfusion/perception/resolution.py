@@ -172,8 +172,8 @@ def resolution(
         figures_of(pairing, rows.mutate(score=value.cast("float64")), [_share(metric)], grouping)
         for metric, rows, value in asked
     ]
-    overall = pd.concat([whole for whole, _ in found], ignore_index=True)
-    groups = pd.concat([part for _, part in found], ignore_index=True)
+    overall = pd.concat([figures.overall for figures in found], ignore_index=True)
+    groups = pd.concat([figures.groups for figures in found], ignore_index=True)
     if len(groups):
         groups = groups.sort_values(list(grouping.names), kind="stable", ignore_index=True)
     of_log = diagnose(contacts, episodes=plan).overall
