@@ -32,6 +32,8 @@ from cxfusion.study import Study
 if TYPE_CHECKING:
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.ratings.read import Ratings
+    from cxfusion.tables.opening import Data
     from cxfusion.tables.relation import Contacts, Surveys
 
 __all__ = ["OnStage", "first_score", "fuse", "require_pairs", "stage_clock", "study_of"]
@@ -44,7 +46,7 @@ GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
 
 
-def fuse(
+def fuse(  # noqa: PLR0913  what a job asks
     contacts: Contacts,
     surveys: Surveys,
     *,
@@ -54,6 +56,7 @@ def fuse(
     by: str | Sequence[str] | None = None,
     interval: str | None = None,
     costs: Mapping[str, Any] | None = None,
+    other_sources: Mapping[str, Data | Ratings] | None = None,
     on_stage: OnStage | None = None,
 ) -> Study:
     """Do the whole job on two tables.
@@ -72,6 +75,8 @@ def fuse(
         The operations figures also by this interval of the site's clock.
     costs : mapping, optional
         Words of :func:`decide`, such as ``{"cost_per_hour": 32, "currency": "EUR"}``.
+    other_sources : mapping of str to (path, frame, list of dict or Ratings), optional
+        Whatever else is known, by a name (a brand tracker, a panel): for :func:`audit_sources`.
     on_stage : callable, optional
         Told each stage as it begins.
 
@@ -98,7 +103,15 @@ def fuse(
     with stage_clock(clock, on_stage, "pair", getattr(surveys, "n_read", None)):
         pairing = pair(contacts, surveys, plan)
     return study_of(
-        pairing, spec=spec, outcome=outcome, by=by, interval=interval, costs=costs, on_stage=on_stage, clock=clock
+        pairing,
+        spec=spec,
+        outcome=outcome,
+        by=by,
+        interval=interval,
+        costs=costs,
+        other_sources=other_sources,
+        on_stage=on_stage,
+        clock=clock,
     )
 
 
@@ -110,6 +123,8 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     by: str | Sequence[str] | None = None,
     interval: str | None = None,
     costs: Mapping[str, Any] | None = None,
+    other_sources: Mapping[str, Data | Ratings] | None = None,
+    dates: Mapping[str, str] | None = None,
     feed: FeedCheck | None = None,
     before: Mapping[str, Any] | None = None,
     on_stage: OnStage | None = None,
@@ -124,7 +139,9 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         Its checks, if they are made already.
     before : mapping, optional
         What an earlier run handed on, to compare with.
-    spec, outcome, by, interval, costs, on_stage
+    dates : mapping of str to str, optional
+        By other source, its column of dates.
+    spec, outcome, by, interval, costs, other_sources, on_stage
         As of :func:`fuse`.
     clock : dict, optional
         Where the timings go.
@@ -150,7 +167,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         offers = check_offers(pairing, spec.score)
         is_asked = pairing.surveys.has(ASKED) and not not_followed
         resolved = resolution(pairing, grouping, plan=plan) if is_asked else None
-        sources = audit_sources(pairing)
+        sources = audit_sources(pairing, other_sources, dates=dates)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
         evidence, field = fit_on_field(pairing, spec, weights, offers, () if places is None else (places,))

@@ -25,10 +25,13 @@ from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
 from cxfusion.tables.books import log_books
 from cxfusion.tables.context import add_context
+from cxfusion.tables.opening import open_source
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import ibis.expr.types as ir
 
     from cxfusion.checks.feed import FeedCheck
     from cxfusion.config import StudyConfig
@@ -87,6 +90,8 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
                 by=asked.by,
                 interval=asked.interval,
                 costs=config.decisions.words(),
+                other_sources=_trackers(config, session),
+                dates={name: tracker.date for name, tracker in config.trackers.items()},
                 on_stage=on_stage,
                 clock=clock,
             )
@@ -227,6 +232,18 @@ def _read_and_pair(config: StudyConfig, session: Session, clock: dict[str, float
         tell(surveys.n_read)
     with stage_clock(clock, on_stage, "pair", surveys.n_read):
         return pair(contacts, surveys, config.pairing.plan())
+
+
+def _trackers(config: StudyConfig, session: Session) -> dict[str, ir.Table]:
+    """What else the study names, by its name; persons are hidden as those of the log are, so that they still meet."""
+    hidden_by = config.privacy.pseudonyms()
+    found = {}
+    for name, tracker in config.trackers.items():
+        rows = session.read(open_source(tracker.path)).drop("source_file", "source_row")
+        private = [] if hidden_by is None else [column for column in rows.columns if column in hidden_by.columns]
+        hashed = {column: hidden_by.hashed(rows[column].cast("string")) for column in private if hidden_by}
+        found[name] = rows.mutate(**hashed) if hashed else rows
+    return found
 
 
 def _read_contacts(

@@ -27,6 +27,7 @@ from cxfusion.config import (
     ReportSection,
     StudyConfig,
     StudySection,
+    TrackerSection,
 )
 from cxfusion.delivery.manifest import manifest_schema
 from cxfusion.evidence.verdict import GRADES
@@ -216,6 +217,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[study]": set(StudySection.model_fields),
         "[context]": set(ContextSection.model_fields),
         "[experiments.COLUMN]": set(ExperimentSection.model_fields),
+        "[trackers.NAME]": set(TrackerSection.model_fields),
         "[beliefs.LEADER]": set(),  # its keys are levers
         "[decisions]": set(DecisionsSection.model_fields),
         "[engine]": set(EngineSection.model_fields),

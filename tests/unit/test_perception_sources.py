@@ -116,6 +116,12 @@ def test_all_sources_that_cannot_be_used_are_named_at_once(pairing):
     with pytest.raises(InputError) as raised:
         cx.audit_sources(pairing, bad)
     assert [problem.split(":")[0] for problem in raised.value.problems] == ["one", "two"]
+    with pytest.raises(InputError) as raised:
+        cx.audit_sources(pairing, bad, dates={"one": "day", "three": "when"})
+    assert [problem.split(", but")[0] for problem in raised.value.problems] == [
+        "two: 1 of 1 dates cannot be read",
+        "three: it has no column when",
+    ]
 
 
 def test_a_log_closed_on_sundays_has_no_hole():

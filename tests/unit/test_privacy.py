@@ -112,6 +112,8 @@ def files(folder):
     answers["comment"] = "another secret"
     calls.to_csv(folder / "calls.csv", index=False)
     answers.to_csv(folder / "answers.csv", index=False)
+    panel = answers[["customer_id"]].head(20).assign(Month="2026-03-01", liking=7)
+    panel.to_csv(folder / "panel.csv", index=False)
     (folder / "key").write_bytes(KEY + b"\n")
 
 
@@ -128,15 +130,19 @@ def test_no_person_and_no_key_is_in_any_file_of_a_run(tmp_path):
     (tmp_path / "study.toml").write_text(
         '[contacts]\npath = "calls.csv"\n[surveys]\npath = "answers.csv"\n[study]\nby = "agent_id"\n'
         '[privacy]\nkey_file = "key"\n[engine]\nthreads = 1\n'
+        '[trackers."Customer panel"]\npath = "panel.csv"\ndate = "Month"\n'
     )
     heard = io.StringIO()
     handler = logging.StreamHandler(heard)
     logging.getLogger().addHandler(handler)
     try:
-        run_job(load_study(tmp_path / "study.toml"), tmp_path / "out")
+        study = run_job(load_study(tmp_path / "study.toml"), tmp_path / "out")
     finally:
         logging.getLogger().removeHandler(handler)
+    panel = study.sources.table.set_index("source").loc["Customer panel"]
+    assert (panel["n"], panel["linked_share"]) == (20, 1.0)  # its customers are hidden as those of the log are
     told = everything_in(tmp_path / "out")
+    assert b"Customer panel" in told
     assert b"secret" not in told
     assert b"0170 1234567" not in told
     assert KEY not in told + heard.getvalue().encode()

@@ -17,6 +17,7 @@ from cxfusion.config.sections import (
     PrivacySection,
     ReportSection,
     StudySection,
+    TrackerSection,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "StudyConfig",
     "StudyMap",
     "StudySection",
+    "TrackerSection",
     "load_study",
     "study_of_options",
 ]

@@ -18,6 +18,7 @@ from cxfusion.config.sections import (
     PrivacySection,
     ReportSection,
     StudySection,
+    TrackerSection,
 )
 from cxfusion.errors import ConfigError
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
@@ -71,6 +72,8 @@ class StudyConfig(StudyMap):
         By the column that holds the arms.
     beliefs : mapping of str to (mapping of str to float)
         By leader: what he believes moves customers, lever by lever; 1 is the strongest.
+    trackers : mapping of str to TrackerSection
+        By a name, as the page shows it.
     pairing : PairingSection
     study : StudySection
     decisions : DecisionsSection
@@ -86,6 +89,7 @@ class StudyConfig(StudyMap):
     context: ContextSection | None = None
     experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
     beliefs: dict[str, dict[str, float]] = Field(default_factory=dict)
+    trackers: dict[str, TrackerSection] = Field(default_factory=dict)
     decisions: DecisionsSection = DecisionsSection()
     engine: EngineSection = EngineSection()
     output: OutputSection = OutputSection()

@@ -47,6 +47,9 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
         words = content.get(part)
         if isinstance(words, dict) and isinstance(words.get(key), str):
             words[key] = str(Path(path).parent / words[key])
+    trackers = content.get("trackers")
+    if isinstance(trackers, dict):
+        content["trackers"] = {name: _placed(words, Path(path).parent) for name, words in trackers.items()}
     output = content.get("output")
     if isinstance(output, dict) and is_url(output.get("database")):
         output["database"] = started_at_folder(output["database"], Path(path).parent)
@@ -90,6 +93,12 @@ def _toml(path: str | Path, what: str) -> dict[str, Any]:
         raise ConfigError(f"{what} could not be read: {error.strerror or error}. Expected a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{what} is not TOML: {error}. Mend that line.") from error
+
+
+def _placed(words: Any, folder: Path) -> Any:
+    """A section with its path from where the file is."""
+    has_path = isinstance(words, dict) and isinstance(words.get("path"), str)
+    return {**words, "path": str(folder / words["path"])} if has_path else words
 
 
 def _copy(value: Any) -> Any:

@@ -29,6 +29,7 @@ __all__ = [
     "PrivacySection",
     "ReportSection",
     "StudySection",
+    "TrackerSection",
 ]
 
 
@@ -156,6 +157,21 @@ class ContextSection(_Section):
     """
 
     path: str
+
+
+class TrackerSection(_Section):
+    """``[trackers.NAME]``: whatever else is known, such as a brand tracker; the page lists it among the sources.
+
+    Attributes
+    ----------
+    path : str
+        A table with a column of dates, and ``contact_id`` or ``customer_id`` where it has them.
+    date : str
+        The column of dates.
+    """
+
+    path: str
+    date: str = "date"
 
 
 class ExperimentSection(_Section):

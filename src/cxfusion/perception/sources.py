@@ -97,7 +97,11 @@ class _Seen(NamedTuple):
 
 
 def audit_sources(
-    pairing: Pairing, others: Mapping[str, Data | Ratings] | None = None, *, as_of: dt.date | None = None
+    pairing: Pairing,
+    others: Mapping[str, Data | Ratings] | None = None,
+    *,
+    as_of: dt.date | None = None,
+    dates: Mapping[str, str] | None = None,
 ) -> SourceAudit:
     """What is already known, and what follows from it.
 
@@ -111,6 +115,8 @@ def audit_sources(
         (expectations, views of leaders) have no dates.
     as_of : datetime.date, optional
         Day from which freshness is counted; by default the last day that any source has.
+    dates : mapping of str to str, optional
+        By source, the column that says when, where it is not called ``date``.
 
     Returns
     -------
@@ -119,7 +125,7 @@ def audit_sources(
     Raises
     ------
     InputError
-        A source has no column ``date``, or dates that cannot be read; all are named.
+        A source has no column of dates, or dates that cannot be read; all are named.
     UsageError
         ``as_of`` lies before the log's first day.
 
@@ -139,7 +145,7 @@ def audit_sources(
     ['Contact log', 'Satisfaction (CSAT)', 'Recommendation (NPS)', 'brand tracker']
     """
     log = _log(pairing)
-    seen = [log, *_surveys(pairing), *_events(pairing), *_others(pairing, others or {})]
+    seen = [log, *_surveys(pairing), *_events(pairing), *_others(pairing, others or {}, dates or {})]
     last = max(int(one.days.index.max()) for one in seen if len(one.days))
     until = last if as_of is None else (as_of - dt.date(1970, 1, 1)).days
     if until < int(log.days.index.min()):
@@ -212,7 +218,7 @@ def _events(pairing: Pairing) -> Iterator[_Seen]:
         yield _Seen(f"Events: {label}", "events", n, days, 1.0, n / max(contacts.count(), 1))
 
 
-def _others(pairing: Pairing, others: Mapping[str, Data | Ratings]) -> Iterator[_Seen]:
+def _others(pairing: Pairing, others: Mapping[str, Data | Ratings], dates: Mapping[str, str]) -> Iterator[_Seen]:
     problems: list[str] = []
     seen = []
     for name, data in others.items():
@@ -220,10 +226,11 @@ def _others(pairing: Pairing, others: Mapping[str, Data | Ratings]) -> Iterator[
             seen.append(_Seen(name, "tracker", len(data.rows), pd.Series(dtype="int64"), None, None))
             continue
         frame = pairing.session.collect(pairing.session.read(open_source(data))).to_pandas()
-        if "date" not in frame.columns:
-            problems.append(f"{name}: it has no column date, but {', '.join(map(str, frame.columns[:8]))}")
+        when = dates.get(name, "date")
+        if when not in frame.columns:
+            problems.append(f"{name}: it has no column {when}, but {', '.join(map(str, frame.columns[:8]))}")
             continue
-        times = pd.to_datetime(frame["date"].astype("str"), format="ISO8601", errors="coerce", utc=True)
+        times = pd.to_datetime(frame[when].astype("str"), format="ISO8601", errors="coerce", utc=True)
         if times.isna().any():
             problems.append(f"{name}: {int(times.isna().sum()):,} of {len(times):,} dates cannot be read")
             continue
