@@ -21,7 +21,7 @@ from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.answers import answered_share
-from cxfusion.perception.measure import measure
+from cxfusion.perception.measure import measure_scores
 from cxfusion.perception.offers import OfferCheck, check_offers
 from cxfusion.perception.resolution import ASKED, resolution
 from cxfusion.perception.sources import audit_sources
@@ -159,11 +159,8 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         diagnosis = diagnose(pairing.contacts, by=grouping, episodes=plan)
         by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
     with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
-        measurements = {score: measure(pairing, score, by=grouping) for score in pairing.surveys.scales}
         weights, told = _weights(pairing, spec.score)
-        if weights is not None:
-            key = f"{spec.score}_weighted"
-            measurements[key] = measure(pairing, spec.score, by=grouping, weights=weights)
+        measurements = measure_scores(pairing, grouping, weights)
         offers = check_offers(pairing, spec.score)
         is_asked = pairing.surveys.has(ASKED) and not not_followed
         resolved = resolution(pairing, grouping, plan=plan) if is_asked else None

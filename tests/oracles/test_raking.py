@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cxfusion.errors import ConvergenceError
-from cxfusion.estimators.calibrated import calibration_residuals, leverages
+from cxfusion.estimators.calibrated import calibration_residuals, leverages, slopes_of
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
 
@@ -187,4 +187,4 @@ def test_leverages_are_the_diagonal_of_the_weighted_hat_matrix(schools):
         np.zeros(n), weight, np.arange(n),
     )  # fmt: skip
     dense = np.column_stack([rows.dense, level == 0, level == 1, wide == 0]) * np.sqrt(weight)[:, None]
-    assert leverages(rows) == pytest.approx(np.diag(dense @ np.linalg.pinv(dense)), rel=1e-9)
+    assert leverages(rows, slopes_of(rows)) == pytest.approx(np.diag(dense @ np.linalg.pinv(dense)), rel=1e-9)

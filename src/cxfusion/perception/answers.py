@@ -32,6 +32,7 @@ __all__ = [
     "answers_of",
     "count_responses",
     "count_young",
+    "given_answers",
     "in_intervals",
     "reached_by",
     "shared_customers",
@@ -55,17 +56,42 @@ def count_responses(pairing: Pairing, scores: Sequence[str], *, is_of_old: bool 
     return int(n[0]["customers"] or 0), int(n[0]["others"] or 0)
 
 
-def answers_of(
-    pairing: Pairing, score: str, columns: Sequence[str], weights: ResponseWeights | None = None
-) -> ir.Table:
-    """One row per answer of a customer: the score, when its contact began, who gave it, and the contact's groups.
+def given_answers(pairing: Pairing, scores: Sequence[str], columns: Sequence[str]) -> ir.Table:
+    """One row per response of a customer with any of some scores: these, and what is known of its contact.
 
     Parameters
     ----------
     pairing : Pairing
-    score : str
+    scores : sequence of str
     columns : sequence of str
         Columns of the contact log to group by, as ``key_0, key_1, …``.
+
+    Returns
+    -------
+    ibis.Table
+        Materialised: the scores, ``contact_id, started_at, customer, key_0, …``. Who gave it is told by the survey's id
+        or else by the log's; null where neither knows.
+    """
+    log = pairing.contacts
+    keys = _keys(log.rows, columns)
+    contacts = log.rows.select(
+        "started_at", log_contact_id=log.rows["contact_id"], log_customer=log.value("customer_id"), **keys
+    )
+    scored = _scored(pairing, scores)
+    given = scored.filter(scored["respondent_role"] == CUSTOMER).select("contact_id", "customer_id", *scores)
+    joined = given.left_join(contacts, [("contact_id", "log_contact_id")])
+    customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
+    return pairing.session.materialize(joined.select("contact_id", *scores, "started_at", *keys, customer=customer))
+
+
+def answers_of(given: ir.Table, score: str, weights: ResponseWeights | None = None) -> ir.Table:
+    """One row per answer of a customer: the score, when its contact began, who gave it, and the contact's groups.
+
+    Parameters
+    ----------
+    given : ibis.Table
+        Of :func:`given_answers`.
+    score : str
     weights : ResponseWeights, optional
         Answers about contacts that have none (those that reached no agent) are left out.
 
@@ -73,27 +99,16 @@ def answers_of(
     -------
     ibis.Table
         ``score, weight, started_at, customer, key_0, …``; with weights also ``contact_id`` and the codes of the
-        margins. Who gave it is told by the survey's id or else by the log's; null where neither knows.
+        margins.
     """
-    log = pairing.contacts
-    keys = _keys(log.rows, columns)
-    contacts = log.rows.select(
-        "started_at", log_contact_id=log.rows["contact_id"], log_customer=log.value("customer_id"), **keys
-    )
-    scored = _scored(pairing, [score])
-    given = scored.filter(scored["respondent_role"] == CUSTOMER)
-    answers = given.select("contact_id", "customer_id", score=score)
-    of_margins: list[str] = []
+    own = given.filter(given[score].notnull())
+    told = {"score": own[score], "started_at": own["started_at"], "customer": own["customer"]}
+    told |= {name: own[name] for name in own.columns if name.startswith("key_")}
     if weights is None:
-        answers = answers.mutate(weight=ibis.literal(1.0))
-    else:
-        of_margins = ["contact_id", *(name for name, _ in weights.codes)]
-        coded = weights.coded.select(*of_margins)
-        answers = answers.inner_join(weights.rows.select("contact_id", "weight"), "contact_id")
-        answers = answers.inner_join(coded, "contact_id")
-    joined = answers.left_join(contacts, [("contact_id", "log_contact_id")])
-    customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
-    return joined.select("score", "weight", "started_at", *of_margins, *keys, customer=customer)
+        return own.select(weight=ibis.literal(1.0), **told)
+    coded = weights.coded.select("contact_id", *(name for name, _ in weights.codes))
+    answers = own.select("contact_id", **told).inner_join(weights.rows.select("contact_id", "weight"), "contact_id")
+    return answers.inner_join(coded, "contact_id")
 
 
 def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:

@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from cxfusion.errors import NothingToEstimateError, UsageError
-from cxfusion.perception.answers import answers_of, in_intervals, reached_by, shared_customers
+from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
 from cxfusion.perception.linearised import GROUP, weighted_answers
 from cxfusion.perception.measure import SHOWN, measure, numbered, readings_for
 from cxfusion.perception.scores import RESPONSE_RATE
@@ -195,7 +195,10 @@ def _shared(
 ) -> list[dict[tuple[str, str], float]]:
     """Per reading, the covariance of two groups' figures by their names, from customers who answered in both."""
     is_rate = score == RESPONSE_RATE
-    rows = reached_by(pairing, grouping.columns) if is_rate else answers_of(pairing, score, grouping.columns, weights)
+    if is_rate:
+        rows = reached_by(pairing, grouping.columns)
+    else:
+        rows = answers_of(given_answers(pairing, [score], grouping.columns), score, weights)
     keys = [f"key_{i}" for i in range(len(grouping.names))]
     if grouping.interval:
         rows = in_intervals(rows, pairing, grouping.interval, keys[-1])

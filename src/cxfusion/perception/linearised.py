@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
 
-from cxfusion.estimators.calibrated import calibration_residuals, leverages
+from cxfusion.estimators.calibrated import Calibration, leverages, slopes_of
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.tables.look import compute
 
@@ -30,7 +32,8 @@ FEWEST_PER_MARGIN: Final = 2
 MOST_LEVERAGE: Final = 0.5
 
 
-class WeightedAnswers(NamedTuple):
+@dataclass(frozen=True)
+class WeightedAnswers:
     """Weighted answers as arrays.
 
     Attributes
@@ -62,11 +65,16 @@ class WeightedAnswers(NamedTuple):
         k, weight = int(group.max()) + 1, self.rows.weight
         mean = np.bincount(group, weight * self.values[i], k) / np.bincount(group, weight, k)
         about = self.values[i] - mean[group]
-        without = weight / (1 - np.minimum(leverages(self.rows), MOST_LEVERAGE))
-        found = calibration_residuals(self.rows, without, about, group, k, is_pairwise=is_pairwise)
+        found = self._calibration.residuals(about, group, k, is_pairwise=is_pairwise)
         if len(group) < FEWEST_PER_MARGIN * found.n_margins:
             return np.full_like(found.products, np.nan)
         return found.products
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        slopes = slopes_of(self.rows)
+        without = self.rows.weight / (1 - np.minimum(leverages(self.rows, slopes), MOST_LEVERAGE))
+        return Calibration(self.rows, without, slopes)
 
 
 def weighted_answers(

@@ -16,7 +16,15 @@ import pandas as pd
 from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.pairing.result import require_pairing
-from cxfusion.perception.answers import answers_of, count_responses, count_young, in_intervals, reached_by, sums_of
+from cxfusion.perception.answers import (
+    answers_of,
+    count_responses,
+    count_young,
+    given_answers,
+    in_intervals,
+    reached_by,
+    sums_of,
+)
 from cxfusion.perception.linearised import GROUP, add_residuals, weighted_answers
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
 from cxfusion.results.base import Result, require_metric
@@ -38,7 +46,17 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["FEW", "SHOWN", "TOO_FEW", "Measurement", "figures_of", "measure", "numbered", "readings_for"]
+__all__ = [
+    "FEW",
+    "SHOWN",
+    "TOO_FEW",
+    "Measurement",
+    "figures_of",
+    "measure",
+    "measure_scores",
+    "numbered",
+    "readings_for",
+]
 
 FEW: Final = 30
 """Below so many answers (contacts, for the response rate) a figure is flagged as small."""
@@ -194,13 +212,35 @@ def measure(
             f"The weights are for {weights.score}, the figure asked for is {score}. Expected weights of the same score:"
             f" weigh(pairing, {score!r})."
         )
-    readings = readings_for(pairing, score, weights)
+    readings = readings_for(pairing, score, weights)  # refuses a score that is not there
     if score == RESPONSE_RATE:
         overall, groups, _ = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
         notes = _notes_on_response(overall, *count_responses(pairing, SCORES, is_of_old=True))
         notes = (*notes, *notes_on_young(pairing))
         return Measurement(score, None, overall, groups, grouping, notes)
-    answers = answers_of(pairing, score, grouping.columns, weights)
+    return _measured(pairing, given_answers(pairing, [score], grouping.columns), score, grouping, weights)
+
+
+def measure_scores(
+    pairing: Pairing, by: str | Sequence[str] | None, weights: ResponseWeights | None
+) -> dict[str, Measurement]:
+    """Every score that the surveys have, and that of the weights with them besides (``…_weighted``).
+
+    The same as :func:`measure` of each; answers meet their contacts once for all of them.
+    """
+    grouping = grouping_by(by, None, pairing.contacts.columns, _TAKEN)
+    given = given_answers(pairing, list(pairing.surveys.scales), grouping.columns)
+    found = {score: _measured(pairing, given, score, grouping, None) for score in pairing.surveys.scales}
+    if weights is not None:
+        found[f"{weights.score}_weighted"] = _measured(pairing, given, weights.score, grouping, weights)
+    return found
+
+
+def _measured(
+    pairing: Pairing, given: ir.Table, score: str, grouping: Grouping, weights: ResponseWeights | None
+) -> Measurement:
+    readings = readings_for(pairing, score, weights)
+    answers = answers_of(given, score, weights)
     overall, groups, is_linearised = figures_of(pairing, answers, readings, grouping, weights)
     notes = _notes(count_responses(pairing, [score])[1], weights, is_linearised=is_linearised)
     return Measurement(score, pairing.surveys.scales[score], overall, groups, grouping, notes)
