@@ -25,9 +25,10 @@ from cxfusion.results.labels import (
     step_in_words,
 )
 from cxfusion.results.language import said, say
+from cxfusion.results.themes import in_dark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import altair as alt
     import pandas as pd
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Detail", "Figure", "Image", "control_figure", "detail", "ladder_figure", "scores_figure"]
 
 _WIDTHS: Final = {"wide": 848, "narrow": 350}
-_THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,14 @@ def _figure(draw: Callable[[int], alt.TopLevelMixin], words: str) -> Figure:
         charts = {room: draw(width) for room, width in _WIDTHS.items()}
     except NothingToEstimateError as nothing:
         return Figure(words, missing=said(nothing.message))
-    return Figure(
-        words,
-        tuple(_image(as_svg(chart, theme), f"{room} {theme}") for room, chart in charts.items() for theme in _THEMES),
-    )
+    drawn = {f"{room} {theme}": svg for room, chart in charts.items() for theme, svg in _by_theme(chart)}
+    return Figure(words, tuple(_image(svg, shown) for shown, svg in drawn.items()))
+
+
+def _by_theme(chart: alt.TopLevelMixin) -> Iterator[tuple[Theme, str]]:
+    light = as_svg(chart, "light")
+    yield "light", light
+    yield "dark", in_dark(light) or as_svg(chart, "dark")
 
 
 def _image(svg: str, shown: str) -> Image:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
-__all__ = ["FONT", "THEMES"]
+__all__ = ["FONT", "THEMES", "in_dark"]
 
 FONT: Final = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 """One width everywhere: the drawing program must measure the letters the reader's machine will show."""
@@ -95,3 +96,22 @@ def _config(palette: _Palette) -> dict[str, Any]:
 
 THEMES: Final[dict[str, dict[str, Any]]] = {"light": _config(_LIGHT), "dark": _config(_DARK)}
 """Vega-Lite configuration by theme."""
+
+
+def _colours(palette: _Palette) -> list[str]:
+    return [one for role in astuple(palette) for one in ((role,) if isinstance(role, str) else role)]
+
+
+_PLAIN: Final = {"none": "none", "transparent": "transparent"}
+_TO_DARK: Final = dict(zip(_colours(_LIGHT), _colours(_DARK), strict=True)) | _PLAIN
+_PAINT: Final = re.compile(r'\b(fill|stroke)="([^"]*)"')
+
+
+def in_dark(svg: str) -> str | None:
+    """A picture of the light theme in the colours of the dark one, without drawing it again.
+
+    None where it has other colours than those of the theme, such as shades between two of them.
+    """
+    if any(colour not in _TO_DARK for _, colour in _PAINT.findall(svg)):
+        return None
+    return _PAINT.sub(lambda found: f'{found[1]}="{_TO_DARK[found[2]]}"', svg)

@@ -10,6 +10,7 @@ import pytest
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.results.charts import MAX_GROUPS, as_svg, control, kpis_by_group, ladder, scores_by_group
+from cxfusion.results.themes import in_dark
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -131,3 +132,16 @@ def test_the_same_chart_is_the_same_picture_and_themes_differ_in_colour_alone(co
 def test_nps_is_labelled_in_its_own_points(content):
     nps = replace(content, levers=content.levers.assign(outcome="nps", outcome_unit="NPS points"))
     assert "Change in recommendation (NPS), NPS points" in texts(as_svg(ladder(nps.rungs, nps.levers)))
+
+
+def test_a_light_picture_in_dark_colours_is_the_dark_picture(content):
+    charts = [
+        ladder(content.rungs, content.levers),
+        control(content.rungs, content.levers),
+        scores_by_group(content.perception, "csat_mean"),
+        kpis_by_group(content.operations),
+        *(result.plot(width=350) for result in content.details),
+    ]
+    for chart in charts:
+        assert in_dark(as_svg(chart, "light")) == as_svg(chart, "dark")
+    assert in_dark('<rect fill="rgb(200, 210, 220)"/>') is None  # a shade between two colours of the theme
