@@ -5,6 +5,7 @@ A picture reads on paper without colour (shapes differ) and its numbers always s
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -364,6 +365,9 @@ def _marks() -> dict[str, Any]:
     return {"decimal": language.decimal, "thousands": language.thousands, "grouping": [3], "currency": ["", ""]}
 
 
+_DRAWN_ID: Final = re.compile(r'(?:(?<=id="clip)|(?<=url\(#clip)|(?<=id="gradient_)|(?<=url\(#gradient_))\d+')
+
+
 def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light", background: str | None = None) -> str:
     """A chart as SVG text, drawn offline; the same chart gives the same text.
 
@@ -377,4 +381,6 @@ def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light", background: str | N
     """
     config = THEMES[theme] | {"background": background}
     spec = chart.to_dict(validate=False)
-    return str(vl_convert.vegalite_to_svg(spec, config=config, format_locale=_marks(), allowed_base_urls=[]))
+    svg = str(vl_convert.vegalite_to_svg(spec, config=config, format_locale=_marks(), allowed_base_urls=[]))
+    numbers = list(dict.fromkeys(_DRAWN_ID.findall(svg)))  # they go on counting from picture to picture
+    return _DRAWN_ID.sub(lambda found: str(numbers.index(found[0]) + 1), svg)
