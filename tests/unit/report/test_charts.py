@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import altair as alt
 import pandas as pd
 import pytest
 
@@ -137,10 +138,9 @@ def test_nps_is_labelled_in_its_own_points(content):
 def test_a_light_picture_in_dark_colours_is_the_dark_picture(content):
     charts = [
         ladder(content.rungs, content.levers),
-        control(content.rungs, content.levers),
         scores_by_group(content.perception, "csat_mean"),
         kpis_by_group(content.operations),
-        *(result.plot(width=350) for result in content.details),
+        alt.Chart(content.levers).mark_line(clip=True).encode(x="lever:N", y="estimate:Q"),
     ]
     for chart in charts:
         assert in_dark(as_svg(chart, "light")) == as_svg(chart, "dark")
