@@ -19,6 +19,7 @@ from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
+from cxfusion.operations.follow import FollowUps, follow
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.answers import answered_share
 from cxfusion.perception.measure import measure_scores
@@ -157,6 +158,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     with stage_clock(clock, on_stage, "diagnose", pairing.contacts.n_read):
         plan, not_followed = _episodes(pairing)
         diagnosis = diagnose(pairing.contacts, by=grouping, episodes=plan)
+        followed = _followed(pairing, plan)
         by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
     with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
         weights, told = _weights(pairing, spec.score)
@@ -183,6 +185,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         levels=levels,
         diagnosis=diagnosis,
         by_interval=by_interval,
+        followed=followed,
         measurements=measurements,
         offers=offers,
         resolution=resolved,
@@ -219,6 +222,12 @@ def _episodes(pairing: Pairing) -> tuple[EpisodePlan | None, tuple[str, ...]]:
         return EpisodePlan(), ()
     told = f"First-contact resolution is left out of a log of more than {MOST_FOLLOWED:,} contacts; diagnose gives it."
     return None, (told,)
+
+
+def _followed(pairing: Pairing, plan: EpisodePlan | None) -> FollowUps | None:
+    """Which contacts breed further ones, where contacts of one customer can be told and what they are about."""
+    about = next((name for name in ("reason", "queue") if pairing.contacts.has(name)), None)
+    return None if plan is None or about is None else follow(pairing.contacts, about, plan=plan)
 
 
 def _told_of(offers: OfferCheck) -> tuple[str, ...]:

@@ -55,6 +55,7 @@ def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> 
         offers=study.offers,
         decisions=study.decisions,
         sources=study.sources.table,
+        followed=study.followed,
         manifest=study.manifest,
         balance=study.balance,
         what_if=_what_if(evidence),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.relationship import LevelComparison
     from cxfusion.evidence.segments import SegmentEffects
     from cxfusion.operations.diagnose import Diagnosis
+    from cxfusion.operations.follow import FollowUps
     from cxfusion.perception.measure import Measurement
     from cxfusion.perception.offers import OfferCheck
     from cxfusion.perception.resolution import Resolution
@@ -54,6 +55,8 @@ class Study(Result):
         Whether agents pick whom to ask.
     resolution : Resolution or None
         Resolution as customers report it beside repeat contacts, where the survey asks.
+    followed : FollowUps, optional
+        Which contacts breed further ones, where the log names customers and what contacts are about.
     sources : SourceAudit
         What is already known, and what can be concluded from it.
     audit, cells : pandas.DataFrame
@@ -86,6 +89,7 @@ class Study(Result):
     manifest: Mapping[str, Any]
     beliefs: BeliefComparison | None = None
     details: tuple[DoseResponse | SegmentEffects, ...] = ()
+    followed: FollowUps | None = None
 
     @property
     def _frame(self) -> pd.DataFrame:

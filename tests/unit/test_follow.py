@@ -13,6 +13,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import UnknownNameError
+from cxfusion.report.follow_ups import follow_ups_table
 from cxfusion.tables.relation import Contacts
 
 START = datetime(2026, 1, 1)
@@ -100,6 +101,25 @@ def test_pairs_of_few_customers_are_suppressed():
     assert (few["status"], few["why"]) == ("suppressed", "fewer than 5 customers")
     assert few[["n_followed", "n_customers", "rate", "lift", "lag_median_seconds"]].isna().all()
     assert few["n"] == 7
+
+
+def test_groups_of_few_customers_show_how_many_contacts_there_were_and_no_more():
+    rows = [call(f"z{i % 4}", 20 + i, "rare") for i in range(8)]
+    with Session(threads=1) as session:
+        groups = cx.follow(contacts_of(session, [*ROWS, *rows])).groups.set_index("reason")
+    assert groups.loc["rare", "n"] == 8
+    assert groups.loc["rare", ["n_followed", "fcr"]].isna().all()
+    assert groups["fcr"].notna().sum() == 2
+
+
+def test_the_page_says_what_customers_came_back_about(found):
+    (row,) = follow_ups_table(found).rows  # who came about a bill comes back about one less often than others do
+    assert [cell.text for cell in row] == ["move", "bill", "66.7 %", "1.8 times", "2.0 days"]
+    assert row[2].detail == "6 of 9"
+    assert "Upon 62.1 % of the contacts that could be followed for 7 days" in follow_ups_table(found).notes[0]
+    with Session(threads=1) as session:
+        alone = cx.follow(contacts_of(session, [call(f"k{i}", 20 + i, "bill") for i in range(9)]))
+    assert follow_ups_table(alone) is None
 
 
 @pytest.mark.parametrize("same_reason", [False, True])

@@ -69,13 +69,17 @@ def test_handled_contacts_are_those_that_can_be_answered_about(centre, pairing):
     assert rate["estimate"] * rate["n"] == pytest.approx(pairing.n_pairs)
 
 
-def test_a_study_has_both_halves_and_is_shown_by_its_headline(pairing):
+def test_a_study_has_both_halves_and_is_shown_by_its_headline(pairing, tmp_path):
     study = cx.fuse(pairing.contacts, pairing.surveys)
     assert repr(study) == f"Study({study.summary().splitlines()[0]})"
     fcr = study.diagnosis.overall.set_index("metric").loc["fcr"]
     expected = cx.diagnose(pairing.contacts, episodes=cx.EpisodePlan()).overall.set_index("metric").loc["fcr"]
     assert (fcr["status"], fcr["estimate"]) == ("ok", expected["estimate"])
     assert study.sources.table["source"].tolist()[0] == "Contact log"
+    assert study.followed.by == "reason"
+    assert study.followed.fcr == pytest.approx(fcr["estimate"], abs=1e-12)
+    page = study.report(tmp_path / "report.html").read_text()
+    assert "What customers came back about" in page
     assert study.resolution is None
     assert study.offers.basis == "answered"
 

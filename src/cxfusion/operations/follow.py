@@ -48,7 +48,8 @@ class FollowUps(Result):
     pairs : pandas.DataFrame
         The same as ``.table``.
     groups : pandas.DataFrame
-        The column asked for, ``n``, ``n_followed`` and ``fcr``: contacts of each group that nothing followed upon.
+        The column asked for, ``n``, ``n_followed`` and ``fcr``: contacts of each group that nothing followed upon; not
+        shown of groups of fewer than five customers.
     fcr : float or None
         Share of all contacts that could be followed upon which nothing followed; None where there are none.
     audit : pandas.DataFrame
@@ -66,6 +67,13 @@ class FollowUps(Result):
     def _frame(self) -> pd.DataFrame:
         return self.pairs
 
+    @property
+    def beyond_chance(self) -> pd.DataFrame:
+        """Rows of ``.table`` that occur more often than after any contact, those of most contacts beyond that first."""
+        shown = self.pairs[self.pairs["status"] == "ok"]
+        beyond = (shown["n_followed"] * (1 - 1 / shown["lift"])).sort_values(ascending=False, kind="stable")
+        return shown.loc[beyond[beyond > 0].index].reset_index(drop=True)
+
     def _lines(self) -> list[str]:
         n = int(self.audit.set_index("reason")["n"]["followed"])
         if self.fcr is None:
@@ -74,9 +82,7 @@ class FollowUps(Result):
             f"{count(n)} contacts followed for {self.plan.repeat_days:g} days: upon {percent(self.fcr)} no further one"
             " of the customer followed"
         )
-        shown = self.pairs[self.pairs["status"] == "ok"]
-        beyond = (shown["n_followed"] * (1 - 1 / shown["lift"])).sort_values(ascending=False, kind="stable")
-        top = shown.loc[beyond[beyond > 0].index[:8]]
+        top = self.beyond_chance.head(8)
         return [head, *(self._in_words(row) for row in top.itertuples(index=False)), *self._books()]
 
     def _in_words(self, row: Any) -> str:
@@ -133,16 +139,17 @@ def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | None =
     audit = contacts.session.collect(found.group_by("ends").aggregate(n=found.count())).to_pandas()
     counted = audit.set_index("ends")["n"].reindex(list(LEFT_OUT), fill_value=0).astype(np.int64)
     books = counted.rename_axis("reason").reset_index()
-    tallies = _tallies(contacts, found.filter(found["ends"] == "followed"))
+    followed = found.filter(found["ends"] == "followed")
+    tallies = _tallies(contacts, followed)
     groups = tallies.groupby("here", dropna=False, as_index=False).agg(n=("n", "sum"), n_followed=("n_next", "sum"))
-    groups["fcr"] = 1 - groups["n_followed"] / groups["n"]
+    n_followed = int(groups["n_followed"].sum())
     n = int(counted["followed"])
     return FollowUps(
         by=by,
         plan=plan,
         pairs=_pairs(tallies, groups, name),
-        groups=groups.rename(columns={"here": name}),
-        fcr=None if n == 0 else 1 - float(groups["n_followed"].sum()) / n,
+        groups=_shown(groups, contacts, followed).rename(columns={"here": name}),
+        fcr=None if n == 0 else 1 - n_followed / n,
         audit=books,
     )
 
@@ -192,6 +199,15 @@ def _tallies(contacts: Contacts, followed: ir.Table) -> pd.DataFrame:
         lag=followed["lag"].median(),
     )  # fmt: skip
     return contacts.session.collect(asked.order_by(["here", "is_next", "there"])).to_pandas()
+
+
+def _shown(groups: pd.DataFrame, contacts: Contacts, followed: ir.Table) -> pd.DataFrame:
+    """The groups with ``fcr``; of those of few customers only how many contacts there were."""
+    asked = followed.group_by("here").aggregate(n_customers=followed["person"].nunique()).order_by("here")
+    persons = contacts.session.collect(asked).to_pandas()
+    is_small = groups.merge(persons, on="here", how="left")["n_customers"].to_numpy() < FEWEST_CUSTOMERS
+    n_followed = groups["n_followed"].astype(float).mask(is_small)
+    return groups.assign(n_followed=n_followed, fcr=1 - n_followed / groups["n"])
 
 
 def _pairs(tallies: pd.DataFrame, groups: pd.DataFrame, name: str) -> pd.DataFrame:

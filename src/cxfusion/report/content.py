@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cxfusion.report.decisions import Decided
     from cxfusion.report.what_if import WhatIfForm
 
-__all__ = ["SCORE_OF_OUTCOME", "Drawn", "Offers", "ReportContent"]
+__all__ = ["SCORE_OF_OUTCOME", "Drawn", "Followed", "Offers", "ReportContent"]
 
 SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean", "csat_top2box": "csat_top2box"}
 """The figure of the perception frame that speaks for each outcome."""
@@ -37,6 +37,39 @@ class Offers(Protocol):
 
     def plot(self, *, width: int) -> alt.TopLevelMixin:
         """The picture."""
+        ...
+
+
+class FollowPlan(Protocol):
+    """How soon a next contact must come."""
+
+    @property
+    def repeat_days(self) -> float:
+        """Days."""
+        ...
+
+
+class Followed(Protocol):
+    """Which contacts breed further ones, as far as the page shows it."""
+
+    @property
+    def by(self) -> str:
+        """Column of what the contacts were about."""
+        ...
+
+    @property
+    def plan(self) -> FollowPlan:
+        """How soon the next contact must come."""
+        ...
+
+    @property
+    def fcr(self) -> float | None:
+        """Share of the contacts upon which nothing followed."""
+        ...
+
+    @property
+    def beyond_chance(self) -> pd.DataFrame:
+        """Pairs of contact and next contact."""
         ...
 
 
@@ -92,6 +125,8 @@ class ReportContent:
         Who was offered the survey; shown with its picture where agents pick.
     sources : pandas.DataFrame, optional
         What is already known: of :func:`audit_sources`.
+    followed : result, optional
+        Which contacts breed further ones.
     details : sequence of results
         Shown one by one, each with its words and its picture.
     manifest : mapping
@@ -126,6 +161,7 @@ class ReportContent:
     checks: pd.DataFrame | None = None
     offers: Offers | None = None
     sources: pd.DataFrame | None = None
+    followed: Followed | None = None
     details: Sequence[Drawn] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
     balance: pd.DataFrame | None = None

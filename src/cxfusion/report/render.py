@@ -19,6 +19,7 @@ from cxfusion.report.decisions import decision_blocks
 from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
 from cxfusion.report.figures import control_figure, detail, ladder_figure, scores_figure
+from cxfusion.report.follow_ups import follow_ups_table
 from cxfusion.report.method import ADVICE, method
 from cxfusion.report.sources import sources_table
 from cxfusion.report.tables import (
@@ -164,7 +165,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "terms": method(content),
         "what_if": what_if_view(content),
         "decisions": decision_blocks(content.decisions),
-        "operations": operations_tables(content.operations),
+        "operations": _operations(content),
         "notes": [said(display_name(note, limit=400)) for note in content.notes],
         "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},
     }
@@ -195,6 +196,12 @@ def _beside(content: ReportContent) -> list[Table]:
         None if content.associations is None else associations_table(content.associations, content.levers),
     ]
     return [table for table in made if table is not None]
+
+
+def _operations(content: ReportContent) -> list[Table]:
+    """Figures of the log, and what customers came back about where that is known."""
+    back = None if content.followed is None else follow_ups_table(content.followed)
+    return [*operations_tables(content.operations), *([] if back is None else [back])]
 
 
 def _offers(content: ReportContent) -> dict[str, Any] | None:
