@@ -62,6 +62,41 @@ def test_kpis_by_type_equal_plain_pandas(contacts, calls):
     assert len(ours) == calls["type"].nunique() == 6
 
 
+def test_every_other_metric_that_the_log_can_tell_equals_plain_pandas(contacts, calls):
+    is_answered = (calls["outcome"] == "AGENT") | (calls["ser_time"] > 0)
+    gone, wait = ~is_answered, calls["q_time"]
+    marks = pd.DataFrame(
+        {"AN": is_answered, "AB": gone, "a": is_answered & (wait <= 20), "b": gone & (wait <= 20),
+         "c": gone & (wait <= 5), "hung_up": calls["outcome"] == "HANG", "everyone": True}
+    )  # fmt: skip
+    n = marks.groupby(calls["type"]).sum()
+    of_wait, of_service = wait.groupby(calls["type"]), calls["ser_time"].where(is_answered).groupby(calls["type"])
+    theirs = {
+        "handled": n["AN"],
+        "service_level": n["a"] / (n["AN"] + n["AB"] - n["b"]),
+        "service_level_of_answered": n["a"] / n["AN"],
+        "service_level_of_offered": n["a"] / (n["AN"] + n["AB"]),
+        "service_level_crediting_abandons": (n["a"] + n["b"]) / (n["AN"] + n["AB"]),
+        "service_level_crediting_short_abandons": (n["a"] + n["c"]) / (n["AN"] + n["AB"]),
+        "abandonment_rate_without_short": (n["hung_up"] - n["c"]) / (n["everyone"] - n["c"]),
+        "wait_seconds": of_wait.mean(),
+        "wait_median_seconds": of_wait.median(),
+        "wait_p90_seconds": of_wait.quantile(0.9),
+        "patience_seconds": of_wait.sum() / n["AB"],
+        "talk_seconds": of_service.mean(),
+        "handle_median_seconds": of_service.median(),
+        "handle_p90_seconds": of_service.quantile(0.9),
+    }
+    table = cx.diagnose(contacts, by="type", percentiles=True).table
+    ours = table.pivot(index="type", columns="metric", values="estimate")
+    for metric, expected in theirs.items():
+        assert ours[metric].to_numpy() == pytest.approx(expected.loc[ours.index].to_numpy(dtype=float), rel=1e-12), (
+            metric
+        )
+    told = set(table.loc[table["status"] == "ok", "metric"])
+    assert told == {*theirs, "volume", "asa_seconds", "aht_seconds", "abandonment_rate"}
+
+
 def test_kpis_by_hour_equal_plain_pandas(contacts, calls):
     # February has no change of clocks in Israel: an hour of the day there is the hour that the file writes
     diagnosis = cx.diagnose(contacts, interval="1h")
