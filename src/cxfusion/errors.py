@@ -62,12 +62,15 @@ __all__ = [
     "UnreadableFileError",
     "UsageError",
     "nearest_names",
+    "redacted",
     "require_kind",
     "told_nearest",
 ]
 
 LONGEST_WORD: Final = 160
 LONGEST_TEXT: Final = 1_500
+PASSWORD: Final = re.compile(r"(\w:/{1,2}[^\s:/@'\"]*):[^\s/?#'\"]*@")
+SECRET: Final = re.compile(r"([?&])([^\s=&'\"]*(?:passw|pwd|token|secret|key)[^\s=&'\"]*=)[^\s&#'\"]*", re.IGNORECASE)
 MOST_PROBLEMS: Final = 20  # that a message lists
 
 
@@ -96,10 +99,22 @@ class CxfusionError(Exception):
 
 
 def _printable(text: str) -> str:
-    """What a message quotes may come from any file: control characters are escaped, what is endless is cut."""
-    plain = "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+    """What a message quotes may come from anywhere: no password, control characters escaped, what is endless cut."""
+    told = redacted(text)
+    plain = "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in told)
     short = re.sub(rf"\S{{{LONGEST_WORD},}}", lambda word: f"{word[0][: LONGEST_WORD // 2]}…", plain)
     return short if len(short) <= LONGEST_TEXT else f"{short[:LONGEST_TEXT]}… ({len(short):,} letters)"
+
+
+def redacted(text: str) -> str:
+    """A text without the passwords of the URLs in it.
+
+    Examples
+    --------
+    >>> redacted("postgres://kim:7up@db.example/sales?sslkey=abc&connect_timeout=3")
+    'postgres://kim@db.example/sales?sslkey=&connect_timeout=3'
+    """
+    return SECRET.sub(r"\1\2", PASSWORD.sub(r"\1@", text))
 
 
 class UsageError(CxfusionError, ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from cxfusion.tables.opening import Data
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["OnStage", "first_score", "fuse", "require_pairs", "stage_clock", "study_of"]
+__all__ = ["LOGGER", "OnStage", "first_score", "fuse", "require_pairs", "stage_clock", "study_of"]
 
 OnStage: TypeAlias = Callable[[str, int | None], None]
 """Told the name of each stage as it begins, with the rows it works on; told again once these are known, if later."""
 
+LOGGER: Final = logging.getLogger("cxfusion")
+LOGGER.addHandler(logging.NullHandler())  # else Python prints warnings of a library that nobody listens to
 MOST_FOLLOWED: Final = 5_000_000
 GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
@@ -255,9 +258,11 @@ def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, st
 def stage_clock(
     clock: dict[str, float], on_stage: OnStage | None, name: str, n: int | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """Announce a stage and note how long it took; what it yields is told the rows once they are known."""
+    """Announce a stage, note and log how long it took; what it yields is told the rows once they are known."""
+    known = [n]
 
     def tell(n: int | None) -> None:
+        known[0] = n
         if on_stage is not None:
             on_stage(name, n)
 
@@ -266,6 +271,7 @@ def stage_clock(
     with algebra_in_one_thread():
         yield tell
     clock[name] = round(time.perf_counter() - began, 3)
+    LOGGER.info("%s: %s%.1f s", name, "" if known[0] is None else f"{known[0]:,} rows, ", clock[name])
 
 
 def require_pairs(pairing: Pairing) -> None:

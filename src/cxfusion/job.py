@@ -5,11 +5,12 @@ What cannot be used or estimated leaves the last good directory untouched and ex
 
 from __future__ import annotations
 
+import logging
 import shutil
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.checks.feed import check_feed
 from cxfusion.delivery.database import write_database
@@ -19,7 +20,7 @@ from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejectio
 from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError
-from cxfusion.fusion import first_score, stage_clock, study_of
+from cxfusion.fusion import LOGGER, first_score, stage_clock, study_of
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["check", "diagnose_log", "run"]
 
 EXPLAINED_EXIT_CODES = (3, 4)
+LOUDNESS: Final = {"stop": logging.ERROR, "warn": logging.WARNING, "set_aside": logging.INFO, "note": logging.INFO}
 
 
 def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_stage: OnStage | None = None) -> Study:
@@ -99,6 +101,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
         with stage_clock(clock, on_stage, "write", pairing.n_pairs):
             write = partial(write_study, config=config, pairing=pairing, study=study, with_report=with_report)
             deliver(out, partial(_with_database, write, config))
+    LOGGER.info("%s is new: %s of %s responses paired", out, f"{pairing.n_pairs:,}", f"{pairing.surveys.n_read:,}")
     return study
 
 
@@ -167,6 +170,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
                 clock=clock,
             )
             deliver(out, partial(_with_database, write, config))
+    LOGGER.info("%s is new", out)
     return diagnosis, books
 
 
@@ -211,6 +215,7 @@ def _explained(
         if error.exit_code in EXPLAINED_EXIT_CODES:
             write = partial(write_rejection, config=config, pairing=pairing, feed=feed, error=error, clock=clock)
             deliver(rejected_directory(out), write)
+            LOGGER.error("%s stays as it was; %s says why: %s", out, rejected_directory(out), error.message)
         raise
 
 
@@ -221,7 +226,10 @@ def _checked(
     found = check_feed(feed, plan=config.checks)
     told = {"audit": books.audit.to_dict("records"), "feed": found.profile}
     before = handed_on(manifest_of(Path(out)), {**bare_manifest(), **told, **asked_for(config)})
-    return found.compared_with(before), before
+    compared = found.compared_with(before)
+    for one in compared.findings:
+        LOGGER.log(LOUDNESS[one.level], "%s, %s: %s", one.check, one.table, one.told)
+    return compared, before
 
 
 def _read_and_pair(config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None) -> Pairing:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cxfusion.engine.addresses import database_of, is_url, redacted, started_at_folder, table_of
-from cxfusion.errors import UsageError
+from cxfusion.engine.addresses import database_of, is_url, started_at_folder, table_of
+from cxfusion.errors import CxfusionError, UsageError, redacted
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,7 @@ def test_other_places_to_write_are_refused(url):
 )
 def test_passwords_are_left_out(text, told):
     assert redacted(text) == told
+    assert str(CxfusionError(text, [text])) == f"{told}\n  - {told}"  # no message has one, whoever wrote it
 
 
 def test_an_address_tells_no_password():

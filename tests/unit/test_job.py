@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -241,3 +242,33 @@ def test_demo_and_version(tmp_path):
     assert json.loads(result.stdout)["counts"]["contacts_read"] == 6000
     assert {path.name for path in (tmp_path / "demo").iterdir()} == FILES
     assert cxfusion("version").stdout.strip() == "0.1.0"
+
+
+def test_a_job_tells_its_stages_through_logging(tmp_path, caplog, capfd):
+    from cxfusion.config import load_study
+    from cxfusion.errors import FeedRefusedError
+    from cxfusion.job import diagnose_log
+
+    contacts, surveys = write(tmp_path, *frames())
+    study = f'[contacts]\npath = "{contacts}"\n[surveys]\npath = "{surveys}"\n[checks]\nlongest_seconds = 100\n'
+    levels = ("", '[checks.levels]\nabsurd_duration = "stop"\n')
+    out = tmp_path / "out"
+    for level in levels:
+        (tmp_path / "STUDY.toml").write_text(study + level)
+        with caplog.at_level("INFO", logger="cxfusion"), contextlib.suppress(FeedRefusedError):
+            diagnose_log(load_study(tmp_path / "STUDY.toml"), out)
+    lines = [f"{record.levelname} {record.getMessage()}" for record in caplog.records]
+    assert lines[0].startswith("INFO read contacts: 800 rows, ")
+    assert f"INFO {out} is new" in lines
+    assert {line.split(",")[0] for line in lines} >= {"WARNING absurd_duration", "ERROR absurd_duration"}
+    assert lines[-1].startswith(f"ERROR {out} stays as it was; {out}.rejected says why: The feed cannot be used")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_logged_where_nobody_listens():
+    program = (
+        "import logging, cxfusion.job as job; from cxfusion.fusion import LOGGER; LOGGER.error('x');"
+        " print(logging.getLogger().handlers, LOGGER.level, job.LOUDNESS['stop'] == logging.ERROR)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("[] 0 True\n", "")

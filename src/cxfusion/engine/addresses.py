@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
-from cxfusion.errors import UsageError
+from cxfusion.errors import UsageError, redacted
 
-__all__ = ["Address", "database_of", "is_url", "redacted", "started_at_folder", "table_of"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Address", "database_of", "is_url", "started_at_folder", "table_of"]
 
 SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
-PASSWORD: Final = re.compile(r"(\w:/{1,2}[^\s:/@'\"]*):[^\s/?#'\"]*@")
-SECRET: Final = re.compile(r"([?&])([^\s=&'\"]*(?:passw|pwd|token|secret|key)[^\s=&'\"]*=)[^\s&#'\"]*", re.IGNORECASE)
 POSTGRES: Final = ("postgres", "postgresql")
 DUCKDB: Final = "duckdb://"
 OURS: Final = ("table", "schema")
@@ -57,17 +58,6 @@ def is_url(given: object) -> bool:
     return isinstance(given, str) and SCHEME.match(given) is not None
 
 
-def redacted(text: str) -> str:
-    """A text without the passwords of the URLs in it.
-
-    Examples
-    --------
-    >>> redacted("postgres://kim:7up@db.example/sales?sslkey=abc&connect_timeout=3")
-    'postgres://kim@db.example/sales?sslkey=&connect_timeout=3'
-    """
-    return SECRET.sub(r"\1\2", PASSWORD.sub(r"\1@", text))
-
-
 def started_at_folder(url: str, folder: Path) -> str:
     """The URL of a DuckDB file whose relative path starts at a folder; any other URL as it is."""
     path = url.removeprefix(DUCKDB)
@@ -95,7 +85,7 @@ def table_of(url: str) -> Address:
     named = [part for piece in inner for part in piece.split(".", 1)]
     if not 1 <= len(named) <= 2:
         raise UsageError(
-            f"{redacted(url)} does not name one table. Expected a URL such as {_example(kind, 'calls')}, with the table"
+            f"{url} does not name one table. Expected a URL such as {_example(kind, 'calls')}, with the table"
             " after a last / or as ?table=calls."
         )
     schema = named[0] if len(named) == 2 else ours.get("schema")
@@ -120,12 +110,12 @@ def database_of(url: str, schema: str | None = None) -> Address:
     kind, target, inner, ours = _parts(url)
     if kind not in ("duckdb", "postgres"):
         raise UsageError(
-            f"Tables cannot be written to {redacted(url)}: expected duckdb://FILE or postgres://HOST/DATABASE, which"
+            f"Tables cannot be written to {url}: expected duckdb://FILE or postgres://HOST/DATABASE, which"
             " replace several tables at once or none of them."
         )
     if len(inner) > 1 or "table" in ours:
         raise UsageError(
-            f"{redacted(url)} names more than a database and a schema. Expected one such as {_example(kind, 'cx')};"
+            f"{url} names more than a database and a schema. Expected one such as {_example(kind, 'cx')};"
             " the tables get names of their own."
         )
     return Address(kind, target, redacted(url), schema or (inner[0] if inner else ours.get("schema")))
@@ -137,7 +127,7 @@ def _parts(url: str) -> tuple[str, str, list[str], dict[str, str]]:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise UsageError(f"{redacted(url)} is not a URL: {redacted(str(error))}. Mend it.") from None
+        raise UsageError(f"{url} is not a URL: {error}. Mend it.") from None
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     ours = {key: value for key, value in pairs if key in OURS and value}
     query = urlencode([(key, value) for key, value in pairs if key not in OURS])
@@ -158,7 +148,7 @@ def _file_and_inner(path: str) -> tuple[str, list[str]]:
     """
     names = path.split("/")
     heads = ["/".join(names[: i + 1]) for i in range(len(names))]
-    there = (i for i, head in enumerate(heads) if head and Path(head).is_file())
+    there = (i for i, head in enumerate(heads) if head and os.path.isfile(head))
     dotted = (i for i, name in enumerate(names) if "." in name.strip("."))
     end = next(there, next(dotted, len(names) - 1))
     return heads[end], [name for name in names[end + 1 :] if name]

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import ibis
 import pyarrow as pa
 
-from cxfusion.engine.addresses import redacted
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.errors import UnreadableFileError, UsageError, nearest_names
 
@@ -105,7 +104,7 @@ def _told(address: Address) -> Iterator[None]:
     except Exception as error:
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UnreadableFileError(
-            f"{address} could not be read: {redacted(said)}. Expected a table of a database that can be reached and"
+            f"{address} could not be read: {said}. Expected a table of a database that can be reached and"
             " read; look at the URL and at your rights."
         ) from error
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import duckdb
 
-from cxfusion.engine.addresses import redacted
 from cxfusion.engine.databases import postgres_connection
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.errors import CxfusionError, OutputDatabaseError
@@ -93,7 +92,7 @@ def _opened(address: Address) -> Iterator[Writer]:
     except Exception as error:
         said = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise OutputDatabaseError(
-            f"{address} could not be written: {redacted(said)}. What was there before is untouched. Look at the URL and"
+            f"{address} could not be written: {said}. What was there before is untouched. Look at the URL and"
             " at your rights."
         ) from error
 

@@ -135,7 +135,7 @@ class _Sweep:
 def _open_duckdb(memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
     import duckdb
 
-    from cxfusion.engine.duckdb import DuckDBEngine
+    from cxfusion.engine.duckdb import KIND_OF_ERROR, DuckDBEngine
 
     try:
         return DuckDBEngine(memory_limit=memory_limit, threads=threads, temp_dir=temp_dir)
@@ -143,7 +143,7 @@ def _open_duckdb(memory_limit: str | None, threads: int | None, temp_dir: str | 
         raise UsageError(
             f"DuckDB refused the session's settings (memory_limit={memory_limit!r}, threads={threads!r},"
             f" temp_dir={temp_dir!r}). Expected a size such as '4GB' and a folder that can be written.",
-            [str(error)],
+            [KIND_OF_ERROR.sub("", str(error))],
         ) from error
 
 

@@ -12,8 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer
 
-from cxfusion.engine.addresses import redacted
-from cxfusion.errors import ConfigError, UnknownNameError
+from cxfusion.errors import ConfigError, UnknownNameError, redacted
 from cxfusion.tables.column_map import ColumnMap, Formats, Model, Unit, Words
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.engine import DatabaseSource, FileSource, RelationSource
-from cxfusion.engine.addresses import is_url, redacted, table_of
+from cxfusion.engine.addresses import is_url, table_of
 from cxfusion.errors import EmptyTableError, UnreadableFileError, UsageError, nearest_names
 from cxfusion.tables.frames import frame_source
 
@@ -78,8 +78,7 @@ def _files(given: str, sheet: str | None) -> FileSource:
         near = nearest_files(given)
         told = f" Nearest there: {near}." if near else ""
         raise UnreadableFileError(
-            f"{redacted(given)} matches no file.{told} Expected {ACCEPTED}; look at the spelling and at the folder you"
-            " are in."
+            f"{given} matches no file.{told} Expected {ACCEPTED}; look at the spelling and at the folder you are in."
         )
     formats = {_format(path) for path in paths}
     only = formats.pop()
@@ -99,7 +98,7 @@ def _files(given: str, sheet: str | None) -> FileSource:
 def nearest_files(path: str) -> str:
     """Files that a misspelt path may have meant; none where it is a pattern or is there."""
     folder = Path(path).parent
-    if is_url(path) or os.path.exists(path) or glob.has_magic(path) or not folder.is_dir():
+    if is_url(path) or os.path.exists(path) or glob.has_magic(path) or not os.path.isdir(folder):
         return ""
     return ", ".join(nearest_names(Path(path).name, [entry.name for entry in folder.iterdir()]))
 
@@ -110,13 +109,13 @@ def _format(path: str) -> FileFormat | None:
 
 
 def _matching(given: str) -> list[str]:
-    if Path(given).is_dir():
+    if os.path.isdir(given):  # unlike a Path it knows that what has too long a name is not there
         below = (Path(parent, name) for parent, _, names in os.walk(given, onerror=_refuse) for name in names)
         found = (path for path in below if path.suffix == ".parquet")
         return sorted(str(path) for path in found if not _is_hidden(path.relative_to(given)))
-    if Path(given).is_file():
+    if os.path.isfile(given):
         return [given]
-    return sorted(path for path in glob.glob(given, recursive=True) if Path(path).is_file())
+    return sorted(path for path in glob.glob(given, recursive=True) if os.path.isfile(path))
 
 
 def _refuse(error: OSError) -> None:
@@ -134,7 +133,7 @@ def _is_hidden(path: Path) -> bool:
 
 def _is_partitioned(given: str, paths: Sequence[str]) -> bool:
     """Whether every file lies in folders ``key=value`` below the folder that was given."""
-    fixed = len(Path(given).parts) if Path(given).is_dir() else 0
+    fixed = len(Path(given).parts) if os.path.isdir(given) else 0
     if not fixed:
         fixed = next((i for i, part in enumerate(Path(given).parts) if glob.has_magic(part)), len(Path(given).parts))
     return all(any("=" in part for part in Path(path).parts[fixed:-1]) for path in paths)

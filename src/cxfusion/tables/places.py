@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from cxfusion.engine import FileSource
-from cxfusion.engine.addresses import is_url, redacted, started_at_folder
+from cxfusion.engine.addresses import is_url, started_at_folder
 from cxfusion.errors import CxfusionError, EmptyTableError, UsageError
 from cxfusion.tables.opening import nearest_files, open_source
 from cxfusion.tables.sources import require_source
@@ -49,7 +49,7 @@ def place_table(section: Section, table: dict[str, Any], folder: Path) -> list[s
         return []  # it can be read; that there is nothing in it is a matter of the data
     except CxfusionError as error:
         near = nearest_files(table["path"])
-        return [f"{section}.path = {redacted(given)!r}: {f'no such file; nearest: {near}' if near else error.message}"]
+        return [f"{section}.path = {given!r}: {f'no such file; nearest: {near}' if near else error.message}"]
     barred = [path for path in paths if not os.access(path, os.R_OK)]
     return [f"{section}.path = {given!r}: no permission to read {', '.join(barred)}"] if barred else []
 

@@ -7,9 +7,8 @@ import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, get_args
 
-from cxfusion.engine.addresses import redacted
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
-from cxfusion.errors import CxfusionError
+from cxfusion.errors import CxfusionError, redacted
 from cxfusion.tables.binding import match_headings, near_headings
 from cxfusion.tables.canonical import SCORE_SCALES
 from cxfusion.tables.guesses import answers_of, date_and_time, units_of, vendor_of

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from cxfusion.engine.addresses import redacted
 from cxfusion.errors import ConfigError, CxfusionError, nearest_names
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def validated(model: type[M], content: Mapping[str, Any], what: str, further: Se
     try:
         checked = model.model_validate(content)
     except ValidationError as error:
-        problems = [redacted(_problem(model, told)) for told in error.errors()]
+        problems = [_problem(model, told) for told in error.errors()]
     if problems or further:
         raise ConfigError(f"{what} cannot be used as it is. Mend what is listed below.", [*problems, *further])
     return checked

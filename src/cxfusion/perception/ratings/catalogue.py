@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import InputError, UnknownNameError, nearest_names
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
 __all__ = ["CATALOGUES", "load_catalogue"]
@@ -57,7 +59,7 @@ def load_catalogue(catalogue: str | Path | pd.DataFrame) -> pd.DataFrame:
     if str(catalogue) in CATALOGUES:
         with (files("cxfusion.perception.ratings") / "catalogues" / f"{catalogue}.csv").open(encoding="utf-8") as file:
             return _checked(pd.read_csv(file, dtype="str"), str(catalogue))
-    if not Path(catalogue).is_file():
+    if not os.path.isfile(catalogue):
         near = ", ".join(nearest_names(str(catalogue), CATALOGUES) or CATALOGUES)
         raise UnknownNameError(
             f"There is no catalogue {str(catalogue)!r}, and no such file. Expected one of {near}, or a CSV file with"

@@ -10,6 +10,7 @@ import csv
 import glob
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -99,8 +100,8 @@ def paths_of(data: Any, what: str) -> list[str]:
     given = Path(data)
     found = (
         given.rglob("*")
-        if given.is_dir()
-        else map(Path, [given] if given.is_file() else glob.glob(str(data), recursive=True))
+        if os.path.isdir(given)
+        else map(Path, [given] if os.path.isfile(given) else glob.glob(str(data), recursive=True))
     )
     paths = sorted(str(path) for path in found if path.is_file() and not path.name.startswith(SCRATCH))
     if not paths:
