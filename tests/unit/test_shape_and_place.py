@@ -55,11 +55,15 @@ def test_where_nothing_moves_nothing_is_looked_into(field, evidence):
     assert shape_and_place(field, still, "queue") == ((), ())
 
 
-def test_of_many_pairs_it_is_said_that_they_are_left_out(field, evidence, monkeypatch):
-    monkeypatch.setattr(module, "MOST_PAIRS", 10)
-    details, (note,) = shape_and_place(field, evidence, "queue")
-    assert details == ()
-    assert "more than 10 pairs" in note
+def test_of_many_responses_a_sample_is_looked_into_and_told(field, evidence, monkeypatch):
+    monkeypatch.setattr(module, "MOST_RESPONSES", 1_500)
+    details, _ = shape_and_place(field, evidence, None)
+    n, whole = details[0].n, field.sample.n
+    assert n == pytest.approx(1_500, rel=0.1)
+    assert n < whole
+    assert f"From a sample of {n:,} of the {whole:,} responses." in details[0].summary()
+    again, _ = shape_and_place(field, evidence, None)
+    assert again[0].table.equals(details[0].table)
 
 
 def test_what_cannot_be_told_is_a_note(field, evidence):

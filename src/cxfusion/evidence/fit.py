@@ -237,7 +237,8 @@ def fit_on_field(
     """The evidence, and the field on which single levers may be asked about further, with some columns kept."""
     with known_as(spec.labels), algebra_in_one_thread():
         found = inquire(pairing, spec, weights, offers=offers, kept=kept)
-        return _evidence_of(found, weights), Field(found.sample, spec, found.present)
+        field = Field(found.pairing, spec, weights, kept, found.present, found.sample)
+        return _evidence_of(found, weights), field
 
 
 def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEvidence:

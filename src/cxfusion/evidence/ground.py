@@ -19,6 +19,7 @@ from cxfusion.evidence.rungs import NO_VARIATION_BELOW, untestable_because
 from cxfusion.evidence.sample import Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec, usable_levers
 from cxfusion.pairing.result import require_pairing
+from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -162,15 +163,34 @@ class Field:
 
     Attributes
     ----------
-    sample : Sample
+    pairing : Pairing
+        With the history that the levers ask for.
     spec : LeverSpec
+    weights : ResponseWeights or None
+    kept : tuple of str
+        Further columns of the log, carried along as they are.
     present : tuple of Lever
         Levers that the log has.
+    sample : Sample
     """
 
-    sample: Sample
+    pairing: Pairing
     spec: LeverSpec
+    weights: ResponseWeights | None
+    kept: tuple[str, ...]
     present: tuple[Lever, ...]
+    sample: Sample
+
+    def thinned(self, most: int) -> Field:
+        """The same on about so many responses, by a hash of their contacts, and told so; itself if it has no more."""
+        if self.sample.n <= most:
+            return self
+        rows, session = self.pairing.rows, self.pairing.session
+        few = session.materialize(rows.filter(in_sample(rows["contact_id"], most / self.sample.n)))
+        pairing = replace(self.pairing, rows=few)
+        sample = draw_sample(pairing, self.spec, self.present, self.weights, self.kept, is_alone=True)
+        told = f"From a sample of {sample.n:,} of the {self.sample.n:,} responses."
+        return replace(self, pairing=pairing, sample=replace(sample, notes=(*sample.notes, told)))
 
     def ground(self, name: str) -> Ground:
         """Where one lever is compared.
@@ -223,4 +243,5 @@ def lay_ground(
     pairing, _ = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
     lever_named(name, present)
-    return Field(draw_sample(pairing, spec, present, weights, kept, is_alone=True), spec, present).ground(name)
+    sample = draw_sample(pairing, spec, present, weights, kept, is_alone=True)
+    return Field(pairing, spec, weights, kept, present, sample).ground(name)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from cxfusion.evidence.fit import LeverEvidence
     from cxfusion.evidence.ground import Field
 
-__all__ = ["MOST_LEVERS", "MOST_PAIRS", "shape_and_place"]
+__all__ = ["MOST_LEVERS", "MOST_RESPONSES", "shape_and_place"]
 
 MOST_LEVERS: Final = 3
-MOST_PAIRS: Final = 200_000
-"""Beyond, each picture costs as much as a fit, and is drawn when asked for."""
+MOST_RESPONSES: Final = 100_000
+"""Of more a sample is looked into, so that pictures cost the same of any log; ``dose_response`` takes all."""
 
 
 def shape_and_place(
@@ -44,12 +44,8 @@ def shape_and_place(
     """
     levers = evidence.levers
     movers = levers[levers["verdict"] == "moves"].sort_values(["rank", "lever"])["lever"].tolist()
-    if field.sample.n > MOST_PAIRS:
-        told = (
-            f"Curves and segments are left out with more than {MOST_PAIRS:,} pairs; dose_response and segment_effects"
-            " give them."
-        )
-        return (), (told,) if movers else ()
+    if movers:
+        field = field.thinned(MOST_RESPONSES)
     found: list[DoseResponse | SegmentEffects] = []
     notes: list[str] = []
     for lever in movers[:MOST_LEVERS]:
