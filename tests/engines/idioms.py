@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from cxfusion.engine.functions import greatest_of
+from cxfusion.engine.functions import greatest_of, whole_part
 from cxfusion.tables.formats import TimeForm, microseconds, read_epoch
 from cxfusion.tables.sums import exact_sum
 from cxfusion.tables.times import to_local
@@ -49,6 +49,11 @@ IDIOMS = {
         lambda t: t["last"][0]["x"].sum() * 1000 + t["last"][1]["x"].sum(),
         sum(sorted((x % 2, x) for x in range(g, 100, 13))[-1][1] for g in range(13)) * 1000
         + sum(sorted((x % 2, x) for x in range(g, 100, 13))[-2][1] for g in range(13)),
+    ),
+    "numbers with a fraction": (
+        lambda t: t.mutate(half=t["x"] / 2),
+        lambda t: (t["half"] != whole_part(t["half"])).sum(),
+        50,
     ),
     "slices of time by a shift": (
         lambda t: t.mutate(slice=microseconds(t["at"]) >> 36),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from cxfusion.engine.functions import whole_part
 from cxfusion.operations.episodes import chains_of
 from cxfusion.operations.figures import PARTIAL, RECONTACTED, Figure, Limits, Log, NotApplicable
 from cxfusion.operations.metrics import QUANTILES
@@ -68,7 +69,7 @@ def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
     gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
     ends = {"first": started_at.min().year(), "last": started_at.max().year()}
     durations = [rows[name] for name in PARTIAL if name.endswith("_seconds") and contacts.has(name)]
-    fractions = {f"fraction_{i}": (value != value.floor()).any() for i, value in enumerate(durations)}
+    fractions = {f"fraction_{i}": (value != whole_part(value)).any() for i, value in enumerate(durations)}
     seen = contacts.session.collect(rows.aggregate(_named(known | gone | ends | fractions))).to_pylist()[0]
     filled = frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name])
     has_wait = bool(seen["n_gone_with_wait"]) or not seen["n_gone"]

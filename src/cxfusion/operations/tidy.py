@@ -107,8 +107,10 @@ class _Column:
             return np.full(len(self.n), said.code(self._figure.reason))
         codes = np.full(len(self.n), said.code(self._figure.caveat or ""))
         if self._metric.statistic != "total":
-            for i in np.flatnonzero((self.n == 0) | (self._unknown > 0) | (self._doubt > 0)):
-                codes[i] = said.code("; ".join(self._remarks(self._figure, int(i))))
+            at = np.flatnonzero((self.n == 0) | (self._unknown > 0) | (self._doubt > 0))
+            which, first = _alike(self.n[at], self._unknown[at], self._doubt[at])
+            told = [said.code("; ".join(self._remarks(self._figure, int(i)))) for i in at[first]]
+            codes[at] = np.array(told, dtype=np.intp)[which]
         return codes
 
     def _remarks(self, figure: Figure, i: int) -> Iterator[str]:
@@ -123,6 +125,15 @@ class _Column:
             yield f"known for {n:,.0f} of {n + unknown:,.0f} {who}"
         if figure.doubt and doubt:
             yield f"{doubt:,.0f} {figure.doubt.words}"
+
+
+def _alike(*counts: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places with the same counts: the number of each one's kind, and where each kind comes first."""
+    kind = np.zeros(len(counts[0]), dtype=np.int64)
+    for count in counts:
+        code, levels = pd.factorize(count)
+        kind = pd.factorize(kind * len(levels) + code)[0]
+    return kind, np.unique(kind, return_index=True)[1]
 
 
 def _taken(texts: Sequence[str], codes: NDArray[np.intp]) -> pd.Series[str]:

@@ -97,7 +97,7 @@ def pair(
     around = contacts_around(contacts, asked(surveys))
     log = log_of(contacts, plan, around=around)
     responses = keyed(asked(surveys), contacts, log, plan)
-    found = session.materialize(_found(session, responses, log, plan))
+    found = _found(session, responses, log, plan)
     decided = _within_period(_decided(responses, found, log, plan), contacts, around)
     whole = session.materialize(_rows(decided).order_by("response_file", "response_row"))
     rows = whole.drop(*OF_LAG)
@@ -120,10 +120,13 @@ def _completed(plan: PairingPlan, by: Key | Sequence[Key] | None, within: str | 
 
 
 def _found(session: Session, responses: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
-    """What the log has for each response, whichever key led to it; keys that nobody gave cost nothing."""
+    """What the log has for each response, whichever key led to it; keys that nobody gave cost nothing.
+
+    Each key is looked up by itself: asked together, an engine would copy the log for them to share.
+    """
     given = session.collect(responses.select("key").distinct())["key"].to_pylist()
     parts = [
-        part.mutate(**_absent(part)).select(*FOUND).cast(FOUND)
+        session.materialize(part.mutate(**_absent(part)).select(*FOUND).cast(FOUND))
         for part in _by_key(session, responses, log, plan, given)
     ]
     return parts[0] if len(parts) == 1 else ibis.union(*parts)
@@ -132,7 +135,6 @@ def _found(session: Session, responses: ir.Table, log: ir.Table, plan: PairingPl
 def _by_key(
     session: Session, responses: ir.Table, log: ir.Table, plan: PairingPlan, given: Sequence[str | None]
 ) -> Iterator[ir.Table]:
-    yield named(responses, log)
     if "case_id" in given:
         yield last_of_cases(session, responses, log)
     if "customer_id" in given:
@@ -140,6 +142,8 @@ def _by_key(
     if EXPOSURE in given:
         lived = met(searches(responses, EXPOSURE, plan.exposure_window), log, plan.exposure_window)
         yield lived.aggregate(by="response_id", n_candidates=lived.count())
+    if not {"case_id", "customer_id", EXPOSURE}.issuperset(given):  # an exact key, or none at all
+        yield named(responses, log)
 
 
 def _absent(part: ir.Table) -> dict[str, ir.Value]:
