@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from cxfusion.errors import BooksError, CxfusionError
-from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS, SCORE_SCALES, SURVEY_COLUMNS
+from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS, SCORE_SCALES, SURVEY_COLUMNS, Kind
 from cxfusion.tables.read import read_contacts, read_surveys
 from fuzz import plain
 
@@ -35,6 +35,7 @@ __all__ = ["LONGEST", "Found", "Verdict", "guarded", "judge", "told_badly"]
 LONGEST: Final = 20.0
 MOST_MEMORY: Final = 1_500_000  # kilobytes that one input may add
 UNITS: Final = {"ms": 0.001, "min": 60.0, "h": 3600.0}
+SURVEY_KINDS: Final = {column.name: column.kind for column in SURVEY_COLUMNS}
 KINDS: Final = {column.name: column.kind for column in (*SURVEY_COLUMNS, *LEG_COLUMNS, *CONTACT_COLUMNS)}
 LEAKS: Final = re.compile(
     r"Traceback|SELECT |read_csv\(|read_json|read_parquet|LINE \d+:|cx:|site-packages|duckdb\.|ibis|0x[0-9a-f]{6,}"
@@ -52,6 +53,14 @@ IN_QUEUE_LOG: Final = {
     ("ENTERQUEUE", "data2"): "callerid",
 }
 
+FOLLOWS: Final = {
+    "medallia_agent_connect": {"response_received_at": ("disposition",)},
+    "delighted": {"survey_type": ("nps", "csat", "ces")},
+    "asknicely": {"question_type": ("nps", "csat", "ces")},
+    "hubspot_feedback": {"properties.hs_survey_type": ("nps", "csat", "ces")},
+    "zendesk_csat": {"score": ("answered_at",), "subjects.0.id": ("case_id",)},
+}
+"""By source and field: columns that, as the source's page tells, depend on the field besides their own."""
 IN_TRACE: Final = {
     "Day": "RouterCallKeyDay",
     "RtrCallKey": "RouterCallKey",
@@ -332,13 +341,19 @@ def _misread(reader: Reader, place: int, name: str, cell: Any, base: Found, foun
 def _column_misread(
     reader: Reader, column: str, name: str, cell: Any, before: Any, after: Any, found: Found, reasons: set[str]
 ) -> Iterator[str]:
-    words = found.columns_from.get(column.removesuffix("_is_day"), "")
+    words, kinds = found.columns_from.get(column.removesuffix("_is_day"), ""), _kinds(reader)
+    if name.rpartition(".")[2].isdigit() or column in FOLLOWS.get(reader.source or "", {}).get(name, ()):
+        return  # a whole object of a list: all that is in it changes
     if _mentions(words, name) and column == column.removesuffix("_is_day"):
         is_own = words in (name, f"{name}, in ms")
-        if KINDS.get(column) in ("duration", "count", "score", "time", "flag") and (is_own or after is not None):
+        if kinds.get(column) in ("duration", "count", "score", "time", "flag") and (is_own or after is not None):
             yield from _cell_misread(column, words, name, cell, before, after, reasons, is_own=is_own)
     elif before != after and not _may_follow(reader, column, name, words):
         yield f"{column} ({words}) changed with {name} = {str(cell)[:30]!r}: {before!r} → {str(after)[:60]!r}"
+
+
+def _kinds(reader: Reader) -> dict[str, Kind]:
+    return SURVEY_KINDS if reader.section == "surveys" else KINDS
 
 
 def _mentions(words: str, name: str) -> bool:

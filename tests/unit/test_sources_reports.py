@@ -176,6 +176,13 @@ def test_a_call_of_zendesk_as_documented(vendor, read_log, by_id):
     assert contact["started_at"] == datetime(2021, 7, 1, 12, 34, 56)
 
 
+def test_a_wait_is_unknown_where_its_ringing_could_not_be_read(read_log, by_id):
+    rings = {"1": "00:00:05", "2": "", "3": "12%"}
+    rows = [five9(call, "ann", "00:03:00", QUEUE_WAIT_TIME="00:00:40", RING_TIME=ring) for call, ring in rings.items()]
+    found = by_id(read_log(rows, "five9_call_log"))
+    assert {call: row["wait_seconds"] for call, row in found.items()} == {"1": 45, "2": 40, "3": None}
+
+
 @pytest.mark.parametrize("source", ["five9_call_log", "talkdesk_contacts", "nice_cxone_completed", "zendesk_talk"])
 def test_cells_that_cannot_be_read_keep_their_rows(read_log, by_id, source):
     keys = {"CALL ID": "1", "Interaction ID": "1", "Contact ID": "1", "contactId": "1", "id": "1"}

@@ -188,6 +188,21 @@ def test_every_source_says_what_it_reads(source):
         read_contacts(RECORDS, source=source.name)
 
 
+@pytest.mark.parametrize(
+    ("source", "record"),
+    [
+        (
+            "genesys_surveys",
+            {"conversationId": "v1", "surveys": [{"surveyId": "s1", "surveyPromoterScore": 9}, "lost"]},
+        ),
+        ("zendesk_csat", {"id": "r1", "answers": ["lost"]}),
+    ],
+)
+def test_an_answer_that_is_no_object_is_not_left_out_in_silence(session, source, record):
+    with pytest.raises(UnreadableFileError, match="holds a str where an object should be"):
+        read_surveys([record], source=source, session=session)
+
+
 @pytest.mark.parametrize("source", SURVEY_SOURCES, ids=lambda source: source.name)
 @pytest.mark.parametrize(
     "data", [[{"": None}], [{"id": {"a": []}}], [{"answers": 5, "surveys": {}, "Item": 1}]], ids=str

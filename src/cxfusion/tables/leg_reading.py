@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import ibis
 import pyarrow as pa
@@ -192,11 +192,17 @@ def _bindings(export: LegExport, found: Sequence[str], further: Sequence[str], g
 def _values(reading: Reading, export: LegExport) -> Values:
     values = {**reading.values(), "started_at": _start(reading), **reading.attributes()}
     if not export.wait_includes_ring:
-        values["wait_seconds"] = values["wait_seconds"] + values["ring_seconds"].fill_null(0.0)
+        values["wait_seconds"] = values["wait_seconds"] + _or_nothing(reading, "ring_seconds")
     if export.wait_includes_ivr:
-        wait = values["wait_seconds"] - values["ivr_seconds"].fill_null(0.0)
+        wait = values["wait_seconds"] - _or_nothing(reading, "ivr_seconds")
         values["wait_seconds"] = ibis.ifelse(wait >= 0, wait, ibis.null("float64"))
     return values
+
+
+def _or_nothing(reading: Reading, name: str) -> ir.FloatingValue:
+    """A part of another duration: no time where the export tells none, unknown where it could not be read."""
+    told = reading.get(name)
+    return cast("ir.FloatingValue", ibis.ifelse(reading.get(name, "reason").isnull(), told.fill_null(0.0), told))
 
 
 def _start(reading: Reading) -> ir.TimestampValue:

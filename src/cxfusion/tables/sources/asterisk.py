@@ -314,7 +314,7 @@ LEGS: Final = LegExport(
         " too (time, callid, queuename, agent, event, data1 to data5); a time without an offset is meant in the given"
         " zone. Call detail records (CDR: Master.csv, or the table cdr) may lie beside the log: in the same folder, as"
         ' `{"queue_log": …, "cdr": …}` in Python, or as `&cdr=TABLE` in the URL of a database. Their linkedid joins'
-        " calls that the log knows under several ids."
+        " calls that the log knows under several ids; a few facts of each are held in memory meanwhile."
     ),
 )
 

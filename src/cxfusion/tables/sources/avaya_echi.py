@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import UnreadableFileError
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import Row, less, number_of, open_bytes, open_text, paths_of, total_of, unreadable
+from cxfusion.tables.sources.records import (
+    Row,
+    less,
+    number_of,
+    open_bytes,
+    open_text,
+    paths_of,
+    text_of,
+    total_of,
+    unreadable,
+)
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
@@ -160,12 +170,13 @@ def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     contact = ucid if ucid.strip("0") else f"{cells['CALLID']}@{_day(cells['SEGSTART'])}"
     wait = total_of(cells["QUEUETIME"], cells["RINGTIME"])
     is_offered = disposition in (ANSWERED, ABANDONED)
+    unread = text_of(cells["CALL_DISP"]) if disposition is None else None
     return {
         "leg_id": f"{contact}/{cells['CALLID']}/{cells['SEGMENT']}",
         "contact_id": contact,
         "started_at": started,
-        "ivr_seconds": less(total_of(cells["DISPTIME"]), wait) if is_offered else None,
-        "wait_seconds": wait if is_offered else None,
+        "ivr_seconds": less(total_of(cells["DISPTIME"]), wait) if is_offered else unread,
+        "wait_seconds": wait if is_offered else unread,
         "is_handled": yes_no(is_so=disposition == ANSWERED),
         "is_abandoned": yes_no(is_so=disposition == ABANDONED),
     }
@@ -194,8 +205,8 @@ LEGS: Final = LegExport(
         "leg_id": "UCID, CALLID and SEGMENT",
         "contact_id": "UCID; where there is none, CALLID and the day of SEGSTART",
         "started_at": "SEGSTART_UTC, else SEGSTART: in binary files seconds since 1970, in ASCII the clock of the CMS",
-        "ivr_seconds": "DISPTIME less QUEUETIME and RINGTIME, of answered and abandoned calls: announcements",
-        "wait_seconds": "QUEUETIME and RINGTIME, of answered and abandoned calls",
+        "ivr_seconds": "DISPTIME less QUEUETIME and RINGTIME where CALL_DISP is 2 or 3: announcements",
+        "wait_seconds": "QUEUETIME and RINGTIME where CALL_DISP is 2 or 3",
         "is_handled": "CALL_DISP 2",
         "is_abandoned": "CALL_DISP 3",
     },

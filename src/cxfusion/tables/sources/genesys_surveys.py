@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
@@ -16,10 +15,12 @@ from cxfusion.tables.sources.dispositions import (
     with_dispositions,
 )
 from cxfusion.tables.sources.export import Export, Field, columns_of, require_fields, texts
-from cxfusion.tables.sources.loading import load_table
+from cxfusion.tables.sources.loading import load_table, objects_of
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from cxfusion.tables.mapping import TableMap
     from cxfusion.tables.opening import Data
 
@@ -73,17 +74,13 @@ def _responses(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {**record, ROLE: "customer"}
         return
     about = {"conversationId": record.get("conversationId")}
-    for survey in _objects(record.get("surveys")):
+    for survey in objects_of(record, "surveys"):
         yield {**about, **survey, ROLE: "customer"}
-    for evaluation in _objects(record.get("evaluations")):
+    for evaluation in objects_of(record, "evaluations"):
         known = {"surveyId": evaluation.get("evaluationId"), QA_SCORE: evaluation.get("oTotalScore")}
         when = {"surveyCompletedDate": evaluation.get("eventTime"), "userId": evaluation.get("userId")}
         kept = {key: evaluation[key] for key in ("evaluatorId", "deleted") if key in evaluation}
         yield {**about, **known, **when, **kept, ROLE: "evaluator"}
-
-
-def _objects(listed: Any) -> list[Mapping[str, Any]]:
-    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
 
 
 GENESYS_SURVEYS: Final = Source(

@@ -79,7 +79,10 @@ class LegExport:
     @property
     def words(self) -> dict[str, str]:
         """What each leg column is made of."""
-        return {name: how.words for name, how in self.fields.items()} | dict(self.derived) | dict(self.told)
+        words = {name: how.words for name, how in self.fields.items()} | dict(self.derived) | dict(self.told)
+        if not self.wait_includes_ring and "wait_seconds" in words:
+            words["wait_seconds"] += f" and {words['ring_seconds']}"
+        return words
 
 
 def legs_of(rows: Iterable[Row], needed: Iterable[str], derive: Derive) -> Iterator[Row]:

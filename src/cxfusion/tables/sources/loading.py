@@ -27,7 +27,7 @@ from cxfusion.tables.sources.records import document, open_text, unwrapped
 if TYPE_CHECKING:
     from cxfusion.tables.opening import Data
 
-__all__ = ["Expand", "load_table"]
+__all__ = ["Expand", "load_table", "objects_of"]
 
 MOST_FIELDS: Final = 2_000
 PLACE: Final = (SOURCE_FILE, SOURCE_ROW)
@@ -80,6 +80,26 @@ def load_table(
         case _:
             table = opened.relation.to_pyarrow()
     return _placed([(opened.name, table)])
+
+
+def objects_of(record: Record, name: str) -> list[Record]:
+    """The objects of a list that a record holds, such as a conversation's surveys; none where it holds no such list.
+
+    Raises
+    ------
+    UnreadableFileError
+        Something else stands there: left out in silence, an answer would be lost.
+    """
+    found = record.get(name)
+    members = [] if found is None else found if isinstance(found, list) else [found]
+    odd = [one for one in members if not isinstance(one, Mapping)]
+    if odd:
+        whose = record.get("conversationId") or record.get("id")
+        raise UnreadableFileError(
+            f"{name!r} of the record {str(whose)!r} holds a {type(odd[0]).__name__} where an object should be. Expected"
+            " a list of JSON objects; mend that record, or export it again."
+        )
+    return members
 
 
 def _read_file(path: str, opened: FileSource) -> pa.Table:

@@ -5,17 +5,19 @@ The two scales are never mixed. A ticket is a case: pairing finds the contact th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.errors import InputError
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.dispositions import COMPLETE, NO_ANSWER, unknown_words, with_dispositions
 from cxfusion.tables.sources.export import Export, Field, columns_of, require_fields, texts, with_column
-from cxfusion.tables.sources.loading import load_table
+from cxfusion.tables.sources.loading import load_table, objects_of
+from cxfusion.tables.sources.records import text_of
 from cxfusion.tables.sources.source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import pyarrow as pa
 
     from cxfusion.tables.mapping import TableMap
@@ -59,19 +61,15 @@ def _responses(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """One row per response: of its answers the first that has a rating; of its subjects the ticket."""
     row = {key: value for key, value in record.items() if key not in ("answers", "subjects")}
     if "answers" in record:
-        answers = _objects(record["answers"])
+        answers = objects_of(record, "answers")
         rated = next((answer for answer in answers if answer.get("rating") is not None), {})
         row |= {key: rated.get(key) for key in ANSWERS} | {
             "n_ratings": sum(one.get("rating") is not None for one in answers)
         }
-    tickets = [one for one in _objects(record.get("subjects")) if _is_ticket(one)]
+    tickets = [one for one in objects_of(record, "subjects") if _is_ticket(one)]
     if tickets:
-        row["ticket_id"] = tickets[0].get("id") or str(tickets[0]["zrn"]).rpartition(":")[2]
+        row["ticket_id"] = text_of(tickets[0].get("id")) or str(tickets[0].get("zrn")).rpartition(":")[2]
     yield row
-
-
-def _objects(listed: Any) -> list[Mapping[str, Any]]:
-    return [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
 
 
 def _is_ticket(subject: Mapping[str, Any]) -> bool:
