@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import ibis
+import pyarrow as pa
 import pytest
 
 import cxfusion as cx
@@ -96,3 +98,13 @@ def test_repeated_and_empty_headings_get_names_of_their_own(tmp_path):
     with cx.Session() as session:
         rows = session.read(FileSource((str(path),), "csv"))
         assert rows.columns[:4] == ("id", "wait", "Wait_2", "column_4")
+
+
+def test_small_tables_of_ours_are_joined_as_such():
+    """DuckDB does not know the size of an Arrow table, and would make a hash table of the log instead."""
+    with cx.Session() as session:
+        codes = ibis.memtable(pa.table({"source_row": [1, 2], "code": [7, 8]}))
+        joined = session.materialize(read(session)).inner_join(codes, "source_row")
+        assert session.collect(joined.order_by("source_row"))["code"].to_pylist() == [7, 8]
+        plan = session._engine._backend.con.execute(f"EXPLAIN {ibis.to_sql(joined, dialect='duckdb')}").fetchone()[1]
+        assert "ARROW_SCAN" not in plan

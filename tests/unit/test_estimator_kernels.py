@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import sparse
+from threadpoolctl import ThreadpoolController
 
+from cxfusion.estimators.absorb import AbsorbRows, project_on_groups
+from cxfusion.estimators.left_out import products_without
 from cxfusion.estimators.minimal_residuals import minimal_residuals
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.row_likelihood import derivatives_at, row_derivatives
 from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.estimators.support_points import _as_one
 from cxfusion.estimators.within import within_groups
-from cxfusion.fold import fold_batches
+from cxfusion.fold import algebra_in_one_thread, fold_batches
 
 RNG = np.random.default_rng(11)
 CUTS = np.array([-2.0, -0.5, 0.1, 3.0])
@@ -65,3 +70,44 @@ def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns():
     np.testing.assert_allclose(part.predict(rows.groups, columns[:, :0]), fitted, atol=1e-9)
     left = (columns[:, [2, 0]] - fitted) * root
     np.testing.assert_allclose(part.residual, left.T @ left, rtol=1e-9)
+
+
+def test_linear_algebra_keeps_to_one_thread_until_the_last_fold_has_ended():
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in ThreadpoolController().info()]
+
+    before = threads()
+    with algebra_in_one_thread():
+        with algebra_in_one_thread():
+            assert set(threads()) == {1}
+        assert set(threads()) == {1}
+    assert threads() == before
+
+
+def test_cells_as_one_number_keep_their_order():
+    cells = np.random.default_rng(3).integers(-2, 3, (200, 4))
+    expected = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
+    assert np.array_equal(_as_one(cells), expected)
+
+
+def test_products_without_a_part_are_those_of_the_other_rows():
+    rng = np.random.default_rng(5)
+    targets, part, weight = rng.normal(size=(60, 3)), rng.integers(0, 4, 60), rng.uniform(0.5, 2, 60)
+    batch = pa.RecordBatch.from_pydict({"row": np.arange(60)})
+
+    def make_rows(rows: pa.RecordBatch) -> AbsorbRows:
+        at = rows["row"].to_numpy()
+        codes = Indicators((at % 2)[:, None], (2,))
+        return AbsorbRows(targets[at], codes, np.empty((len(at), 0)), weight[at])
+
+    batches = [batch.slice(0, 23), batch.slice(23)]
+
+    def sweep(fold):
+        return fold_batches(fold, batches)
+
+    projection = project_on_groups(sweep, make_rows)
+    found = products_without(sweep, make_rows, projection, lambda rows: part[rows["row"].to_numpy()], 5)
+    left = targets - projection.predict(Indicators((np.arange(60) % 2)[:, None], (2,)), np.empty((60, 0)))
+    for one in range(5):  # nobody is in the last part
+        kept = part != one
+        assert np.allclose(found[one], (left[kept] * weight[kept, None]).T @ left[kept], rtol=1e-12, atol=1e-12)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import duckdb
 import ibis
 import ibis.expr.datatypes as dt
+from ibis.backends.duckdb import Backend
 from ibis.expr.operations import DatabaseTable
 
 from cxfusion.engine.contract import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
     import pyarrow.dataset as pads
+    from ibis.expr.operations import InMemoryTable
 
 __all__ = ["DuckDBEngine"]
 
@@ -64,6 +66,17 @@ def _seconds(elapsed):  # type: ignore[no-untyped-def]
     """Seconds of an elapsed time."""
 
 
+class _Backend(Backend):  # type: ignore[misc]  # Ibis has no types
+    """Ibis on DuckDB, where small tables of ours are DuckDB's own too."""
+
+    def _register_in_memory_table(self, op: InMemoryTable) -> None:
+        """Of Arrow's tables DuckDB does not know the size, and makes the wrong side of a join its hash table."""
+        arrow = f"{op.name}_arrow"
+        self.con.register(arrow, op.data.to_pyarrow(op.schema))
+        self.con.execute(f'CREATE OR REPLACE TEMP TABLE "{op.name}" AS FROM "{arrow}"')
+        self.con.unregister(arrow)
+
+
 class DuckDBEngine:
     """DuckDB behind the engine contract.
 
@@ -83,7 +96,7 @@ class DuckDBEngine:
         folder = tempfile.mkdtemp(prefix="cxfusion-", dir=temp_dir)
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": folder}
-        self._backend = ibis.duckdb.connect(**{key: value for key, value in settings.items() if value is not None})
+        self._backend = _Backend().connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.con.execute("SET TimeZone = 'UTC'")
         self._backend.con.execute("PRAGMA disable_progress_bar")  # in a notebook SET wants ipywidgets, even for "off"
         # a file that was written again within the second would be read as it was before

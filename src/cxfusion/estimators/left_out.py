@@ -80,13 +80,11 @@ class _ByPartFold:
     def step(self, state: NDArray[np.float64], batch: pa.RecordBatch) -> NDArray[np.float64]:
         rows, part = self._make_rows(batch), self._part_of(batch)
         left = rows.targets - self._projection.predict(rows.groups, rows.dense)
-        weighted = left * rows.weight[:, None]
-        for a in range(left.shape[1]):
-            for b in range(a + 1):
-                sums = np.bincount(part, left[:, a] * weighted[:, b], self._n_parts)
-                state[:, a, b] += sums
-                if a != b:
-                    state[:, b, a] += sums
+        order = np.argsort(part, kind="stable")
+        left, weighted = left[order], (left * rows.weight[:, None])[order]
+        ends = np.cumsum(np.bincount(part, minlength=self._n_parts))
+        for one, (start, end) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
+            state[one] += left[start:end].T @ weighted[start:end]
         return state
 
     def merge(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -62,7 +62,7 @@ def group_alike(
 
 def _merged_cells(cells: NDArray[np.int64], min_rows: int) -> NDArray[np.int64]:
     """Cells in their order as groups; one that is too small joins the next, the last one that before."""
-    _, cell, sizes = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    _, cell, sizes = np.unique(_as_one(cells), return_inverse=True, return_counts=True)
     place, group_of, gathered = 0, np.zeros(len(sizes), dtype=np.int64), 0
     for i, size in enumerate(sizes):
         group_of[i] = place
@@ -72,6 +72,15 @@ def _merged_cells(cells: NDArray[np.int64], min_rows: int) -> NDArray[np.int64]:
     if gathered:
         group_of = np.minimum(group_of, max(place - 1, 0))
     return group_of[cell.reshape(-1)]
+
+
+def _as_one(cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    """One number for each cell, in the cells' order: rows of numbers take a sort ten times as long."""
+    number = np.zeros(len(cells), dtype=np.int64)
+    for column in cells.T:
+        levels, code = np.unique(column, return_inverse=True)
+        number = np.unique(number * len(levels) + code, return_inverse=True)[1]  # so that it never overflows
+    return number
 
 
 def _scatter(group: NDArray[np.int64], coordinates: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -123,6 +123,11 @@ class Design:
         """Basis columns, projections not counted."""
         return sum(basis.width for basis in self.bases)
 
+    @property
+    def n_dense(self) -> int:
+        """Columns of the model before its controls: the bases, and their projections."""
+        return self.width if self.projection is None else 2 * self.width
+
     def projected(self, projection: Projection) -> Design:
         """The same design with the projection columns added."""
         return replace(self, projection=projection)

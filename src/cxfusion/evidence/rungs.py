@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from cxfusion.estimators.absorb import Projection
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
@@ -163,12 +164,13 @@ class _Moment:
         controls, groups = tuple(coding.controls.items()), tuple(coding.groups.items())
         for basis in bases[len(self.beside) :]:
             ladder.rungs += self._rungs(self._fit(Design((basis,)), [basis.lever]), "raw", [basis.lever])
-        ladder.rungs += self._rungs(self._fit(Design(tuple(bases), controls), self.asked), "adjusted", self.asked)
+        adjusted = self._fit(Design(tuple(bases), controls), self.asked)
+        ladder.rungs += self._rungs(adjusted, "adjusted", self.asked)
         heard = (self._basis(WITNESS_LEVER),) if self.witness is not None else ()
         every = Design((*bases, *heard), controls, groups)
         held = self._hold(every)
         projection = held.of_columns(range(1, 1 + every.width)).projection
-        within = self._fit_within(Design(tuple(bases), controls, groups), projection, None)
+        within = self._fit_within(Design(tuple(bases), controls, groups), projection, None, adjusted)
         ladder.rungs += self._rungs(within, "within", self.asked)
         ladder.checks += within.checks
         ladder.effects |= {(lever.name, "within"): of for lever in self.asked if (of := within.of(lever)) is not None}
@@ -181,7 +183,7 @@ class _Moment:
         kappa = self._kappa() if heard else None
         ladder.models += self._model(within, "within", kappa)
         if heard:
-            beside = self._fit_within(every, projection, within.freed)
+            beside = self._fit_within(every, projection, within.freed, within)
             self._correct(ladder, within, beside)
             if beside.levers == within.levers:
                 ladder.models += self._model(beside, "beside", kappa)
@@ -221,25 +223,31 @@ class _Moment:
         linear = LinearDesign(design, self.sample.values)
         return within_groups(gather_moments(self.sweep, partial(_with_lines, linear=linear)))
 
-    def _fit_within(self, design: Design, projected: Projection, free: Sequence[Lever] | None) -> _Fitted:
+    def _fit_within(
+        self, design: Design, projected: Projection, free: Sequence[Lever] | None, near: _Fitted | None = None
+    ) -> _Fitted:
         """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
         projection = projected.first(design.width)
         left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
         varying = [lever for lever in self.asked if left[lever.name] > NO_VARIATION_BELOW]
-        fitted = self._fit(design.projected(projection), varying, free)
+        fitted = self._fit(design.projected(projection), varying, free, near)
         reason = "it does not vary within the same agent, hour and day"
         still = {lever.name: reason for lever in self.asked if lever not in varying}
         return replace(fitted, reasons={**fitted.reasons, **still})
 
-    def _fit(self, design: Design, asked: list[Lever], free: Sequence[Lever] | None = ()) -> _Fitted:
-        """One fit, and the effects of the levers that it identifies.
+    def _fit(
+        self, design: Design, asked: list[Lever], free: Sequence[Lever] | None = (), near: _Fitted | None = None
+    ) -> _Fitted:
+        """One fit, begun where a fit of fewer columns ended, and the effects of the levers that it identifies.
 
         The odds of the ``free`` ones may differ from cut to cut; None: those of whom the fit itself says that they do.
         """
         names = [lever.name for lever in asked]
         model = model_rows(self.sweep, design.make_rows, partial(design.make_levers, levers=names))
         try:
-            fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))
+            n = len(self.sample.values)
+            start = None if near is None or near.behind is None else _start(design, *near.behind[:2], n - 1)
+            fit = fit_cumulative_logit(model.sweep, model.make_rows, n, start)
         except EstimationError as error:
             return _Fitted(None, [], {lever.name: error.message for lever in asked})
         is_identified = [bool(fit.is_identified[design.columns(lever.name)].all()) for lever in asked]
@@ -312,6 +320,21 @@ class _Moment:
             corrected = corrected.with_error(-kappa.std_error * added.estimate)
             ladder.effects[lever.name, "corrected"] = corrected
             ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
+
+
+def _start(design: Design, known: Design, fit: OrdinalFit, n_cuts: int) -> NDArray[np.float64]:
+    """The parameters of a fit with the same controls and fewer columns, those that it lacks at zero."""
+    cuts, found, of_controls, _ = np.split(
+        fit.parameters, np.cumsum([n_cuts, known.n_dense, sum(width for _, width in known.controls)])
+    )
+    dense = np.zeros(design.n_dense)
+    for basis in known.bases:
+        own, there = design.columns(basis.lever.name), known.columns(basis.lever.name)
+        dense[own] = found[there]
+        if known.projection is not None:
+            after = slice(known.width + there.start, known.width + there.stop)
+            dense[design.width + own.start : design.width + own.stop] = found[after]
+    return np.concatenate([cuts, dense, of_controls])
 
 
 def _bent(design: Design) -> list[Basis]:
