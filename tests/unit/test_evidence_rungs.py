@@ -189,7 +189,7 @@ def test_spline_with_coinciding_knots_becomes_a_line():
     lever = cx.Lever("hold_seconds", "during", -30)
     basis = learn_basis(lever, LeverFacts(100, 3, 4.0, 30.0, (30.0, 30.0, 30.0)))
     assert basis.width == 1
-    assert basis.rows(np.array([0.0, 30.0])).slope[:, 0] == pytest.approx(1 / basis.scale[0])
+    assert basis.rows(np.array([0.0, 30.0])).slope[:, 0] == pytest.approx(1 / basis.first_unit)
 
 
 def test_weights_give_the_effect_over_everyone():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -26,7 +26,48 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["PartialOddsFit", "Surface", "fit_partial_odds", "freed", "surface_at"]
+__all__ = [
+    "OrdinalModel",
+    "PartialOddsFit",
+    "Surface",
+    "by_predictor_of",
+    "curvature_of",
+    "fit_partial_odds",
+    "freed",
+    "surface_at",
+]
+
+
+class OrdinalModel(Protocol):
+    """A model of ordered answers by the predictors of its cuts, at some parameters, as Newton's steps see it."""
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """All parameters, shape (q,)."""
+        ...
+
+    def at(self, parameters: NDArray[np.float64]) -> Self:
+        """The same model at other parameters."""
+        ...
+
+    def settled(self, inverse: Inverse, log_likelihood: float) -> Self:
+        """The same model with what is known at its optimum."""
+        ...
+
+    def predictors(self, rows: Rows) -> NDArray[np.float64]:
+        """Predictor of every cut, shape (n, cuts)."""
+        ...
+
+    def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Σ by_predictor · ∂predictor/∂parameters, shape (q,)."""
+        ...
+
+    def information_at(self, rows: Rows, at: RowDerivatives) -> NDArray[np.float64]:
+        """Observed information of some rows, shape (q, q)."""
+        ...
+
+
+Model = TypeVar("Model", bound=OrdinalModel)
 
 
 @dataclass(frozen=True)
@@ -79,6 +120,10 @@ class PartialOddsFit:
         cuts, coefficients, extra = np.split(parameters, [n_cuts, n_cuts + width])
         return replace(self, cuts=cuts, coefficients=coefficients, extra=extra.reshape(self.extra.shape))
 
+    def settled(self, inverse: Inverse, log_likelihood: float) -> PartialOddsFit:
+        """The same model with what is known at its optimum."""
+        return replace(self, inverse=inverse, log_likelihood=log_likelihood)
+
     def predictors(self, rows: Rows) -> NDArray[np.float64]:
         """Predictor of every cut, shape (n, cuts)."""
         proportional = self.cuts - rows.times(self.coefficients)[:, None]
@@ -104,7 +149,7 @@ class PartialOddsFit:
         self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Each row's score times directions of shape (q, m), shape (n, m)."""
-        by_predictor = _by_predictor(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
+        by_predictor = by_predictor_of(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
         n_cuts, width = len(self.cuts), len(self.coefficients)
         scores = by_predictor @ directions[:n_cuts]
         scores -= by_predictor.sum(axis=1)[:, None] * rows.times(directions[n_cuts : n_cuts + width])
@@ -119,7 +164,7 @@ class PartialOddsFit:
 
     def information_at(self, rows: Rows, at: RowDerivatives) -> NDArray[np.float64]:
         """The same where the rows' derivatives are known."""
-        own, following = _curvature(rows, at, len(self.cuts))
+        own, following = curvature_of(rows, at, len(self.cuts))
         by_cut = own.copy()  # row sums of each row's (cuts, cuts) curvature
         by_cut[:, :-1] += following
         by_cut[:, 1:] += following
@@ -161,22 +206,22 @@ class Surface:
     information: NDArray[np.float64]
 
 
-def surface_at(sweep: Sweep, make_rows: RowMaker, fit: PartialOddsFit) -> Surface:
+def surface_at(sweep: Sweep, make_rows: RowMaker, fit: OrdinalModel) -> Surface:
     """The likelihood's surface at a fit's parameters; one fold."""
     return sweep(_SurfaceFold(make_rows, fit))
 
 
 def fit_partial_odds(
-    sweep: Sweep, make_rows: RowMaker, start: PartialOddsFit, surface: Surface | None = None
-) -> PartialOddsFit:
-    """Fit partial proportional odds.
+    sweep: Sweep, make_rows: RowMaker, start: Model, surface: Surface | None = None
+) -> Model:
+    """Fit partial proportional odds, or another model of its kind such as one with scale effects.
 
     Parameters
     ----------
     sweep : Sweep
     make_rows : RowMaker
-    start : PartialOddsFit
-        Of :func:`freed`, or a fit nearby.
+    start : PartialOddsFit or ScaleFit
+        Of :func:`freed` or :func:`equally_spread`, or a fit nearby.
     surface : Surface, optional
         At the start, where it is known already.
 
@@ -195,8 +240,7 @@ def fit_partial_odds(
         direction = solve_information(surface.information, surface.gradient)
         if surface.gradient @ direction < CONVERGED_AT:
             settled = here.at(here.parameters + direction)
-            inverse = invert_information(surface.information)
-            return replace(settled, inverse=inverse, log_likelihood=surface.log_likelihood)
+            return settled.settled(invert_information(surface.information), surface.log_likelihood)
         here, surface = _step(sweep, make_rows, here, direction, surface)
     raise ConvergenceError(
         f"Partial proportional odds did not settle within {MAX_STEPS} Newton steps. Expected a log-likelihood with a"
@@ -205,8 +249,8 @@ def fit_partial_odds(
 
 
 def _step(
-    sweep: Sweep, make_rows: RowMaker, here: PartialOddsFit, direction: NDArray[np.float64], surface: Surface
-) -> tuple[PartialOddsFit, Surface]:
+    sweep: Sweep, make_rows: RowMaker, here: Model, direction: NDArray[np.float64], surface: Surface
+) -> tuple[Model, Surface]:
     """One Newton step, halved until the likelihood does not fall."""
     allowance = 1e-10 * abs(surface.log_likelihood)  # rounding of a long sum
     for halving in range(MAX_HALVINGS):
@@ -223,7 +267,7 @@ def _step(
 class _SurfaceFold:
     """Fold: log-likelihood, gradient and observed information at given parameters."""
 
-    def __init__(self, make_rows: RowMaker, fit: PartialOddsFit) -> None:
+    def __init__(self, make_rows: RowMaker, fit: OrdinalModel) -> None:
         self._make_rows = make_rows
         self._fit = fit
 
@@ -239,7 +283,7 @@ class _SurfaceFold:
             at = derivatives_at(predictors, rows.outcome)
             part = Surface(
                 float(rows.weight @ np.log(at.probability)),
-                self._fit.pull_back(rows, _by_predictor(rows, at, predictors.shape[1])),
+                self._fit.pull_back(rows, by_predictor_of(rows, at, predictors.shape[1])),
                 self._fit.information_at(rows, at),
             )
         return self.merge(state, part)
@@ -255,7 +299,7 @@ class _SurfaceFold:
         return state
 
 
-def _by_predictor(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
+def by_predictor_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
     """Derivative of each row's weighted log-likelihood by each predictor, shape (n, cuts)."""
     slopes = np.zeros((len(rows.outcome), n_cuts + 2))  # column y + 1 is the cut above, y the one below
     row = np.arange(len(rows.outcome))
@@ -264,7 +308,7 @@ def _by_predictor(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.flo
     return slopes[:, 1:-1]
 
 
-def _curvature(rows: Rows, at: RowDerivatives, n_cuts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def curvature_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Minus the second derivatives: of each predictor, shape (n, cuts), and with the next one, (n, cuts − 1)."""
     y, w, up, low = rows.outcome, rows.weight, at.up, at.low
     own = np.zeros((len(y), n_cuts + 2))

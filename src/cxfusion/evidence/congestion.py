@@ -37,8 +37,11 @@ __all__ = ["RUNG", "WEAK_BELOW", "congestion_rung", "weakness_of"]
 
 RUNG: Final = "congestion"
 NOT_APART: Final = "how long others waited does not vary beyond the hour and the day, or does not go with the own wait"
+_NOT_APART: Final = "Others' waits do not tell the parts of the wait apart. Expected more crowded quarters."
 WEAK_BELOW: Final = 10.0
 """Effective F (Montiel Olea & Pflueger) below which a design is too weak to be shown."""
+CROWD_KNOTS: Final = 3
+"""Others' waits tell one bend of the own wait, not three."""
 LEAST_QUARTERS: Final = 4
 """Of a queue and date, on average. In one quarter alone, others' mean says nothing but what the own wait leaves."""
 NOT_BEFORE: Final = "waiting is not taken as something before the contact"
@@ -109,7 +112,7 @@ def _fit(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], lever: Lever)
 
 
 def _crowding(sample: Sample, before: Sequence[Lever]) -> _Crowding:
-    bases = [learn_basis(one, sample.facts[one.name]) for one in before]
+    bases = [learn_basis(one, sample.facts[one.name], CROWD_KNOTS) for one in before]
     own = next(basis for basis in bases if basis.lever.name == WAIT)
     straight = (own, *(basis.straight() for basis in bases if basis is not own))
     design = Design(straight, tuple(sample.coding.controls.items()), tuple(sample.coding.groups.items()))
@@ -192,15 +195,18 @@ def _turned(
     with_rest = z.T @ left @ rest
     among = z.T @ left @ z
     if np.linalg.matrix_rank(among, hermitian=True) < len(own) or not with_rest.any():
-        raise EstimationError("Others' waits do not tell the parts of the wait apart. Expected more crowded quarters.")
+        raise EstimationError(_NOT_APART)
     inverse = np.linalg.inv(among)
     hidden = float(with_rest @ inverse @ (z.T @ left @ unit[:, own[0]]) / (with_rest @ inverse @ with_rest))
     instrument = z @ np.array([with_rest[1], -with_rest[0]])
+    size = float(instrument @ left @ instrument)
+    if not size > 0:  # nothing but rounding is left of it
+        raise EstimationError(_NOT_APART)
     both = np.linalg.solve(z.T @ left @ np.column_stack([unit[:, own[0]], rest]), z.T @ left[:, 0])
     lever = unit[:, own[0]] - hidden * rest
     outcome = unit[:, 0] - (both[1] + both[0] * hidden) * rest
     return np.column_stack(
-        [outcome, lever, instrument / np.sqrt(instrument @ left @ instrument), unit[:, list(controls)]]
+        [outcome, lever, instrument / np.sqrt(size), unit[:, list(controls)]]
     )
 
 

@@ -6,7 +6,7 @@ What was learned from the data (knots, centres, projection) is frozen here and t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.sample import LeverFacts
 
-__all__ = ["Basis", "Design", "learn_basis"]
+__all__ = ["Basis", "Design", "learn_basis", "turn_of"]
+
+N_SEEN: Final = 101
+SAME_BELOW: Final = 1e-8
 
 
 @dataclass(frozen=True)
@@ -36,31 +39,42 @@ class Basis:
     lever : Lever
     knots : tuple of float
         Of the spline; empty for other shapes.
-    centre, scale : arrays, shape (width,)
-        Columns are centred and scaled for the digits' sake; effects do not depend on it.
+    centre : array, shape (raw columns,)
+    turn : array, shape (raw columns, width)
+        Columns are centred and turned until none looks like another, for the digits' sake; effects do not depend on
+        it. The first one stays straight.
     """
 
     lever: Lever
     knots: tuple[float, ...]
     centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    turn: NDArray[np.float64]
 
     @property
     def width(self) -> int:
         """Columns of the basis."""
-        return len(self.centre)
+        return int(self.turn.shape[1])
+
+    @property
+    def first_unit(self) -> float:
+        """What the first column counts as one, in the lever's unit (in its log for ``log1p``)."""
+        return 1 / float(self.turn[0, 0])
 
     def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Basis columns and their slopes before centring and scaling, shapes (n, width)."""
+        """Columns and their slopes before they are centred and turned, shapes (n, raw columns)."""
         return _raw_basis(self.lever, self.knots, level)
 
     def value(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
         """Basis columns, shape (n, width)."""
-        return (self.raw(level)[0] - self.centre) / self.scale
+        return np.asarray((self.raw(level)[0] - self.centre) @ self.turn)
+
+    def slope(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Slopes of the basis columns, shape (n, width)."""
+        return np.asarray(self.raw(level)[1] @ self.turn)
 
     def straight(self) -> Basis:
         """The same lever as one straight line."""
-        return Basis(replace(self.lever, shape="linear"), (), self.centre[:1], self.scale[:1])
+        return Basis(replace(self.lever, shape="linear"), (), self.centre[:1], self.turn[:1, :1])
 
     def of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         """Basis columns of a batch, shape (n, width)."""
@@ -72,29 +86,53 @@ class Basis:
 
     def rows(self, level: NDArray[np.float64]) -> LeverRows:
         """What the effect estimator needs of this lever."""
-        slope = self.raw(level)[1] / self.scale
         is_count = self.lever.shape == "count"
-        return LeverRows(level, slope, self.value(level - 1) if is_count else None)
+        return LeverRows(level, self.slope(level), self.value(level - 1) if is_count else None)
 
 
-def learn_basis(lever: Lever, facts: LeverFacts) -> Basis:
-    """Knots, centre and scale of a lever; a spline whose knots coincide becomes a straight line."""
-    knots: tuple[float, ...] = ()
-    if lever.shape == "spline" and len(facts.knots) >= 3 and (np.diff(facts.knots) > 0).all():
-        knots = facts.knots
+def learn_basis(lever: Lever, facts: LeverFacts, most_knots: int | None = None) -> Basis:
+    """Knots, centre and turn of a lever; a spline with fewer than three different knots becomes a straight line.
+
+    Parameters
+    ----------
+    lever : Lever
+    facts : LeverFacts
+    most_knots : int, optional
+        At least 3. With fewer of the knots, where little is there to tell more bends by.
+    """
+    places = sorted(set(facts.knots)) if lever.shape == "spline" else []
+    if most_knots is not None and len(places) > most_knots:
+        places = [places[at] for at in np.linspace(0, len(places) - 1, most_knots).round().astype(int)]
+    knots = tuple(places) if len(places) >= 3 else ()
+    reach = np.array([0.0, *facts.knots, max(facts.high, facts.mean, 1e-9)])
+    seen = np.interp(np.linspace(0, 1, N_SEEN), np.linspace(0, 1, len(reach)), reach)
     typical, _ = _raw_basis(lever, knots, np.array([facts.mean]))
-    ends, _ = _raw_basis(lever, knots, np.array([0.0, max(facts.knots[-1] if facts.knots else 0.0, facts.mean, 1e-9)]))
-    return Basis(lever, knots, centre=typical[0], scale=np.maximum(np.abs(ends[1] - ends[0]), 1e-9))
+    return Basis(lever, knots, typical[0], turn_of(_raw_basis(lever, knots, seen)[0]))
+
+
+def turn_of(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What turns some columns until none looks like another where they were seen; the first stays what it is.
+
+    Columns that say nothing beyond those before them are left out.
+    """
+    apart = seen - seen.mean(axis=0)
+    triangle = np.linalg.qr(apart)[1]
+    told = np.abs(np.diag(triangle)) > SAME_BELOW * np.linalg.norm(apart, axis=0)
+    told[0] = True
+    turn = np.zeros((seen.shape[1], int(told.sum())))
+    # signs are QR's own choice: columns that grow with the lever read better
+    sizes = np.diag(np.sign(np.diag(triangle)[told])) * np.sqrt(len(seen))
+    turn[told] = np.linalg.inv(triangle[np.ix_(told, told)]) @ sizes
+    return turn
 
 
 def _raw_basis(
     lever: Lever, knots: tuple[float, ...], level: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if knots:
-        return restricted_cubic_spline(level, knots)
-    if lever.shape == "log1p":
-        return np.log1p(level)[:, None], (1 / (1 + level))[:, None]
-    return level[:, None], np.ones((len(level), 1))
+    is_log = lever.shape == "log1p"
+    x = np.log1p(level) if is_log else level
+    value, slope = restricted_cubic_spline(x, knots) if knots else (x[:, None], np.ones((len(x), 1)))
+    return value, slope / (1 + level)[:, None] if is_log else slope
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import ibis
 import numpy as np
 
 from cxfusion.errors import UsageError
-from cxfusion.estimators.splines import restricted_cubic_spline
-from cxfusion.evidence.design import Basis
+from cxfusion.evidence.design import Basis, turn_of
 from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bands",
-    "Spline",
     "band_edges",
     "bending_of",
     "curve_levels",
@@ -39,28 +37,7 @@ ENDS: Final = (0.01, 0.99)
 KNOT_SHARES: Final = (0.05, 0.275, 0.5, 0.725, 0.95)
 SEEN: Final = [share / 200 for share in range(1, 200)]
 """Where the spline's columns are compared with each other."""
-SAME_BELOW: Final = 1e-8
 N_BANDS: Final = 8
-
-
-@dataclass(frozen=True)
-class Spline(Basis):
-    """A spline of the level or of its log; its columns are turned so that none looks like another, the first straight.
-
-    Attributes
-    ----------
-    turn : array, shape (columns of the spline, width)
-    """
-
-    turn: NDArray[np.float64]
-
-    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Turned columns and their slopes."""
-        is_log = self.lever.shape == "log1p"
-        x = np.log1p(level) if is_log else level
-        value, slope = restricted_cubic_spline(x, self.knots) if self.knots else (x[:, None], np.ones((len(x), 1)))
-        rate = 1 / (1 + level)[:, None] if is_log else 1.0
-        return value @ self.turn, rate * (slope @ self.turn)
 
 
 @dataclass(frozen=True)
@@ -156,15 +133,9 @@ def learn_spline(ground: Ground) -> Basis:
     places = np.unique(ground.quantiles(KNOT_SHARES, positive=True))
     knots = tuple((np.log1p(places) if lever.shape == "log1p" else places).tolist()) if len(places) >= 3 else ()
     width = max(len(knots) - 1, 1)
-    plain = Spline(lever, knots, np.zeros(width), np.ones(width), np.eye(width))
+    plain = Basis(lever, knots, np.zeros(width), np.eye(width))
     seen = plain.value(np.array(ground.quantiles(SEEN)))
-    centre = seen.mean(axis=0)
-    triangle = np.linalg.qr(seen - centre)[1]
-    told = np.abs(np.diag(triangle)) > SAME_BELOW * np.linalg.norm(seen - centre, axis=0)
-    turn = np.linalg.inv(triangle[np.ix_(told, told)]) * np.sqrt(len(seen))
-    turned = np.zeros((width, int(told.sum())))
-    turned[told] = turn
-    return Spline(lever, knots, centre @ turned, np.ones(turned.shape[1]), turned)
+    return Basis(lever, knots, seen.mean(axis=0), turn_of(seen))
 
 
 def bending_of(basis: Basis) -> NDArray[np.float64]:
@@ -179,4 +150,4 @@ def bending_of(basis: Basis) -> NDArray[np.float64]:
 def learn_bands(ground: Ground, edges: Sequence[float]) -> Bands:
     """One level per band; the largest is the reference."""
     n = len(edges)
-    return Bands(ground.lever, tuple(edges), np.zeros(n), np.ones(n), _largest(ground, edges))
+    return Bands(ground.lever, tuple(edges), np.zeros(n), np.eye(n), _largest(ground, edges))

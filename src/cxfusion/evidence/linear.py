@@ -54,7 +54,7 @@ class LinearDesign:
     def per_unit(self, lever: str) -> float:
         """From the slope of a straight lever's column to that of its own unit."""
         basis = next(basis for basis in self.design.bases if basis.lever.name == lever)
-        return 1 / float(basis.scale[0])
+        return 1 / basis.first_unit
 
     def rows(
         self, batch: pa.RecordBatch, further: NDArray[np.float64] | None = None, cluster: str = "cluster"

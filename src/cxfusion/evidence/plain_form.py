@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plain_form"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def plain_form(population: Population, *, segments: bool = False) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def _lever(form: LeverForm) -> dict[str, Any]:
     lever, basis = form.lever, form.basis
     return {
         "name": lever.name, "unit": lever.unit, "moment": lever.moment, "step": lever.step, "shape": lever.shape,
-        "is_share": form.is_share, "knots": list(basis.knots), "scale": basis.scale.tolist(),
+        "is_share": form.is_share, "knots": list(basis.knots), "turn": basis.turn.tolist(),
         "mean": form.mean, "low": form.low, "high": form.high,
     }  # fmt: skip
 

@@ -90,7 +90,7 @@ def _unit_gradient(
     in units of the outcome's.
     """
     coefficients = model.coefficients[basis.lever.name]
-    slope = basis.raw(level)[1] / basis.scale
+    slope = basis.slope(level)
     less = slope @ coefficients if basis.lever.shape == "count" else 0.0  # a unit is taken away
     tails = expit(model.cuts - (base - less))
     by_cut = (weight * level)[:, None] * tails * (1 - tails) / (weight @ level)

@@ -41,7 +41,7 @@ def gather_points(
     apart = np.where(counts, np.minimum(np.rint(rows.level), COUNTED_TO + 1), rows.level > 0).astype(np.int64)
     expected = np.hstack([base.mean(axis=1, keepdims=True) for base in rows.base])
     group: NDArray[np.int64] = group_alike(
-        apart, np.hstack([LEVEL_COUNTS * _standard(rows.level), _standard(expected)]), max_groups, min_contacts
+        apart, np.hstack([LEVEL_COUNTS * _standard(_places(rows.level, forms)), _standard(expected)]), max_groups, min_contacts
     )
     weight = np.bincount(group, rows.weight).astype(float)
     level = _means(group, rows.weight, weight, rows.level)
@@ -60,6 +60,17 @@ def gather_points(
         ),
         n=len(group),
     )
+
+
+def _places(level: NDArray[np.float64], forms: Sequence[LeverForm]) -> NDArray[np.float64]:
+    """Levels as places between the knots of their curves, so that points lie dense where a curve may bend."""
+    return np.column_stack([_place(column, form.basis.knots) for column, form in zip(level.T, forms, strict=True)])
+
+
+def _place(level: NDArray[np.float64], knots: tuple[float, ...]) -> NDArray[np.float64]:
+    if not knots:
+        return level
+    return np.interp(level, [0.0, *knots, max(level.max(), knots[-1])], np.arange(len(knots) + 2))
 
 
 def _standard(columns: NDArray[np.float64]) -> NDArray[np.float64]:

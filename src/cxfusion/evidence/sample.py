@@ -41,7 +41,9 @@ __all__ = ["KEPT", "LeverFacts", "Sample", "draw_sample"]
 MAX_CATEGORIES: Final = 21
 KEPT: Final = "kept_"
 """Before the name of a column that is carried along as it is."""
-KNOT_SHARES: Final = (0.1, 0.5, 0.9)
+KNOT_SHARES: Final = (0.1, 0.4, 0.7, 0.88, 0.97)
+"""Five knots, towards the tail: an average over contacts by how much each has of the lever has half its weight there.
+With three at 10, 50 and 90 % a straight tail stands for nearly half of all waiting (tests/unit/test_evidence_basis)."""
 
 
 @dataclass(frozen=True)

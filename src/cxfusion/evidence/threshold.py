@@ -212,9 +212,9 @@ class _Bends:
         shape: Literal["log1p", "linear"] = "log1p" if lever.shape == "log1p" else "linear"
         straight = learn_basis(replace(lever, shape=shape), ground.sample.facts[lever.name])
         scale = np.concatenate(
-            [np.ones(len(levels)) * (straight.scale[0] if kind == "kink" else 1.0) for kind in kinds]
+            [np.ones(len(levels)) * (straight.first_unit if kind == "kink" else 1.0) for kind in kinds]
         )
-        bend = _Bend(straight.lever, (), np.zeros(len(scale)), scale, tuple(levels.tolist()), kinds)
+        bend = _Bend(straight.lever, (), np.zeros(len(scale)), np.diag(1 / scale), tuple(levels.tolist()), kinds)
         plain = ground.design(straight, bend)
         design = plain.projected(project_on_groups(ground.sweep, plain.make_absorbed))
 
@@ -258,7 +258,7 @@ class _Bends:
             self.ground.n_clusters,
         )  # fmt: skip
         level = self.bend.levels[column]
-        per_unit = (1 / (1 + level) if self.straight.lever.shape == "log1p" else 1.0) / float(self.straight.scale[0])
+        per_unit = (1 / (1 + level) if self.straight.lever.shape == "log1p" else 1.0) / self.straight.first_unit
         line, bend = (float(value) for value in effects.estimate)
         return line * per_unit, (line + bend) * per_unit if kind == "kink" else bend
 

@@ -13,13 +13,14 @@
   const COUNTED_TO = 8;
 
   const columns = (lever, x) => {
-    let raw = [lever.shape === "log1p" ? Math.log1p(x) : x];
-    if (lever.knots.length) {
-      const [a, b, c] = lever.knots;
-      const cube = (at) => Math.max(x - at, 0) ** 3;
-      raw = [x, (cube(a) - (cube(b) * (c - a)) / (c - b) + (cube(c) * (b - a)) / (c - b)) / (c - a) ** 2];
+    const raw = [lever.shape === "log1p" ? Math.log1p(x) : x];
+    const [b, c] = lever.knots.slice(-2);
+    const cube = (at) => Math.max(x - at, 0) ** 3;
+    for (const a of lever.knots.slice(0, -2)) {
+      const bend = cube(a) - (cube(b) * (c - a)) / (c - b) + (cube(c) * (b - a)) / (c - b);
+      raw.push(bend / (c - lever.knots[0]) ** 2);
     }
-    return raw.map((value, at) => value / lever.scale[at]);
+    return lever.turn[0].map((_, j) => raw.reduce((sum, value, i) => sum + value * lever.turn[i][j], 0));
   };
 
   const chances = (n, chance) => {  // of k out of n
