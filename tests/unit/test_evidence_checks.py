@@ -78,14 +78,26 @@ def test_a_lever_that_pushes_alike_is_left_alone():
     assert checks.loc["proportional_odds", "p_value"] > 0.01
     assert not checks["is_freed"].any()
     assert checks.loc["linearity", "p_value"] > 0.01
-    assert checks["outcome"].tolist() == ["csat", "csat"]
+    assert checks.loc["spread", "p_value"] > 0.01
+    assert checks["outcome"].tolist() == ["csat", "csat", "csat"]
+
+
+def test_a_lever_that_divides_customers_spreads_their_answers():
+    def dividing(rng, wait, style):
+        spread = 0.7 * np.exp(0.004 * (wait - 80))
+        return np.digitize(0.5 - 0.7 * style + spread * rng.logistic(size=len(wait)), [-1, 0, 0.7, 1.4]) + 1
+
+    checks = evidence_of(world(4_000, dividing)).checks.set_index("check")
+    assert checks.loc["spread", "p_value"] < 1e-4
+    assert checks.loc["spread", "status"] == "ok"
 
 
 def test_two_categories_have_nothing_to_differ():
     frame = world(2_000, proportional)
     checks = evidence_of(frame.assign(csat=np.where(frame["csat"] > 3, 5, 1))).checks.set_index("check")
-    assert checks.loc["proportional_odds", "status"] == "not_applicable"
-    assert checks.loc["proportional_odds", "reason"] == "the outcome has two categories"
+    for check in ("proportional_odds", "spread"):
+        assert checks.loc[check, "status"] == "not_applicable"
+        assert checks.loc[check, "reason"] == "the outcome has two categories"
 
 
 def test_test_of_proportional_odds_keeps_its_level(array_sample_of):

@@ -1,4 +1,4 @@
-"""Does the within model hold for each lever: is it straight, does it push alike at every point of the scale?
+"""Does the within model hold for each lever: is it straight, does it push alike at every point, and not also spread?
 
 Where a lever's odds are not proportional and that moves its effect, the effect is taken from the model that lets them
 differ.
@@ -14,8 +14,9 @@ import numpy as np
 from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.effects import effect_gradients
 from cxfusion.estimators.influence import cluster_influence
-from cxfusion.estimators.joint_tests import EfficientScores, JointTest, joint_test, without_own
+from cxfusion.estimators.joint_tests import EfficientScores, JointTest, efficient_scores, joint_test, without_own
 from cxfusion.estimators.partial_odds import PartialOddsFit, Surface, fit_partial_odds, freed, surface_at
+from cxfusion.estimators.scale_effects import equally_spread
 from cxfusion.estimators.solving import invert_information, solve_information
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Check:
     Attributes
     ----------
     lever : Lever
-    check : {"linearity", "proportional_odds"}
+    check : {"linearity", "proportional_odds", "spread"}
     test : JointTest or None
     shift : float or None
         About how far letting the odds differ would move the effect, in points of the outcome.
@@ -108,7 +109,7 @@ def check_form(
     values: Sequence[float],
     smallest_effect: float,
 ) -> FormChecks:
-    """Test each lever of a within model for linearity and proportional odds; two folds, three where one is rejected.
+    """Test each lever of a within model for linearity, proportional odds and equal spread; a few folds.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def check_form(
         free += [lever] if is_freed else []
         reason = None if test is not None else _why_not(n_cuts)
         checks.append(Check(lever, "proportional_odds", test, shift, is_freed, reason))
-    return FormChecks(checks, tuple(free))
+    return FormChecks([*checks, *_spread(model, design, fit, levers, effects.n_clusters)], tuple(free))
 
 
 def refitted(
@@ -175,6 +176,26 @@ def _turn(design: Design, levers: Sequence[Lever]) -> NDArray[np.float64]:
     turn[own, np.arange(len(own))] = 1
     turn[design.width + own, np.arange(len(own))] = -1
     return turn
+
+
+def _spread(
+    model: ModelRows, design: Design, fit: CumulativeLogitFit, levers: Sequence[Lever], n_clusters: int
+) -> list[Check]:
+    """Whether answers lie further apart, not only higher or lower, where there is more of a lever."""
+    if len(fit.cuts) < 2:
+        return [Check(lever, "spread", None, reason=_why_not(len(fit.cuts))) for lever in levers]
+    lines = np.zeros((2 * design.width, len(levers)))
+    for j, lever in enumerate(levers):
+        first = design.columns(lever.name).start
+        lines[[first, design.width + first], j] = 1, -1
+    start = equally_spread(fit, lines)
+    scores = efficient_scores(model.sweep, model.make_rows, start, start.scale_places, n_clusters)
+    tests = [scores.test(slice(j, j + 1)) for j in range(len(levers))]
+    why_not = _why_not(len(fit.cuts))
+    return [
+        Check(lever, "spread", test, reason=None if test is not None else why_not)
+        for lever, test in zip(levers, tests, strict=True)
+    ]
 
 
 def _influence(
