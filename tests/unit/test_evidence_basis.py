@@ -60,7 +60,8 @@ def test_the_average_is_right_whatever_the_curve():
     five = np.abs([misses(level, KNOT_SHARES) for level in levels().values()])
     three = np.abs([misses(level, (0.1, 0.5, 0.9)) for level in levels().values()])
     assert five.mean() < 0.03
-    assert five.max() < 0.25 < 0.5 < three.max()
+    assert five.max() < 0.25
+    assert three.max() > 0.5
     assert (five.mean(axis=1) < three.mean(axis=1)).all()
 
 
@@ -86,5 +87,5 @@ def test_slopes_are_derivatives():
 def test_knots_that_coincide_count_once_and_fewer_than_three_are_a_line():
     facts = LeverFacts(100, 9, 12.0, 60.0, (10.0, 10.0, 20.0, 30.0, 40.0))
     assert learn_basis(LEVER, facts).knots == (10.0, 20.0, 30.0, 40.0)
-    assert learn_basis(LEVER, facts, most_knots=3).knots == (10.0, 30.0, 40.0)
+    assert learn_basis(LEVER, facts, few_knots=True).knots == pytest.approx((10.0, 13.333, 32.222), abs=1e-3)
     assert learn_basis(LEVER, LeverFacts(100, 9, 12.0, 60.0, (10.0, 10.0, 10.0, 10.0, 40.0))).width == 1

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from cxfusion.estimators.solving import Inverse
     from cxfusion.fold import Sweep
 
-__all__ = ["OrdinalFit", "OwnParts", "cluster_influence", "covariance_of", "std_error_of"]
+__all__ = ["OrdinalFit", "OwnParts", "ScoredFit", "cluster_influence", "covariance_of", "std_error_of"]
 
 
-class OrdinalFit(Protocol):
-    """A fitted model of P(Y ≤ k) = expit(predictor of cut k), as averages over it see it. q parameters."""
+class ScoredFit(Protocol):
+    """A fitted model of P(Y ≤ k) = expit(predictor of cut k), as tests and standard errors see it. q parameters."""
 
     @property
     def parameters(self) -> NDArray[np.float64]:
@@ -47,6 +47,20 @@ class OrdinalFit(Protocol):
         """Predictor of every cut, shape (n, cuts)."""
         ...
 
+    def scores_times(
+        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Each row's score times directions of shape (q, m), shape (n, m)."""
+        ...
+
+    def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Observed information of some rows, shape (q, q)."""
+        ...
+
+
+class OrdinalFit(ScoredFit, Protocol):
+    """The same as averages over it see it: with what each column does to the predictors."""
+
     def coefficients_of(self, columns: slice) -> NDArray[np.float64]:
         """What some dense columns take from the predictor of each cut, shape (width, cuts)."""
         ...
@@ -59,16 +73,6 @@ class OrdinalFit(Protocol):
         """Σ by_coefficient · ∂coefficients_of(columns)/∂parameters, shape (q,)."""
         ...
 
-    def scores_times(
-        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Each row's score times directions of shape (q, m), shape (n, m)."""
-        ...
-
-    def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Observed information of some rows, shape (q, q)."""
-        ...
-
 
 OwnParts: TypeAlias = (
     "Callable[[pa.RecordBatch], tuple[Rows, NDArray[np.float64], NDArray[np.float64]]]"  # rows, predictors, own parts
@@ -78,7 +82,7 @@ OwnParts: TypeAlias = (
 def cluster_influence(
     sweep: Sweep,
     make_parts: OwnParts,
-    fit: OrdinalFit,
+    fit: ScoredFit,
     directions: NDArray[np.float64],
     n_clusters: int,
     inverse: Inverse | None = None,
@@ -128,7 +132,7 @@ class _InfluenceFold:
     def __init__(
         self,
         make_parts: OwnParts,
-        fit: OrdinalFit,
+        fit: ScoredFit,
         directions: NDArray[np.float64],
         n_clusters: int,
         inverse: Inverse,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.influence import OrdinalFit, OwnParts
+    from cxfusion.estimators.influence import OwnParts, ScoredFit
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
@@ -88,7 +88,7 @@ def joint_test(estimate: NDArray[np.float64], influence: NDArray[np.float64]) ->
 
 
 def coefficient_influence(
-    sweep: Sweep, make_rows: RowMaker, fit: OrdinalFit, parameters: NDArray[np.int64], n_clusters: int
+    sweep: Sweep, make_rows: RowMaker, fit: ScoredFit, parameters: NDArray[np.int64], n_clusters: int
 ) -> NDArray[np.float64]:
     """Each cluster's influence on some parameters of a fit, shape (n_clusters, parameters); one fold."""
     directions = fit.inverse.matrix[:, parameters]
@@ -132,7 +132,7 @@ class EfficientScores:
 
 
 def efficient_scores(
-    sweep: Sweep, make_rows: RowMaker, fit: OrdinalFit, tested: NDArray[np.int64], n_clusters: int
+    sweep: Sweep, make_rows: RowMaker, fit: ScoredFit, tested: NDArray[np.int64], n_clusters: int
 ) -> EfficientScores:
     """Efficient scores of some parameters at a fit that does without them; two folds.
 
@@ -186,7 +186,7 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) 
     return (1 + n_larger) / (1 + SUP_DRAWS)
 
 
-def without_own(make_rows: RowMaker, fit: OrdinalFit, m: int) -> OwnParts:
+def without_own(make_rows: RowMaker, fit: ScoredFit, m: int) -> OwnParts:
     """Rows and predictors for the influence on m functions of the parameters alone."""
 
     def parts(batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
@@ -199,7 +199,7 @@ def without_own(make_rows: RowMaker, fit: OrdinalFit, m: int) -> OwnParts:
 class _InformationFold:
     """Fold: observed information at a fit."""
 
-    def __init__(self, make_rows: RowMaker, fit: OrdinalFit) -> None:
+    def __init__(self, make_rows: RowMaker, fit: ScoredFit) -> None:
         self._make_rows = make_rows
         self._fit = fit
 

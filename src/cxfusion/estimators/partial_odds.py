@@ -211,9 +211,7 @@ def surface_at(sweep: Sweep, make_rows: RowMaker, fit: OrdinalModel) -> Surface:
     return sweep(_SurfaceFold(make_rows, fit))
 
 
-def fit_partial_odds(
-    sweep: Sweep, make_rows: RowMaker, start: Model, surface: Surface | None = None
-) -> Model:
+def fit_partial_odds(sweep: Sweep, make_rows: RowMaker, start: Model, surface: Surface | None = None) -> Model:
     """Fit partial proportional odds, or another model of its kind such as one with scale effects.
 
     Parameters

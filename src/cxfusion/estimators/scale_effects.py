@@ -132,9 +132,7 @@ class ScaleFit:
 
 def equally_spread(fit: CumulativeLogitFit, turn: NDArray[np.float64]) -> ScaleFit:
     """A proportional fit as the model with scale effects that it is: none."""
-    return ScaleFit(
-        fit.cuts, fit.coefficients, np.zeros(turn.shape[1]), turn, fit.inverse, fit.log_likelihood, fit.n
-    )
+    return ScaleFit(fit.cuts, fit.coefficients, np.zeros(turn.shape[1]), turn, fit.inverse, fit.log_likelihood, fit.n)
 
 
 def _bent(

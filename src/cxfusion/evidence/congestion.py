@@ -40,8 +40,6 @@ NOT_APART: Final = "how long others waited does not vary beyond the hour and the
 _NOT_APART: Final = "Others' waits do not tell the parts of the wait apart. Expected more crowded quarters."
 WEAK_BELOW: Final = 10.0
 """Effective F (Montiel Olea & Pflueger) below which a design is too weak to be shown."""
-CROWD_KNOTS: Final = 3
-"""Others' waits tell one bend of the own wait, not three."""
 LEAST_QUARTERS: Final = 4
 """Of a queue and date, on average. In one quarter alone, others' mean says nothing but what the own wait leaves."""
 NOT_BEFORE: Final = "waiting is not taken as something before the contact"
@@ -112,7 +110,7 @@ def _fit(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], lever: Lever)
 
 
 def _crowding(sample: Sample, before: Sequence[Lever]) -> _Crowding:
-    bases = [learn_basis(one, sample.facts[one.name], CROWD_KNOTS) for one in before]
+    bases = [learn_basis(one, sample.facts[one.name], few_knots=True) for one in before]
     own = next(basis for basis in bases if basis.lever.name == WAIT)
     straight = (own, *(basis.straight() for basis in bases if basis is not own))
     design = Design(straight, tuple(sample.coding.controls.items()), tuple(sample.coding.groups.items()))
@@ -205,9 +203,7 @@ def _turned(
     both = np.linalg.solve(z.T @ left @ np.column_stack([unit[:, own[0]], rest]), z.T @ left[:, 0])
     lever = unit[:, own[0]] - hidden * rest
     outcome = unit[:, 0] - (both[1] + both[0] * hidden) * rest
-    return np.column_stack(
-        [outcome, lever, instrument / np.sqrt(size), unit[:, list(controls)]]
-    )
+    return np.column_stack([outcome, lever, instrument / np.sqrt(size), unit[:, list(controls)]])
 
 
 def weakness_of(fit: TwoStageFit, what: str) -> str | None:

@@ -90,19 +90,18 @@ class Basis:
         return LeverRows(level, self.slope(level), self.value(level - 1) if is_count else None)
 
 
-def learn_basis(lever: Lever, facts: LeverFacts, most_knots: int | None = None) -> Basis:
+def learn_basis(lever: Lever, facts: LeverFacts, *, few_knots: bool = False) -> Basis:
     """Knots, centre and turn of a lever; a spline with fewer than three different knots becomes a straight line.
 
     Parameters
     ----------
     lever : Lever
     facts : LeverFacts
-    most_knots : int, optional
-        At least 3. With fewer of the knots, where little is there to tell more bends by.
+    few_knots : bool
+        Three instead of five, where there is little to tell bends by.
     """
-    places = sorted(set(facts.knots)) if lever.shape == "spline" else []
-    if most_knots is not None and len(places) > most_knots:
-        places = [places[at] for at in np.linspace(0, len(places) - 1, most_knots).round().astype(int)]
+    known = facts.few_knots if few_knots else facts.knots
+    places = sorted(set(known)) if lever.shape == "spline" else []
     knots = tuple(places) if len(places) >= 3 else ()
     reach = np.array([0.0, *facts.knots, max(facts.high, facts.mean, 1e-9)])
     seen = np.interp(np.linspace(0, 1, N_SEEN), np.linspace(0, 1, len(reach)), reach)

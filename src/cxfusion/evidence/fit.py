@@ -77,7 +77,7 @@ class LeverEvidence(Result):
         status, reason``. ``linearity``: would a straight line do? (If not, the spline has seen to it.)
         ``proportional_odds``: does the lever push alike at every point of the scale? Where not, and where that moves
         its effect, the effect is taken from a model that lets its odds differ (``is_freed``). ``spread``: does it
-        leave answers as far apart as they were? (If not, it divides customers, besides moving their average or instead.)
+        leave answers as far apart as they were? (If not, it divides customers, besides moving their average.)
     ranks : pandas.DataFrame
         How sure the order of the levers is: one row per lever and place, ``outcome, lever, place, probability``, the
         probability of being among so many largest effects.

@@ -90,16 +90,19 @@ class Ground:
         """Clusters of the sample."""
         return self.sample.coding.n_clusters
 
-    def design(self, *own: Basis, controls: tuple[tuple[str, int], ...] = ()) -> Design:
+    def design(self, *own: Basis, controls: tuple[tuple[str, int], ...] = (), few_knots: bool = False) -> Design:
         """Columns of the within model, the given bases first; further controls as code column and width."""
         coding = self.sample.coding
-        others = tuple(learn_basis(lever, self.sample.facts[lever.name]) for lever in self.others)
+        facts = self.sample.facts
+        others = tuple(learn_basis(lever, facts[lever.name], few_knots=few_knots) for lever in self.others)
         return Design((*own, *others), (*coding.controls.items(), *controls), tuple(coding.groups.items()))
 
     def fit_within(
         self, *own: Basis, controls: tuple[tuple[str, int], ...] = (), is_partial: bool = False
     ) -> WithinFit:
         """Fit the within model with bases of one's own for the lever; where ``is_partial``, some may stay untold.
+
+        There are then many bases for few answers, and the levers beside have fewer knots.
 
         Raises
         ------
@@ -108,7 +111,7 @@ class Ground:
         EstimationError
             The model has no optimum.
         """
-        plain = self.design(*own, controls=controls)
+        plain = self.design(*own, controls=controls, few_knots=is_partial)
         width = sum(basis.width for basis in own)
         projection = project_on_groups(self.sweep, plain.make_absorbed)
         if projection.residual_share[:width].max() <= NO_VARIATION_BELOW:

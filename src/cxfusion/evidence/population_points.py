@@ -41,7 +41,10 @@ def gather_points(
     apart = np.where(counts, np.minimum(np.rint(rows.level), COUNTED_TO + 1), rows.level > 0).astype(np.int64)
     expected = np.hstack([base.mean(axis=1, keepdims=True) for base in rows.base])
     group: NDArray[np.int64] = group_alike(
-        apart, np.hstack([LEVEL_COUNTS * _standard(_places(rows.level, forms)), _standard(expected)]), max_groups, min_contacts
+        apart,
+        np.hstack([LEVEL_COUNTS * _standard(_places(rows.level, forms)), _standard(expected)]),
+        max_groups,
+        min_contacts,
     )
     weight = np.bincount(group, rows.weight).astype(float)
     level = _means(group, rows.weight, weight, rows.level)

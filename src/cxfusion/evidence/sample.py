@@ -44,6 +44,8 @@ KEPT: Final = "kept_"
 KNOT_SHARES: Final = (0.1, 0.4, 0.7, 0.88, 0.97)
 """Five knots, towards the tail: an average over contacts by how much each has of the lever has half its weight there.
 With three at 10, 50 and 90 % a straight tail stands for nearly half of all waiting (tests/unit/test_evidence_basis)."""
+FEW_SHARES: Final = (0.1, 0.5, 0.9)
+"""Three knots, where there is little to tell bends by."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class LeverFacts:
     high : float
         Largest value.
     knots : tuple of float
-        10th, 50th and 90th percentile of the positive values; empty where there are none.
+        Quantiles of the positive values, at ``KNOT_SHARES``; empty where there are none.
     """
 
     n_known: int
@@ -69,6 +71,13 @@ class LeverFacts:
     mean: float
     high: float
     knots: tuple[float, ...]
+
+    @property
+    def few_knots(self) -> tuple[float, ...]:
+        """Three knots instead of five, read off between them."""
+        if len(self.knots) != len(KNOT_SHARES):
+            return self.knots
+        return tuple(float(place) for place in np.interp(FEW_SHARES, KNOT_SHARES, self.knots))
 
 
 @dataclass(frozen=True)

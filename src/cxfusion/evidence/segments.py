@@ -51,8 +51,6 @@ TEST_COLUMNS: Final = (
     "outcome", "lever", "by", "test", "estimate", "std_error", "statistic", "p_value", "status", "reason",
 )  # fmt: skip
 DIFFER_BELOW: Final = 0.05
-SEGMENT_KNOTS: Final = 3
-"""Each segment has a curve of its own, and too few answers for more bends."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -235,7 +233,7 @@ def _is_in(batch: pa.RecordBatch, segment: int) -> NDArray[np.bool_]:
 
 def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
     lever, segments = ground.lever, found.segments
-    basis = learn_basis(lever, ground.sample.facts[lever.name], SEGMENT_KNOTS)
+    basis = learn_basis(lever, ground.sample.facts[lever.name], few_knots=True)
     parts = [_OfSegment(basis.lever, basis.knots, basis.centre, basis.turn, segment=i) for i in range(len(segments))]
     is_known = f"control_{found.by}" in ground.sample.coding.controls
     controls = () if is_known else ((SEGMENT_CONTROL, len(segments) - 1),)
