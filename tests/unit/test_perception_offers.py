@@ -169,9 +169,18 @@ def test_the_same_whatever_the_order_of_the_rows(honest):
     pd.testing.assert_frame_equal(here, there, rtol=1e-9)
 
 
-def test_a_large_log_is_thinned(honest):
+def test_a_large_log_is_thinned(honest):  # 10 agents with 600 contacts each
+    found = cx.check_offers(honest, max_contacts=5_400)
+    assert 5_250 < found.table["n"].sum() < 5_550
+    assert found.note is None or "about one in" not in found.note
+
+
+def test_where_a_sample_leaves_agents_too_few_contacts_some_agents_are_checked(honest):
     found = cx.check_offers(honest, max_contacts=3_000)
-    assert 2_700 < found.table["n"].sum() < 3_300
+    assert 2 <= len(found.table) < 10
+    assert found.table["n"].mean() == pytest.approx(500, rel=0.05)
+    assert found.n_tested == len(found.table)
+    assert "Of the 10 that the log names, about one in 2 is checked." in found.note
 
 
 def test_names_that_do_not_exist(picked):

@@ -150,8 +150,10 @@ def _bracket(levels: NDArray[np.float64], scores: EfficientScores, family: slice
 def _placed(ground: Ground, levels: NDArray[np.float64], kind: Kind, reach: float) -> Threshold:
     """The best of some levels, and the ends of its interval."""
     bends = _Bends.at(ground, levels, (kind,))
-    straight = bends.fit(None)
-    fits = [bends.fit(j, straight) for j in range(len(levels))]
+    start, fits = bends.without(bends.fit(None)), []
+    for j in range(len(levels)):
+        fits.append(bends.fit(j, start))
+        start = fits[-1].parameters  # the next level is near
     fall = 2 * (max(fit.log_likelihood for fit in fits) - np.array([fit.log_likelihood for fit in fits]))
     best = int(fall.argmin())
     low, is_open_low = _crossing(levels[best::-1], fall[best::-1], reach)
@@ -224,12 +226,15 @@ class _Bends:
         model = model_rows(ground.sweep, make_rows, lambda _: [])
         return cls(ground, straight, bend, model, 2 * (design.width - bend.width))
 
-    def fit(self, column: int | None, start: CumulativeLogitFit | None = None) -> CumulativeLogitFit:
-        """The straight model, or that with one bend added."""
+    def fit(self, column: int | None, start: NDArray[np.float64] | None = None) -> CumulativeLogitFit:
+        """The straight model, or that with one bend added, perhaps from parameters of one like it."""
         kept = np.arange(self.n_plain) if column is None else np.append(np.arange(self.n_plain), self.n_plain + column)
-        at = None if start is None else np.insert(start.parameters, len(start.cuts) + self.n_plain, 0.0)
         n_categories = len(self.ground.sample.values)
-        return fit_cumulative_logit(self.model.sweep, lambda batch: self._rows(batch, kept), n_categories, at)
+        return fit_cumulative_logit(self.model.sweep, lambda batch: self._rows(batch, kept), n_categories, start)
+
+    def without(self, straight: CumulativeLogitFit) -> NDArray[np.float64]:
+        """Parameters of a model with one bend that does nothing."""
+        return np.insert(straight.parameters, len(straight.cuts) + self.n_plain, 0.0)
 
     def _rows(self, batch: pa.RecordBatch, kept: NDArray[np.int64]) -> Rows:
         rows = self.model.make_rows(batch)

@@ -53,6 +53,8 @@ FIRED_BELOW: Final = 0.01
 FIRED_ABOVE: Final = 0.05
 """Root mean square, over agents, of the excess that chance does not explain, in the same measure."""
 MAX_CONTACTS: Final = 300_000
+ENOUGH: Final = 500
+"""Contacts of an agent that a sample should leave, as few as one in ten of which may have been asked about."""
 MOST_DATES: Final = 400
 MOST_ROUNDS: Final = 3
 NORMAL_95: Final = 1.959963984540054
@@ -180,7 +182,8 @@ def check_offers(
     not, are not tested. An agent is flagged at a false-discovery rate of 5 %, if the excess is more than 0.05 standard
     deviations of what is expected of the agent's contacts. Where all agents pick alike there is no rule to compare
     with: the check then sees nothing. Where only answers are known, an excess may also come from customers, who answer
-    one agent for other reasons than another. Larger logs are thinned by an MD5 of the contact id.
+    one agent for other reasons than another. Larger logs are thinned by an MD5 of the contact id; where that would
+    leave fewer than 500 contacts of an agent on average, by one of the agent too, and the note says so.
 
     References
     ----------
@@ -205,7 +208,8 @@ def check_offers(
         )
     sent = asked_about(pairing)
     basis, note = ("asked", None) if sent.reason is None else ("answered", _not_known(sent.reason))
-    rows, codes = _coded(pairing, score, by, sent.rows, max_contacts)
+    rows, codes, told = _coded(pairing, score, by, sent.rows, max_contacts)
+    note = " ".join(one for one in (note, told) if one) or None
     try:
         return _checked(rows, codes, _direction(pairing, score), OfferCheck(
             score, by, basis, _no_agents(by), None, None, 0, 0, None, "not_applicable", None, note
@@ -233,8 +237,10 @@ def _direction(pairing: Pairing, score: str) -> float:
     return 1.0 if pairing.surveys.scales[score].higher_is_better else -1.0
 
 
-def _coded(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: int) -> tuple[pd.DataFrame, Codes]:
-    """Contacts that agents could have asked about, with the codes of what operations know of them."""
+def _coded(
+    pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: int
+) -> tuple[pd.DataFrame, Codes, str | None]:
+    """Contacts that agents could have asked about, with the codes of what operations know of them; and what to say."""
     session, contacts = pairing.session, pairing.contacts
     log = answered(contacts)
     columns = attributes_of(contacts, log) | {
@@ -243,7 +249,8 @@ def _coded(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: 
         "date": local_time(contacts)["date"],
     }
     everyone = log.select("contact_id", "source_file", "source_row", **columns)
-    kept = in_fifths(session, _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts))
+    thinned, told = _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts)
+    kept = in_fifths(session, thinned)
     kept = kept.mutate(**{attribute_of("date"): _periods(pairing, kept)})
     levels = levels_of(session, kept, FEWEST)
     placed = with_codes(kept, {"file": group_codes(session, kept, ("source_file",))})
@@ -260,15 +267,26 @@ def _coded(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: 
             customer=joined["place"].min().over(group_by=joined["customer"]),  # who it is stays where it is
         )
     )  # fmt: skip
-    return session.collect(shown.order_by("place").drop("place")).to_pandas(), codes
+    return session.collect(shown.order_by("place").drop("place")).to_pandas(), codes, told
 
 
-def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> ir.Table:
-    """At most about so many contacts, by a hash that every engine computes alike."""
-    n = int(pairing.session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str | None]:
+    """At most about so many contacts, by a hash that every engine computes alike; and what to say of it.
+
+    Agents with too few contacts left could not be tested: where there are so many of them, some are left out instead.
+    """
+    sizes = rows.aggregate(n=rows.count(), agents=rows["agent"].nunique())
+    n, n_agents = (int(size) for size in pairing.session.collect(sizes).to_pylist()[0].values())
     if n <= most:
-        return rows
-    return rows.filter(in_sample(rows["contact_id"], most / n))
+        return rows, None
+    of_contacts = min(1.0, max(most, ENOUGH * n_agents) / n)
+    of_agents = most / (n * of_contacts)
+    if of_contacts < 1:
+        rows = rows.filter(in_sample(rows["contact_id"], of_contacts))
+    if of_agents >= 1:
+        return rows, None
+    told = f"Of the {n_agents:,} that the log names, about one in {1 / of_agents:.0f} is checked."
+    return rows.filter(in_sample(rows["agent"], of_agents)), told
 
 
 def _periods(pairing: Pairing, rows: ir.Table) -> ir.IntegerValue:
