@@ -1,6 +1,7 @@
 """The rows behind a figure, each with its customer and groups, and their sums by customer and group.
 
-The rows of a score are its answers; those of the response rate are the contacts that could have been answered about.
+The rows of a score are its answers, of a pairing or of surveys alone; those of the response rate are the contacts that
+could have been answered about.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ibis
 
 from cxfusion.perception.scores import SCORES
 from cxfusion.tables.look import compute
+from cxfusion.tables.relation import Surveys
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
 from cxfusion.tables.times import to_local
 
@@ -37,48 +39,60 @@ __all__ = [
     "reached_by",
     "shared_customers",
     "sums_of",
+    "surveys_of",
 ]
 
 CUSTOMER: Final = "customer"
 """The respondent role whose answers are measured."""
 
 
-def count_responses(pairing: Pairing, scores: Sequence[str], *, is_of_old: bool = False) -> tuple[int, int]:
+def surveys_of(source: Pairing | Surveys) -> Surveys:
+    """The surveys of a pairing, or those that stand alone."""
+    return source if isinstance(source, Surveys) else source.surveys
+
+
+def count_responses(pairing: Pairing | Surveys, scores: Sequence[str], *, is_of_old: bool = False) -> tuple[int, int]:
     """How many responses with any of these scores came from customers, and how many from others.
 
     With ``is_of_old`` only those about contacts that are old enough for a rate.
     """
     scored = _scored(pairing, scores)
-    if is_of_old:
+    if is_of_old and not isinstance(pairing, Surveys):
         scored = scored.filter(~pairing.is_young(scored))
     is_customer = scored["respondent_role"] == CUSTOMER
     n = pairing.session.collect(scored.aggregate(customers=is_customer.sum(), others=(~is_customer).sum())).to_pylist()
     return int(n[0]["customers"] or 0), int(n[0]["others"] or 0)
 
 
-def given_answers(pairing: Pairing, scores: Sequence[str], columns: Sequence[str]) -> ir.Table:
+def given_answers(pairing: Pairing | Surveys, scores: Sequence[str], columns: Sequence[str]) -> ir.Table:
     """One row per response of a customer with any of some scores: these, and what is known of its contact.
 
     Parameters
     ----------
-    pairing : Pairing
+    pairing : Pairing or Surveys
     scores : sequence of str
     columns : sequence of str
-        Columns of the contact log to group by, as ``key_0, key_1, …``.
+        Columns of the contact log to group by, as ``key_0, key_1, …``; of the surveys, where these stand alone.
 
     Returns
     -------
     ibis.Table
         Materialised: the scores, ``contact_id, started_at, customer, key_0, …``. Who gave it is told by the survey's id
-        or else by the log's; null where neither knows.
+        or else by the log's; null where neither knows. ``started_at`` of surveys alone is when they were answered,
+        else when they were sent.
     """
+    scored = _scored(pairing, scores)
+    given = scored.filter(scored["respondent_role"] == CUSTOMER)
+    if isinstance(pairing, Surveys):
+        at = ibis.coalesce(_own(given, pairing, "answered_at"), _own(given, pairing, "invited_at"))
+        told = {"contact_id": _own(given, pairing, "contact_id"), "customer": _own(given, pairing, "customer_id")}
+        return pairing.session.materialize(given.select(*scores, started_at=at, **told, **_keys(given, columns)))
     log = pairing.contacts
     keys = _keys(log.rows, columns)
     contacts = log.rows.select(
         "started_at", log_contact_id=log.rows["contact_id"], log_customer=log.value("customer_id"), **keys
     )
-    scored = _scored(pairing, scores)
-    given = scored.filter(scored["respondent_role"] == CUSTOMER).select("contact_id", "customer_id", *scores)
+    given = given.select("contact_id", "customer_id", *scores)
     joined = given.left_join(contacts, [("contact_id", "log_contact_id")])
     customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
     return pairing.session.materialize(joined.select("contact_id", *scores, "started_at", *keys, customer=customer))
@@ -157,12 +171,17 @@ def _is_gone(log: Contacts) -> ir.BooleanValue:
     return log.value("is_abandoned").fill_null(False) & ~(log.value("talk_seconds") > 0).fill_null(False)
 
 
-def in_intervals(rows: ir.Table, pairing: Pairing, interval: timedelta, name: str) -> ir.Table:
-    """The rows with the number, counted from 1970, of the interval of the site's clock in which the contact began."""
+def in_intervals(rows: ir.Table, pairing: Pairing | Surveys, interval: timedelta, name: str) -> ir.Table:
+    """The rows with the number, counted from 1970, of the interval of the site's clock in which the contact began.
+
+    Answers of surveys alone that have no time are in none, and left out.
+    """
+    rows = rows.filter(rows["started_at"].notnull())
+    timezone = pairing.timezone if isinstance(pairing, Surveys) else pairing.contacts.timezone
     years = rows.aggregate(first=rows["started_at"].min().year(), last=rows["started_at"].max().year())
     seen = pairing.session.collect(years).to_pylist()[0]
     spanned = (seen["first"] or 1970, seen["last"] or 1970)  # no rows span nothing
-    local = to_local(rows["started_at"], pairing.contacts.timezone, spanned)
+    local = to_local(rows["started_at"], timezone, spanned)
     return rows.mutate(**{name: local.epoch_seconds() // int(interval.total_seconds())})
 
 
@@ -249,9 +268,14 @@ def shared_customers(
     return sums, session.collect(found).to_pandas()
 
 
-def _scored(pairing: Pairing, scores: Sequence[str]) -> ir.Table:
-    pairs = pairing.pairs
+def _scored(pairing: Pairing | Surveys, scores: Sequence[str]) -> ir.Table:
+    pairs = pairing.rows if isinstance(pairing, Surveys) else pairing.pairs
     return pairs.filter(ibis.or_(*(pairs[score].notnull() for score in scores)))
+
+
+def _own(rows: ir.Table, surveys: Surveys, name: str) -> ir.Value:
+    """A column of the surveys' own rows, or a typed null."""
+    return rows[name] if surveys.has(name) else surveys.value(name)
 
 
 def _keys(rows: ir.Table, columns: Sequence[str]) -> dict[str, ir.Value]:

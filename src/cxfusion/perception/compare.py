@@ -24,6 +24,7 @@ from cxfusion.results.formats import interval as interval_in_words
 from cxfusion.results.grouping import local_starts
 from cxfusion.results.labels import metric_label
 from cxfusion.tables.look import compute
+from cxfusion.tables.relation import Surveys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,7 +102,7 @@ def _line(row: Any) -> str:
 
 
 def compare(
-    pairing: Pairing,
+    pairing: Pairing | Surveys,
     score: str,
     by: str | Sequence[str] | None = None,
     interval: str | None = None,
@@ -191,18 +192,21 @@ def _smallest(reading: Reading, measured: Measurement) -> float:
 
 
 def _shared(
-    pairing: Pairing, score: str, grouping: Grouping, readings: Sequence[Reading], weights: ResponseWeights | None
+    pairing: Pairing | Surveys,
+    score: str,
+    grouping: Grouping,
+    readings: Sequence[Reading],
+    weights: ResponseWeights | None,
 ) -> list[dict[tuple[str, str], float]]:
     """Per reading, the covariance of two groups' figures by their names, from customers who answered in both."""
-    is_rate = score == RESPONSE_RATE
-    if is_rate:
+    if score == RESPONSE_RATE and not isinstance(pairing, Surveys):
         rows = reached_by(pairing, grouping.columns)
     else:
         rows = answers_of(given_answers(pairing, [score], grouping.columns), score, weights)
     keys = [f"key_{i}" for i in range(len(grouping.names))]
     if grouping.interval:
         rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
-    if weights is not None:
+    if weights is not None and not isinstance(pairing, Surveys):
         through_margins = _through_margins(pairing, rows, grouping, readings, keys, weights)
         if through_margins is not None:
             return through_margins

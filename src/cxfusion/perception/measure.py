@@ -16,6 +16,7 @@ import pandas as pd
 from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.pairing.result import require_pairing
+from cxfusion.perception.alone import notes_on_alone, require_no_log
 from cxfusion.perception.answers import (
     answers_of,
     count_responses,
@@ -24,6 +25,7 @@ from cxfusion.perception.answers import (
     in_intervals,
     reached_by,
     sums_of,
+    surveys_of,
 )
 from cxfusion.perception.linearised import GROUP, add_residuals, weighted_answers
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
@@ -34,6 +36,7 @@ from cxfusion.results.grouping import Grouping, grouping_by, local_starts
 from cxfusion.results.labels import metric_label, outcome_label
 from cxfusion.results.schemas import PERCEPTION
 from cxfusion.tables.look import compute
+from cxfusion.tables.relation import Surveys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,7 +156,7 @@ class Measurement(Result):
 
 
 def measure(
-    pairing: Pairing,
+    pairing: Pairing | Surveys,
     score: str,
     by: str | Sequence[str] | None = None,
     interval: str | None = None,
@@ -169,12 +172,15 @@ def measure(
 
     Parameters
     ----------
-    pairing : Pairing
+    pairing : Pairing or Surveys
+        Surveys alone, where there is no contact log: every scored answer then counts, once for each row.
     score : {"csat", "nps", "ces", "response_rate"}
+        The response rate takes a pairing.
     by : str or sequence of str, optional
-        Columns of the contact log. A missing value is a group of its own.
+        Columns of the contact log; of surveys alone, their own. A missing value is a group of its own.
     interval : {"15min", "30min", "1h", "1d"}, optional
-        Counted on the site's clock (``contacts.timezone``) by the contact's start, not by when the answer came.
+        Counted on the site's clock (``contacts.timezone``) by the contact's start, not by when the answer came; of
+        surveys alone by the latter.
     weights : ResponseWeights, optional
         From :func:`weigh`, for the same score: the figures then speak for all answered contacts, and their metrics
         end in ``_weighted``. Their variance is that of what the margins of the weights leave of the answers, as the
@@ -192,7 +198,7 @@ def measure(
     NoScoreError
         The survey did not ask this score.
     UsageError
-        Weights of another score, or for a figure that has none.
+        Weights of another score, or for a figure that has none; weights or a response rate of surveys alone.
 
     Examples
     --------
@@ -204,7 +210,16 @@ def measure(
     [50.0]
     >>> cx.measure(pairing, "response_rate").table["estimate"].to_list()
     [0.5]
+    >>> cx.measure(cx.read_surveys(answers), "nps").table["estimate"].to_list()
+    [50.0]
     """
+    if isinstance(pairing, Surveys):
+        require_no_log(score, weights)
+        grouping = grouping_by(by, interval, pairing.columns, _TAKEN)
+        readings_for(pairing, score, None)  # refuses a score that is not there
+        given = given_answers(pairing, [score], grouping.columns)
+        found = _measured(pairing, given, score, grouping, None)
+        return replace(found, notes=(*found.notes, *notes_on_alone(pairing, given, score, has_interval=bool(interval))))
     require_pairing(pairing)
     grouping = grouping_by(by, interval, pairing.contacts.columns, _TAKEN)
     if weights is not None and weights.score != score:
@@ -237,17 +252,17 @@ def measure_scores(
 
 
 def _measured(
-    pairing: Pairing, given: ir.Table, score: str, grouping: Grouping, weights: ResponseWeights | None
+    pairing: Pairing | Surveys, given: ir.Table, score: str, grouping: Grouping, weights: ResponseWeights | None
 ) -> Measurement:
     readings = readings_for(pairing, score, weights)
     answers = answers_of(given, score, weights)
     overall, groups, is_linearised = figures_of(pairing, answers, readings, grouping, weights)
     notes = _notes(count_responses(pairing, [score])[1], weights, is_linearised=is_linearised)
-    return Measurement(score, pairing.surveys.scales[score], overall, groups, grouping, notes)
+    return Measurement(score, surveys_of(pairing).scales[score], overall, groups, grouping, notes)
 
 
-def readings_for(pairing: Pairing, score: str, weights: ResponseWeights | None) -> tuple[Reading, ...]:
-    """The figures that are read off a score of a pairing; weighted ones say so in their names.
+def readings_for(pairing: Pairing | Surveys, score: str, weights: ResponseWeights | None) -> tuple[Reading, ...]:
+    """The figures that are read off a score of a pairing or of surveys; weighted ones say so in their names.
 
     Raises
     ------
@@ -262,12 +277,12 @@ def readings_for(pairing: Pairing, score: str, weights: ResponseWeights | None) 
     return tuple(replace(reading, metric=f"{reading.metric}_weighted") for reading in readings)
 
 
-def _scale_of(pairing: Pairing, score: str) -> Scale:
+def _scale_of(pairing: Pairing | Surveys, score: str) -> Scale:
     if score not in SCORES:
         known = (*SCORES, RESPONSE_RATE)
         near = ", ".join(nearest_names(score, known) or known)
         raise UnknownNameError(f"There is no score {score!r}. Expected one of: {near}.")
-    scales = pairing.surveys.scales
+    scales = surveys_of(pairing).scales
     if score not in scales:
         there = ", ".join(scales) or "none"
         raise NoScoreError(
@@ -286,7 +301,7 @@ class Figures(NamedTuple):
 
 
 def figures_of(
-    pairing: Pairing,
+    pairing: Pairing | Surveys,
     rows: ir.Table,
     readings: Sequence[Reading],
     grouping: Grouping,

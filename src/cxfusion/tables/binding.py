@@ -92,7 +92,7 @@ class Bindings:
         return tuple(binding for binding in self.columns if binding.kind in kinds)
 
 
-def bind(section: Section, found: Sequence[str], given: Map) -> Bindings:
+def bind(section: Section, found: Sequence[str], given: Map, *, needs_key: bool = True) -> Bindings:
     """Bind a table's columns.
 
     Parameters
@@ -101,6 +101,8 @@ def bind(section: Section, found: Sequence[str], given: Map) -> Bindings:
     found : sequence of str
         The source's columns.
     given : Map
+    needs_key : bool
+        Whether surveys are to be paired.
 
     Raises
     ------
@@ -125,7 +127,7 @@ def bind(section: Section, found: Sequence[str], given: Map) -> Bindings:
         raise ConfigError(f"The columns of the {section} cannot be told apart, or do not suit the map.", problems)
     by_heading = {**matched, **near}
     chosen = mapped | {name: _heading_binding(name, known[name], source) for name, source in by_heading.items()}
-    _require(section, found, chosen, [*missing, *unknown])
+    _require(section, found, chosen, [*missing, *unknown], needs_key=needs_key)
     order = [*known, *(name for name in mapped if name not in known)]
     columns = tuple(chosen[name] for name in order if name in chosen)
     attributes, own = _attributes(table, found, columns, set(given.levers))
@@ -283,7 +285,9 @@ def _misfit(binding: Binding) -> list[str]:
     return told
 
 
-def _require(section: Section, found: Sequence[str], chosen: Mapping[str, Binding], missing: Sequence[str]) -> None:
+def _require(
+    section: Section, found: Sequence[str], chosen: Mapping[str, Binding], missing: Sequence[str], *, needs_key: bool
+) -> None:
     """Raise once for all that a table cannot do without: columns the map names, required ones, a key, a score."""
     problems = [
         *missing,
@@ -293,8 +297,11 @@ def _require(section: Section, found: Sequence[str], chosen: Mapping[str, Bindin
             if column.required and column.name not in chosen
         ),
     ]
-    if section == "surveys" and not set(SURVEY_KEYS) & set(chosen):
-        told = f"no key was found: one of {', '.join(SURVEY_KEYS)} says which contact is meant"
+    if section == "surveys" and needs_key and not set(SURVEY_KEYS) & set(chosen):
+        told = (
+            f"no key was found: one of {', '.join(SURVEY_KEYS)} says which contact is meant (where there is no contact"
+            " log, read_surveys(…, alone=True) asks for none)"
+        )
         problems.append(f"{told}; {_line(section, 'contact_id', found)}")
     is_complete = not problems
     if section == "surveys" and all(binding.kind != "score" for binding in chosen.values()):

@@ -120,6 +120,7 @@ def read_surveys(
     source: str | Source | None = None,
     timezone: str | None = None,
     pseudonyms: Pseudonyms | None = None,
+    alone: bool = False,
     session: Session | None = None,
 ) -> Surveys:
     """Read a survey file: one row per response.
@@ -130,6 +131,9 @@ def read_surveys(
     ----------
     data, map, source, timezone, pseudonyms, session
         As of :func:`read_contacts`.
+    alone : bool, default False
+        There is no contact log to pair it with, so that no key is needed: for :func:`cxfusion.measure` and
+        :func:`cxfusion.compare` of the surveys themselves.
 
     Returns
     -------
@@ -142,7 +146,8 @@ def read_surveys(
     NoScoreError
         No score column.
     UsageError, ConfigError, UnreadableFileError, EmptyTableError, MissingColumnError
-        As of :func:`read_contacts`; one of the keys ``contact_id, leg_id, case_id, customer_id`` is required.
+        As of :func:`read_contacts`; one of the keys ``contact_id, leg_id, case_id, customer_id`` is required
+        unless the surveys are ``alone``.
     InputError
         As of :func:`read_contacts`, or a score that is mostly outside its usual scale.
 
@@ -152,7 +157,7 @@ def read_surveys(
     >>> read_surveys(answers).to_arrow().select(["response_id", "csat", "score_status"]).to_pylist()[1]
     {'response_id': '2', 'csat': None, 'score_status': 'score_out_of_scale'}
     """
-    reading = start_reading("surveys", data, map, timezone, session, source, pseudonyms=pseudonyms)
+    reading = start_reading("surveys", data, map, timezone, session, source, pseudonyms=pseudonyms, needs_key=not alone)
     _require_scales(reading)
     rows = sort_rows(reading, SURVEY_RULES)
     return Surveys(

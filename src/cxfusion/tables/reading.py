@@ -199,6 +199,8 @@ def start_reading(
     kind: str | SourceKind | None = None,
     between: tuple[Moment | None, Moment | None] = (None, None),
     pseudonyms: Pseudonyms | None = None,
+    *,
+    needs_key: bool = True,
 ) -> Reading:
     """Bind a source's columns, decide how its cells are written, and stage them.
 
@@ -221,7 +223,7 @@ def start_reading(
         opened, n_far = wanted_of(opened, session, whole_map, period)
     source = session.read(opened)
     whole_map, told = _with_moment(session, section, source, whole_map)
-    bound = bind(section, source.columns, whole_map)
+    bound = bind(section, source.columns, whole_map, needs_key=needs_key)
     bound = replace(bound, notes=(*bound.notes, *told))
     reading = replace(read_bound(session, section, source, bound, table, zone, period, pseudonyms), n_far=n_far)
     if export:
