@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from cxfusion.engine import Session
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["ORDER", "PARTS", "first_starts", "last_met", "log_of", "met", "named", "searches"]
+__all__ = ["ORDER", "PARTS", "first_starts", "last_met", "log_of", "met", "named", "searches", "within_reach"]
 
 PARTS: Final = ("ivr_seconds", "wait_seconds", "talk_seconds", "hold_seconds")
 """What a contact is made of until it ends, where the log does not say when it ended."""
@@ -106,6 +107,22 @@ def searches(responses: ir.Table, key: str, window: timedelta) -> ir.Table:
         until=anchored["anchor_until"],
         is_open=anchored["anchor_is_day"],
     )
+
+
+def within_reach(session: Session, asking: ir.Table, log: ir.Table) -> ir.Table:
+    """The contacts that started while any search could meet them: of a year's log, what a week's survey can be about.
+
+    Parameters
+    ----------
+    session : Session
+    asking : ibis.Table
+        As of :func:`searches`.
+    log : ibis.Table
+        As of :func:`log_of`.
+    """
+    ends = session.collect(asking.aggregate(first=asking["earliest"].min(), last=asking["until"].max()))
+    first, last = (ends[name][0].as_py() for name in ("first", "last"))
+    return log.filter(log["started_at"].between(ibis.literal(first), ibis.literal(last))) if first else log
 
 
 def met(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:

@@ -11,7 +11,7 @@ from cxfusion.engine import require_one_session
 from cxfusion.errors import require_kind
 from cxfusion.pairing.around import contacts_around, notes_on_reach
 from cxfusion.pairing.audit import books, set_aside_of
-from cxfusion.pairing.candidates import first_starts, log_of, met, named, searches
+from cxfusion.pairing.candidates import first_starts, log_of, met, named, searches, within_reach
 from cxfusion.pairing.cases import last_of_cases
 from cxfusion.pairing.choice import duplicates, last_contacts
 from cxfusion.pairing.keys import EXACT, EXPOSURE, keyed
@@ -138,7 +138,8 @@ def _by_key(
     if "case_id" in given:
         yield last_of_cases(session, responses, log)
     if "customer_id" in given:
-        yield last_contacts(searches(responses, "customer_id", plan.window), log, plan.window)
+        asking = searches(responses, "customer_id", plan.window)
+        yield last_contacts(asking, within_reach(session, asking, log), plan.window)
     if EXPOSURE in given:
         lived = met(searches(responses, EXPOSURE, plan.exposure_window), log, plan.exposure_window)
         yield lived.aggregate(by="response_id", n_candidates=lived.count())
