@@ -219,3 +219,18 @@ def test_results_are_drawn_shown_and_kept(gaps):
     assert "<table" in gaps._repr_html_()
     with pytest.raises(UsageError, match="rating"):
         gaps.plot("importance")
+
+
+@pytest.mark.parametrize("asked", [("desired", "adequate"), ("desired",)])
+def test_the_picture_of_expectations_says_what_it_shows_and_begins_with_what_falls_shortest(asked):
+    expected = {"desired": 6.0, "adequate": 4.0}
+    rows = [
+        {"respondent_id": i, "item": item, "question": question, "rating": rating}
+        for i in range(8)
+        for item, perceived in {"courtesy": 6.0, "promptness": 3.0, "price": 5.0}.items()
+        for question, rating in {**{name: expected[name] for name in asked}, "perceived": perceived}.items()
+    ]
+    drawn = cx.expectations(cx.read_ratings(rows, scale=(1, 7))).plot().to_dict()
+    assert drawn["title"]["text"].endswith("Point: as perceived.")
+    assert drawn["title"]["text"].startswith("Bar: from adequate to desired" if len(asked) == 2 else "Line: desired")
+    assert drawn["layer"][0]["encoding"]["y"]["sort"] == ["promptness", "price", "courtesy"]

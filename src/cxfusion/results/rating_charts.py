@@ -64,7 +64,7 @@ def dumbbells(scores: pd.DataFrame, *, width: int = 720) -> Layers:
 
 
 def zones(levels: pd.DataFrame, *, width: int = 720) -> Layers:
-    """Per item, the zone from adequate to desired as a bar, and what was perceived as a point.
+    """Per item, the zone from adequate to desired as a bar, what was perceived as a point; what falls shortest first.
 
     Parameters
     ----------
@@ -80,20 +80,23 @@ def zones(levels: pd.DataFrame, *, width: int = 720) -> Layers:
     """
     wide = _shown(levels).pivot_table(index="item", columns="question", values="estimate")
     wide = wide.reindex(columns=["adequate", "desired", "perceived"])
+    short = wide["perceived"] - wide["adequate"].fillna(wide["desired"])
+    wide = wide.loc[short.sort_values(kind="stable").index]
     names = display_names(list(wide.index), _LETTERS)
     frame = wide.assign(name=names).reset_index(drop=True)
     y = alt.Y("name:N", sort=names, title=None)
     x = alt.X("perceived:Q", title="mean rating", axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False, padding=20))
     base = alt.Chart(frame).encode(y=y)
-    layers: list[alt.Chart] = []
-    for low, high in (("adequate", "desired"),):
-        if frame[[low, high]].notna().all(axis=1).any():
-            layers.append(base.mark_bar(height=9, opacity=0.45).encode(x=alt.X(f"{low}:Q"), x2=f"{high}:Q"))
-        else:
-            only = high if frame[high].notna().any() else low
-            layers.append(base.mark_tick(thickness=2, size=14).encode(x=alt.X(f"{only}:Q")))
+    if frame[["adequate", "desired"]].notna().all(axis=1).any():
+        zone = base.mark_bar(height=9, opacity=0.45).encode(x=alt.X("adequate:Q"), x2="desired:Q")
+        told = "Bar: from adequate to desired. Point: as perceived."
+    else:
+        only = "desired" if frame["desired"].notna().any() else "adequate"
+        zone = base.mark_tick(thickness=2, size=14).encode(x=alt.X(f"{only}:Q"))
+        told = f"Line: {only}. Point: as perceived."
     points = base.mark_point(filled=True, size=90, opacity=1).encode(x=x)
-    return alt.layer(*layers, points).properties(width=width - 260, height=_ROW * len(names))
+    title = alt.TitleParams(told, anchor="start", fontWeight="normal", fontSize=12)
+    return alt.layer(zone, points).properties(width=width - 260, height=_ROW * len(names), title=title)
 
 
 def cross(items: pd.DataFrame, *, width: int = 720) -> Layers:
