@@ -101,6 +101,8 @@ class DuckDBEngine:
         self._backend.con.execute("PRAGMA disable_progress_bar")  # in a notebook SET wants ipywidgets, even for "off"
         # a file that was written again within the second would be read as it was before
         self._backend.con.execute("SET enable_external_file_cache = false")
+        # nothing here outlives the session, yet every so many rows DuckDB would write all tables anew, in memory
+        self._backend.con.execute("SET wal_autocheckpoint = '1000TB'")
         # it makes a join of every IN with some literals: of 300 columns of text, 300 joins, which fill any memory
         self._backend.con.execute("SET disabled_optimizers = 'in_clause'")
 

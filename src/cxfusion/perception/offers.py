@@ -54,7 +54,9 @@ FIRED_ABOVE: Final = 0.05
 """Root mean square, over agents, of the excess that chance does not explain, in the same measure."""
 MAX_CONTACTS: Final = 300_000
 ENOUGH: Final = 500
-"""Contacts of an agent that a sample should leave, as few as one in ten of which may have been asked about."""
+"""Contacts of an agent, as few as one in ten of which may have been asked about."""
+TOO_THIN: Final = 250
+"""A sample that would leave fewer of them on average takes some agents, and enough contacts of each."""
 MOST_DATES: Final = 400
 MOST_ROUNDS: Final = 3
 NORMAL_95: Final = 1.959963984540054
@@ -183,7 +185,7 @@ def check_offers(
     deviations of what is expected of the agent's contacts. Where all agents pick alike there is no rule to compare
     with: the check then sees nothing. Where only answers are known, an excess may also come from customers, who answer
     one agent for other reasons than another. Larger logs are thinned by an MD5 of the contact id; where that would
-    leave fewer than 500 contacts of an agent on average, by one of the agent too, and the note says so.
+    leave fewer than 250 contacts of an agent on average, by one of the agent too, and the note says so.
 
     References
     ----------
@@ -279,7 +281,8 @@ def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str
     n, n_agents = (int(size) for size in pairing.session.collect(sizes).to_pylist()[0].values())
     if n <= most:
         return rows, None
-    of_contacts = min(1.0, max(most, ENOUGH * n_agents) / n)
+    wanted = ENOUGH * n_agents if most < TOO_THIN * n_agents else most
+    of_contacts = min(1.0, wanted / n)
     of_agents = most / (n * of_contacts)
     if of_contacts < 1:
         rows = rows.filter(in_sample(rows["contact_id"], of_contacts))
