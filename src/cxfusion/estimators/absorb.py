@@ -14,6 +14,7 @@ from scipy import sparse
 
 from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.minimal_residuals import minimal_residuals
+from cxfusion.estimators.rows import weighted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,9 +172,8 @@ class _CrossProductFold:
         rows = self._make_rows(batch)
         regressors = rows.regressors()
         weighted = rows.targets * rows.weight[:, None]
-        scaled = sparse.csr_array(sparse.diags_array(rows.weight) @ regressors)
         part = _CrossProducts(
-            regressors=sparse.csr_array(regressors.T @ scaled),
+            regressors=sparse.csr_array(regressors.T @ weighted_rows(regressors, rows.weight)),
             with_targets=regressors.T @ weighted,
             targets=rows.targets.T @ weighted,
             weight=float(rows.weight.sum()),

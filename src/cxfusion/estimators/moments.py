@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from cxfusion.errors import TooFewResponsesError
+from cxfusion.estimators.rows import weighted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -206,7 +207,6 @@ def _moments_of(rows: LinearRows) -> Moments:
     centred = rows.columns - mean
     weighted = centred * rows.weight[:, None]
     indicators = rows.groups.matrix
-    scaled = sparse.csr_array(sparse.diags_array(rows.weight) @ indicators)
     return Moments(
         n=int(np.count_nonzero(rows.weight > 0)),
         weight=weight,
@@ -214,6 +214,6 @@ def _moments_of(rows: LinearRows) -> Moments:
         scatter=centred.T @ weighted,
         group_weight=indicators.T @ rows.weight,
         group_scatter=indicators.T @ weighted,
-        overlap=sparse.csr_array(indicators.T @ scaled),
+        overlap=sparse.csr_array(indicators.T @ weighted_rows(indicators, rows.weight)),
         widths=rows.groups.widths,
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Indicators", "RowMaker", "Rows"]
+__all__ = ["Indicators", "RowMaker", "Rows", "weighted_rows"]
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
@@ -191,6 +191,12 @@ def _tall_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDAr
     for start in range(0, n, rows):
         product += left[start : start + rows].T @ right[:, start : start + rows].T
     return product
+
+
+def weighted_rows(matrix: sparse.csr_array, weight: NDArray[np.float64]) -> sparse.csr_array:
+    """A sparse matrix, each row of it times its weight; a product with a diagonal matrix takes ten times as long."""
+    data = matrix.data * np.repeat(weight, np.diff(matrix.indptr))
+    return sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 class RowMaker(Protocol):
