@@ -189,6 +189,7 @@ def test_check_prints_the_books_even_where_nothing_was_paired_and_says_so(tmp_pa
     result = cli("check", contacts, surveys, "--timezone", "Europe/Berlin")
     assert result.exit_code == 4
     assert "0 of 2 responses paired" in result.stdout
+    assert "surveys: the source has no response id: a response is known by its row number" in result.stdout
     assert "unknown_contact: 2" in result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"calls.csv", "answers.csv"}
 

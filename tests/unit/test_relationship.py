@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import permutations
 
 import numpy as np
 import pyarrow as pa
@@ -65,6 +66,21 @@ def test_an_exposure_adds_up_what_was_lived_before_the_answer(session):
     assert cx.measure(lived, "nps").table["n"].to_list() == [3]
     assert cx.measure(pairing, "nps").table["n"].to_list() == [1]  # levels are never mixed
     assert any("For 1 of them the log does not reach back so far" in note for note in lived.contacts.notes)
+
+
+def test_an_exposure_is_the_same_in_any_order_of_the_log(session):
+    starts = {0.1: "03-05 09:00", 0.2: "03-06 09:00", 0.3: "03-07 09:00"}  # floating point adds these up to 0.6 or more
+    log = [
+        {"contact_id": f"c{wait}", "customer_id": "ann", "started_at": f"2026-{when}", "wait_seconds": wait}
+        for wait, when in starts.items()
+    ]
+    surveys = cx.read_surveys(ANSWERS, timezone="UTC", session=session)
+    totals = set()
+    for order in permutations(log):
+        pairing = cx.pair(cx.read_contacts(list(order), timezone="UTC", session=session), surveys)
+        lived = cx.pair_relationship(pairing).contacts.to_arrow().to_pylist()
+        totals |= {row["total_wait_seconds"] for row in lived if row["contact_id"] == "of ann"}
+    assert totals == {0.6}
 
 
 def test_without_surveys_about_the_relationship_there_is_nothing_to_pair(session):

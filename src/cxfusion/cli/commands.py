@@ -232,13 +232,15 @@ def check(
     )
     with StageLines(quiet=quiet) as on_stage:
         pairing, feed = check_only(config, against, on_stage)
+    read = {"contacts": pairing.contacts, "surveys": pairing.surveys}
+    notes = [f"{name}: {note}" for name, table in read.items() for note in table.notes]
     if as_json:
         books = {"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")}
-        _print_json({**books, "checks": feed.table.to_dict("records")})
+        _print_json({**books, "checks": feed.table.to_dict("records"), "notes": notes})
     else:
         typer.echo(pairing.summary())
         _tell_cells(pairing.cells)
-        typer.echo(feed.summary())
+        typer.echo("\n  ".join([f"{feed.summary()}\nHow the tables were read:", *(notes or ["as they are"])]))
     feed.require_usable()
     require_pairs(pairing)
 

@@ -22,6 +22,7 @@ from cxfusion.pairing.links import GUESSED, check_links, other_candidates
 from cxfusion.results.formats import count, percent
 from cxfusion.results.labels import lever_label
 from cxfusion.tables.coding import answered
+from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,7 +130,7 @@ def _others(pairing: Pairing, names: Sequence[str]) -> ir.Table:
     beside = other_candidates(pairing).inner_join(values, "contact_id")
     means = beside.aggregate(
         by={"response_id": beside["response_id"], "paired_by": beside["reason"]},
-        **{f"other_{name}": beside[f"other_{name}"].mean() for name in names},
+        **{f"other_{name}": exact_mean(beside[f"other_{name}"]) for name in names},
     )
     return pairing.session.materialize(means)
 

@@ -20,6 +20,7 @@ from cxfusion.pairing.reasons import EXPOSED
 from cxfusion.pairing.responses import asked
 from cxfusion.results.formats import count, duration_in_words
 from cxfusion.tables.relation import Contacts
+from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -158,7 +159,7 @@ def _summed(lived: ir.Table, numbers: Iterable[str]) -> dict[str, ir.Value]:
     sums: dict[str, ir.Value] = {"n_contacts": lived.count().cast("float64")}
     for name in numbers:
         level = lived[name].cast("float64")
-        sums[total_of(name)] = level.sum()
+        sums[total_of(name)] = exact_sum(level)
         if not name.startswith("is_"):
             sums[worst_of(name)] = level.max()
     return sums
