@@ -232,8 +232,8 @@ def check(
     )
     with StageLines(quiet=quiet) as on_stage:
         pairing, feed = check_only(config, against, on_stage)
-    read = {"contacts": pairing.contacts, "surveys": pairing.surveys}
-    notes = [f"{name}: {note}" for name, table in read.items() for note in table.notes]
+    notes = [f"contacts: {note}" for note in pairing.contacts.notes]
+    notes += [f"surveys: {note}" for note in pairing.surveys.notes]
     if as_json:
         books = {"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")}
         _print_json({**books, "checks": feed.table.to_dict("records"), "notes": notes})
