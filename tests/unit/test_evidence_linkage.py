@@ -103,4 +103,5 @@ def test_it_can_be_refused_and_asked_for(session):
     assert len(evidence.linkage) == 0
     _, evidence = evidence_of(session, 1.0, "contact_id", with_links=True)
     assert evidence.linkage["basis"].to_list() == ["as_paired", "unambiguous"]
-    assert evidence.linkage["estimate"].nunique() == 1
+    as_paired, unambiguous = evidence.linkage["estimate"]
+    assert unambiguous == pytest.approx(as_paired, rel=1e-9)  # the same rows; the optimum is reached from two sides
