@@ -143,7 +143,7 @@ def _by_key(
     if EXPOSURE in given:
         lived = met(searches(responses, EXPOSURE, plan.exposure_window), log, plan.exposure_window)
         yield lived.aggregate(by="response_id", n_candidates=lived.count())
-    if not {"case_id", "customer_id", EXPOSURE}.issuperset(given):  # an exact key, or none at all
+    if not given or not {"case_id", "customer_id", EXPOSURE}.issuperset(given):  # no answers, no key, or an exact one
         yield named(responses, log)
 
 
