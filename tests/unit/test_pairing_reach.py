@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import pyarrow as pa
 import pytest
 
 import cxfusion as cx
@@ -45,10 +44,3 @@ def test_all_that_lies_between_the_first_and_the_last_answer_is_within_reach(ses
 
 def test_a_day_reaches_to_its_end(session):
     assert reached(session, [FIRST.date() + timedelta(days=8)]) == {"c5", "c6", "c7", "c8"}
-
-
-def test_a_survey_without_a_row_is_about_nothing(session):
-    contacts = cx.read_contacts([{"contact_id": "a", "customer_id": "ann", "started_at": FIRST}], session=session)
-    answers = pa.table({"contact_id": ["a"], "customer_id": ["ann"], "answered_at": [FIRST], "csat": [5]})
-    paired = cx.pair(contacts, cx.read_surveys(answers.slice(0, 0), session=session))
-    assert (paired.n_pairs, paired.count(), paired.books.n("contacts", "no_response")) == (0, 0, 1)
