@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -223,6 +224,8 @@ def _cell(value: Any) -> Any:
         value = json.dumps(value)
     if isinstance(value, str):
         return "".join(letter for letter in value if letter >= " " or letter in "\t\n")[:30_000]
+    if isinstance(value, float) and not math.isfinite(value):
+        return "#NUM!"  # what a spreadsheet keeps of it; the library that writes would leave the cell blank
     return value
 
 

@@ -54,6 +54,8 @@ IN_QUEUE_LOG: Final = {
 }
 
 FOLLOWS: Final = {
+    "amazon_connect": {"PreviousContactId": ("contact_id",)},
+    "cisco_ucce_tcd": {"AgentPeripheralNumber": ("is_handled",)},
     "medallia_agent_connect": {"response_received_at": ("disposition",)},
     "delighted": {"survey_type": ("nps", "csat", "ces")},
     "asknicely": {"question_type": ("nps", "csat", "ces")},
