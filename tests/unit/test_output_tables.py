@@ -82,6 +82,15 @@ def test_times_and_hard_text_and_missing_values_survive_as_csv(tmp_path):
     assert read.iloc[1].isna().all()
 
 
+def test_no_text_of_a_csv_copy_is_a_formula_and_numbers_stay_what_they_are(tmp_path):
+    texts = ['=cmd|"/C calc"!A0', "-2+3+cmd|x", "@SUM(A1)", "\t=1", "-3", "+49 30 1234", "1.234,5", "a=b", "", None]
+    pq.write_table(pa.table({"text": texts, "x": [float(-i) for i in range(10)]}), tmp_path / "t.parquet")
+    write_csv_copies(tmp_path)
+    read = pd.read_csv(tmp_path / "t.csv", dtype={"text": str}, keep_default_na=False)
+    assert read["text"].to_list() == [*("'" + text for text in texts[:4]), *texts[4:9], ""]
+    assert read["x"].to_list() == [float(-i) for i in range(10)]
+
+
 def test_tables_of_no_rows_keep_their_columns_as_csv(tmp_path):
     pq.write_table(PRESENT["set_aside"].empty_table(), tmp_path / "set_aside.parquet")
     write_csv_copies(tmp_path)
