@@ -244,8 +244,8 @@ def told_nearest(unknown: Iterable[str], known: Iterable[str]) -> list[str]:
     return [f"{name!r}: nearest are {', '.join(near)}" for name in unknown if (near := nearest_names(name, names))]
 
 
-def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """Names that look most like a name, best first; letter case is ignored.
+def nearest_names(name: object, known: Iterable[str], limit: int = 3) -> list[str]:
+    """Names that look most like what was given for one, best first; letter case is ignored.
 
     Examples
     --------
@@ -253,4 +253,4 @@ def nearest_names(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
     ['wait_seconds']
     """
     by_lower = {candidate.lower(): candidate for candidate in known}
-    return [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=limit)]
+    return [by_lower[match] for match in difflib.get_close_matches(str(name).lower(), by_lower, n=limit)]

@@ -37,6 +37,11 @@ def test_an_argument_of_another_kind_is_refused_before_anything_is_done(centre, 
         call(centre, pairing)
 
 
+def test_several_scores_at_once_are_refused_by_the_names_there_are(pairing):
+    with pytest.raises(UnknownNameError, match=r"There is no score \['csat', 'nps'\]. Expected one of: "):
+        cx.measure(pairing, ["csat", "nps"])
+
+
 def test_a_column_that_resembles_none_is_told_with_those_there_are(centre):
     with pytest.raises(UnknownNameError) as refused:
         cx.diagnose(centre.contacts, by="zzz")
