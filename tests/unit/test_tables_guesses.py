@@ -55,6 +55,12 @@ def test_seconds_and_units_that_are_told_raise_no_doubt(propose):
     assert (units["talk_seconds"], units["hold_seconds"], units["wrap_seconds"]) == (None, "ms", "min")
 
 
+def test_a_scale_that_a_heading_tells_stands_in_the_map(propose):
+    _, given, path = propose("Contact ID,Satisfaction (1-7)", "c1,6", "c2,7", section="surveys")
+    assert given.table("surveys").columns["csat"].scale == (1, 7)
+    assert cx.read_surveys(path, map=given).scales["csat"].high == 7
+
+
 def test_usual_words_get_their_places(propose):
     rows = ["1,Very satisfied", "2,satisfied", "3,Neither satisfied nor dissatisfied", "4,Very Dissatisfied", "5,"]
     proposal, given, path = propose("Call ID,Customer Satisfaction", *rows)

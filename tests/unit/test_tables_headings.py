@@ -6,6 +6,7 @@ import pytest
 
 from cxfusion.errors import ConfigError, InputError, MissingColumnError, NoScoreError
 from cxfusion.tables.binding import bind
+from cxfusion.tables.headings import read_heading
 from cxfusion.tables.mapping import Map, table_map
 
 # Header lines of real exports (Five9, Talkdesk, CXone), ambiguous twins left out.
@@ -35,6 +36,31 @@ def test_camel_case_headings_with_units():
     units = {b.name: b.how.unit for b in bindings.columns if b.kind == "duration"}
     assert units == {"wait_seconds": "s", "ivr_seconds": "s", "hold_seconds": "s", "wrap_seconds": "s"}
     assert sources("contacts", CXONE)["channel"] == "mediaTypeName"
+
+
+@pytest.mark.parametrize(
+    ("heading", "name", "scale"),
+    [
+        ("CSAT (1-5)", "csat", (1, 5)),
+        ("Customer Satisfaction [1 to 7]", "csat", (1, 7)),
+        ("NPS 0–10", "nps", (0, 10)),
+        ("Satisfaction score (0-100)", "csat", (0, 100)),
+        ("CSAT", "csat", None),
+    ],
+)
+def test_a_scale_in_a_heading_is_the_scale_of_its_score_with_a_map_and_without(heading, name, scale):
+    found = ["contact_id", heading]
+    (named,) = [b for b in bind("surveys", found, Map()).columns if b.name == name]
+    assert (named.how.column, named.how.scale) == (heading, scale)
+    mapped = bind("surveys", found, table_map({name: heading}, "surveys")).columns
+    assert [b.how.scale for b in mapped if b.name == name] == [scale]
+    own = bind("surveys", found, table_map({name: {"column": heading, "scale": [1, 3]}}, "surveys")).columns
+    assert [b.how.scale for b in own if b.name == name] == [(1, 3)]
+
+
+@pytest.mark.parametrize("heading", ["CSAT 2025-10", "Q1-5", "Ease 1-2", "1-5"])
+def test_what_looks_like_a_scale_and_is_none_is_left_alone(heading):
+    assert read_heading(heading).scale is None
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import ConfigError, InputError, MissingColumnError, NoScoreError, nearest_names
 from cxfusion.tables.canonical import SCORE_SCALES, SURVEY_KEYS, Kind, kind_of_name
 from cxfusion.tables.headings import (
+    Heading,
     canonical_columns,
     letters_apart,
     near_heading,
@@ -157,6 +158,8 @@ def _mapped(
         exact = how.spelled({source: there.get(source, source) for source in how.sources})
         if how.column and how.unit is None and known.get(name) == "duration":
             exact = exact.model_copy(update={"unit": _unit(how.column, name)})
+        if how.column and how.scale is None and known.get(name) == "score" and not how.answers:
+            exact = exact.model_copy(update={"scale": _scale(how.column)})
         mapped[name] = Binding(name, _kind(name, exact, known, levers), exact)
     return mapped, missing
 
@@ -194,7 +197,13 @@ def _kind(name: str, how: ColumnMap, known: Mapping[str, Kind], levers: set[str]
 
 
 def _heading_binding(name: str, kind: Kind, source: str) -> Binding:
-    return Binding(name, kind, ColumnMap(column=source, unit=_unit(source, name) if kind == "duration" else None))
+    unit = _unit(source, name) if kind == "duration" else None
+    return Binding(name, kind, ColumnMap(column=source, unit=unit, scale=_scale(source) if kind == "score" else None))
+
+
+def _scale(source: str) -> tuple[float, float] | None:
+    """Scale that a heading names."""
+    return read_heading(source).scale
 
 
 def _unit(source: str, name: str) -> Unit | None:
@@ -214,12 +223,12 @@ def match_headings(section: Section, free: Sequence[str], open_names: set[str]) 
         own_key = read_heading(column.name).key
         tiers = (
             [source for source in free if source == column.name],
-            [source for source in free if headings[source].key == own_key],
             [
-                s
-                for s in free
-                if (headings[s].stem if column.kind == "duration" else headings[s].key) in usual[column.name]
+                source
+                for source in free
+                if headings[source].key == own_key or (column.kind == "score" and headings[source].stem == own_key)
             ],
+            [source for source in free if _name_in(headings[source], column.kind) in usual[column.name]],
         )
         found = next((tier for tier in tiers if tier), [])
         if len(found) > 1:
@@ -230,6 +239,11 @@ def match_headings(section: Section, free: Sequence[str], open_names: set[str]) 
         elif found:
             matched[column.name] = found[0]
     return matched, collisions
+
+
+def _name_in(heading: Heading, kind: Kind) -> str:
+    """What a heading calls its column: the unit of a length of time and the scale of a score are not of its name."""
+    return heading.stem if kind in ("duration", "score") else heading.key
 
 
 def near_headings(

@@ -146,6 +146,10 @@ SURVEY_HEADINGS: Final = {
 }
 
 
+MARKS: Final = re.compile(r"[\s_]*[(\[]?\s*\b([01])\s*(?:-|–|\bto\b|\.\.)\s*([3-9]|10|100)\s*[)\]]?\s*$", re.IGNORECASE)
+"""A scale at the end of a heading, as surveys print it: ``(1-5)``, ``0–10``, ``[1 to 7]``."""
+
+
 @dataclass(frozen=True)
 class Heading:
     """What a source heading says.
@@ -155,14 +159,17 @@ class Heading:
     key : str
         Its letters and digits in lower case.
     stem : str
-        The same without the unit at the end.
+        The same without the unit or the scale at the end.
     unit : Unit or None
         The unit at the end, if it names one.
+    scale : tuple of (float, float), optional
+        The scale of marks at the end, if it names one: ``CSAT (1-7)``.
     """
 
     key: str
     stem: str
     unit: Unit | None
+    scale: tuple[float, float] | None = None
 
 
 def canonical_columns(section: Section) -> tuple[Column, ...]:
@@ -196,9 +203,14 @@ def read_heading(text: str) -> Heading:
     Examples
     --------
     >>> read_heading("Talk Time (secs)")
-    Heading(key='talktimesecs', stem='talktime', unit='s')
+    Heading(key='talktimesecs', stem='talktime', unit='s', scale=None)
+    >>> read_heading("CSAT (1-7)")
+    Heading(key='csat17', stem='csat', unit=None, scale=(1.0, 7.0))
     """
     key = _key(text)
+    marks = MARKS.search(text)
+    if marks is not None and marks.start():
+        return Heading(key, _key(text[: marks.start()]), None, (float(marks[1]), float(marks[2])))
     words = _words(text)
     for n_words in (3, 1):  # hh:mm:ss are three words
         last = "".join(words[-n_words:])

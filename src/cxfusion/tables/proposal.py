@@ -167,9 +167,11 @@ def _line(binding: Binding, reading: Reading, guess: Guess | None) -> str:
     if source not in reading.bindings.found:
         return ""
     form = reading.look.forms.get((source, ()))
-    details = {"unit": binding.how.unit, "format": list(form.patterns) if form else None}
+    words = guess.words if guess else {}
+    scale = list(binding.how.scale) if binding.how.scale and "scale" not in words else None
+    details = {"unit": binding.how.unit, "scale": scale, "format": list(form.patterns) if form else None}
     told = [f"{key} = {json.dumps(value)}" for key, value in details.items() if value]
-    told += [f"{key} = {value}" for key, value in (guess.words if guess else {}).items()]
+    told += [f"{key} = {value}" for key, value in words.items()]
     if not told:
         return f"{binding.name} = {_quoted(source)}"
     return f"{binding.name} = {{ {', '.join([f'column = {_quoted(source)}', *told])} }}"
