@@ -179,7 +179,7 @@ def _packed(record: Record) -> bytes:
     def number(name: str, bits: int, *, signed: bool = True) -> int:
         try:
             value = int(record.get(name) or 0)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             value = -1 if signed else 255
         low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
         return min(max(value, low), high)

@@ -56,9 +56,10 @@ IN_QUEUE_LOG: Final = {
 FOLLOWS: Final = {
     "amazon_connect": {"PreviousContactId": ("contact_id",)},
     "cisco_ucce_tcd": {"AgentPeripheralNumber": ("is_handled",)},
+    "nice_cxone_completed": {"masterContactId": ("contact_id",)},
     "medallia_agent_connect": {"response_received_at": ("disposition",)},
     "delighted": {"survey_type": ("nps", "csat", "ces")},
-    "asknicely": {"question_type": ("nps", "csat", "ces")},
+    "asknicely": {"question_type": ("nps", "csat", "ces"), "dontcontact": ("disposition",)},
     "hubspot_feedback": {"properties.hs_survey_type": ("nps", "csat", "ces")},
     "zendesk_csat": {"score": ("answered_at",), "subjects.0.id": ("case_id",)},
 }
