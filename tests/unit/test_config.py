@@ -224,3 +224,16 @@ def test_a_vendors_log_may_have_any_ending(tmp_path):
     study.write_text(words.format("queue_log").replace("asterisk_queue_log", "asterisk"))
     with pytest.raises(ConfigError, match="There is no source 'asterisk'"):
         load_study(study)
+
+
+def test_a_tracker_may_lie_in_a_database(folder):
+    text = (
+        '[contacts]\npath = "logs/march.csv"\n[surveys]\npath = "answers.csv"\n'
+        '[trackers.brand]\npath = "months.csv"\n[trackers.panel]\npath = "postgres://db.example/sales/panel"\n'
+        '[trackers.board]\npath = "duckdb://known.db/board"\n'
+    )
+    assert {name: tracker.path for name, tracker in load_study(study(folder, text)).trackers.items()} == {
+        "brand": str(folder / "months.csv"),
+        "panel": "postgres://db.example/sales/panel",
+        "board": f"duckdb://{folder.as_posix()}/known.db/board",
+    }

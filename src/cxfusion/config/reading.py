@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["load_study", "study_of_options"]
 
 SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
+PLACES: Final = {"engine": "temp_dir", "privacy": "key_file", "context": "path"}
+"""Sections with a path that starts where the study is, besides the tables and the trackers."""
 
 
 def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
@@ -38,21 +40,22 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
     """
     what = f"The study {path}"
     content = {key: _copy(value) for key, value in _toml(path, what).items()}
-    problems = []
+    problems, folder = [], Path(path).parent
     for section in SECTIONS:
         table = content.setdefault(section, {})
         if isinstance(table, dict):
-            problems += place_table(section, table, Path(path).parent)
-    for part, key in (("engine", "temp_dir"), ("privacy", "key_file"), ("context", "path")):
-        words = content.get(part)
-        if isinstance(words, dict) and isinstance(words.get(key), str):
-            words[key] = str(Path(path).parent / words[key])
+            problems += place_table(section, table, folder)
     trackers = content.get("trackers")
-    if isinstance(trackers, dict):
-        content["trackers"] = {name: _placed(words, Path(path).parent) for name, words in trackers.items()}
+    told = [(words, "path") for words in trackers.values()] if isinstance(trackers, dict) else []
+    told += [
+        (content.get(part), key) for part, key in (("engine", "temp_dir"), ("privacy", "key_file"), ("context", "path"))
+    ]
+    for words, key in told:
+        if isinstance(words, dict) and isinstance(words.get(key), str):
+            words[key] = started_at_folder(words[key], folder)
     output = content.get("output")
     if isinstance(output, dict) and is_url(output.get("database")):
-        output["database"] = started_at_folder(output["database"], Path(path).parent)
+        output["database"] = started_at_folder(output["database"], folder)
     return validated(StudyConfig, _with_options(content, options), what, problems)
 
 
@@ -93,12 +96,6 @@ def _toml(path: str | Path, what: str) -> dict[str, Any]:
         raise ConfigError(f"{what} could not be read: {error.strerror or error}. Expected a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{what} is not TOML: {error}. Mend that line.") from error
-
-
-def _placed(words: Any, folder: Path) -> Any:
-    """A section with its path from where the file is."""
-    has_path = isinstance(words, dict) and isinstance(words.get("path"), str)
-    return {**words, "path": str(folder / words["path"])} if has_path else words
 
 
 def _copy(value: Any) -> Any:

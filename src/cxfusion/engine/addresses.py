@@ -59,7 +59,9 @@ def is_url(given: object) -> bool:
 
 
 def started_at_folder(url: str, folder: Path) -> str:
-    """The URL of a DuckDB file whose relative path starts at a folder; any other URL as it is."""
+    """A path, or the URL of a DuckDB file, whose relative path starts at a folder; any other URL as it is."""
+    if not is_url(url):
+        return str(folder / url)
     path = url.removeprefix(DUCKDB)
     is_relative = url.startswith(DUCKDB) and not path.startswith("/")
     return f"{DUCKDB}{(folder / path).as_posix()}" if is_relative else url

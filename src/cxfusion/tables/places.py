@@ -42,7 +42,7 @@ def place_table(section: Section, table: dict[str, Any], folder: Path) -> list[s
         return [f'{section}.path is missing; say where the {section} are: path = "{section}.csv"']
     if not isinstance(given, str):
         return []
-    table["path"] = started_at_folder(given, folder) if is_url(given) else str(folder / given)
+    table["path"] = started_at_folder(given, folder)
     try:
         paths = _files_of(section, table["path"], table.get("source"))
     except EmptyTableError:
