@@ -259,19 +259,19 @@ def stage_clock(
     clock: dict[str, float], on_stage: OnStage | None, name: str, n: int | None = None
 ) -> Iterator[Callable[[int], None]]:
     """Announce a stage, note and log how long it took; what it yields is told the rows once they are known."""
-    known = [n]
 
-    def tell(n: int | None) -> None:
-        known[0] = n
+    def tell(rows: int | None) -> None:
+        nonlocal n
+        n = rows
         if on_stage is not None:
-            on_stage(name, n)
+            on_stage(name, rows)
 
     tell(n)
     began = time.perf_counter()
     with algebra_in_one_thread():
         yield tell
     clock[name] = round(time.perf_counter() - began, 3)
-    LOGGER.info("%s: %s%.1f s", name, "" if known[0] is None else f"{known[0]:,} rows, ", clock[name])
+    LOGGER.info("%s: %s%.1f s", name, "" if n is None else f"{n:,} rows, ", clock[name])
 
 
 def require_pairs(pairing: Pairing) -> None:

@@ -248,9 +248,10 @@ def _trackers(config: StudyConfig, session: Session) -> dict[str, ir.Table]:
     found = {}
     for name, tracker in config.trackers.items():
         rows = session.read(open_source(tracker.path)).drop("source_file", "source_row")
-        private = [] if hidden_by is None else [column for column in rows.columns if column in hidden_by.columns]
-        hashed = {column: hidden_by.hashed(rows[column].cast("string")) for column in private if hidden_by}
-        found[name] = rows.mutate(**hashed) if hashed else rows
+        private = () if hidden_by is None else hidden_by.columns.intersection(rows.columns)
+        if hidden_by is not None and private:
+            rows = rows.mutate(**{column: hidden_by.hashed(rows[column].cast("string")) for column in sorted(private)})
+        found[name] = rows
     return found
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from cxfusion.estimators.moments import LinearRows
+from cxfusion.estimators.partial_odds import surface_at
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.fold import Fold, fold_batches
 
@@ -64,6 +65,28 @@ def array_sample() -> Callable[..., ArraySample]:
         )
 
     return build
+
+
+@pytest.fixture(scope="session")
+def require_derivatives() -> Callable[..., None]:
+    """Gradient, information and scores of a model at its parameters are derivatives of its likelihood."""
+
+    def require(sample, point, bends_within) -> None:
+        here = surface_at(sample.sweep(4), sample.rows, point)
+        steps = np.eye(len(point.parameters)) * 1e-5
+        sides = [
+            [surface_at(sample.sweep(), sample.rows, point.at(point.parameters + sign * h)) for sign in (1, -1)]
+            for h in steps
+        ]
+        slope = np.array([(up.log_likelihood - down.log_likelihood) / 2e-5 for up, down in sides])
+        assert here.gradient == pytest.approx(slope, abs=1e-4)
+        bend = -np.array([(up.gradient - down.gradient) / 2e-5 for up, down in sides])
+        assert here.information == pytest.approx(bend, abs=bends_within)
+        rows = sample.rows(pa.RecordBatch.from_pydict({"row": np.arange(len(sample.outcome))}))
+        scores = point.scores_times(rows, point.predictors(rows), np.eye(len(point.parameters)))
+        assert scores.sum(axis=0) == pytest.approx(here.gradient, abs=1e-8)
+
+    return require
 
 
 @dataclass(frozen=True)

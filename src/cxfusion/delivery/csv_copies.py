@@ -5,16 +5,19 @@ UTF-8, a header line, times in UTC, nothing where there is no value, and no text
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+
+from cxfusion.results.formats import FORMULA_STARTS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["write_csv_copies"]
 
-FORMULA: Final = r"^[=+\-@\t\r]"
+FORMULA: Final = f"^[{re.escape(''.join(FORMULA_STARTS))}]"
 NUMBER: Final = r"^[+\-]?[0-9][0-9., ]*$"
 
 

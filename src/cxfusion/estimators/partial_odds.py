@@ -14,6 +14,7 @@ import numpy as np
 
 from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS
+from cxfusion.estimators.influence import ScoredFit
 from cxfusion.estimators.row_likelihood import derivatives_at
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 
@@ -35,16 +36,12 @@ __all__ = [
     "fit_partial_odds",
     "freed",
     "surface_at",
+    "times_curvature",
 ]
 
 
-class OrdinalModel(Protocol):
+class OrdinalModel(ScoredFit, Protocol):
     """A model of ordered answers by the predictors of its cuts, at some parameters, as Newton's steps see it."""
-
-    @property
-    def parameters(self) -> NDArray[np.float64]:
-        """All parameters, shape (q,)."""
-        ...
 
     def at(self, parameters: NDArray[np.float64]) -> Self:
         """The same model at other parameters."""
@@ -52,10 +49,6 @@ class OrdinalModel(Protocol):
 
     def settled(self, inverse: Inverse, log_likelihood: float) -> Self:
         """The same model with what is known at its optimum."""
-        ...
-
-    def predictors(self, rows: Rows) -> NDArray[np.float64]:
-        """Predictor of every cut, shape (n, cuts)."""
         ...
 
     def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -165,9 +158,7 @@ class PartialOddsFit:
     def information_at(self, rows: Rows, at: RowDerivatives) -> NDArray[np.float64]:
         """The same where the rows' derivatives are known."""
         own, following = curvature_of(rows, at, len(self.cuts))
-        by_cut = own.copy()  # row sums of each row's (cuts, cuts) curvature
-        by_cut[:, :-1] += following
-        by_cut[:, 1:] += following
+        by_cut = times_curvature(own, following, np.ones_like(own))
         n_cuts, width, q = len(self.cuts), len(self.coefficients), len(self.parameters)
         information = np.zeros((q, q))
         design = slice(n_cuts, n_cuts + width)
@@ -304,6 +295,16 @@ def by_predictor_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.f
     slopes[row, rows.outcome + 1] = rows.weight * at.up
     slopes[row, rows.outcome] = -rows.weight * at.low
     return slopes[:, 1:-1]
+
+
+def times_curvature(
+    own: NDArray[np.float64], following: NDArray[np.float64], columns: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Each row's curvature by its predictors, of :func:`curvature_of`, times one number per predictor, (n, cuts)."""
+    found = own * columns
+    found[:, :-1] += following * columns[:, 1:]
+    found[:, 1:] += following * columns[:, :-1]
+    return found
 
 
 def curvature_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

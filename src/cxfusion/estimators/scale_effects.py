@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxfusion.estimators.partial_odds import by_predictor_of, curvature_of
+from cxfusion.estimators.partial_odds import by_predictor_of, curvature_of, times_curvature
 from cxfusion.estimators.row_likelihood import derivatives_at
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ class ScaleFit:
         predictors, shrunk, spread = self.predictors(rows), self._shrunk(rows), rows.dense @ self.turn
         own, following = curvature_of(rows, at, len(self.cuts))
         slopes = by_predictor_of(rows, at, len(self.cuts))
-        by_cut = _bent(own, following, np.ones_like(predictors)) * shrunk[:, None] ** 2
-        bent = _bent(own, following, predictors) - slopes  # less what the spread itself bends the predictors
+        by_cut = times_curvature(own, following, np.ones_like(predictors)) * shrunk[:, None] ** 2
+        bent = times_curvature(own, following, predictors) - slopes  # less what the spread itself bends the predictors
         by_spread = bent * shrunk[:, None]
         n_cuts, width, q = len(self.cuts), len(self.coefficients), len(self.parameters)
         design, places, cut = slice(n_cuts, n_cuts + width), slice(n_cuts + width, q), np.arange(n_cuts)
@@ -133,13 +133,3 @@ class ScaleFit:
 def equally_spread(fit: CumulativeLogitFit, turn: NDArray[np.float64]) -> ScaleFit:
     """A proportional fit as the model with scale effects that it is: none."""
     return ScaleFit(fit.cuts, fit.coefficients, np.zeros(turn.shape[1]), turn, fit.inverse, fit.log_likelihood, fit.n)
-
-
-def _bent(
-    own: NDArray[np.float64], following: NDArray[np.float64], columns: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Each row's curvature by its predictors, times one number per predictor, shape (n, cuts)."""
-    found = own * columns
-    found[:, :-1] += following * columns[:, 1:]
-    found[:, 1:] += following * columns[:, :-1]
-    return found

@@ -182,8 +182,9 @@ def _spread(
     model: ModelRows, design: Design, fit: CumulativeLogitFit, levers: Sequence[Lever], n_clusters: int
 ) -> list[Check]:
     """Whether answers lie further apart, not only higher or lower, where there is more of a lever."""
+    why_not = _why_not(len(fit.cuts))
     if len(fit.cuts) < 2:
-        return [Check(lever, "spread", None, reason=_why_not(len(fit.cuts))) for lever in levers]
+        return [Check(lever, "spread", None, reason=why_not) for lever in levers]
     lines = np.zeros((2 * design.width, len(levers)))
     for j, lever in enumerate(levers):
         first = design.columns(lever.name).start
@@ -191,7 +192,6 @@ def _spread(
     start = equally_spread(fit, lines)
     scores = efficient_scores(model.sweep, model.make_rows, start, start.scale_places, n_clusters)
     tests = [scores.test(slice(j, j + 1)) for j in range(len(levers))]
-    why_not = _why_not(len(fit.cuts))
     return [
         Check(lever, "spread", test, reason=None if test is not None else why_not)
         for lever, test in zip(levers, tests, strict=True)

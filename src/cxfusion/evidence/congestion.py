@@ -37,7 +37,7 @@ __all__ = ["RUNG", "WEAK_BELOW", "congestion_rung", "weakness_of"]
 
 RUNG: Final = "congestion"
 NOT_APART: Final = "how long others waited does not vary beyond the hour and the day, or does not go with the own wait"
-_NOT_APART: Final = "Others' waits do not tell the parts of the wait apart. Expected more crowded quarters."
+PARTS_NOT_TOLD: Final = "Others' waits do not tell the parts of the wait apart. Expected more crowded quarters."
 WEAK_BELOW: Final = 10.0
 """Effective F (Montiel Olea & Pflueger) below which a design is too weak to be shown."""
 LEAST_QUARTERS: Final = 4
@@ -193,13 +193,13 @@ def _turned(
     with_rest = z.T @ left @ rest
     among = z.T @ left @ z
     if np.linalg.matrix_rank(among, hermitian=True) < len(own) or not with_rest.any():
-        raise EstimationError(_NOT_APART)
+        raise EstimationError(PARTS_NOT_TOLD)
     inverse = np.linalg.inv(among)
     hidden = float(with_rest @ inverse @ (z.T @ left @ unit[:, own[0]]) / (with_rest @ inverse @ with_rest))
     instrument = z @ np.array([with_rest[1], -with_rest[0]])
     size = float(instrument @ left @ instrument)
     if not size > 0:  # nothing but rounding is left of it
-        raise EstimationError(_NOT_APART)
+        raise EstimationError(PARTS_NOT_TOLD)
     both = np.linalg.solve(z.T @ left @ np.column_stack([unit[:, own[0]], rest]), z.T @ left[:, 0])
     lever = unit[:, own[0]] - hidden * rest
     outcome = unit[:, 0] - (both[1] + both[0] * hidden) * rest

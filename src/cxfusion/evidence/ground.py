@@ -245,6 +245,6 @@ def lay_ground(
     require_pairing(pairing)
     pairing, _ = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
-    lever_named(name, present)
+    lever_named(name, present)  # refused before anything is drawn
     sample = draw_sample(pairing, spec, present, weights, kept, is_alone=True)
     return Field(pairing, spec, weights, kept, present, sample).ground(name)

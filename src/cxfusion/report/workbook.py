@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from cxfusion.errors import UsageError
+from cxfusion.results.formats import FORMULA_STARTS
 from cxfusion.results.labels import display_name
 from cxfusion.results.language import say, speaking
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["write_workbook"]
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""How a text begins that a spreadsheet may take for a formula, now or once it is saved as CSV."""
 _LONGEST: Final = 32_000  # letters that Excel lets a cell hold, about
 _WIDEST: Final = 60
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -98,7 +97,7 @@ def _put(cell: Any, value: Any) -> Any:
         return cell
     cell.value = display_name(value, limit=_LONGEST)
     cell.data_type = "s"
-    cell.quotePrefix = value.startswith(_FORMULA)
+    cell.quotePrefix = value.startswith(FORMULA_STARTS)
     return cell
 
 

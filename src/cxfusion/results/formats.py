@@ -13,6 +13,7 @@ from cxfusion.results.language import localised, say
 
 __all__ = [
     "DASH",
+    "FORMULA_STARTS",
     "change",
     "count",
     "day",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 DASH: Final = "–"
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""How a text begins that a spreadsheet may take for a formula, now or once it is saved as CSV."""
 _MINUS: Final = "−"
 _SHARES: Final = frozenset({"share", "proportion", "rate", "fraction"})
 _MONTHS: Final = (

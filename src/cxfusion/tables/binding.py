@@ -15,6 +15,7 @@ from cxfusion.tables.headings import (
     Heading,
     canonical_columns,
     letters_apart,
+    may_differ_by,
     near_heading,
     read_heading,
     resembling,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Binding", "Bindings", "bind", "match_headings", "near_headings"]
 
 SHORTEST_SLIP: Final = 5  # letters of a name below which another a letter away is as likely meant as it is
-LONG_NAME: Final = 12  # letters from which on two may be wrong
 RESERVED: Final = (SOURCE_FILE, SOURCE_ROW, "score_status")
 
 
@@ -226,7 +226,8 @@ def match_headings(section: Section, free: Sequence[str], open_names: set[str]) 
             [
                 source
                 for source in free
-                if headings[source].key == own_key or (column.kind == "score" and headings[source].stem == own_key)
+                if headings[source].key == own_key
+                or (column.kind == "score" and _name_in(headings[source], column.kind) == own_key)
             ],
             [source for source in free if _name_in(headings[source], column.kind) in usual[column.name]],
         )
@@ -243,7 +244,8 @@ def match_headings(section: Section, free: Sequence[str], open_names: set[str]) 
 
 def _name_in(heading: Heading, kind: Kind) -> str:
     """What a heading calls its column: the unit of a length of time and the scale of a score are not of its name."""
-    return heading.stem if kind in ("duration", "score") else heading.key
+    is_beside = kind == "duration" or (kind == "score" and heading.scale is not None)
+    return heading.stem if is_beside else heading.key
 
 
 def near_headings(
@@ -400,4 +402,4 @@ def _slip_of(name: str, known: Iterable[str]) -> str | None:
     if not near or len(near[0]) < SHORTEST_SLIP:
         return None
     n_apart = letters_apart(read_heading(name).key, read_heading(near[0]).key)
-    return near[0] if n_apart <= (2 if len(near[0]) >= LONG_NAME else 1) else None
+    return near[0] if n_apart <= may_differ_by(near[0]) else None

@@ -21,6 +21,7 @@ __all__ = [
     "Heading",
     "canonical_columns",
     "letters_apart",
+    "may_differ_by",
     "near_heading",
     "read_heading",
     "resembling",
@@ -223,7 +224,7 @@ def read_heading(text: str) -> Heading:
 def near_heading(heading: Heading, names: Iterable[str]) -> bool:
     """Whether a heading is one letter (two in long ones) away from one of these keys, first letters alike."""
     return any(
-        name[0] == heading.stem[:1] and letters_apart(heading.stem, name) <= (2 if len(name) >= 12 else 1)
+        name[0] == heading.stem[:1] and letters_apart(heading.stem, name) <= may_differ_by(name)
         for name in names
         if len(name) >= 7
     )
@@ -234,6 +235,11 @@ def resembling(section: Section, name: str, found: Iterable[str]) -> list[str]:
     keys = {_key(name), *usual_names(section)[name]}
     scores = {source: max(SequenceMatcher(None, _key(source), key).ratio() for key in keys) for source in found}
     return [source for source, score in sorted(scores.items(), key=lambda item: -item[1]) if score >= 0.7][:3]
+
+
+def may_differ_by(name: str) -> int:
+    """How many letters of a name may be a slip of the pen: one, of a long name two."""
+    return 2 if len(name) >= 12 else 1
 
 
 def letters_apart(one: str, other: str) -> int:
