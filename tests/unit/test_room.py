@@ -90,9 +90,9 @@ def test_a_file_that_shrinks_while_it_is_read_is_told(tmp_path):
 
 SPILLING = """
 import sys, time, duckdb, cxfusion as cx
-from cxfusion.cli.commands import _ended_in_order
+from cxfusion.cli.ending import ended_in_order
 from cxfusion.engine import FileSource
-with _ended_in_order(), cx.Session(memory_limit="80MB", threads=1, temp_dir=sys.argv[2]) as session:
+with ended_in_order(), cx.Session(memory_limit="80MB", threads=1, temp_dir=sys.argv[2]) as session:
     rows = session.materialize(session.read(FileSource((sys.argv[1],), "parquet")).order_by("id"))
     print("spilled", flush=True)
     time.sleep(60)

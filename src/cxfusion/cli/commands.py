@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
-import traceback
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
 
 from cxfusion import __version__
+from cxfusion.cli.ending import Command
 from cxfusion.cli.options import (
-    DEBUG_VARIABLE,
     Against,
     AnyFile,
     AsCsv,
@@ -55,7 +48,7 @@ from cxfusion.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     import pandas as pd
 
@@ -76,59 +69,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-
-
-class Command(TyperCommand):
-    """A command that ends with the exit codes of the documentation and never with a traceback nobody asked for."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        try:
-            with _ended_in_order():
-                return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, BrokenPipeError):
-            raise
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last resort
-            if ctx.params.get("debug") or os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
-                typer.echo("".join(traceback.format_exception(error)), err=True)
-            code, told = _ending(error)
-        typer.secho(told, err=True, fg="red" if sys.stderr.isatty() else None)
-        raise typer.Exit(code)
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """While a command runs, being asked to end is like Ctrl-C: temporary files go, and what was there stays."""
-    if threading.current_thread() is not threading.main_thread():  # no other may look after signals
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _ending(error: BaseException) -> tuple[int, str]:
-    """Exit code and last words of a command that did not get through."""
-    from cxfusion.errors import CxfusionError
-
-    if _was_interrupted(error):
-        return 130, "Interrupted."
-    if isinstance(error, CxfusionError):
-        return error.exit_code, str(error)
-    told = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
-    return 1, (
-        f"cxfusion failed ({told}). This is a fault of cxfusion, not of your data:"
-        " please report it with what the same command prints with --debug."
-    )
-
-
-def _was_interrupted(error: BaseException | None) -> bool:
-    """Whether Ctrl-C is at the bottom of an error: an engine at work may raise one of its own on top."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
 
 
 @app.command(cls=Command)

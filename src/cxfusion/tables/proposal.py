@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import CxfusionError, redacted
-from cxfusion.tables.binding import match_headings, near_headings
 from cxfusion.tables.canonical import SCORE_SCALES
 from cxfusion.tables.guesses import answers_of, date_and_time, units_of, vendor_of
 from cxfusion.tables.headings import canonical_columns
@@ -17,6 +16,7 @@ from cxfusion.tables.mapping import Map, Section
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.read import read_surveys
 from cxfusion.tables.reading import start_reading
+from cxfusion.tables.recognition import match_headings, near_headings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

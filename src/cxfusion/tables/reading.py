@@ -10,7 +10,7 @@ import ibis
 from cxfusion.engine import DatabaseSource, FileSource, FrameSource, RelationSource, default_session
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import EmptyTableError
-from cxfusion.tables.binding import bind, match_headings
+from cxfusion.tables.binding import bind
 from cxfusion.tables.canonical import SCORE_SCALES
 from cxfusion.tables.cells import (
     Clock,
@@ -33,6 +33,7 @@ from cxfusion.tables.mapping import ColumnMap, TableMap, table_map
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.period import period_of
 from cxfusion.tables.pseudonyms import private_names
+from cxfusion.tables.recognition import match_headings
 from cxfusion.tables.relation import Scale
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.times import require_zone
