@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["restricted_cubic_spline"]
+__all__ = ["restricted_cubic_spline", "spline_slopes", "spline_values"]
 
 
 def restricted_cubic_spline(
@@ -41,13 +41,31 @@ def restricted_cubic_spline(
     >>> value[:, 1].round(4).tolist(), slope[:, 1].round(4).tolist()
     ([0.0, 0.25, 1.5, 3.0], [0.0, 0.75, 1.5, 1.5])
     """
+    return spline_values(x, knots).T, spline_slopes(x, knots).T
+
+
+def spline_values(x: NDArray[np.float64], knots: Sequence[float]) -> NDArray[np.float64]:
+    """The basis alone, column by column, shape (k - 1, n)."""
+    return np.vstack([x, _bends(_cubed, x, knots)])
+
+
+def spline_slopes(x: NDArray[np.float64], knots: Sequence[float]) -> NDArray[np.float64]:
+    """The derivative alone, column by column, shape (k - 1, n)."""
+    return np.vstack([np.ones_like(x), 3 * _bends(np.square, x, knots)])
+
+
+def _cubed(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return x * x * x  # ``x**3`` takes ten times as long
+
+
+def _bends(
+    power: Callable[[NDArray[np.float64]], NDArray[np.float64]], x: NDArray[np.float64], knots: Sequence[float]
+) -> NDArray[np.float64]:
+    """A power of what lies beyond each inner knot, less what keeps it straight beyond the last, shape (k - 2, n)."""
     *inner, before_last, last = knots
-    span = (last - inner[0]) ** 2
-    values, slopes = [x], [np.ones_like(x)]
-    for knot in inner:
-        weights = {knot: 1.0, before_last: -(last - knot) / (last - before_last)}
-        weights[last] = (before_last - knot) / (last - before_last)
-        beyond = {at: np.maximum(x - at, 0.0) for at in weights}
-        values.append(np.add.reduce([w * beyond[at] ** 3 for at, w in weights.items()]) / span)
-        slopes.append(np.add.reduce([3 * w * beyond[at] ** 2 for at, w in weights.items()]) / span)
-    return np.column_stack(values), np.column_stack(slopes)
+    from_before, from_last = (power(np.maximum(x - knot, 0.0)) for knot in (before_last, last))
+    bends = np.empty((len(inner), len(x)))
+    for bend, knot in zip(bends, inner, strict=True):
+        share = (last - knot) / (last - before_last)
+        bend[:] = power(np.maximum(x - knot, 0.0)) - share * from_before + (share - 1) * from_last
+    return np.asarray(bends / (last - inner[0]) ** 2)

@@ -13,7 +13,7 @@ import numpy as np
 from cxfusion.estimators.absorb import AbsorbRows, Projection
 from cxfusion.estimators.effects import LeverRows, LeverTerm
 from cxfusion.estimators.rows import Indicators, Rows
-from cxfusion.estimators.splines import restricted_cubic_spline
+from cxfusion.estimators.splines import spline_slopes, spline_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,17 +60,21 @@ class Basis:
         """What the first column counts as one, in the lever's unit (in its log for ``log1p``)."""
         return 1 / float(self.turn[0, 0])
 
-    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Columns and their slopes before they are centred and turned, shapes (n, raw columns)."""
+    def raw(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Columns before they are centred and turned, shape (raw columns, n)."""
         return _raw_basis(self.lever, self.knots, level)
 
+    def raw_slope(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Their slopes, shape (raw columns, n)."""
+        return _raw_slope(self.lever, self.knots, level)
+
     def value(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Basis columns, shape (n, width)."""
-        return np.asarray((self.raw(level)[0] - self.centre) @ self.turn)
+        """Basis columns, shape (n, width); each stands in one piece in memory."""
+        return np.asarray(self.turn.T @ (self.raw(level) - self.centre[:, None])).T
 
     def slope(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
         """Slopes of the basis columns, shape (n, width)."""
-        return np.asarray(self.raw(level)[1] @ self.turn)
+        return np.asarray(self.turn.T @ self.raw_slope(level)).T
 
     def straight(self) -> Basis:
         """The same lever as one straight line."""
@@ -105,8 +109,8 @@ def learn_basis(lever: Lever, facts: LeverFacts, *, few_knots: bool = False) -> 
     knots = tuple(places) if len(places) >= 3 else ()
     reach = np.array([0.0, *facts.knots, max(facts.high, facts.mean, 1e-9)])
     seen = np.interp(np.linspace(0, 1, N_SEEN), np.linspace(0, 1, len(reach)), reach)
-    typical, _ = _raw_basis(lever, knots, np.array([facts.mean]))
-    return Basis(lever, knots, typical[0], turn_of(_raw_basis(lever, knots, seen)[0]))
+    typical = _raw_basis(lever, knots, np.array([facts.mean]))[:, 0]
+    return Basis(lever, knots, typical, turn_of(_raw_basis(lever, knots, seen).T))
 
 
 def turn_of(seen: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,13 +129,15 @@ def turn_of(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     return turn
 
 
-def _raw_basis(
-    lever: Lever, knots: tuple[float, ...], level: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    is_log = lever.shape == "log1p"
-    x = np.log1p(level) if is_log else level
-    value, slope = restricted_cubic_spline(x, knots) if knots else (x[:, None], np.ones((len(x), 1)))
-    return value, slope / (1 + level)[:, None] if is_log else slope
+def _raw_basis(lever: Lever, knots: tuple[float, ...], level: NDArray[np.float64]) -> NDArray[np.float64]:
+    x = np.log1p(level) if lever.shape == "log1p" else level
+    return spline_values(x, knots) if knots else x[None, :]
+
+
+def _raw_slope(lever: Lever, knots: tuple[float, ...], level: NDArray[np.float64]) -> NDArray[np.float64]:
+    x = np.log1p(level) if lever.shape == "log1p" else level
+    slope = spline_slopes(x, knots) if knots else np.ones((1, len(x)))
+    return slope / (1 + level) if lever.shape == "log1p" else slope
 
 
 @dataclass(frozen=True)

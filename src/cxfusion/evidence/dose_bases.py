@@ -52,11 +52,14 @@ class Bands(Basis):
 
     reference: int
 
-    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Indicators of the bands; steps have no slope."""
+    def raw(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Indicators of the bands."""
         band = np.searchsorted(self.knots, level, side="left")
-        columns = self.columns_of(np.eye(len(self.knots) + 1))[band]
-        return columns, np.zeros_like(columns)
+        return self.columns_of(np.eye(len(self.knots) + 1))[band].T
+
+    def raw_slope(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Steps have no slope."""
+        return np.zeros((len(self.knots), len(level)))
 
     def columns_of(self, bands: NDArray[np.float64]) -> NDArray[np.float64]:
         """Columns of rows of band indicators."""

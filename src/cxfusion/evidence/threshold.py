@@ -189,13 +189,15 @@ class _Bend(Basis):
     levels: tuple[float, ...]
     kinds: tuple[Kind, ...]
 
-    def raw(self, level: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        own, at = level[:, None], np.array(self.levels)
+    def raw(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
+        own, at = level, np.array(self.levels)[:, None]
         if self.lever.shape == "log1p":
             own, at = np.log1p(own), np.log1p(at)
         parts = [np.maximum(own - at, 0.0) if kind == "kink" else (own > at).astype(float) for kind in self.kinds]
-        columns = np.hstack(parts)
-        return columns, np.zeros_like(columns)
+        return np.vstack(parts)
+
+    def raw_slope(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.zeros((len(self.levels) * len(self.kinds), len(level)))
 
 
 @dataclass(frozen=True)
