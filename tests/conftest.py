@@ -12,6 +12,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.delivery import outputs
 from cxfusion.delivery.manifest import manifest_schema
+from postgres_server import find_binaries, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,3 +54,13 @@ def centre() -> Iterator[cx.SimulatedCentre]:
 @pytest.fixture(scope="session")
 def pairing(centre: cx.SimulatedCentre) -> cx.Pairing:
     return cx.pair(centre.contacts, centre.surveys)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """URL of a database of a PostgreSQL server, password and all."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL server is installed: no initdb and pg_ctl (Debian's package postgresql has them)")
+    with running_server(binaries) as url:
+        yield url

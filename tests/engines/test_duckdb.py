@@ -24,6 +24,12 @@ def session() -> Iterator[cx.Session]:
         yield opened
 
 
+@pytest.fixture
+def spec() -> cx.LeverSpec:
+    """All levers: two threads tell what one does."""
+    return cx.LeverSpec()
+
+
 def test_a_closed_session_says_what_happened():
     session = cx.Session()
     rows = read(session)

@@ -85,13 +85,6 @@ def _home_of_spark(folder) -> str:
 
 
 @pytest.fixture
-def spec() -> cx.LeverSpec:
-    """One lever: every kind of model is fitted, and each of them is some jobs of the cluster."""
-    wait = tuple(lever for lever in cx.LeverSpec().levers if lever.name == "wait_seconds")
-    return cx.LeverSpec(levers=wait, case_mix=("queue",))
-
-
-@pytest.fixture
 def session(spark) -> Iterator[cx.Session]:
     with cx.Session("spark") as opened:
         yield opened

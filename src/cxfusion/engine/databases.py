@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from cxfusion.engine.addresses import Address
     from cxfusion.engine.contract import DatabaseSource
 
-__all__ = ["BATCH_ROWS", "RemoteTable", "batches_of", "open_table", "postgres_connection", "rows_of"]
+__all__ = [
+    "BATCH_ROWS",
+    "RemoteTable",
+    "batches_of",
+    "open_table",
+    "plain_query",
+    "postgres_connection",
+    "rows_of",
+    "told",
+]
 
 BATCH_ROWS: Final = 65_536  # a batch of twenty float columns is then 10 MB: small beside any budget
 SOURCE: Final = "cx_source"
@@ -59,7 +68,7 @@ def open_table(address: Address) -> Iterator[RemoteTable]:
     UnreadableFileError
         There is no such database or table, or it cannot be read.
     """
-    with _told(address), (_postgres if address.kind == "postgres" else _of_ibis)(address) as remote:
+    with told(address), (_postgres if address.kind == "postgres" else _of_ibis)(address) as remote:
         yield remote
 
 
@@ -95,7 +104,7 @@ def rows_of(source: DatabaseSource) -> Iterator[pa.RecordBatch]:
 
 
 @contextmanager
-def _told(address: Address) -> Iterator[None]:
+def told(address: Address) -> Iterator[None]:
     """Tell what a database says as our own error; each driver has a tree of errors of its own."""
     try:
         yield
@@ -162,23 +171,33 @@ def postgres_connection(address: Address) -> Iterator[Any]:
 
 @contextmanager
 def _postgres(address: Address) -> Iterator[RemoteTable]:
-    place = ".".join(quoted_name(name) for name in (address.schema, address.table) if name)
     with postgres_connection(address) as connection, connection.cursor() as cursor:
         for setting in STEADY:
             cursor.execute(setting)
-        _require_table(address, cursor)
-        fields = cursor.adbc_execute_schema(f"SELECT * FROM {place}")
-        columns = ", ".join(_plain(field) for field in fields)
-        plain = cursor.adbc_execute_schema(f"SELECT {columns} FROM {place}")
-        table = ibis.table(ibis.Schema.from_pyarrow(plain), name=SOURCE)
+        query = plain_query(address, cursor)
+        table = ibis.table(ibis.Schema.from_pyarrow(cursor.adbc_execute_schema(query)), name=SOURCE)
 
         def fetch(relation: ir.Table) -> pa.RecordBatchReader:
             asked = ibis.to_sql(relation, dialect="postgres")
-            cursor.execute(f"WITH {SOURCE} AS (SELECT {columns} FROM {place}) SELECT * FROM ({asked}) AS wanted")
+            cursor.execute(f"WITH {SOURCE} AS ({query}) SELECT * FROM ({asked}) AS wanted")
             batches: pa.RecordBatchReader = cursor.fetch_record_batch()
             return batches
 
         yield RemoteTable(table, fetch)
+
+
+def plain_query(address: Address, cursor: Any) -> str:
+    """A table of PostgreSQL in columns of types that every engine knows.
+
+    Raises
+    ------
+    UnreadableFileError
+        There is no such table.
+    """
+    _require_table(address, cursor)
+    place = ".".join(quoted_name(name) for name in (address.schema, address.table) if name)
+    fields = cursor.adbc_execute_schema(f"SELECT * FROM {place}")
+    return f"SELECT {', '.join(_plain(field) for field in fields)} FROM {place}"
 
 
 def _require_table(address: Address, cursor: Any) -> None:

@@ -29,11 +29,13 @@ class Session:
     ----------
     engine : str or Engine, default "duckdb"
         ``"duckdb"`` is embedded and needs nothing else. ``"spark"`` is the Spark application that is running, else one
-        that is started. An object that fulfils the engine contract is used as it is.
+        that is started. The URL of a PostgreSQL database, such as ``"postgres://kim@db.example/sales"``, is a schema
+        of our own in it, which is dropped when the session is closed. An object that fulfils the engine contract is
+        used as it is.
     memory_limit : str, optional
         Such as ``"4GB"``; work that does not fit is spilled to ``temp_dir``. Of DuckDB only.
     threads : int, optional
-        All cores by default. Of DuckDB only.
+        All cores by default. Of DuckDB, and of folds over tables of PostgreSQL.
     temp_dir : str, optional
         Where work that does not fit is spilled; of Spark a folder that all its workers can read and write.
 
@@ -169,12 +171,31 @@ def _spark() -> Any:
     return spark
 
 
+def _open_postgres(url: str, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
+    if memory_limit is not None or temp_dir is not None:
+        raise UsageError(
+            "Memory and temporary files of PostgreSQL are those of its server. Leave memory_limit and temp_dir out, and"
+            " set work_mem and temp_tablespaces there."
+        )
+    try:
+        from cxfusion.engine.postgres import open_postgres
+    except ImportError as error:
+        raise UsageError(
+            f"PostgreSQL was asked for, and adbc-driver-postgresql is not installed ({error}). Install it with"
+            "  pip install 'cxfusion[postgres]'"
+        ) from error
+    engine: Engine = open_postgres(url, threads)
+    return engine
+
+
 OPENERS: Final = {"duckdb": _open_duckdb, "spark": _open_spark}
 
 
 def _open_engine(name: str, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
+    if name.startswith(("postgres://", "postgresql://")):
+        return _open_postgres(name, memory_limit, threads, temp_dir)
     if name not in OPENERS:
-        near = ", ".join(nearest_names(name, OPENERS) or OPENERS)
+        near = ", ".join(nearest_names(name, OPENERS) or (*OPENERS, "the URL of a PostgreSQL database"))
         raise UnknownNameError(f"There is no engine {name!r}. Expected one of: {near}.")
     return OPENERS[name](memory_limit, threads, temp_dir)
 

@@ -23,16 +23,13 @@ from cxfusion.engine.contract import (
     SOURCE_FILE,
     SOURCE_ROW,
     Capability,
-    DatabaseSource,
     FileSource,
-    FrameSource,
     LibraryFrameSource,
     RelationSource,
     Source,
-    StreamSource,
 )
-from cxfusion.engine.databases import BATCH_ROWS, batches_of, rows_of
-from cxfusion.engine.duckdb import DuckDBEngine
+from cxfusion.engine.databases import BATCH_ROWS
+from cxfusion.engine.rows_here import rows_here
 from cxfusion.engine.spark_backend import SparkBackend, frame_of
 from cxfusion.engine.spark_folding import fold_on_workers
 from cxfusion.errors import UsageError
@@ -99,7 +96,7 @@ class SparkEngine:
             case RelationSource() if isinstance(there := source.relation.get_backend(), Backend):
                 frame = self._numbered(self._backend.adopted(frame_of(there, source.relation)), source.name)
             case _:
-                frame = self._backend.uploaded(_rows_here(source))
+                frame = self._backend.uploaded(rows_here(source))
         return self._backend.relation(frame)
 
     def materialize(self, relation: ir.Table) -> ir.Table:
@@ -178,31 +175,6 @@ def _from_parquet(spark: SparkSession, source: FileSource) -> DataFrame:
     path = sf.url_decode(sf.regexp_replace("_metadata.file_path", "^file:/+", "/"))
     row = (sf.col("_metadata.row_index") + 1).cast("bigint")
     return frame.select("*", path.alias(SOURCE_FILE), row.alias(SOURCE_ROW))
-
-
-def _rows_here(source: Source) -> pa.Table:
-    """Rows of a source that is no table of Spark, in the memory of this process, numbered."""
-    match source:
-        case FileSource():
-            here = DuckDBEngine()
-            try:
-                return here.collect(here.read(source))
-            finally:
-                here.close()
-        case FrameSource():
-            rows = source.table if isinstance(source.table, pa.Table) else source.table.to_table()
-            if {SOURCE_FILE, SOURCE_ROW} <= set(rows.schema.names):
-                return rows
-        case StreamSource():
-            rows = source.batches.read_all()
-        case RelationSource():
-            rows = batches_of(source.relation).read_all()
-        case DatabaseSource():
-            rows = pa.Table.from_batches(rows_of(source))
-        case LibraryFrameSource():
-            rows = source.frame.toArrow()
-    placed = rows.append_column(SOURCE_FILE, pa.repeat(pa.scalar(source.name, pa.string()), len(rows)))
-    return placed.append_column(SOURCE_ROW, pa.array(range(1, len(rows) + 1), pa.int64()))
 
 
 def shared_folder(master: str, default: str, temp_dir: str | None) -> str:

@@ -1,0 +1,329 @@
+"""PostgreSQL behind the engine contract: relations are tables of a schema of our own, which goes when it is closed.
+
+Folds run in this process, over buckets of rows: a row's key is the hash of all that is in it, so that every relation
+has one, each bucket is a query of bounded size, and the answer depends on the rows alone, not on the server's order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
+from adbc_driver_postgresql import dbapi
+
+from cxfusion.engine.addresses import database_of
+from cxfusion.engine.contract import (
+    SOURCE_FILE,
+    SOURCE_ROW,
+    Capability,
+    DatabaseSource,
+    RelationSource,
+    Source,
+)
+from cxfusion.engine.databases import BATCH_ROWS, plain_query, told
+from cxfusion.engine.file_queries import quoted_name, quoted_text
+from cxfusion.engine.postgres_backend import PostgresBackend
+from cxfusion.engine.postgres_functions import FUNCTIONS
+from cxfusion.engine.rows_here import rows_here
+from cxfusion.errors import ResourceError, UsageError
+from cxfusion.fold import Fold, fold_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import ibis.expr.types as ir
+
+    from cxfusion.engine.addresses import Address
+
+__all__ = ["PostgresEngine", "open_postgres"]
+
+State = TypeVar("State")
+Answer = TypeVar("Answer")
+
+CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold", "rows_here"})
+BUCKET_ROWS: Final = 1_000_000
+"""Rows that a fold asks for at a time."""
+PLACE: Final = "cx_place"
+SETTINGS: Final = (
+    "SET TimeZone = 'UTC'",
+    "SET DateStyle = 'ISO, YMD'",
+    "SET extra_float_digits = 1",
+    # the same rows in the same order, run after run: no scan that joins another one half-way, no workers that race
+    "SET synchronize_seqscans = off",
+    "SET max_parallel_workers_per_gather = 0",
+    "SET client_min_messages = warning",
+    "SET jit = off",  # a study is many short queries, and each would be compiled anew
+)
+COLLATIONS: Final = ("pg_c_utf8", "C.utf8", "C.UTF-8", "C")
+"""By code point, as other engines sort; the first ones know letters beyond ASCII, too."""
+OLDEST: Final = 150_000
+LONGEST: Final = 63
+NO_ROOM: Final = "53"
+"""Class of the codes by which PostgreSQL tells that a resource is used up."""
+
+
+class PostgresEngine:
+    """PostgreSQL behind the engine contract.
+
+    Parameters
+    ----------
+    address : Address
+        Of the database in which the schema is made.
+    threads : int, optional
+        Of folds, which run here.
+
+    Raises
+    ------
+    UsageError
+        The server cannot be reached, is too old, or does not let us make a schema.
+    """
+
+    def __init__(self, address: Address, threads: int | None = None) -> None:
+        self._address = address
+        self._threads = threads or os.cpu_count() or 1
+        self._schema = f"cxfusion_{uuid.uuid4().hex}"
+        with _refused(address):
+            self._connection = dbapi.connect(address.target, autocommit=True)
+            try:
+                collation = self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
+        self._backend = PostgresBackend(self._run, self._upload, collation)
+
+    def _prepare(self) -> str:
+        """Our schema and its functions; name of the collation of all text."""
+        ((version, found),) = self._ask(
+            "SELECT current_setting('server_version_num')::int, array_agg(collname::text) FROM pg_collation"
+        )
+        if version < OLDEST:
+            raise UsageError(f"{self._address} runs PostgreSQL {version // 10_000}. Expected 15 or newer.")
+        for setting in SETTINGS:
+            self._run(setting)
+        self._run(f"CREATE SCHEMA {self._schema}")
+        self._run(f"SET search_path = {self._schema}, public")
+        for function in FUNCTIONS:
+            self._run(function)
+        return next(name for name in COLLATIONS if name in found)
+
+    def read(self, source: Source) -> ir.Table:
+        """Relation of every row of a source, with ``source_file`` and ``source_row`` added.
+
+        What is no table of this database goes through the memory of this process on its way to it.
+        """
+        match source:
+            case DatabaseSource(address=address) if address.target == self._address.target:
+                with told(address):
+                    return self._numbered(source.how(self._table_of(address)), source.name)
+            case RelationSource() if source.relation.get_backend() is self._backend:
+                return self._numbered(source.relation, source.name)
+            case _:
+                rows = sendable(rows_here(source))
+                name = _new_name("source")
+                self._upload(name, rows)
+                return self._backend.relation(name, ibis.Schema.from_pyarrow(rows.schema))
+
+    def materialize(self, relation: ir.Table) -> ir.Table:
+        """The same rows, computed once and kept until the engine is closed."""
+        name = _new_name("relation")
+        self._run(f"CREATE UNLOGGED TABLE {name} AS {self._backend.query(relation)}")
+        self._run(f"ANALYZE {name}")
+        return self._backend.relation(name, relation.schema())
+
+    def collect(self, relation: ir.Table) -> pa.Table:
+        """The rows, in memory."""
+        return self._fetched(f"({self._backend.query(relation)}) AS r", relation.schema().to_pyarrow())
+
+    def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
+        """Answer of a fold over the rows, a bucket of them at a time."""
+        name = _new_name("sweep")
+        query = self._backend.query(relation)
+        self._run(
+            f"CREATE UNLOGGED TABLE {name} AS"
+            f" SELECT hash_record_extended(r, 0) AS {PLACE}, r.* FROM ({query}) AS r ORDER BY 1"
+        )
+        try:
+            self._run(f"CREATE INDEX ON {name} ({PLACE})")
+            return fold_batches(fold, self._buckets(name, relation.schema()), self._threads)
+        finally:
+            self._run(f"DROP TABLE {name}")
+
+    def _buckets(self, name: str, schema: ibis.Schema) -> Iterator[pa.RecordBatch]:
+        """Rows of a table whose places are known, by ranges of these."""
+        ((n,),) = self._ask(f"SELECT count(*) FROM {name}")
+        for low, high in _ranges(n):
+            rows = f"{name} WHERE {PLACE} BETWEEN {low} AND {high} ORDER BY {PLACE}"
+            yield from self._fetched(rows, schema.to_pyarrow()).to_batches(BATCH_ROWS)
+
+    def _fetched(self, rows: str, schema: pa.Schema) -> pa.Table:
+        """Rows of a table, and what stands behind it, in columns of a schema."""
+        leaves = [leaf for field in schema for leaf in _leaves(quoted_name(field.name), field.type)]
+        with _failing(), self._connection.cursor() as cursor:
+            cursor.execute(f"SELECT {', '.join(f'{leaf} AS c{i}' for i, leaf in enumerate(leaves))} FROM {rows}")
+            found = iter(cursor.fetch_arrow_table().columns)
+        return pa.Table.from_arrays([_received(found, field.type) for field in schema], schema=schema)
+
+    def supports(self, capability: Capability) -> bool:
+        """Whether the engine declares a capability."""
+        return capability in CAPABILITIES
+
+    def close(self) -> None:
+        """Drop the schema with all that is in it."""
+        try:
+            self._run(f"DROP SCHEMA {self._schema} CASCADE")
+        finally:
+            self._connection.close()
+
+    def _table_of(self, address: Address) -> ir.Table:
+        """A table of the database in columns of types that every engine knows."""
+        view = _new_name("view")
+        with self._connection.cursor() as cursor:
+            cursor.execute(f"CREATE VIEW {view} AS {plain_query(address, cursor)}")
+            schema = cursor.adbc_execute_schema(f"SELECT * FROM {view}")
+        return self._backend.relation(view, ibis.Schema.from_pyarrow(schema))
+
+    def _numbered(self, relation: ir.Table, name: str) -> ir.Table:
+        """Rows of a relation, numbered as they come; kept, since they need not come so twice."""
+        kept = _new_name("source")
+        self._run(
+            f"CREATE UNLOGGED TABLE {kept} AS SELECT r.*, {quoted_text(name)}::text AS {SOURCE_FILE},"
+            f" row_number() OVER () AS {SOURCE_ROW} FROM ({self._backend.query(relation)}) AS r"
+        )
+        self._run(f"ANALYZE {kept}")
+        schema = {**relation.schema(), SOURCE_FILE: "string", SOURCE_ROW: "int64"}
+        return self._backend.relation(kept, ibis.schema(schema))
+
+    def _upload(self, name: str, rows: pa.Table) -> None:
+        """A table of our schema of Arrow rows."""
+        rows = sendable(rows)
+        schema = ibis.Schema.from_pyarrow(rows.schema)
+        _require_short(schema.names)
+        self._run(f"CREATE UNLOGGED TABLE {quoted_name(name)} ({self._backend.columns(schema)})")
+        with _failing(), self._connection.cursor() as cursor:
+            cursor.adbc_ingest(name, rows, mode="append", db_schema_name=self._schema)
+        self._run(f"ANALYZE {quoted_name(name)}")
+
+    def _run(self, statement: str) -> None:
+        with _failing(), self._connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(query)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+def open_postgres(url: str, threads: int | None = None) -> PostgresEngine:
+    """The engine on the database of a URL.
+
+    Raises
+    ------
+    UsageError
+        It names a table, or the server cannot be used.
+    """
+    return PostgresEngine(database_of(url), threads)
+
+
+def sendable(rows: pa.Table) -> pa.Table:
+    """The same rows in types that PostgreSQL has: what is nested as text, instants to the microsecond."""
+    return pa.table([_sendable(column) for column in rows.columns], rows.column_names)
+
+
+def _sendable(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us", kind.tz), safe=False)
+    if pa.types.is_unsigned_integer(kind) or pa.types.is_int8(kind):
+        return column.cast(pa.int64() if kind.bit_width < 64 else pa.decimal128(20, 0))
+    if pa.types.is_nested(kind) and not (pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)):
+        told = [
+            None if cell is None else json.dumps(cell, ensure_ascii=False, default=str) for cell in column.to_pylist()
+        ]
+        return pa.chunked_array([pa.array(told, pa.string())])
+    is_text = pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_time(kind)
+    return column.cast(pa.string()) if is_text else column
+
+
+def _written(cell: Any) -> str | None:
+    return None if cell is None else json.dumps(cell, ensure_ascii=False, default=str)
+
+
+def _require_short(names: Iterable[str]) -> None:
+    """Raise where PostgreSQL would cut names, and so take two columns for one."""
+    long = [name for name in names if len(name.encode()) > LONGEST]
+    if long:
+        raise UsageError(
+            f"PostgreSQL knows no names of more than {LONGEST} bytes. Rename these columns in the source, or leave"
+            " them out with attributes = [] in the map.",
+            long,
+        )
+
+
+def _leaves(value: str, kind: pa.DataType) -> Iterator[str]:
+    """What is asked of a column: of a structure whether it is there, and its fields, since its type is ours alone."""
+    if not pa.types.is_struct(kind):
+        yield value
+        return
+    yield f"{value} IS DISTINCT FROM NULL"
+    for field in kind.fields:
+        yield from _leaves(f"({value}).{quoted_name(field.name)}", field.type)
+
+
+def _received(leaves: Iterator[pa.ChunkedArray[Any]], kind: pa.DataType) -> Any:
+    """A column as the house expects it: numbers of any size come as text, structures as their fields."""
+    column = next(leaves)
+    if not pa.types.is_struct(kind):
+        plain = column.cast(column.type.storage_type) if isinstance(column.type, pa.BaseExtensionType) else column
+        return plain.cast(kind, safe=False)
+    fields = [_received(leaves, field.type) for field in kind.fields]
+    whole = [field.combine_chunks() if isinstance(field, pa.ChunkedArray) else field for field in fields]
+    return pa.StructArray.from_arrays(whole, fields=kind.fields, mask=pc.invert(column.combine_chunks()))
+
+
+def _ranges(n_rows: int) -> Iterator[tuple[int, int]]:
+    """Places from the least to the greatest, in as many ranges as there are buckets of rows."""
+    n = max(1, -(-n_rows // BUCKET_ROWS))
+    edges = [-(2**63) + 2**64 * i // n for i in range(n + 1)]
+    for low, end in pairwise(edges):
+        yield low, end - 1
+
+
+@contextmanager
+def _refused(address: Address) -> Iterator[None]:
+    try:
+        yield
+    except dbapi.Error as error:
+        raise UsageError(
+            f"{address} cannot be used as an engine: {_said(error)}. Expected a PostgreSQL database that can be"
+            " reached, and the right to make a schema in it (GRANT CREATE ON DATABASE)."
+        ) from error
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Tell of a server without room as our own error."""
+    try:
+        yield
+    except dbapi.Error as error:
+        if str(error.sqlstate or "").startswith(NO_ROOM):
+            raise ResourceError(
+                f"The work does not fit on the PostgreSQL server: {_said(error)}. Give it more room, or use an engine"
+                " with more of it."
+            ) from error
+        raise
+
+
+def _said(error: dbapi.Error) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _new_name(kind: str) -> str:
+    return f"{kind}_{uuid.uuid4().hex}"
