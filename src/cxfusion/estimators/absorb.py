@@ -17,7 +17,7 @@ from cxfusion.estimators.minimal_residuals import minimal_residuals
 from cxfusion.estimators.rows import weighted_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -90,9 +90,10 @@ class Projection:
         left = np.divide(np.diag(self.residual), self.total, out=np.zeros_like(self.total), where=self.total > 0)
         return np.clip(left, 0.0, 1.0)
 
-    def first(self, m: int) -> Projection:
-        """The projection of the first m columns."""
-        return Projection(self.coefficients[:, :m], self.residual[:m, :m], self.total[:m], self.weight)
+    def of_columns(self, columns: Sequence[int]) -> Projection:
+        """The projection of some columns alone, in the order asked."""
+        at = list(columns)
+        return Projection(self.coefficients[:, at], self.residual[np.ix_(at, at)], self.total[at], self.weight)
 
     def predict(self, groups: Indicators, dense: NDArray[np.float64]) -> NDArray[np.float64]:
         """Projected columns of some rows, shape (n, m)."""

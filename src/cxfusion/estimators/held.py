@@ -1,4 +1,4 @@
-"""Rows of a model, made once and kept, so that Newton's folds need not make them again: in memory, then in a file.
+"""What folds step over, made once and kept, so that no later fold need make it again: in memory, then in a file.
 
 The folds are the same either way: they step over what was kept instead of over record batches.
 """
@@ -11,13 +11,13 @@ import tempfile
 import weakref
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from cxfusion.errors import ResourceError
 from cxfusion.fold import fold_batches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["MODEL_BUDGET_BYTES", "ModelRows", "model_rows"]
+__all__ = ["MODEL_BUDGET_BYTES", "PART_ROWS", "ModelRows", "Part", "keep_parts", "may_keep", "model_rows"]
 
 MODEL_BUDGET_BYTES: Final = 1_500_000_000
 PART_ROWS: Final = 8_192  # few enough for the columns of a part to stay in a processor's cache
@@ -45,6 +45,15 @@ class ModelRows:
     sweep: Sweep
     make_rows: RowMaker
     make_levers: LeverMaker
+
+
+class Part(Protocol):
+    """Some rows, in whatever form the folds after it step over."""
+
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory it takes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -68,15 +77,15 @@ class _Store:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the store
         weakref.finalize(self, self._file.close)
 
-    def write(self, part: _Part) -> _Written:
+    def write(self, part: Part | _Written) -> _Written:
         start = self._file.seek(0, os.SEEK_END)
         pickle.dump(part, self._file, protocol=5)
         self._file.flush()
         return _Written(self, start)
 
-    def read(self, start: int) -> _Held:
+    def read(self, start: int) -> Part:
         self._file.seek(start)
-        part: _Held = pickle.load(self._file)  # noqa: S301 - only we can open it
+        part: Part = pickle.load(self._file)  # noqa: S301 - only we can open it
         return part
 
 
@@ -88,16 +97,16 @@ class _Written:
     start: int
 
 
-_Part: TypeAlias = "_Held | _Written"
+_Kept: TypeAlias = "Part | _Written"
 
 
 @dataclass(frozen=True)
 class _Parts:
-    kept: Sequence[_Part]
+    kept: Sequence[_Kept]
 
-    def __iter__(self) -> Iterator[_Held]:
+    def __iter__(self) -> Iterator[Part]:
         for part in self.kept:
-            yield part if isinstance(part, _Held) else part.store.read(part.start)
+            yield part.store.read(part.start) if isinstance(part, _Written) else part
 
 
 def _no_levers(_: Any) -> Sequence[LeverRows]:
@@ -123,10 +132,46 @@ def model_rows(
     ResourceError
         There is no room for the file.
     """
-    if not getattr(sweep, "may_keep_rows", True):
+    if not may_keep(sweep):
         return ModelRows(sweep, make_rows, make_levers)
-    kept = sweep(_KeepFold(make_rows, make_levers, budget_bytes))
-    return ModelRows(partial(fold_batches, batches=_Parts(kept), threads=os.cpu_count() or 1), _kept_rows, _kept_levers)
+
+    def make_part(batch: pa.RecordBatch) -> _Held:
+        return _Held(make_rows(batch), make_levers(batch))
+
+    return ModelRows(keep_parts(sweep, make_part, budget_bytes), _kept_rows, _kept_levers)
+
+
+def may_keep(sweep: Sweep) -> bool:
+    """Whether a fold may keep what it makes of the rows: not where they are in other processes."""
+    return bool(getattr(sweep, "may_keep_rows", True))
+
+
+def keep_parts(
+    sweep: Sweep,
+    make_part: Callable[[Any], Part],
+    budget_bytes: int = MODEL_BUDGET_BYTES,
+    part_rows: int | None = PART_ROWS,
+) -> Sweep:
+    """Make the parts of all rows once, and give the sweep over them.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Over record batches, or over other parts.
+    make_part : callable
+        What becomes of each of them.
+    budget_bytes : int
+        Parts beyond it go to a temporary file that nobody else sees.
+    part_rows : int or None
+        Most rows of a part; None where what the sweep gives is not to be cut.
+
+    Raises
+    ------
+    ResourceError
+        There is no room for the file.
+    """
+    kept = sweep(_KeepFold(make_part, budget_bytes, part_rows))
+    return partial(fold_batches, batches=_Parts(kept), threads=os.cpu_count() or 1)
 
 
 def _kept_rows(held: Any) -> Rows:
@@ -140,19 +185,19 @@ def _kept_levers(held: Any) -> Sequence[LeverRows]:
 
 
 @dataclass
-class _Kept:
-    parts: list[_Part] = field(default_factory=list)
+class _Keeping:
+    parts: list[_Kept] = field(default_factory=list)
     n_bytes: int = 0  # of those in memory
     store: _Store | None = None
 
-    def add(self, part: _Part, budget_bytes: int) -> None:
-        n_bytes = part.n_bytes if isinstance(part, _Held) else 0
+    def add(self, part: _Kept, budget_bytes: int) -> None:
+        n_bytes = 0 if isinstance(part, _Written) else part.n_bytes
         if self.n_bytes + n_bytes > budget_bytes:
             part, n_bytes = self._written(part), 0
         self.parts.append(part)
         self.n_bytes += n_bytes
 
-    def _written(self, part: _Part) -> _Written:
+    def _written(self, part: _Kept) -> _Written:
         try:
             self.store = self.store or _Store()
             return self.store.write(part)
@@ -165,29 +210,30 @@ class _Kept:
 
 
 class _KeepFold:
-    """Fold: the rows themselves, those beyond the budget in a file."""
+    """Fold: the parts themselves, those beyond the budget in a file."""
 
-    def __init__(self, make_rows: RowMaker, make_levers: LeverMaker, budget_bytes: int) -> None:
-        self._make_rows = make_rows
-        self._make_levers = make_levers
+    def __init__(self, make_part: Callable[[Any], Part], budget_bytes: int, part_rows: int | None) -> None:
+        self._make_part = make_part
         self._budget_bytes = budget_bytes
+        self._part_rows = part_rows
 
-    def zero(self) -> _Kept:
-        return _Kept()
+    def zero(self) -> _Keeping:
+        return _Keeping()
 
-    def step(self, state: _Kept, batch: pa.RecordBatch) -> _Kept:
+    def step(self, state: _Keeping, batch: Any) -> _Keeping:
         """The parts of a batch, in memory: at most some batches are under way, whatever the budget."""
-        for start in range(0, len(batch), PART_ROWS):
-            part = batch.slice(start, PART_ROWS)
-            held = _Held(self._make_rows(part), self._make_levers(part))
-            state.parts.append(held)
-            state.n_bytes += held.n_bytes
+        rows = self._part_rows
+        pieces = [batch] if rows is None else [batch.slice(at, rows) for at in range(0, len(batch), rows)]
+        for piece in pieces:
+            part = self._make_part(piece)
+            state.parts.append(part)
+            state.n_bytes += part.n_bytes
         return state
 
-    def merge(self, left: _Kept, right: _Kept) -> _Kept:
+    def merge(self, left: _Keeping, right: _Keeping) -> _Keeping:
         for part in right.parts:
             left.add(part, self._budget_bytes)
         return left
 
-    def finish(self, state: _Kept) -> Sequence[_Part]:
+    def finish(self, state: _Keeping) -> Sequence[_Kept]:
         return tuple(state.parts)

@@ -14,6 +14,7 @@ from cxfusion.estimators.absorb import AbsorbRows, Projection
 from cxfusion.estimators.effects import LeverRows, LeverTerm
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.splines import spline_slopes, spline_values
+from cxfusion.evidence.columns import Columns, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.columns import Groupings, Source
     from cxfusion.evidence.sample import LeverFacts
 
 __all__ = ["Basis", "Design", "learn_basis", "turn_of"]
@@ -82,11 +84,11 @@ class Basis:
 
     def of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         """Basis columns of a batch, shape (n, width)."""
-        return self.value(_numbers(batch, self.lever.name))
+        return self.value(numbers_of(batch, self.lever.name))
 
     def rows_of(self, batch: pa.RecordBatch) -> LeverRows:
         """What the effect estimator needs of a batch."""
-        return self.rows(_numbers(batch, self.lever.name))
+        return self.rows(numbers_of(batch, self.lever.name))
 
     def rows(self, level: NDArray[np.float64]) -> LeverRows:
         """What the effect estimator needs of this lever."""
@@ -192,45 +194,54 @@ class Design:
             for name in levers
         ]
 
-    def make_rows(self, batch: pa.RecordBatch) -> Rows:
+    def make_rows(self, batch: Source) -> Rows:
         """Rows of the model."""
-        dense = self._bases_of(batch)
-        if self.projection is not None:
-            dense = np.hstack([dense, self.projection.predict(self.absorbed(batch), dense[:, :0])])
         return Rows(
-            dense, _indicators(batch, self.controls), _codes(batch, "y"), _numbers(batch, "weight"),
+            self._dense(batch), self.indicators(batch, self.controls), _codes(batch, "y"), numbers_of(batch, "weight"),
             _codes(batch, "cluster"),
         )  # fmt: skip
 
-    def make_levers(self, batch: pa.RecordBatch, levers: Sequence[str]) -> list[LeverRows]:
+    def make_levers(self, batch: Source, levers: Sequence[str]) -> list[LeverRows]:
         """Levels and slopes of some levers."""
         by_name = {basis.lever.name: basis for basis in self.bases}
+        if isinstance(batch, Columns):
+            return [batch.lever(by_name[name]) for name in levers]
         return [by_name[name].rows_of(batch) for name in levers]
 
-    def make_absorbed(self, batch: pa.RecordBatch) -> AbsorbRows:
+    def make_absorbed(self, batch: Source) -> AbsorbRows:
         """Rows of the projection: basis columns on groups and controls."""
-        dense = self._bases_of(batch)
-        return AbsorbRows(dense, self.absorbed(batch), dense[:, :0], _numbers(batch, "weight"))
+        dense = self.basis_columns(batch)
+        return AbsorbRows(dense, self.absorbed(batch), dense[:, :0], numbers_of(batch, "weight"))
 
-    def _bases_of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
-        none = np.empty((len(batch), 0))
-        return np.hstack([none, *(basis.of(batch) for basis in self.bases)])
+    def basis_columns(self, batch: Source) -> NDArray[np.float64]:
+        """Columns of all bases, shape (n, width)."""
+        if isinstance(batch, Columns):
+            return batch.of(self.bases)
+        none = np.empty((0, len(batch)))
+        return np.vstack([none, *(basis.of(batch).T for basis in self.bases)]).T
 
-    def absorbed(self, batch: pa.RecordBatch) -> Indicators:
+    def absorbed(self, batch: Source) -> Indicators:
         """Codes of the absorbed groupings, then of the controls."""
-        return _indicators(batch, (*self.groups, *self.controls))
+        return self.indicators(batch, (*self.groups, *self.controls))
+
+    def indicators(self, batch: Source, groupings: Groupings) -> Indicators:
+        """Codes of some groupings; those without a column are left out."""
+        if groupings and isinstance(batch, Columns):
+            return batch.groups[groupings]
+        shown = [(name, width) for name, width in groupings if width]
+        codes = [_codes(batch, name) for name, _ in shown]
+        stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)
+        return Indicators(stacked, tuple(width for _, width in shown))
+
+    def _dense(self, batch: Source) -> NDArray[np.float64]:
+        if self.projection is None:
+            return self.basis_columns(batch)
+        if isinstance(batch, Columns):
+            return batch.of(self.bases, projected=True)
+        own = self.basis_columns(batch)
+        return np.vstack([own.T, self.projection.predict(self.absorbed(batch), own[:, :0]).T]).T
 
 
-def _indicators(batch: pa.RecordBatch, groupings: tuple[tuple[str, int], ...]) -> Indicators:
-    shown = [(name, width) for name, width in groupings if width]
-    codes = [_codes(batch, name) for name, _ in shown]
-    stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)
-    return Indicators(stacked, tuple(width for _, width in shown))
-
-
-def _numbers(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
-    return batch.column(name).to_numpy(zero_copy_only=False)
-
-
-def _codes(batch: pa.RecordBatch, name: str) -> NDArray[np.int64]:
-    return batch.column(name).to_numpy(zero_copy_only=False)
+def _codes(batch: Source, name: str) -> NDArray[np.int64]:
+    codes: NDArray[np.int64] = numbers_of(batch, name)
+    return codes

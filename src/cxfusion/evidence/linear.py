@@ -9,13 +9,14 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from cxfusion.estimators.moments import LinearRows
+from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.ladder import RungEstimate
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.columns import Source
     from cxfusion.evidence.design import Design
 
 __all__ = ["LinearDesign", "column", "rung_of_slope"]
@@ -56,9 +57,7 @@ class LinearDesign:
         basis = next(basis for basis in self.design.bases if basis.lever.name == lever)
         return 1 / basis.first_unit
 
-    def rows(
-        self, batch: pa.RecordBatch, further: NDArray[np.float64] | None = None, cluster: str = "cluster"
-    ) -> LinearRows:
+    def rows(self, batch: Source, further: NDArray[np.float64] | None = None, cluster: str = "cluster") -> LinearRows:
         """Rows of one batch, with further columns at the end."""
         rows = LinearRows.of_scores(self.design.make_rows(batch), self.values)
         columns = rows.columns if further is None else np.column_stack([rows.columns, further])
@@ -66,9 +65,9 @@ class LinearDesign:
         return replace(rows, columns=columns, groups=self.design.absorbed(batch), cluster=codes)
 
 
-def column(batch: pa.RecordBatch, name: str) -> NDArray[np.float64]:
+def column(batch: Source, name: str) -> NDArray[np.float64]:
     """A column of a batch as numbers."""
-    values: NDArray[np.float64] = batch.column(name).to_numpy(zero_copy_only=False)
+    values: NDArray[np.float64] = numbers_of(batch, name)
     return values
 
 

@@ -15,14 +15,11 @@ import numpy as np
 from cxfusion.errors import ConvergenceError, EstimationError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
-from cxfusion.estimators.held import model_rows
-from cxfusion.estimators.moments import gather_moments
-from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
 from cxfusion.evidence.checks import Check, check_form, refitted
 from cxfusion.evidence.decomposition import break_down
 from cxfusion.evidence.design import Basis, Design, learn_basis
-from cxfusion.evidence.difficulty import WITNESS
+from cxfusion.evidence.known_rows import KnownRows, know_rows
 from cxfusion.evidence.ladder import FittedModel, Ladder, RungEstimate, Shift
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.reweighted import reweighted_effects
@@ -34,18 +31,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.absorb import Projection
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
     from cxfusion.estimators.effects import LeverMaker, LeverRows
     from cxfusion.estimators.held import ModelRows
     from cxfusion.estimators.influence import OrdinalFit
-    from cxfusion.estimators.moments import LinearRows
-    from cxfusion.estimators.within import Within
     from cxfusion.evidence.reweighted import TiltPlan
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Kappa, Witness
-    from cxfusion.fold import Sweep
 
 __all__ = ["climb", "untestable_because", "within_rungs"]
 
@@ -105,15 +98,52 @@ def within_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever]) -> li
 
 
 def _moments(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Witness | None) -> Iterator[_Moment]:
-    """The moments that have levers, each with the rows that tell all it needs."""
+    """The moments that have levers, each with the rows that tell all it needs; those of the same rows share them."""
+    questions = [question for question in _questions(levers, witness) if question.asked]
+    known: dict[tuple[str, ...], KnownRows] = {}
+    for question in questions:
+        gaps = sample.gaps(question.needed)
+        if gaps not in known:
+            known[gaps] = _known(sample, [one for one in questions if sample.gaps(one.needed) == gaps])
+        yield _Moment(sample, known[gaps], spec, question.asked, question.beside, question.witness)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """The levers of one moment, and what they are held against."""
+
+    asked: list[Lever]
+    beside: list[Lever]
+    witness: Witness | None
+
+    @property
+    def heard(self) -> tuple[Lever, ...]:
+        return () if self.witness is None else (WITNESS_LEVER,)
+
+    @property
+    def needed(self) -> set[str]:
+        return {lever.name for lever in (*self.beside, *self.asked, *self.heard)}
+
+
+def _questions(levers: Sequence[Lever], witness: Witness | None) -> Iterator[_Question]:
     for i, moment in enumerate(MOMENTS):
         asked = [lever for lever in levers if lever.moment == moment and lever.role != "given"]
         beside = [lever for lever in levers if lever.moment in MOMENTS[: i + 1] and lever not in asked]
         beside = [lever for lever in beside if lever.role != "placebo"]
-        if asked:
-            heard = witness if moment != "after" else None
-            needed = {lever.name for lever in (*beside, *asked)} | ({WITNESS} if heard is not None else set())
-            yield _Moment(sample, sample.session.sweep(sample.rows_that_tell(needed)), spec, asked, beside, heard)
+        yield _Question(asked, beside, witness if moment != "after" else None)
+
+
+def _known(sample: Sample, questions: Sequence[_Question]) -> KnownRows:
+    """The rows that some moments share, with the columns of all of them; the witness stands last."""
+    levers = [lever for one in questions for lever in (*one.beside, *one.asked)]
+    every = dict.fromkeys([*levers, *(lever for one in questions for lever in one.heard)])
+    bases = {lever: learn_basis(lever, sample.facts[lever.name]) for lever in every}
+    coding = sample.coding
+    design = Design(tuple(bases.values()), tuple(coding.controls.items()), tuple(coding.groups.items()))
+    asked = dict.fromkeys(lever for one in questions for lever in one.asked)
+    needed = set().union(*(one.needed for one in questions))
+    sweep = sample.session.sweep(sample.rows_that_tell(needed))
+    return know_rows(sweep, design, [bases[lever] for lever in asked], sample.values)
 
 
 @dataclass(frozen=True)
@@ -150,7 +180,7 @@ class _Moment:
     """The levers of one moment, held against what came before and stands beside them."""
 
     sample: Sample
-    sweep: Sweep
+    known: KnownRows
     spec: LeverSpec
     asked: list[Lever]
     beside: list[Lever]
@@ -167,23 +197,20 @@ class _Moment:
         adjusted = self._fit(Design(tuple(bases), controls), self.asked)
         ladder.rungs += self._rungs(adjusted, "adjusted", self.asked)
         heard = (self._basis(WITNESS_LEVER),) if self.witness is not None else ()
-        every = Design((*bases, *heard), controls, groups)
-        held = self._hold(every)
-        projection = held.of_columns(range(1, 1 + every.width)).projection
-        within = self._fit_within(Design(tuple(bases), controls, groups), projection, None, adjusted)
+        within = self._fit_within(Design(tuple(bases), controls, groups), None, adjusted)
         ladder.rungs += self._rungs(within, "within", self.asked)
         ladder.checks += within.checks
         ladder.effects |= {(lever.name, "within"): of for lever in self.asked if (of := within.of(lever)) is not None}
         straight = tuple(basis.straight() for basis in bases)
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
         linear = LinearDesign(Design(straight, controls, groups), self.sample.values)
-        lines = held.of_columns(_straight_places(every, bases))
+        lines = self.known.lines(bases)
         ladder.robustness += robustness_of(lines, linear, self.asked, steps)
         ladder.breakdowns += break_down(lines, linear, coding.queue_of_hour, self.asked, ladder)
         kappa = self._kappa() if heard else None
         ladder.models += self._model(within, "within", kappa)
         if heard:
-            beside = self._fit_within(every, projection, within.freed, within)
+            beside = self._fit_within(Design((*bases, *heard), controls, groups), within.freed, within)
             self._correct(ladder, within, beside)
             if beside.levers == within.levers:
                 ladder.models += self._model(beside, "beside", kappa)
@@ -197,8 +224,7 @@ class _Moment:
         coding = self.sample.coding
         bases = tuple(self._basis(lever) for lever in (*self.beside, *self.asked))
         design = Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items()))
-        projection = self._hold(design).of_columns(range(1, 1 + design.width)).projection
-        yield from self._rungs(self._fit_within(design, projection, None), "within", self.asked)
+        yield from self._rungs(self._fit_within(design, None), "within", self.asked)
 
     def _model(self, fitted: _Fitted, rung: str, kappa: Kappa | None) -> Iterator[FittedModel]:
         """The model behind what was fitted, if it says anything of a lever that may be changed."""
@@ -215,19 +241,9 @@ class _Moment:
     def _basis(self, lever: Lever) -> Basis:
         return learn_basis(lever, self.sample.facts[lever.name])
 
-    def _hold(self, design: Design) -> Within:
-        """Groups and controls held fixed: every column that a within model may need, then the levers as straight lines.
-
-        A column's projection and its residual are the same whatever stands beside it, so one gathering serves all.
-        """
-        linear = LinearDesign(design, self.sample.values)
-        return within_groups(gather_moments(self.sweep, partial(_with_lines, linear=linear)))
-
-    def _fit_within(
-        self, design: Design, projected: Projection, free: Sequence[Lever] | None, near: _Fitted | None = None
-    ) -> _Fitted:
+    def _fit_within(self, design: Design, free: Sequence[Lever] | None, near: _Fitted | None = None) -> _Fitted:
         """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
-        projection = projected.first(design.width)
+        projection = self.known.projection(design)
         left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
         varying = [lever for lever in self.asked if left[lever.name] > NO_VARIATION_BELOW]
         fitted = self._fit(design.projected(projection), varying, free, near)
@@ -243,7 +259,7 @@ class _Moment:
         The odds of the ``free`` ones may differ from cut to cut; None: those of whom the fit itself says that they do.
         """
         names = [lever.name for lever in asked]
-        model = model_rows(self.sweep, design.make_rows, partial(design.make_levers, levers=names))
+        model = self.known.model(design, names)
         try:
             n = len(self.sample.values)
             start = None if near is None or near.behind is None else _start(design, *near.behind[:2], n - 1)
@@ -335,23 +351,6 @@ def _start(design: Design, known: Design, fit: OrdinalFit, n_cuts: int) -> NDArr
             after = slice(known.width + there.start, known.width + there.stop)
             dense[design.width + own.start : design.width + own.stop] = found[after]
     return np.concatenate([cuts, dense, of_controls])
-
-
-def _bent(design: Design) -> list[Basis]:
-    """Bases whose first column is not the lever itself."""
-    return [basis for basis in design.bases if basis.lever.shape == "log1p"]
-
-
-def _with_lines(batch: pa.RecordBatch, linear: LinearDesign) -> LinearRows:
-    """The score, the bases, and a straight line for each basis that does not begin with one."""
-    lines = [basis.straight().of(batch) for basis in _bent(linear.design)]
-    return linear.rows(batch, np.hstack(lines) if lines else None)
-
-
-def _straight_places(design: Design, bases: Sequence[Basis]) -> list[int]:
-    """Where the score and the straight lines of some bases stand among the columns of ``_with_lines``."""
-    bent = {basis.lever.name: 1 + design.width + at for at, basis in enumerate(_bent(design))}
-    return [0, *(bent.get(basis.lever.name, 1 + design.columns(basis.lever.name).start) for basis in bases)]
 
 
 def _compressed(batch: pa.RecordBatch, make_levers: LeverMaker, is_kept: list[bool]) -> list[LeverRows]:

@@ -115,9 +115,13 @@ class Sample:
     n_slots: int
     notes: tuple[str, ...]
 
+    def gaps(self, levers: Collection[str]) -> tuple[str, ...]:
+        """Those of some columns that are missing for some responses."""
+        return tuple(name for name in sorted(levers) if name not in self.facts or self.facts[name].n_known < self.n)
+
     def rows_that_tell(self, levers: Collection[str]) -> ir.Table:
         """Rows whose contact has a value of all of these levers, materialised: all of them, where none is missing."""
-        gaps = [name for name in sorted(levers) if name not in self.facts or self.facts[name].n_known < self.n]
+        gaps = self.gaps(levers)
         if not gaps:
             return self.rows
         return self.session.materialize(self.rows.filter(*(self.rows[name].notnull() for name in gaps)))

@@ -1,0 +1,134 @@
+"""Columns of all models of some rows, each computed once: a model is then a choice among them.
+
+A design makes its rows of these as it does of a record batch, which is what it gets where rows may not be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from cxfusion.estimators.rows import Indicators
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.estimators.absorb import Projection
+    from cxfusion.estimators.effects import LeverRows
+    from cxfusion.evidence.design import Basis, Design
+
+__all__ = ["Columns", "Groupings", "Source", "columns_of", "key_of", "numbers_of", "with_projection"]
+
+Key: TypeAlias = "tuple[str, str, tuple[float, ...]]"
+Groupings: TypeAlias = "tuple[tuple[str, int], ...]"
+
+
+def key_of(basis: Basis) -> Key:
+    """What tells a basis from others: the lever, its shape and its knots."""
+    return (basis.lever.name, basis.lever.shape, basis.knots)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of some rows.
+
+    Attributes
+    ----------
+    dense : array, shape (p or 2p, n)
+        Of every basis; then their projections, once these are known.
+    places : mapping of (str, str, tuple of float) to slice
+        Where each basis stands.
+    numbers : mapping of str to array
+        The levels of the levers, the weight, and the codes of answer and cluster.
+    levers : mapping of (str, str, tuple of float) to LeverRows
+        What the effects need of the levers asked about.
+    groups : mapping of groupings to Indicators
+        Those of the controls; together with the groups to be absorbed as long as there is no projection.
+    """
+
+    dense: NDArray[np.float64]
+    places: Mapping[Key, slice]
+    numbers: Mapping[str, NDArray[Any]]
+    levers: Mapping[Key, LeverRows]
+    groups: Mapping[Groupings, Indicators]
+
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory they take."""
+        of_levers = [one.slope for one in self.levers.values()]
+        of_levers += [one.one_less for one in self.levers.values() if one.one_less is not None]
+        of_groups = 2 * sum(one.codes.nbytes for one in self.groups.values())  # with what is made of them
+        return of_groups + sum(array.nbytes for array in (self.dense, *self.numbers.values(), *of_levers))
+
+    def __len__(self) -> int:
+        return int(self.dense.shape[1])
+
+    def slice(self, start: int, n: int) -> Columns:
+        """Some rows that stand together."""
+        rows = np.s_[start : start + n]
+        return replace(
+            self,
+            dense=self.dense[:, rows],
+            numbers={name: column[rows] for name, column in self.numbers.items()},
+            levers={key: one.at(rows) for key, one in self.levers.items()},
+            groups={name: Indicators(one.codes[rows], one.widths) for name, one in self.groups.items()},
+        )
+
+    def of(self, bases: Sequence[Basis], *, projected: bool = False) -> NDArray[np.float64]:
+        """The columns of some bases, and then their projections, shape (n, columns), each in one piece."""
+        places = [self.places[key_of(basis)] for basis in bases]
+        if projected:
+            half = len(self.dense) // 2
+            places += [slice(half + at.start, half + at.stop) for at in places]
+        if all(one.stop == other.start for one, other in pairwise(places)):
+            chosen = self.dense[places[0].start : places[-1].stop] if places else self.dense[:0]
+        else:
+            chosen = np.vstack([self.dense[at] for at in places])
+        return chosen.T
+
+    def lever(self, basis: Basis) -> LeverRows:
+        """What the effects need of one of the levers."""
+        return self.levers[key_of(basis)]
+
+
+Source: TypeAlias = "pa.RecordBatch | Columns"
+"""What a design makes its rows of."""
+
+
+def numbers_of(batch: Source, name: str) -> NDArray[Any]:
+    """A column of numbers or codes, as it is."""
+    if isinstance(batch, Columns):
+        return batch.numbers[name]
+    column: NDArray[Any] = batch.column(name).to_numpy(zero_copy_only=False)
+    return column
+
+
+def columns_of(batch: pa.RecordBatch, design: Design, asked: Sequence[Basis]) -> Columns:
+    """All columns of a design without projections, and what the effects need of some of its bases."""
+    places, start = {}, 0
+    for basis in design.bases:
+        places[key_of(basis)] = slice(start, start + basis.width)
+        start += basis.width
+    names = dict.fromkeys(["weight", "y", "cluster", *(basis.lever.name for basis in design.bases)])
+    absorbed = (*design.groups, *design.controls)
+    return Columns(
+        dense=np.ascontiguousarray(design.basis_columns(batch).T),
+        places=places,
+        numbers={name: numbers_of(batch, name) for name in names},
+        levers={key_of(basis): basis.rows_of(batch) for basis in asked},
+        groups={groupings: design.indicators(batch, groupings) for groupings in (design.controls, absorbed)},
+    )
+
+
+def with_projection(columns: Columns, groups: Groupings, controls: Groupings, projection: Projection) -> Columns:
+    """The columns followed by their projections; what only these needed is let go."""
+    absorbed = columns.groups[(*groups, *controls)]
+    predicted = projection.predict(absorbed, np.empty((len(absorbed.codes), 0)))
+    dense = np.vstack([columns.dense, predicted.T])
+    return replace(columns, dense=dense, groups={controls: columns.groups[controls]})

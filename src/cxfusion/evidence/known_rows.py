@@ -1,0 +1,106 @@
+"""The responses that tell what some moments need, with every column of their models made once for all fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cxfusion.estimators.held import ModelRows, keep_parts, may_keep
+from cxfusion.estimators.moments import gather_moments
+from cxfusion.estimators.within import within_groups
+from cxfusion.evidence.columns import columns_of, key_of, with_projection
+from cxfusion.evidence.linear import LinearDesign, column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cxfusion.estimators.absorb import Projection
+    from cxfusion.estimators.moments import LinearRows
+    from cxfusion.estimators.within import Within
+    from cxfusion.evidence.columns import Source
+    from cxfusion.evidence.design import Basis, Design
+    from cxfusion.fold import Sweep
+
+__all__ = ["KnownRows", "know_rows"]
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """Rows of all models of some moments.
+
+    Attributes
+    ----------
+    design : Design
+        Every basis that one of the models needs.
+    sweep : Sweep
+        Over :class:`Columns`; over record batches, where rows may not be kept.
+    held : Within
+        The score, the bases and their straight lines with groups and controls held fixed. A column's projection and its
+        residual are the same whatever stands beside it, so one gathering serves all models.
+    """
+
+    design: Design
+    sweep: Sweep
+    held: Within
+
+    def model(self, design: Design, levers: Sequence[str]) -> ModelRows:
+        """The rows of one of the models, and of the levers whose effects are asked of it."""
+        return ModelRows(self.sweep, design.make_rows, partial(design.make_levers, levers=levers))
+
+    def projection(self, design: Design) -> Projection:
+        """The projection of a design's bases on groups and controls."""
+        return self.held.projection.of_columns([place for basis in design.bases for place in self._places(basis)])
+
+    def lines(self, bases: Sequence[Basis]) -> Within:
+        """The score and the straight lines of some bases."""
+        bent = {key_of(basis): 1 + self.design.width + at for at, basis in enumerate(_bent(self.design))}
+        places = [bent.get(key_of(basis), self._places(basis).start) for basis in bases]
+        return self.held.of_columns([0, *places])
+
+    def _places(self, basis: Basis) -> range:
+        """Where a basis stands among the columns held fixed; the score is column 0."""
+        start = 1
+        for one in self.design.bases:
+            if key_of(one) == key_of(basis):
+                return range(start, start + one.width)
+            start += one.width
+        raise KeyError(basis.lever.name)
+
+
+def know_rows(sweep: Sweep, design: Design, asked: Sequence[Basis], values: tuple[float, ...]) -> KnownRows:
+    """Make every column of a design and its projection once.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Over record batches.
+    design : Design
+        Without its projection.
+    asked : sequence of Basis
+        Of the levers whose effects are asked about.
+    values : tuple of float
+        What each answer counts.
+    """
+    lines = partial(_with_lines, linear=LinearDesign(design, values))
+    if not may_keep(sweep):
+        return KnownRows(design, sweep, within_groups(gather_moments(sweep, lines)))
+    bare = keep_parts(sweep, partial(columns_of, design=design, asked=asked), part_rows=None)
+    held = within_groups(gather_moments(bare, lines))
+    projection = held.projection.of_columns(range(1, 1 + design.width))
+    add = partial(with_projection, groups=design.groups, controls=design.controls, projection=projection)
+    kept = keep_parts(bare, add)
+    return KnownRows(design, kept, held)
+
+
+def _bent(design: Design) -> list[Basis]:
+    """Bases whose first column is not the lever itself."""
+    return [basis for basis in design.bases if basis.lever.shape == "log1p"]
+
+
+def _with_lines(batch: Source, linear: LinearDesign) -> LinearRows:
+    """The score, the bases, and a straight line for each basis that does not begin with one."""
+    lines = [basis.straight().value(column(batch, basis.lever.name)) for basis in _bent(linear.design)]
+    return linear.rows(batch, np.hstack(lines) if lines else None)

@@ -1,0 +1,90 @@
+"""Columns made once for all models give every model the rows that it would make of a batch itself."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cxfusion.estimators.absorb import project_on_groups
+from cxfusion.estimators.held import keep_parts
+from cxfusion.evidence.catalogue import DEFAULT_LEVERS, WITNESS_LEVER
+from cxfusion.evidence.columns import columns_of, with_projection
+from cxfusion.evidence.design import Design, learn_basis
+from cxfusion.evidence.sample import LeverFacts
+from cxfusion.fold import fold_batches
+
+N = 3_000
+RNG = np.random.default_rng(11)
+LEVERS = (*DEFAULT_LEVERS, WITNESS_LEVER)
+SECONDS = {lever.name: RNG.exponential(100, N) for lever in LEVERS if lever.unit == "seconds"}
+COUNTS = {lever.name: RNG.poisson(1, N).astype(float) for lever in LEVERS if lever.unit == "count"}
+CODES = {"control_reason": RNG.integers(-1, 3, N), "cluster": RNG.integers(0, 20, N), "date": RNG.integers(0, 7, N)}
+BATCH = pa.RecordBatch.from_pydict(
+    {**SECONDS, **COUNTS, **CODES, "y": RNG.integers(0, 5, N), "weight": RNG.uniform(0.5, 2, N)}
+)
+CONTROLS, GROUPS = (("control_reason", 3),), (("cluster", 20), ("date", 7))
+BASES = tuple(learn_basis(lever, LeverFacts(N, N, 100.0, 900.0, (10.0, 50.0, 120.0, 200.0, 350.0))) for lever in LEVERS)
+WHOLE = Design(BASES, CONTROLS, GROUPS)
+SWEEP = partial(fold_batches, batches=[BATCH])
+PROJECTION = project_on_groups(SWEEP, WHOLE.make_absorbed)
+CHOICES = {
+    "one": [2],
+    "those side by side": [0, 1, 2],
+    "with gaps": [0, 3, 6],
+    "in another order": [4, 1],
+    "all": range(7),
+}
+
+
+@pytest.mark.parametrize("chosen", CHOICES.values(), ids=CHOICES)
+@pytest.mark.parametrize("is_projected", [False, True])
+def test_a_choice_of_columns_is_what_the_design_makes_of_a_batch(chosen, is_projected):
+    columns = columns_of(BATCH, WHOLE, BASES)
+    held = with_projection(columns, GROUPS, CONTROLS, PROJECTION)
+    design = Design(tuple(BASES[j] for j in chosen), CONTROLS, GROUPS)
+    if is_projected:
+        ends = np.cumsum([basis.width for basis in BASES])
+        places = [place for j in chosen for place in range(ends[j] - BASES[j].width, ends[j])]
+        design = design.projected(PROJECTION.of_columns(places))
+    found, expected = design.make_rows(held), design.make_rows(BATCH)
+    np.testing.assert_allclose(found.dense, expected.dense, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(found.groups.codes, expected.groups.codes)
+    for name in ("outcome", "weight", "cluster"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    names = [BASES[j].lever.name for j in chosen]
+    for own, other in zip(design.make_levers(held, names), design.make_levers(BATCH, names), strict=True):
+        np.testing.assert_array_equal(own.slope, other.slope)
+
+
+def test_parts_of_kept_columns_are_cut_and_written_like_batches(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    kept = keep_parts(SWEEP, partial(columns_of, design=WHOLE, asked=BASES[:1]), part_rows=None)
+    add = partial(with_projection, groups=GROUPS, controls=CONTROLS, projection=PROJECTION)
+    for budget_bytes in (0, 1 << 40):
+        short = keep_parts(kept, add, budget_bytes, part_rows=700)
+        parts = short(_Everything())
+        assert [len(part) for part in parts] == [700, 700, 700, 700, 200]
+        rows = [WHOLE.projected(PROJECTION).make_rows(part) for part in parts]
+        whole = WHOLE.projected(PROJECTION).make_rows(BATCH)
+        np.testing.assert_allclose(np.vstack([part.dense for part in rows]), whole.dense, rtol=1e-12, atol=1e-12)
+        levels = [WHOLE.make_levers(part, ["wait_seconds"])[0].level for part in parts]
+        np.testing.assert_array_equal(np.concatenate(levels), SECONDS["wait_seconds"])
+
+
+class _Everything:
+    """Fold: the parts themselves."""
+
+    def zero(self):
+        return []
+
+    def step(self, state, batch):
+        return [*state, batch]
+
+    def merge(self, left, right):
+        return left + right
+
+    def finish(self, state):
+        return state
