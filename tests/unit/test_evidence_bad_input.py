@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 import cxfusion as cx
-from cxfusion.errors import BadControlError, NothingToEstimateError, TooFewResponsesError
+from cxfusion.errors import BadControlError, ConfigError, NothingToEstimateError, TooFewResponsesError
 from cxfusion.evidence.catalogue import Lever
 
 FIGURES = ("estimate", "std_error", "conf_low", "conf_high", "p_value")
@@ -93,6 +93,7 @@ CASES = {
         wait_seconds=frame["wait_seconds"] * 1e7, hold_seconds=frame["hold_seconds"] * 1e-6
     ),
     "sixty responses": lambda frame: frame.head(60),
+    "two transfers in all": lambda frame: frame.assign(n_transfers=np.where(frame.index.isin([5, 9]), 1, 0)),
 }
 
 
@@ -117,6 +118,83 @@ def test_the_reasons_are_the_right_ones():
     rungs = evidence_of_case("one hour of one day").rungs
     crowded = rungs[rungs["rung"] == "congestion"].iloc[0]
     assert "too few quarters of an hour" in crowded["reason"]
+
+
+def test_sentences_about_what_cannot_be_told_are_whole():
+    separated = evidence_of_case("a lever that separates the scores").table.set_index("lever").loc["wait_seconds"]
+    assert separated["because"] == (
+        "It could not be tested: a column predicts the answers perfectly, so its effect has no finite estimate."
+    )
+    doubled = evidence_of_case("talk is twice hold").table.set_index("lever")
+    assert "cannot be told apart from “Time on hold”: leave one of them out" in doubled.loc["talk_seconds", "because"]
+    assert "cannot be told apart from “Talking time”: leave one of them out" in doubled.loc["hold_seconds", "because"]
+
+
+def test_a_lever_of_a_few_clusters_is_untestable_however_many_have_none():
+    few = evidence_of_case("two transfers in all").table.set_index("lever").loc["n_transfers"]
+    assert few["verdict"] == "untestable"
+    assert "told apart by the answers of only 2 agents; at least 10" in few["because"]
+    frame = log(500)
+    flag = evidence_of(
+        frame.assign(is_new=~frame["agent_id"].isin(["a0", "a1"])),
+        levers=(Lever("wait_seconds", "before", -30), Lever("is_new", "before", -1, shape="count")),
+    )
+    assert "2 agents" in flag.table.set_index("lever").loc["is_new", "because"]
+
+
+@pytest.mark.parametrize("shape", ["spline", "log1p"])
+def test_a_lever_below_zero_is_untestable_and_says_why(shape):
+    mood = np.random.default_rng(1).normal(0, 3, 500).round()
+    levers = (Lever("wait_seconds", "before", -30), Lever("mood", "before", -1, shape=shape))
+    evidence = evidence_of(log(500).assign(mood=mood), levers=levers)
+    require_honest(evidence)
+    row = evidence.table.set_index("lever").loc["mood"]
+    assert row["verdict"] == "untestable"
+    assert "values below 0" in row["because"]
+
+
+@pytest.mark.parametrize(
+    ("values", "shape", "told"),
+    [
+        (np.nan, "spline", "missing in 100.0%"),
+        (np.where(np.arange(500) % 2, 3.0, np.nan), "spline", "missing in 50.0%"),
+        (-3.0 * (np.arange(500) % 2), "log1p", "no log1p"),
+    ],
+)
+def test_a_given_that_cannot_be_held_equal_leaves_the_models_and_is_told(values, shape, told):
+    levers = (Lever("wait_seconds", "before", -30), Lever("age", "before", 1, role="given", shape=shape))
+    evidence = evidence_of(log(500).assign(age=values), levers=levers)
+    require_honest(evidence)
+    assert evidence.rungs.query("rung == 'within' and lever == 'wait_seconds'")["n"].item() == 500
+    assert any("Age is not held equal" in note and told in note for note in evidence.notes)
+
+
+def test_a_given_below_zero_is_held_equal():
+    levers = (Lever("wait_seconds", "before", -30), Lever("balance", "before", 1, role="given"))
+    evidence = evidence_of(log(500).assign(balance=np.random.default_rng(1).normal(0, 3, 500)), levers=levers)
+    assert not any("not held equal" in note for note in evidence.notes)
+
+
+@pytest.mark.parametrize(
+    ("column", "role", "told"),
+    [
+        (lambda frame: frame["started_at"], "lever", "type timestamp"),
+        (lambda frame: frame["reason"], "lever", "such as 'bill'"),
+        (lambda frame: frame["reason"], "given", "belongs in case_mix"),
+    ],
+)
+def test_what_is_no_number_is_no_lever(column, role, told):
+    frame = log(100)
+    levers = (Lever("wait_seconds", "before", -30), Lever("plan", "before", 1, role=role))
+    with pytest.raises(ConfigError, match=told):
+        evidence_of(frame.assign(plan=column(frame)), levers=levers)
+
+
+def test_numbers_written_as_text_are_a_lever():
+    levers = (Lever("wait_seconds", "before", -30), Lever("tries", "before", -1))
+    tries = np.random.default_rng(1).integers(0, 4, 500)
+    as_text = evidence_of(log(500).assign(tries=tries.astype(str)), levers=levers)
+    assert as_text.table.equals(evidence_of(log(500).assign(tries=tries), levers=levers).table)
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,28 @@ def test_a_control_that_comes_after_a_lever_is_refused():
         LeverSpec(case_mix=("reason", "talk_seconds"))
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("wait_seconds", "is itself asked about"),
+        ("tenure_days", "is a given, which is held equal anyway"),
+        ("is_resolved", "an outcome"),
+        ("contact_id", "nothing to compare"),
+    ],
+)
+def test_a_case_mix_that_hides_an_effect_is_refused(name, told):
+    with pytest.raises(BadControlError, match=told):
+        LeverSpec(levers=(*DEFAULT_LEVERS, Lever("tenure_days", "before", 1, role="given")), case_mix=("reason", name))
+
+
+@pytest.mark.parametrize("name", ["score", "weight", "y", "agent", "control_plan"])
+def test_a_name_that_the_models_use_is_refused(name):
+    with pytest.raises(ConfigError, match=f'own_{name} = "{name}"'):
+        LeverSpec(levers=(*DEFAULT_LEVERS, Lever(name, "during", 1)))
+    with pytest.raises(ConfigError, match="names that the models use"):
+        LeverSpec(case_mix=("reason", name))
+
+
 def test_handle_time_beside_its_parts_is_refused():
     with pytest.raises(BadControlError, match="sum of its parts"):
         LeverSpec(levers=(*DEFAULT_LEVERS, Lever("handle_seconds", "during", -60)))

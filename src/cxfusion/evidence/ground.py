@@ -15,9 +15,10 @@ from cxfusion.estimators.held import ModelRows, model_rows
 from cxfusion.evidence.catalogue import MOMENTS
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.history import look_back
-from cxfusion.evidence.rungs import NO_VARIATION_BELOW, untestable_because
+from cxfusion.evidence.rungs import NO_VARIATION_BELOW
 from cxfusion.evidence.sample import Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec, usable_levers
+from cxfusion.evidence.testable import untestable_because
 from cxfusion.pairing.result import require_pairing
 from cxfusion.tables.sampling import in_sample
 
@@ -121,7 +122,7 @@ class Ground:
         fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))
         told = fit.is_identified[:width]
         if not (told.any() if is_partial else told.all()):
-            raise _cannot(self.lever, "it cannot be told apart from the other columns of the model")
+            raise _cannot(self.lever, "it cannot be told apart from what is held equal")
         return WithinFit(design, fit, model, slice(0, width))
 
     def quantiles(self, shares: Sequence[float], *, positive: bool = False) -> list[float]:

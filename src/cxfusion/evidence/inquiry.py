@@ -13,15 +13,17 @@ from cxfusion.evidence.difficulty import WITNESS, hear_witness
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.recontact import check_weights
 from cxfusion.evidence.reweighted import TiltPlan
-from cxfusion.evidence.rungs import climb, untestable_because
+from cxfusion.evidence.rungs import climb
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import outcome_named, usable_levers
+from cxfusion.evidence.testable import untestable_because
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.pairing.result import require_pairing
+from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from cxfusion.estimators.tilting import Tilt
     from cxfusion.evidence.catalogue import Lever
@@ -114,7 +116,8 @@ def inquire(
     pairing, told = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
     sample = draw_sample(pairing, spec, present, _weights_for(spec, weights), kept)
-    untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present if lever.role != "given"}
+    untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present}
+    told = (*told, *_left_out_givens(present, untestable))
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)
     scale = pairing.surveys.scales[spec.score]
@@ -125,7 +128,7 @@ def inquire(
     if all(found.reason is not None for found in ladder.rungs):
         raise NothingToEstimateError(
             "No lever could be estimated on any rung. The reasons:",
-            [f"{name}: {reason}" for name, reason in untestable.items() if reason]
+            [f"{lever.name}: {why}" for lever in present if (why := untestable[lever.name]) and lever.role != "given"]
             + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
         )
     for other in ladder.tilted:  # what other weights do not touch stays as it is
@@ -134,6 +137,14 @@ def inquire(
     check = None if weights is None else check_weights(pairing, weights)
     is_picked = offers is not None and offers.status == "failed"
     return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check, is_picked)
+
+
+def _left_out_givens(present: Sequence[Lever], untestable: Mapping[str, str | None]) -> Iterator[str]:
+    """What was to be held equal and is not."""
+    for lever in present:
+        reason = untestable[lever.name]
+        if lever.role == "given" and reason is not None:
+            yield f"{lever_label(lever.name)} is not held equal: {reason}."
 
 
 def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:

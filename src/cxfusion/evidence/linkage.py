@@ -16,8 +16,9 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.evidence.ladder import RungEstimate
-from cxfusion.evidence.rungs import untestable_because, within_rungs
+from cxfusion.evidence.rungs import within_rungs
 from cxfusion.evidence.sample import draw_sample
+from cxfusion.evidence.testable import untestable_because
 from cxfusion.pairing.links import GUESSED, check_links, other_candidates
 from cxfusion.results.formats import count, percent
 from cxfusion.results.labels import lever_label

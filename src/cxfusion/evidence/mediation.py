@@ -22,9 +22,9 @@ from cxfusion.evidence.difficulty import WITNESS, hear_witness
 from cxfusion.evidence.ground import Ground, asked_spec, lever_named
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.linear import LinearDesign
-from cxfusion.evidence.rungs import untestable_because
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import OUTCOMES, usable_levers
+from cxfusion.evidence.testable import untestable_because
 from cxfusion.evidence.witness import no_witness
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent

@@ -24,6 +24,7 @@ from cxfusion.evidence.ladder import FittedModel, Ladder, RungEstimate, Shift
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.reweighted import reweighted_effects
 from cxfusion.evidence.robustness import robustness_of
+from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,30 +41,9 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Kappa, Witness
 
-__all__ = ["climb", "untestable_because", "within_rungs"]
+__all__ = ["NO_VARIATION_BELOW", "climb", "within_rungs"]
 
 NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
-
-
-def untestable_because(lever: Lever, sample: Sample, spec: LeverSpec) -> str | None:
-    """Why nothing can be said about a lever in this sample; None where something can."""
-    facts = sample.facts[lever.name]
-    share = 1 - facts.n_known / sample.n
-    if sample.coding.n_clusters < spec.min_clusters:
-        return (
-            f"the responses come from {_few(sample.coding.n_clusters, spec.cluster)}; at least {spec.min_clusters}"
-            " are needed to know how sure an estimate is"
-        )
-    if share > spec.max_missing_share:
-        return f"it is missing in {share:.1%} of the paired contacts; at most {spec.max_missing_share:.0%} may be"
-    if facts.n_distinct < 2:
-        return "it is the same for every paired contact, so there is nothing to compare"
-    return None
-
-
-def _few(n: int, column: str) -> str:
-    noun = column.removesuffix("_id").replace("_", " ")
-    return f"only {n} {noun}" + ("s" if n != 1 else "")
 
 
 def climb(
@@ -265,10 +245,10 @@ class _Moment:
             start = None if near is None or near.behind is None else _start(design, *near.behind[:2], n - 1)
             fit = fit_cumulative_logit(model.sweep, model.make_rows, n, start)
         except EstimationError as error:
-            return _Fitted(None, [], {lever.name: error.message for lever in asked})
+            return _Fitted(None, [], dict.fromkeys(names, _in_a_clause(error)))
         is_identified = [bool(fit.is_identified[design.columns(lever.name)].all()) for lever in asked]
-        reason = "it cannot be told apart from the other columns of the model"
-        reasons = {lever.name: reason for lever, is_known in zip(asked, is_identified, strict=True) if not is_known}
+        untold = [name for name, is_known in zip(names, is_identified, strict=True) if not is_known]
+        reasons = {name: _inseparable(name, untold) for name in untold}
         if not any(is_identified):
             return _Fitted(None, [], reasons)
         identified = list(compress(asked, is_identified))
@@ -336,6 +316,20 @@ class _Moment:
             corrected = corrected.with_error(-kappa.std_error * added.estimate)
             ladder.effects[lever.name, "corrected"] = corrected
             ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
+
+
+def _in_a_clause(error: EstimationError) -> str:
+    """What went wrong, as the second half of a sentence."""
+    first, _, _ = error.message.partition(". ")
+    return f"{first[:1].lower()}{first[1:].rstrip('.')}"
+
+
+def _inseparable(name: str, untold: Sequence[str]) -> str:
+    """From what a lever cannot be told apart: from levers that are not told either, else from what is held equal."""
+    others = " and ".join(f"“{lever_label(other)}”" for other in untold if other != name)
+    if not others:
+        return "it cannot be told apart from what is held equal"
+    return f"it cannot be told apart from {others}: leave one of them out"
 
 
 def _start(design: Design, known: Design, fit: OrdinalFit, n_cuts: int) -> NDArray[np.float64]:

@@ -62,6 +62,10 @@ class LeverFacts:
         Over known values; 0.0 where none is known.
     high : float
         Largest value.
+    low : float
+        Smallest value.
+    n_clusters : int or None
+        Clusters with a value above 0, or, of a lever with two values, clusters with the rarer one; None: not counted.
     knots : tuple of float
         Quantiles of the positive values, at ``KNOT_SHARES``; empty where there are none.
     """
@@ -71,6 +75,8 @@ class LeverFacts:
     mean: float
     high: float
     knots: tuple[float, ...]
+    low: float = 0.0
+    n_clusters: int | None = None
 
     @property
     def few_knots(self) -> tuple[float, ...]:
@@ -218,10 +224,12 @@ def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:
 def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple[dict[str, LeverFacts], int, int]:
     """What each lever looks like, in one pass; rows and slots."""
     asked: dict[str, ir.Scalar] = {"n": rows.count(), "last_slot": rows[SLOT].max()}
+    key = rows["cluster_key"]
     for i, lever in enumerate(levers):
         column = rows[lever.name]
         asked |= {f"known_{i}": column.count(), f"distinct_{i}": column.nunique(), f"mean_{i}": exact_mean(column)}
-        asked |= {f"high_{i}": column.max()}
+        asked |= {f"high_{i}": column.max(), f"low_{i}": column.min()}
+        asked |= {f"{side}_{i}": key.nunique(where=is_there) for side, is_there in _sides(column).items()}
         asked |= {f"knots_{i}": column.quantile(KNOT_SHARES, where=column > 0)}
     found = session.collect(rows.aggregate(**asked)).to_pylist()[0]
     facts = {}
@@ -233,8 +241,21 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
             mean=float(found[f"mean_{i}"] or 0.0),
             high=float(found[f"high_{i}"] or 0.0),
             knots=() if None in knots else tuple(float(knot) for knot in knots),
+            low=float(found[f"low_{i}"] or 0.0),
+            n_clusters=_clusters_that_tell(
+                int(found[f"some_{i}"]), int(found[f"none_{i}"]), int(found[f"distinct_{i}"])
+            ),
         )
     return facts, int(found["n"]), int(found["last_slot"] or 0) + 1
+
+
+def _sides(column: ir.NumericColumn) -> dict[str, ir.BooleanValue]:
+    return {"some": column > 0, "none": column <= 0}
+
+
+def _clusters_that_tell(some: int, none: int, n_distinct: int) -> int:
+    """Clusters on whose answers an effect rests: those that have some of the lever, or the rarer of its two values."""
+    return min(some, none) if n_distinct == 2 and none else some
 
 
 @dataclass(frozen=True)

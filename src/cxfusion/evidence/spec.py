@@ -6,17 +6,21 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import BadControlError, ConfigError, UnknownNameError, require_kind, told_nearest
+from cxfusion.errors import ConfigError, UnknownNameError, told_nearest
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
+from cxfusion.evidence.refusals import (
+    refuse_bad_controls,
+    refuse_idle_trials,
+    refuse_taken_names,
+    require_levers,
+    require_numbers,
+)
 from cxfusion.tables.canonical import SCORE_SCALES
 
 if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts, Scale
 
 __all__ = ["OUTCOMES", "RECONTACT", "Experiment", "LeverSpec", "Outcome", "outcome_named", "usable_levers"]
-
-HANDLE_PARTS: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
-HANDLE_NAMES: Final = ("aht_seconds", "handle_seconds", "handle_time_seconds", "handling_seconds")
 
 
 @dataclass(frozen=True)
@@ -168,9 +172,10 @@ class LeverSpec:
     UnknownNameError
         No such outcome.
     ConfigError
-        A lever twice, or thresholds out of range.
+        A lever twice, a name that the models need for themselves, or thresholds out of range.
     BadControlError
-        A control that comes after a lever, or handle time beside its own parts.
+        A control that comes after a lever, is itself a lever, an outcome or an identifier, or handle time beside its
+        own parts.
     """
 
     outcome: str = "csat"
@@ -199,7 +204,7 @@ class LeverSpec:
 
     def __post_init__(self) -> None:
         outcome_named(self.outcome)
-        _require_levers(self.levers)
+        require_levers(self.levers)
         names = [lever.name for lever in self.levers]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -208,54 +213,9 @@ class LeverSpec:
             raise ConfigError(f"conf_level is {self.conf_level}; expected a share such as 0.95.")
         if not all(0 < probability <= 1 for probability in self.link_probabilities):
             raise ConfigError(f"link_probabilities are {self.link_probabilities}; expected chances such as 0.9.")
-        _refuse_bad_controls(self.levers, self.case_mix)
-        _refuse_idle_trials(self.experiments, names)
-
-
-def _require_levers(levers: tuple[object, ...]) -> None:
-    known = {lever.name for lever in DEFAULT_LEVERS}
-    for lever in levers:
-        advice = f"cx.Lever({lever!r}, moment=…, step=…) asks about a column of your own."
-        if lever in known:
-            advice = f"take it from the catalogue: [one for one in cx.DEFAULT_LEVERS if one.name == {lever!r}]."
-        require_kind(lever, Lever, f"{lever!r} among the levers", advice)
-
-
-def _refuse_idle_trials(experiments: tuple[Experiment, ...], levers: list[str]) -> None:
-    """Refuse trials of what is no lever, and two trials of one lever."""
-    problems = [
-        f"the trial in {trial.column!r} changed {trial.lever!r}, which is none of {', '.join(levers)}"
-        for trial in experiments
-        if trial.lever not in levers
-    ]
-    changed = [trial.lever for trial in experiments]
-    problems += [f"{lever!r} has more than one trial" for lever in sorted(set(changed)) if changed.count(lever) > 1]
-    if problems:
-        raise ConfigError(
-            "Some trials belong to no lever. Expected one trial per lever, of a lever asked about.", problems
-        )
-
-
-def _refuse_bad_controls(levers: tuple[Lever, ...], case_mix: tuple[str, ...]) -> None:
-    moments = {lever.name: lever.moment for lever in DEFAULT_LEVERS} | {lever.name: lever.moment for lever in levers}
-    problems = [
-        f"{name} happens {moments[name]} the contact and may be set off by what comes before it"
-        for name in case_mix
-        if moments.get(name) in ("during", "after")
-    ]
-    names = {lever.name for lever in levers if lever.role != "placebo"}
-    wholes, parts = names.intersection(HANDLE_NAMES), names.intersection(HANDLE_PARTS)
-    if wholes and parts:
-        problems.append(
-            f"{', '.join(sorted(wholes))} is the sum of its parts ({', '.join(sorted(parts))}), which are levers too:"
-            " holding the parts, nothing of it is left to change"
-        )
-    if problems:
-        raise BadControlError(
-            "A lever would be adjusted for its own consequences or parts, which hides its effect. Expected controls"
-            " that were settled before the contact, and either handle time or its parts; leave these out.",
-            problems,
-        )
+        refuse_taken_names(names, self.case_mix)
+        refuse_bad_controls(self.levers, self.case_mix)
+        refuse_idle_trials(self.experiments, names)
 
 
 def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
@@ -265,6 +225,8 @@ def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
     ------
     UnknownNameError
         A lever that was asked for by name is not a column of the log, or none of the catalogue's is.
+    ConfigError
+        One of them holds no numbers.
     """
     _require_trials(spec, contacts)
     asked = [lever for lever in spec.levers if lever not in DEFAULT_LEVERS]
@@ -277,11 +239,13 @@ def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
         )
     present = tuple(lever for lever in spec.levers if contacts.has(lever.name))
     if not any(lever.role in ("lever", "influenceable") for lever in present):
+        can_move = [lever.name for lever in (*spec.levers, *DEFAULT_LEVERS) if lever.role in ("lever", "influenceable")]
         raise UnknownNameError(
-            "The contact log has none of the levers asked about. Expected at least one of:"
-            f" {', '.join(lever.name for lever in spec.levers)}. Map a column to one of them, or define your own"
-            " lever under [levers] in the map."
+            "The contact log has none of the levers asked about, givens and placebos aside: those get no verdict."
+            f" Expected at least one of: {', '.join(dict.fromkeys(can_move))}. Map a column to one of them, or define"
+            " your own lever under [levers] in the map."
         )
+    require_numbers(contacts, present)
     return present
 
 
