@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import ibis
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 import cxfusion as cx
-from cxfusion.engine import FileSource, require_one_session
+from cxfusion.engine import FileSource, RelationSource, require_one_session
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UnreadableFileError, UsageError
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 from engines.conformance import Rows, read
@@ -114,3 +115,50 @@ def test_small_tables_of_ours_are_joined_as_such():
         assert session.collect(joined.order_by("source_row"))["code"].to_pylist() == [7, 8]
         plan = session._engine._backend.con.execute(f"EXPLAIN {ibis.to_sql(joined, dialect='duckdb')}").fetchone()[1]
         assert "ARROW_SCAN" not in plan
+
+
+def names_of(session: cx.Session) -> set[str]:
+    return {name for (name,) in session._engine._backend.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+
+
+def test_a_table_lives_as_long_as_what_is_built_on_it(session):
+    """Else every intermediate of a study would stay in memory until its end."""
+    before = names_of(session)
+    first = session.materialize(read(session))
+    known = ibis.memtable(pa.table({"source_row": [1, 2]}))
+    built = first.mutate(twice=first["source_row"] * 2).inner_join(known, "source_row")
+    del first, known
+    gc.collect()
+    assert session.collect(built.order_by("source_row"))["twice"].to_pylist() == [2, 4]
+    assert len(names_of(session) - before) == 2
+    del built
+    session.collect(read(session))
+    assert names_of(session) == before
+
+
+def test_what_a_fold_no_longer_needs_is_not_dropped_under_it(session):
+    """A statement on the connection would end the stream of rows that the fold is reading."""
+
+    class Dropping:
+        def zero(self) -> int:
+            return 0
+
+        def step(self, state: int, batch: pa.RecordBatch) -> int:
+            held.clear()
+            return state + len(batch)
+
+        def merge(self, left: int, right: int) -> int:
+            return left + right
+
+        def finish(self, state: int) -> int:
+            return state
+
+    rows = session.materialize(ibis.range(300_000).unnest().name("x").as_table())
+    held = [session.materialize(rows)]
+    assert session.fold(rows, Dropping()) == 300_000
+
+
+def test_rows_read_from_a_relation_outlive_it(session):
+    rows = session.read(RelationSource(session.materialize(read(session)), "mine"))
+    gc.collect()
+    assert session.collect(rows.count().as_table()).num_rows == 1

@@ -148,7 +148,10 @@ class Engine(Protocol):
         ...
 
     def materialize(self, relation: ir.Table) -> ir.Table:
-        """The same rows, computed once and kept until the engine is closed."""
+        """The same rows, computed once and kept for as long as a relation is built on them.
+
+        An engine that has room, such as a cluster's storage, may keep them until it is closed.
+        """
         ...
 
     def collect(self, relation: ir.Table) -> pa.Table:

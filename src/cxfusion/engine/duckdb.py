@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 import weakref
+from collections import deque
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -67,7 +68,28 @@ def _seconds(elapsed):  # type: ignore[no-untyped-def]
 
 
 class _Backend(Backend):  # type: ignore[misc]  # Ibis has no types
-    """Ibis on DuckDB, where small tables of ours are DuckDB's own too."""
+    """Ibis on DuckDB, where tables live as long as a relation that reads them, and small ones of ours are its own too."""
+
+    def __init__(self, *args: object, **settings: object) -> None:
+        super().__init__(*args, **settings)
+        self._unreachable: deque[str] = deque()
+
+    def kept(self, relation: ir.Table) -> ir.Table:
+        """The rows of a relation as a table, until no relation refers to it."""
+        self.drop_unreachable()
+        name = _new_name("relation")
+        table: ir.Table = self.create_table(name, relation)
+        self._drop_with(table.op(), name)
+        return table
+
+    def drop_unreachable(self) -> None:
+        """Give back the memory of tables that nothing can read any more; between queries, since it is one itself."""
+        while self._unreachable:
+            self.con.execute(f'DROP TABLE "{self._unreachable.popleft()}"')
+
+    def _drop_with(self, holder: object, name: str) -> None:
+        """Drop a table after the last relation that holds this object; not at once, as a query may be under way."""
+        weakref.finalize(holder, self._unreachable.append, name).atexit = False
 
     def _register_in_memory_table(self, op: InMemoryTable) -> None:
         """Of Arrow's tables DuckDB does not know the size, and makes the wrong side of a join its hash table."""
@@ -75,6 +97,10 @@ class _Backend(Backend):  # type: ignore[misc]  # Ibis has no types
         self.con.register(arrow, op.data.to_pyarrow(op.schema))
         self.con.execute(f'CREATE OR REPLACE TEMP TABLE "{op.name}" AS FROM "{arrow}"')
         self.con.unregister(arrow)
+        self._drop_with(op, op.name)
+
+    def _make_memtable_finalizer(self, name: str) -> None:
+        """Ibis would hold the database until the process ends."""
 
 
 class DuckDBEngine:
@@ -137,19 +163,20 @@ class DuckDBEngine:
         return table.mutate(**{name: _seconds(table[name]) for name in elapsed}) if elapsed else table
 
     def materialize(self, relation: ir.Table) -> ir.Table:
-        """The same rows, computed once and kept until the engine is closed."""
+        """The same rows, computed once and kept until no relation refers to them."""
         with _told_as_unreadable():
-            table: ir.Table = self._backend.create_table(_new_name("relation"), relation)
-        return table
+            return self._backend.kept(relation)
 
     def collect(self, relation: ir.Table) -> pa.Table:
         """The rows, in memory."""
+        self._backend.drop_unreachable()
         with _told_as_unreadable():
             rows: pa.Table = self._backend.to_pyarrow(relation)
         return rows
 
     def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
         """Answer of a fold over the rows, in bounded memory and in the relation's order."""
+        self._backend.drop_unreachable()
         if isinstance(relation.op(), DatabaseTable):
             return self._fold_named(relation.get_name(), fold)
         # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
@@ -189,7 +216,9 @@ class DuckDBEngine:
     def _relation_query(self, relation: ir.Table, name: str) -> str:
         """Kept too, since a relation need not give its rows in the same order twice."""
         if relation.get_backend() is self._backend:
-            return _numbered(self.materialize(relation).get_name(), name)
+            own = _new_name("relation")
+            self._backend.create_table(own, relation)
+            return _numbered(own, name)
         return self._stream_query(batches_of(relation), name)
 
     def supports(self, capability: Capability) -> bool:

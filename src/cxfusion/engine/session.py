@@ -77,7 +77,7 @@ class Session:
         return self._open().read(source)
 
     def materialize(self, relation: ir.Table) -> ir.Table:
-        """The same rows, computed once and kept until the session is closed."""
+        """The same rows, computed once and kept for as long as anything refers to them, at most until the session ends."""
         return self._open().materialize(relation)
 
     def collect(self, relation: ir.Table) -> pa.Table:
