@@ -118,7 +118,8 @@ def test_small_tables_of_ours_are_joined_as_such():
 
 
 def names_of(session: cx.Session) -> set[str]:
-    return {name for (name,) in session._engine._backend.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    found = session._engine._backend.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    return {name for (name,) in found}
 
 
 def test_a_table_lives_as_long_as_what_is_built_on_it(session):
