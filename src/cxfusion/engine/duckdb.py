@@ -68,7 +68,7 @@ def _seconds(elapsed):  # type: ignore[no-untyped-def]
 
 
 class _Backend(Backend):  # type: ignore[misc]  # Ibis has no types
-    """Ibis on DuckDB, where tables live as long as a relation that reads them, and small ones of ours are its own too."""
+    """Ibis on DuckDB: tables live as long as a relation that reads them, and small ones of ours are its own too."""
 
     def __init__(self, *args: object, **settings: object) -> None:
         super().__init__(*args, **settings)

@@ -77,7 +77,7 @@ class Session:
         return self._open().read(source)
 
     def materialize(self, relation: ir.Table) -> ir.Table:
-        """The same rows, computed once and kept for as long as anything refers to them, at most until the session ends."""
+        """The same rows, computed once and kept while anything refers to them and the session is open."""
         return self._open().materialize(relation)
 
     def collect(self, relation: ir.Table) -> pa.Table:
