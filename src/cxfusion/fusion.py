@@ -20,7 +20,8 @@ from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
-from cxfusion.operations.follow import FollowUps, follow
+from cxfusion.operations.follow import follow
+from cxfusion.operations.links import Links, link
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.answers import answered_share
 from cxfusion.perception.measure import measure_scores
@@ -160,19 +161,21 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     grouping = _grouping(pairing, by)
     with stage_clock(clock, on_stage, "diagnose", pairing.contacts.n_read):
         plan, not_followed = _episodes(pairing)
-        diagnosis = diagnose(pairing.contacts, by=grouping, episodes=plan)
-        followed = _followed(pairing, plan)
+        links = _linked(pairing, plan, grouping)
+        diagnosis = diagnose(pairing.contacts, by=grouping, episodes=links or plan)
+        followed = None if links is None or links.by is None else follow(pairing.contacts, links.by, plan=links)
         by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
     with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
         weights, told = _weights(pairing, spec.score)
         measurements = measure_scores(pairing, grouping, weights)
         offers = check_offers(pairing, spec.score)
         is_asked = pairing.surveys.has(ASKED) and not not_followed
-        resolved = resolution(pairing, grouping, plan=plan) if is_asked else None
+        resolved = resolution(pairing, grouping, plan=links or plan) if is_asked else None
         sources = audit_sources(pairing, other_sources, dates=dates)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
-        evidence, field = fit_on_field(pairing, spec, weights, offers, () if places is None else (places,))
+        kept = () if places is None else (places,)
+        evidence, field = fit_on_field(pairing, spec, weights, offers, kept, links)
     with stage_clock(clock, on_stage, "look into levers", pairing.n_pairs):
         details, left_out = shape_and_place(field, evidence, places)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
@@ -227,10 +230,13 @@ def _episodes(pairing: Pairing) -> tuple[EpisodePlan | None, tuple[str, ...]]:
     return None, (told,)
 
 
-def _followed(pairing: Pairing, plan: EpisodePlan | None) -> FollowUps | None:
-    """Which contacts breed further ones, where contacts of one customer can be told and what they are about."""
+def _linked(pairing: Pairing, plan: EpisodePlan | None, grouping: str | Sequence[str] | None) -> Links | None:
+    """Which contact followed upon which, where contacts of one customer can be told and what they are about."""
     about = next((name for name in ("reason", "queue") if pairing.contacts.has(name)), None)
-    return None if plan is None or about is None else follow(pairing.contacts, about, plan=plan)
+    if plan is None or about is None:
+        return None
+    by = [grouping] if isinstance(grouping, str) else list(grouping or ())
+    return link(pairing.contacts, plan, about, ["customer_id", *by])
 
 
 def _told_of(offers: OfferCheck) -> tuple[str, ...]:

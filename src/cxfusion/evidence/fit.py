@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.verdict import Finding, Verdict
     from cxfusion.evidence.witness import Witness
+    from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.offers import OfferCheck
     from cxfusion.perception.weights import ResponseWeights
@@ -234,10 +235,14 @@ def fit_on_field(
     weights: ResponseWeights | None,
     offers: OfferCheck | None,
     kept: tuple[str, ...] = (),
+    links: Links | None = None,
 ) -> tuple[LeverEvidence, Field]:
-    """The evidence, and the field on which single levers may be asked about further, with some columns kept."""
+    """The evidence, and the field on which single levers may be asked about further, with some columns kept.
+
+    ``links`` are the log as it is chained already, where it is.
+    """
     with known_as(spec.labels), algebra_in_one_thread():
-        found = inquire(pairing, spec, weights, offers=offers, kept=kept)
+        found = inquire(pairing, spec, weights, offers=offers, kept=kept, links=links)
         field = Field(found.pairing, spec, weights, kept, found.present, found.sample)
         return _evidence_of(found, weights), field
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.recontact import WeightsCheck
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
+    from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.offers import OfferCheck
     from cxfusion.perception.weights import ResponseWeights
@@ -92,6 +93,7 @@ def inquire(
     tilts: Sequence[Tilt] = (),
     offers: OfferCheck | None = None,
     kept: tuple[str, ...] = (),
+    links: Links | None = None,
 ) -> Inquiry:
     """Draw the sample, hear the witness and climb the ladder.
 
@@ -106,6 +108,8 @@ def inquire(
         Whether agents pick whom to ask.
     kept : tuple of str
         Further columns of the log that the sample carries along.
+    links : Links, optional
+        The log as it is chained already.
 
     Raises
     ------
@@ -134,7 +138,7 @@ def inquire(
     for other in ladder.tilted:  # what other weights do not touch stays as it is
         other.rungs += [found for found in ladder.rungs if found.rung not in ("within", "corrected")]
         other.breakdowns += ladder.breakdowns
-    check = None if weights is None else check_weights(pairing, weights)
+    check = None if weights is None else check_weights(pairing, weights, links)
     is_picked = offers is not None and offers.status == "failed"
     return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check, is_picked)
 

@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-from cxfusion.operations.episodes import EpisodePlan, recontacts
+from cxfusion.operations.episodes import EpisodePlan
+from cxfusion.operations.figures import RECONTACTED
+from cxfusion.operations.links import link
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.coding import answered
@@ -22,9 +24,9 @@ from cxfusion.tables.sampling import in_sample
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
-    from cxfusion.tables.relation import Contacts
 
 __all__ = ["WeightsCheck", "check_weights"]
 
@@ -89,7 +91,7 @@ class WeightsCheck(Result):
         ]
 
 
-def check_weights(pairing: Pairing, weights: ResponseWeights) -> WeightsCheck:
+def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | None = None) -> WeightsCheck:
     """Test non-response weights by the recontact rate, which they do not use.
 
     Parameters
@@ -97,6 +99,8 @@ def check_weights(pairing: Pairing, weights: ResponseWeights) -> WeightsCheck:
     pairing : Pairing
     weights : ResponseWeights
         From :func:`weigh`, of the same pairing.
+    links : Links, optional
+        The pairing's log as it is chained already (:func:`cxfusion.operations.links.link`), with ``customer_id``.
 
     Returns
     -------
@@ -118,32 +122,24 @@ def check_weights(pairing: Pairing, weights: ResponseWeights) -> WeightsCheck:
     contacts = pairing.contacts
     if not contacts.has("customer_id"):
         return _not_applicable(weights, 0, "the log names no customers")
-    thinned = _thinned(contacts, weights.n_contacts)
-    known = recontacts(thinned, EpisodePlan())
-    rows = answered(thinned).select("contact_id", customer=thinned.value("customer_id").cast("string"))
-    joined = rows.inner_join(known.filter(known["is_recontacted"].notnull()), "contact_id")
-    given = weights.rows.select("contact_id", "weight")
-    everyone = joined.left_join(given, "contact_id").drop("contact_id_right")
-    sums = _sums(pairing, everyone)
+    links = links or link(contacts, EpisodePlan(), columns=["customer_id"])
+    rows = links.rows.mutate(customer=links.rows["customer_id"].cast("string"))
+    known = _thinned(answered(replace(contacts, rows=rows)), weights.n_contacts)
+    known = known.filter(known[RECONTACTED].notnull()).select("contact_id", "customer", is_recontacted=RECONTACTED)
+    sums = _sums(pairing, known, known.inner_join(weights.rows.select("contact_id", "weight"), "contact_id"))
     if sums["n"] < FEWEST_ANSWERS or sums["customers"] < FEWEST_CUSTOMERS:
         return _not_applicable(weights, sums["n"], "too few answers are known to have been followed by another contact")
     return _tested(weights, sums)
 
 
-def _thinned(contacts: Contacts, n_answered: int) -> Contacts:
+def _thinned(rows: ir.Table, n_answered: int) -> ir.Table:
     """At most about two million contacts: those of some customers, by a hash that every engine computes alike."""
-    if n_answered <= MAX_CONTACTS:
-        return contacts
-    is_kept = in_sample(contacts.value("customer_id").cast("string"), MAX_CONTACTS / n_answered)
-    rows = contacts.session.materialize(contacts.rows.filter(is_kept))
-    return replace(contacts, rows=rows)
+    return rows if n_answered <= MAX_CONTACTS else rows.filter(in_sample(rows["customer"], MAX_CONTACTS / n_answered))
 
 
-def _sums(pairing: Pairing, everyone: ir.Table) -> dict[str, Any]:
+def _sums(pairing: Pairing, everyone: ir.Table, answers: ir.Table) -> dict[str, Any]:
     """Sums over all contacts, and over the answers by customer."""
-    is_again = everyone["is_recontacted"].cast("float64")
-    whole = everyone.aggregate(everyone=is_again.mean())
-    answers = everyone.filter(everyone["weight"].notnull())
+    whole = everyone.aggregate(everyone=everyone["is_recontacted"].cast("float64").mean())
     again = answers["is_recontacted"].cast("float64")
     by_customer = answers.group_by("customer").aggregate(
         n=answers.count(), x=again.sum(), w=answers["weight"].sum(), wx=(answers["weight"] * again).sum()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import altair as alt
 
     from cxfusion.operations.episodes import EpisodePlan
+    from cxfusion.operations.links import Links
     from cxfusion.operations.tallies import Numbers
     from cxfusion.tables.relation import Contacts
 
@@ -167,7 +168,7 @@ def diagnose(
     target_seconds: float = 20,
     short_abandon_seconds: float = 5,
     percentiles: bool = False,
-    episodes: EpisodePlan | None = None,
+    episodes: EpisodePlan | Links | None = None,
 ) -> Diagnosis:
     """Volume, handle time and its parts, waiting, service levels, abandonment and transfers of a contact log.
 
@@ -189,7 +190,8 @@ def diagnose(
         Median and 90th percentile of wait and of handle time as well; exact, so they take queries of their own and
         more memory than sums.
     episodes : EpisodePlan, optional
-        First-contact resolution as well, by these rules; it sorts the log by customer.
+        First-contact resolution as well, by these rules; it sorts the log by customer, unless that is done already
+        (:func:`cxfusion.operations.links.link`).
 
     Returns
     -------

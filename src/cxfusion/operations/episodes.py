@@ -126,7 +126,8 @@ class Chains:
     has_unknown: bool = True
 
     @property
-    def _keys(self) -> list[str]:
+    def keys(self) -> list[str]:
+        """Columns that say who a contact belongs to."""
         alone = ["cx:alone"] if self.has_unknown else []
         return ["cx:person", *alone, *(["cx:reason"] if self.plan.same_reason else [])]
 
@@ -137,20 +138,20 @@ class Chains:
         return self.rows["cx:attempt"].sum().over(window).fill_null(0)
 
     @property
-    def _instant(self) -> ir.IntegerValue:
+    def at(self) -> ir.IntegerValue:
         """Microseconds since 1970: a number, so that any engine can look a range of it around."""
         return self.rows["started_at"].cast("timestamp").delta(ibis.literal(EPOCH), unit="microsecond")
 
     def _before(self, reach: timedelta) -> ir.WindowBuilder:
         """The person's contacts that started earlier, at most so long ago; what starts at the same time is neither."""
         return ibis.range_window(
-            group_by=self._keys, order_by=self._instant, preceding=(reach // timedelta(microseconds=1), 1)
+            group_by=self.keys, order_by=self.at, preceding=(reach // timedelta(microseconds=1), 1)
         )
 
-    def _after(self, reach: timedelta) -> ir.WindowBuilder:
-        return ibis.range_window(
-            group_by=self._keys, order_by=self._instant, following=(1, reach // timedelta(microseconds=1))
-        )
+    @property
+    def _later(self) -> ir.WindowBuilder:
+        """The person's contacts that started later."""
+        return ibis.range_window(group_by=self.keys, order_by=self.at, following=(1, None))
 
     @property
     def is_known(self) -> ir.BooleanValue:
@@ -173,10 +174,17 @@ class Chains:
         return self.rows["started_at"] <= ibis.literal(self.last - self.plan.repeat)
 
     @property
-    def is_recontacted(self) -> ir.BooleanValue:
+    def lag(self) -> ir.IntegerValue:
+        """Microseconds until the person's next attempt; what starts at the same time is none. Null where none came."""
+        attempt = self.at
+        if self.has_outbound:
+            attempt = ibis.ifelse(self.rows["cx:attempt"], attempt, ibis.null("int64"))
+        return attempt.min().over(self._later) - self.at
+
+    def is_recontacted(self, lag: ir.IntegerValue) -> ir.BooleanValue:
         """Whether the same customer tried again within ``repeat_days``; null where that cannot be known."""
-        later = self._n_attempts(self._after(self.plan.repeat))
-        return ibis.ifelse(self.is_known & self.is_followed_up, later > 0, ibis.null("boolean"))
+        soon = (lag <= self.plan.repeat // timedelta(microseconds=1)).fill_null(False)
+        return ibis.ifelse(self.is_known & self.is_followed_up, soon, ibis.null("boolean"))
 
     @property
     def history(self) -> dict[str, ir.Value]:
@@ -204,9 +212,10 @@ def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
         "n": rows.count(),
     }
     seen = session.collect(rows.aggregate(**asked)).to_pylist()[0]
+    has_outbound = bool(seen["n_outbound"])
     marked = rows.mutate(
         **{
-            "cx:attempt": is_attempt(contacts),
+            "cx:attempt": is_attempt(contacts) if has_outbound else ibis.literal(True),
             "cx:wait": contacts.value("wait_seconds").cast("float64"),
             "cx:reason": contacts.value("reason").cast("string"),
             "cx:person": contacts.value("customer_id").cast("string"),
@@ -222,7 +231,7 @@ def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
         plan=plan,
         first=seen["first"],
         last=seen["last"],
-        has_outbound=bool(seen["n_outbound"]),
+        has_outbound=has_outbound,
         has_unknown=seen["n_known"] < seen["n"] or shared is not None,
     )
 
@@ -287,7 +296,8 @@ def recontacts(contacts: Contacts, plan: EpisodePlan | None = None) -> ir.Table:
         id. Who abandons and tries again counts as an attempt; outbound contacts do not.
     """
     chains = chains_of(contacts, plan or EpisodePlan())
-    return contacts.session.materialize(chains.rows.select("contact_id", is_recontacted=chains.is_recontacted))
+    again = chains.is_recontacted(chains.lag)
+    return contacts.session.materialize(chains.rows.select("contact_id", is_recontacted=again))
 
 
 def with_episodes(contacts: Contacts, plan: EpisodePlan | None = None) -> Contacts:
@@ -332,7 +342,7 @@ def _placed(chains: Chains, contacts: Contacts) -> ir.Table:
     session, plan = contacts.session, chains.plan
     attempts = chains.rows.filter(chains.rows["cx:attempt"], chains.is_known)
     here = replace(chains, rows=attempts)
-    keys = here._keys
+    keys = here.keys
     own = attempts.select("contact_id", "started_at", *keys, n_before=attempts.count().over(here._before(plan.repeat)))
     first = session.materialize(own)
     start = ibis.ifelse(first["n_before"] == 0, first["started_at"], ibis.null("timestamp(6)"))

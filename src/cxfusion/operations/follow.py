@@ -9,8 +9,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.operations.episodes import EpisodePlan, chains_of
-from cxfusion.operations.figures import Limits
+from cxfusion.operations.episodes import EpisodePlan
+from cxfusion.operations.figures import RECONTACTED, Limits
+from cxfusion.operations.links import LAG, NEXT, Links, link
 from cxfusion.operations.tallies import look_at
 from cxfusion.results.base import Result
 from cxfusion.results.formats import count, percent
@@ -20,7 +21,6 @@ from cxfusion.results.labels import display_name, reason_label
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cxfusion.operations.episodes import Chains
     from cxfusion.operations.figures import Log
     from cxfusion.tables.relation import Contacts
 
@@ -97,7 +97,7 @@ class FollowUps(Result):
         return [f"  left out: {count(n)} contacts. {reason_label(reason)}" for reason, n in told]
 
 
-def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | None = None) -> FollowUps:
+def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | Links | None = None) -> FollowUps:
     """Which contacts breed further ones?
 
     Parameters
@@ -106,7 +106,8 @@ def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | None =
     by : str, default "reason"
         What the contacts were about; any column of the log, the queue for instance.
     plan : EpisodePlan, optional
-        How soon the next contact must come (7 days), and who counts as one person.
+        How soon the next contact must come (7 days), and who counts as one person. Or the log as it is chained already
+        by what contacts were about (:func:`cxfusion.operations.links.link`).
 
     Returns
     -------
@@ -130,12 +131,10 @@ def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | None =
     >>> found.audit.set_index("reason")["n"][["not_handled", "followed"]].to_dict()
     {'not_handled': 943, 'followed': 16804}
     """
-    plan = plan or EpisodePlan()
     name = grouping_by([by], None, contacts.columns, (*COLUMNS, f"next_{by}")).names[0]
     log, _ = look_at(contacts, Limits(20, 5))
-    chains = chains_of(contacts, plan)
-    log = replace(log, contacts=replace(log.contacts, rows=chains.rows))
-    found = _steps(log, chains, by)
+    links = plan if isinstance(plan, Links) else link(contacts, plan or EpisodePlan(), by, ["customer_id"])
+    found = _ends(replace(log, contacts=replace(log.contacts, rows=links.rows)), links, by)
     audit = contacts.session.collect(found.group_by("ends").aggregate(n=found.count())).to_pandas()
     counted = audit.set_index("ends")["n"].reindex(list(LEFT_OUT), fill_value=0).astype(np.int64)
     books = counted.rename_axis("reason").reset_index()
@@ -146,7 +145,7 @@ def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | None =
     n = int(counted["followed"])
     return FollowUps(
         by=by,
-        plan=plan,
+        plan=links.plan,
         pairs=_pairs(tallies, groups, name),
         groups=_shown(groups, contacts, followed).rename(columns={"here": name}),
         fcr=None if n == 0 else 1 - n_followed / n,
@@ -154,9 +153,9 @@ def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | None =
     )
 
 
-def _steps(log: Log, chains: Chains, by: str) -> ir.Table:
-    """One row per contact: where it ends in the books, its group, and the group and lag of the next attempt."""
-    session, rows, plan = log.contacts.session, chains.rows, chains.plan
+def _ends(log: Log, links: Links, by: str) -> ir.Table:
+    """One row per contact: where it ends in the books, who came, its group, and the group and lag of what follows."""
+    rows, plan = links.rows, links.plan
     known_reason = rows["cx:reason"].notnull() if plan.same_reason else ibis.literal(True)
     ends = ibis.cases(
         (~rows["cx:attempt"], "outbound"),
@@ -164,31 +163,14 @@ def _steps(log: Log, chains: Chains, by: str) -> ir.Table:
         (log.value("customer_id").isnull(), "no_customer"),
         (rows["cx:person"].isnull(), "shared_customer"),
         (~known_reason, "no_reason"),
-        (~chains.is_followed_up, "window_open"),
+        (~links.chains.is_followed_up, "window_open"),
         else_="followed",
     )
-    keys = ["person", "reason"] if plan.same_reason else ["person"]
-    base = session.materialize(
-        rows.select(
-            person=rows["cx:person"], reason=rows["cx:reason"], at=rows["started_at"], here=rows[by].cast("string"),
-            is_attempt=rows["cx:attempt"], ends=ends,
-        )
-    )  # fmt: skip
-    # attempts of one person at one instant are one step: which of them comes first cannot be known
-    known = base.filter(base["is_attempt"], base["person"].notnull())
-    steps = known.group_by([*keys, "at"]).aggregate(there=known["here"].min())
-    after = ibis.window(group_by=keys, order_by="at")
-    steps = session.materialize(
-        steps.mutate(next_at=steps["at"].lead().over(after), next_there=steps["there"].lead().over(after))
-    )
-    joined = base.left_join(steps, [*keys, "at"])
-    lag = joined["next_at"].delta(joined["at"], unit="second").cast("float64")
-    soon = (joined["next_at"] <= joined["at"] + ibis.interval(seconds=int(plan.repeat.total_seconds()))).fill_null(
-        False
-    )
-    return session.materialize(
-        joined.select("ends", "person", "here", there=ibis.ifelse(soon, joined["next_there"], ibis.null("string")),
-                      is_next=soon, lag=ibis.ifelse(soon, lag, ibis.null("float64")))
+    soon = rows[RECONTACTED].fill_null(False)
+    return rows.select(
+        ends=ends, person=rows["cx:person"], here=rows[by].cast("string"), is_next=soon,
+        there=ibis.ifelse(soon, rows[NEXT], ibis.null("string")),
+        lag=ibis.ifelse(soon, rows[LAG] / 1e6, ibis.null("float64")),
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from cxfusion.engine.functions import whole_part
 from cxfusion.operations.episodes import chains_of
 from cxfusion.operations.figures import PARTIAL, RECONTACTED, Figure, Limits, Log, NotApplicable
+from cxfusion.operations.links import Links, plan_of
 from cxfusion.operations.metrics import QUANTILES
 from cxfusion.operations.slots import Slots
 from cxfusion.results.grouping import START, local_starts
@@ -78,12 +79,16 @@ def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
     return log, (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
 
 
-def chained(log: Log, plan: EpisodePlan | None) -> Log:
-    """The log as metrics need it that look from contact to contact; it sorts the log whenever it is asked."""
+def chained(log: Log, episodes: EpisodePlan | Links | None) -> Log:
+    """The log as metrics need it that look from contact to contact; without links it is sorted whenever it is asked."""
+    plan = None if episodes is None else plan_of(episodes)
     if plan is None or "customer_id" not in log.filled:
         return replace(log, episodes=plan)
-    chains = chains_of(log.contacts, plan)
-    rows = chains.rows.mutate(**{RECONTACTED: chains.is_recontacted})
+    if isinstance(episodes, Links):
+        rows = episodes.rows
+    else:
+        chains = chains_of(log.contacts, plan)
+        rows = chains.rows.mutate(**{RECONTACTED: chains.is_recontacted(chains.lag)})
     return replace(log, episodes=plan, contacts=replace(log.contacts, rows=rows))
 
 

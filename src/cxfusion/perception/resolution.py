@@ -11,7 +11,8 @@ import pandas as pd
 from cxfusion.errors import NoScoreError
 from cxfusion.estimators.intervals import share_interval
 from cxfusion.operations.diagnose import diagnose
-from cxfusion.operations.episodes import EpisodePlan, recontacts
+from cxfusion.operations.episodes import EpisodePlan
+from cxfusion.operations.links import Links, plan_of, recontacts_by
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.measure import figures_of
 from cxfusion.perception.scores import Reading
@@ -108,7 +109,7 @@ class Resolution(Result):
 
 
 def resolution(
-    pairing: Pairing, by: str | Sequence[str] | None = None, *, plan: EpisodePlan | None = None
+    pairing: Pairing, by: str | Sequence[str] | None = None, *, plan: EpisodePlan | Links | None = None
 ) -> Resolution:
     """Is it resolved when the customer says so?
 
@@ -119,7 +120,7 @@ def resolution(
     by : str or sequence of str, optional
         Columns of the contact log.
     plan : EpisodePlan, optional
-        What a repeat contact is.
+        What a repeat contact is; or the log as it is chained already (:func:`cxfusion.operations.links.link`).
 
     Returns
     -------
@@ -158,9 +159,9 @@ def resolution(
             f"The survey has no {ASKED}. Expected a column with yes or no to “was your matter resolved?”; name it:"
             f" [surveys.columns] {ASKED} = …"
         )
-    plan = plan or EpisodePlan()
+    episodes = plan or EpisodePlan()
     grouping = grouping_by(by, None, contacts.columns, _TAKEN)
-    answers = session.materialize(_answers(pairing, grouping, plan))
+    answers = session.materialize(_answers(pairing, grouping, episodes))
     said, back = answers["said"], answers["back"]
     asked = (
         ("reported_resolution", answers.filter(said.notnull()), said),
@@ -176,12 +177,12 @@ def resolution(
     groups = pd.concat([figures.groups for figures in found], ignore_index=True)
     if len(groups):
         groups = groups.sort_values(list(grouping.names), kind="stable", ignore_index=True)
-    of_log = diagnose(contacts, episodes=plan).overall
+    of_log = diagnose(contacts, episodes=episodes).overall
     fcr = of_log.loc[(of_log["metric"] == "fcr") & (of_log["status"] == "ok"), "estimate"].to_list()
-    return Resolution(overall, groups, grouping, fcr[0] if fcr else None, plan)
+    return Resolution(overall, groups, grouping, fcr[0] if fcr else None, plan_of(episodes))
 
 
-def _answers(pairing: Pairing, grouping: Grouping, plan: EpisodePlan) -> ir.Table:
+def _answers(pairing: Pairing, grouping: Grouping, episodes: EpisodePlan | Links) -> ir.Table:
     """One row per answer of a customer: ``said`` (resolved), ``back`` (came back; null where unknown), groups."""
     log, surveys = pairing.contacts, pairing.surveys.rows
     keys = {f"key_{i}": log.rows[column] for i, column in enumerate(grouping.columns)}
@@ -195,7 +196,7 @@ def _answers(pairing: Pairing, grouping: Grouping, plan: EpisodePlan) -> ir.Tabl
     )
     joined = given.inner_join(told, [("response_file", "file"), ("response_row", "row")])
     joined = joined.inner_join(contacts, [("contact_id", "log_contact_id")])
-    again = recontacts(log, plan).select(again_id="contact_id", back="is_recontacted")
+    again = recontacts_by(log, episodes).select(again_id="contact_id", back="is_recontacted")
     joined = joined.left_join(again, [("contact_id", "again_id")])
     customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
     return joined.select("said", "back", "started_at", *keys, customer=customer, weight=ibis.literal(1.0))
