@@ -15,6 +15,7 @@ from cxfusion.delivery.manifest import results_of, study_manifest
 from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
 from cxfusion.evidence.fit import LeverEvidence, fit_on_field
 from cxfusion.evidence.relationship import LevelComparison, compare_levels
+from cxfusion.evidence.segment_levels import is_tenure
 from cxfusion.evidence.shape_and_place import shape_and_place
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.fold import algebra_in_one_thread
@@ -174,8 +175,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         sources = audit_sources(pairing, other_sources, dates=dates)
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
-        kept = () if places is None else (places,)
-        evidence, field = fit_on_field(pairing, spec, weights, offers, kept, links)
+        evidence, field = fit_on_field(pairing, spec, weights, offers, places, links)
     with stage_clock(clock, on_stage, "look into levers", pairing.n_pairs):
         details, left_out = shape_and_place(field, evidence, places)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
@@ -331,7 +331,12 @@ def _grouping(pairing: Pairing, by: str | Sequence[str] | None) -> str | Sequenc
     return next((name for name in GROUPINGS if pairing.contacts.has(name)), None)
 
 
-def _segments(pairing: Pairing, grouping: str | Sequence[str] | None) -> str | None:
-    """The column whose levels a lever is looked into: the first of the page's grouping that is case mix."""
+def _segments(pairing: Pairing, grouping: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The columns by which a lever is looked into: the first of the page's grouping that is case mix, and tenure.
+
+    What early experiences do to customers is asked wherever the log tells how long they have been customers.
+    """
     asked = [grouping] if isinstance(grouping, str) else list(grouping or ())
-    return next((name for name in asked if name in GROUPINGS and pairing.contacts.has(name)), None)
+    place = next((name for name in asked if name in GROUPINGS and pairing.contacts.has(name)), None)
+    tenure = next((name for name in pairing.contacts.columns if is_tenure(name)), None)
+    return tuple(name for name in (place, tenure) if name is not None)

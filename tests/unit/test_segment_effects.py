@@ -118,13 +118,17 @@ def test_numbers_are_cut_where_it_makes_sense():
     frame.loc[:99, "tenure_days"] = np.nan
     pairing = paired(frame)
     tenure = cx.segment_effects(pairing, "wait_seconds", by="tenure_days").table
-    bands = ["up to 90", "more than 90, up to 365", "more than 365, up to 1,095", "more than 1,095", "(missing)"]
-    assert tenure["segment"].tolist() == bands
+    assert tenure["segment"].tolist() == [
+        "up to 90 days", "more than 90 days, up to 365 days", "more than 365 days, up to 1,095 days",
+        "more than 1,095 days", "(missing)",
+    ]  # fmt: skip
     assert tenure["n"].tolist()[-1] == 100
     waited = cx.segment_effects(pairing, "wait_seconds", by="prior_wait_seconds").table
     assert waited["segment"].tolist()[0] == "none"
     own = cx.segment_effects(pairing, "wait_seconds", by="tenure_days", edges=[1_000]).table
-    assert own["segment"].tolist() == ["up to 1,000", "more than 1,000", "(missing)"]
+    assert own["segment"].tolist() == ["up to 1,000 days", "more than 1,000 days", "(missing)"]
+    as_text = paired(frame.assign(tenure_days=frame["tenure_days"].map(str).replace("nan", None)))  # as in a CSV file
+    assert cx.segment_effects(as_text, "wait_seconds", by="tenure_days").table.equals(tenure)
 
 
 def test_small_segments_stand_together_and_are_not_named():

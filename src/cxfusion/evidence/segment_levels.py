@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cxfusion.evidence.ground import Ground
 
-__all__ = ["SEGMENT", "SEGMENT_CONTROL", "Segment", "Segments", "segments_of"]
+__all__ = ["SEGMENT", "SEGMENT_CONTROL", "Segment", "Segments", "is_tenure", "segments_of", "with_numbers"]
 
 SEGMENT: Final = "segment"
 SEGMENT_CONTROL: Final = "segment_control"
@@ -119,6 +119,27 @@ def segments_of(ground: Ground, by: str, edges: Sequence[float] | None) -> Segme
     return Segments(by, code, tuple(segments), is_banded)
 
 
+def is_tenure(name: str) -> bool:
+    """Whether a column says how long a customer has been one, in a unit that its name tells: early experiences.
+
+    Examples
+    --------
+    >>> is_tenure("tenure_days"), is_tenure("customer_tenure_months"), is_tenure("agent_tenure_days"), is_tenure("plan")
+    (True, True, False, False)
+    """
+    words = name.lower().split("_")
+    return "tenure" in words and words[-1] in TENURE_EDGES and "agent" not in words
+
+
+def with_numbers(ground: Ground, by: str) -> Ground:
+    """The same ground; a tenure that a file of text holds, whose map says nothing about it, becomes a number."""
+    column = f"{KEPT}{by}"
+    if not (is_tenure(by) and ground.rows[column].type().is_string()):
+        return ground
+    rows = ground.rows.mutate(**{column: ground.rows[column].try_cast("float64")})
+    return replace(ground, rows=ground.sample.session.materialize(rows))
+
+
 def _place(value: float | None) -> float | None:
     return None if value is None or np.isnan(value) else float(value)
 
@@ -155,9 +176,8 @@ def _banded(ground: Ground, by: str, edges: Sequence[float] | None) -> ir.String
 def _usual_edges(ground: Ground, by: str) -> list[float]:
     if by.startswith("n_"):
         return list(COUNT_EDGES)
-    unit = by.rpartition("_")[2]
-    if "tenure" in by and unit in TENURE_EDGES:
-        return list(TENURE_EDGES[unit])
+    if is_tenure(by):
+        return list(TENURE_EDGES[_unit(by)])
     column = ground.rows[f"{KEPT}{by}"].cast("float64")
     asked = {f"q{i}": column.quantile(share, where=column > 0) for i, share in enumerate(QUARTERS)}
     asked["lowest"] = column.min()
@@ -167,11 +187,17 @@ def _usual_edges(ground: Ground, by: str) -> list[float]:
     return sorted({*zero, *(float(value) for value in found.values() if value is not None)})
 
 
+def _unit(tenure: str) -> str:
+    return tenure.lower().rpartition("_")[2]
+
+
 def _labels(by: str, edges: Sequence[float]) -> list[str]:
     """Names of the bands, such as "2" or "more than 2 minutes, up to 5 minutes"."""
     if by.startswith("n_") and all(edge == int(edge) for edge in edges):
         return _count_labels([int(edge) for edge in edges])
     said = [duration_in_words(edge) if by.endswith("_seconds") and edge else plain(edge) for edge in edges]
+    if is_tenure(by):
+        said = [f"{edge} {_unit(by)}" for edge in said]
     if not said:
         return ["all"]
     inner = [f"more than {low}, up to {high}" for low, high in pairwise(said)]

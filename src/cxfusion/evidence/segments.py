@@ -22,7 +22,7 @@ from cxfusion.evidence.coding import REST
 from cxfusion.evidence.design import Basis, learn_basis
 from cxfusion.evidence.ground import Ground, asked_spec, lay_ground
 from cxfusion.evidence.sample import KEPT
-from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of
+from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of, with_numbers
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
@@ -194,6 +194,7 @@ def segment_effects(
 
 def segments_on(whole: Ground, by: str, edges: Sequence[float] | None = None) -> SegmentEffects:
     """The same on a ground that is laid already, with the column kept; one that comes before any lever."""
+    whole = with_numbers(whole, by)
     found = segments_of(whole, by, edges)
     marked = whole.rows.mutate(**{SEGMENT: found.code.cast("int64")})
     rows = marked.filter(marked[SEGMENT].notnull()).mutate(**{SEGMENT_CONTROL: marked[SEGMENT] - 1}).drop(f"{KEPT}{by}")

@@ -10,7 +10,7 @@ from cxfusion.evidence.dose import DoseResponse, dose_on
 from cxfusion.evidence.segments import SegmentEffects, segments_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cxfusion.evidence.fit import LeverEvidence
     from cxfusion.evidence.ground import Field
@@ -23,22 +23,22 @@ MOST_RESPONSES: Final = 100_000
 
 
 def shape_and_place(
-    field: Field, evidence: LeverEvidence, by: str | None
+    field: Field, evidence: LeverEvidence, places: Sequence[str]
 ) -> tuple[tuple[DoseResponse | SegmentEffects, ...], tuple[str, ...]]:
     """Dose–response and segments of the levers that move, the strongest first.
 
     Parameters
     ----------
     field : Field
-        The sample of the evidence, with the column of the segments kept.
+        The sample of the evidence, with the columns of the segments kept.
     evidence : LeverEvidence
-    by : str or None
-        Column of the segments; None: the log has none.
+    places : sequence of str
+        Columns of the segments, such as the queue and the customer's tenure.
 
     Returns
     -------
     results : tuple
-        Two for each lever, fewer where something cannot be told.
+        For each lever its curve and its segments by each column, fewer where something cannot be told.
     notes : tuple of str
         What is left out, and why.
     """
@@ -55,8 +55,9 @@ def shape_and_place(
             notes.append(error.message)
             continue
         _try(found, notes, partial(dose_on, ground))
-        if by is not None:
-            _try(found, notes, partial(segments_on, ground, by))
+        for by in places:
+            if by != lever:
+                _try(found, notes, partial(segments_on, ground, by))
     return tuple(found), tuple(notes)
 
 
