@@ -9,6 +9,8 @@ from scipy.stats import norm
 
 import cxfusion as cx
 from cxfusion.estimators.splines import restricted_cubic_spline
+from cxfusion.evidence.inquiry import inquire
+from cxfusion.evidence.spec import LeverSpec
 
 CUTS = [-1.0, 0.0, 0.7, 1.4]
 
@@ -51,9 +53,13 @@ def truth_of(frame, effect):
     return (mean_score(1 - t) - mean_score(1 + t)) / (2 * t) * 30 / frame["wait_seconds"].mean()
 
 
-def evidence_of(frame):
+def paired(frame):
     contacts = cx.read_contacts(frame.drop(columns=["csat", "background"], errors="ignore"))
-    return cx.fit_levers(cx.pair(contacts, cx.read_surveys(frame[["contact_id", "csat"]].dropna())), "csat")
+    return cx.pair(contacts, cx.read_surveys(frame[["contact_id", "csat"]].dropna()))
+
+
+def evidence_of(frame):
+    return cx.fit_levers(paired(frame), "csat")
 
 
 def rung(evidence, name):
@@ -124,18 +130,21 @@ def by_hand(frame):
     by_slot = pd.DataFrame(scores).groupby(slot[answered].to_numpy()).sum().to_numpy()
     variance = per_unit @ inverse @ (by_slot.T @ by_slot) @ inverse.T @ per_unit
     rank = np.linalg.matrix_rank(np.column_stack([held, np.ones(len(y))]))
-    return -30 * per_unit @ beta, 30 * np.sqrt(variance), len(y), rank, len(by_slot)
+    plain = -30 * per_unit @ np.linalg.lstsq(x_, y_, rcond=None)[0]
+    return -30 * per_unit @ beta, 30 * np.sqrt(variance), len(y), rank, len(by_slot), plain
 
 
 def test_the_rung_is_two_stage_least_squares_with_all_dummies():
     frame = crowded_centre(seed=3, n=9_000, n_days=6)
     frame.loc[np.random.default_rng(0).random(len(frame)) < 0.6, "csat"] = np.nan
-    estimate, std_error, n, rank, n_slots = by_hand(frame)
-    found = rung(evidence_of(frame), "congestion")
-    assert found["n"] == n
-    assert found["estimate"] == pytest.approx(estimate, rel=1e-6)
+    estimate, std_error, n, rank, n_slots, plain = by_hand(frame)
+    ladder = inquire(paired(frame), LeverSpec(), None).ladder
+    found = next(one for one in ladder.rungs if one.rung == "congestion")
+    assert found.n == n
+    assert found.estimate == pytest.approx(estimate, rel=1e-6)
+    assert found.unassigned == pytest.approx(plain, rel=1e-6)
     factor = n_slots / (n_slots - 1) * (n - 1) / (n - rank - 1)
-    assert found["std_error"] == pytest.approx(std_error * np.sqrt(factor), rel=2e-3)  # slots without a row count too
+    assert found.std_error == pytest.approx(std_error * np.sqrt(factor), rel=2e-3)  # slots without a row count too
 
 
 @pytest.mark.parametrize(

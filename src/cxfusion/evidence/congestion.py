@@ -54,7 +54,8 @@ def congestion_rung(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], la
     are the same basis at the mean wait of all other contacts of the queue in the same quarter of an hour. Held fixed
     are queue × hour of the week, queue × date, agent, case mix, the other levers from before the contact, and how much
     work the agent had begun in the hour before (and its square), so that a hurried agent does not pass for a long wait.
-    Clustered by queue × quarter of an hour.
+    Clustered by queue × quarter of an hour. The same equation by plain least squares stands beside it
+    (``unassigned``), so that what the design says can be compared with adjustment on one curve and the same rows.
 
     Parameters
     ----------
@@ -83,16 +84,19 @@ def congestion_rung(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], la
     found = _fit(sample, spec, levers, lever)
     if isinstance(found, str):
         return RungEstimate(lever, RUNG, found, step)
-    fit, per_unit = found
+    fit, per_unit, plain = found
     weak = weakness_of(fit, "others' waits in the same quarter of an hour")
     if weak is not None:
         return RungEstimate(lever, RUNG, weak, step)
     slope = (fit.estimate * per_unit, fit.std_error * abs(per_unit))
-    return rung_of_slope(lever, RUNG, step, slope, (fit.n, fit.dof + 1, fit.dof), spec.conf_level)
+    rung = rung_of_slope(lever, RUNG, step, slope, (fit.n, fit.dof + 1, fit.dof), spec.conf_level)
+    return replace(rung, unassigned=plain * step)
 
 
-def _fit(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], lever: Lever) -> tuple[TwoStageFit, float] | str:
-    """The fit and what turns its slope into points per second, or why there is none."""
+def _fit(
+    sample: Sample, spec: LeverSpec, levers: Sequence[Lever], lever: Lever
+) -> tuple[TwoStageFit, float, float] | str:
+    """The fit, what turns its slope into points per second, and these without the design; or why there is none."""
     if lever.moment != "before":
         return NOT_BEFORE
     if sample.n_slots < LEAST_QUARTERS * sample.coding.groups["group_date"]:
@@ -130,8 +134,8 @@ class _Crowding:
         crowd = self.basis.value(column(batch, CROWD))
         return self.linear.rows(batch, np.column_stack([crowd, by_level, wait, hours, hours**2]), SLOT)
 
-    def fit(self, sweep: Sweep, n_slots: int, conf_level: float) -> tuple[TwoStageFit, float]:
-        """The fit, and from its slope to points of the outcome per second."""
+    def fit(self, sweep: Sweep, n_slots: int, conf_level: float) -> tuple[TwoStageFit, float, float]:
+        """The fit, from its slope to points of the outcome per second, and these by plain least squares."""
         within = within_groups(gather_moments(sweep, self.rows))
         k, first = self.basis.width, self.linear.width
         own, others = self.linear.places(WAIT), range(1 + self.basis.width, self.linear.width)
@@ -149,7 +153,8 @@ class _Crowding:
         fit = fit_two_stage(
             sweep, make_rows, _combined(within, turned), 0, 1, [2], range(3, width), n_slots, conf_level
         )
-        return fit, float(slopes[0])
+        plain = fit_least_squares(within, 0, (*own, *controls)).coefficients[:k]
+        return fit, float(slopes[0]), float(plain @ slopes)
 
 
 def _combined(within: Within, turned: NDArray[np.float64]) -> Within:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import ibis
@@ -16,6 +15,7 @@ import numpy as np
 
 from cxfusion.estimators.absorb import AbsorbRows, Projection, project_on_groups
 from cxfusion.estimators.left_out import MOST_PARTS, products_without
+from cxfusion.estimators.triads import least_triad, triads_of
 from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.witness import Witness, no_witness
@@ -44,6 +44,7 @@ INDICATORS: Final = ("talk_seconds", "hold_seconds", "n_transfers")
 """Other marks of difficulty; durations enter as their log."""
 MAX_CONTACTS: Final = 1_000_000
 TRIADS_MAY_DIFFER_BY: Final = 2.0
+NOT_TOGETHER: Final = "talk, hold and transfers hardly go together, so nothing tells how reliable after-call work is"
 
 
 def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> Witness:
@@ -58,11 +59,12 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
 
     Notes
     -----
-    With one factor and independent noise, ρ² = s_wa·s_wb/(s_ab·s_ww) for any two other indicators a and b. Where pairs
-    disagree, at least one mark shares something else with after-call work, and that makes ρ² too large: the smallest
-    counts, which corrects most. With fewer than two indicators, the share of after-call work that the recorded case mix
-    explains stands in for it. At most a million contacts are used, chosen by an MD5 of the contact id, so that every
-    engine chooses the same ones. The errors of ρ² and R² are those of a jackknife that leaves out a part of the agents.
+    With one factor and independent noise, ρ² = s_wa·s_wb/(s_ab·s_ww) for any two other indicators a and b that go
+    together. Where pairs disagree, at least one mark shares something else with after-call work, and that makes ρ² too
+    large: the pair whose interval ends lowest counts, which corrects most of what is told. With fewer than two
+    indicators, the share of after-call work that the recorded case mix explains stands in for it. At most a million
+    contacts are used, chosen by an MD5 of the contact id, so that every engine chooses the same ones. The errors of ρ²
+    and R² are those of a jackknife that leaves out a part of the agents.
     """
     contacts = pairing.contacts
     if not contacts.has(WITNESS):
@@ -149,25 +151,20 @@ def _marks(batch: pa.RecordBatch, design: Design, others: list[str]) -> AbsorbRo
 
 
 def _by_triads(heard: _Heard, design: Design, n_others: int) -> Witness:
-    """Reliability from the pair of other indicators that grants after-call work the least."""
-    residual, varies = heard.projection.residual, heard.projection.residual_share > 0
+    """Reliability from the pair of other indicators that is seen to grant after-call work the least."""
+    residual, varies = heard.residual, heard.projection.residual_share > 0
     if not varies[: n_others + 1].all():
         return no_witness("after-call work, talk, hold or transfers do not vary within the same agent, hour and day")
-    pairs = [(a, b) for a, b in combinations(range(1, n_others + 1), 2) if residual[a, b] != 0]
-    triads = tuple(float(_triad(residual[None], a, b)[0]) for a, b in pairs)
-    least = pairs[int(np.argmin(triads))] if pairs else None
+    triads = triads_of(residual, n_others)
+    if not triads:
+        return _witness("triads", None, (), NOT_TOGETHER, heard, design, n_others)
+    least, values = least_triad(triads), tuple(triad.value for triad in triads)
     reason = None
-    if not triads or min(triads) <= 0 or max(triads) > TRIADS_MAY_DIFFER_BY * min(triads):
-        shown = ", ".join(f"{triad:.2f}" for triad in triads) or "none"
+    if min(values) <= 0 or max(values) > TRIADS_MAY_DIFFER_BY * min(values):
+        shown = ", ".join(f"{value:.2f}" for value in values)
         reason = f"the other marks of difficulty disagree on how reliable after-call work is ({shown})"
-    reliability = np.zeros(len(heard.residual)) if least is None else _triad(heard.residual, *least)
-    return _witness("triads", reliability, triads, reason, heard, design, n_others)
-
-
-def _triad(residual: NDArray[np.float64], a: int, b: int) -> NDArray[np.float64]:
-    """ρ² of after-call work by two other indicators, for each of several cross-products."""
-    own, between = residual[:, 0, a] * residual[:, 0, b], residual[:, a, b] * residual[:, 0, 0]
-    return np.divide(own, between, out=np.zeros_like(own), where=between != 0)
+    reliability = np.append(least.value, least.without)
+    return _witness("triads", reliability, values, reason, heard, design, n_others)
 
 
 def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int) -> Witness:
@@ -181,7 +178,7 @@ def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int) -> 
 
 def _witness(
     source: Source,
-    reliability: NDArray[np.float64],
+    reliability: NDArray[np.float64] | None,
     triads: tuple[float, ...],
     reason: str | None,
     heard: _Heard,
@@ -192,12 +189,12 @@ def _witness(
     places = {basis.lever.name: design.columns(basis.lever.name) for basis in design.bases}
     return Witness(
         source=source,
-        reliability=float(reliability[0]),
+        reliability=None if reliability is None else float(reliability[0]),
         triads=triads,
         n=int(heard.projection.weight),
         reason=reason,
         covariance=heard.projection.residual[np.ix_(kept, kept)],
         columns={name: slice(1 + place.start, 1 + place.stop) for name, place in places.items()},
-        reliability_without=reliability[1:],
+        reliability_without=np.zeros(0) if reliability is None else reliability[1:],
         covariance_without=heard.without[:, kept[:, None], kept],
     )

@@ -185,7 +185,7 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
         control=control_of(shift, smallest, is_usable, witness.source != "none"),
         control_reason=witness.reason or (corrected.reason if corrected is not None else None),
         is_tied=lever.name in witness.columns and witness.is_tied_to(lever.name),
-        by_triads=witness.source == "triads",
+        by_triads=witness.source == "triads" and len(witness.triads) > 1,
         smallest_effect=smallest,
         unit=sample.outcome.unit,
         score_sd=sample.score_sd,

@@ -38,6 +38,8 @@ class RungEstimate:
         In points of the outcome.
     n, n_clusters : int
         Responses and clusters used in this fit; 0 where not applicable.
+    unassigned : float or None
+        Of a design that rests on assignment: the estimate of the same equation on the same rows by adjustment alone.
     """
 
     lever: Lever
@@ -53,6 +55,7 @@ class RungEstimate:
     remove_all: float | None = None
     n: int = 0
     n_clusters: int = 0
+    unassigned: float | None = None
 
 
 @dataclass(frozen=True)

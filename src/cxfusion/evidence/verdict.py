@@ -55,7 +55,8 @@ class Finding:
     is_tied : bool
         Whether the lever goes with after-call work at all.
     by_triads : bool
-        Whether the reliability of the control was learned from triads.
+        Whether the reliability of the control was learned from triads, and from more than one: a single one is as good
+        as its marks, which nothing checks.
     smallest_effect : float
         δ for the step used.
     unit : str
@@ -118,12 +119,17 @@ class Finding:
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether the design lies farther from the nearer centre than both δ and chance."""
+        """Whether the design lies farther from the nearer centre than both δ and chance, on one curve for both.
+
+        A design whose equation is not that of the within rung is first moved by how far the two are apart without it:
+        a contradiction is of designs, not of curves.
+        """
         design = self.design
         if design is None:
             return False
-        nearer = min(self.centres, key=lambda one: abs(_apart(design, one)))
-        return abs(_apart(design, nearer)) > max(
+        by_curve = 0.0 if design.unassigned is None else (self.within.estimate or 0.0) - design.unassigned
+        nearer = min(self.centres, key=lambda one: abs(_apart(design, one) + by_curve))
+        return abs(_apart(design, nearer) + by_curve) > max(
             self.smallest_effect, FAR * float(np.hypot(design.std_error or 0.0, nearer.std_error or 0.0))
         )
 
@@ -180,10 +186,11 @@ def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verd
     if not findings:
         return []
     adjusted = false_discovery_control([finding.p_value for finding in findings], method="bh")
-    return [_verdict(finding, float(p), false_discovery_rate) for finding, p in zip(findings, adjusted, strict=True)]
+    within = false_discovery_control([finding.within.p_value or 0.0 for finding in findings], method="bh")
+    return [_verdict(*one, false_discovery_rate) for one in zip(findings, adjusted, within, strict=True)]
 
 
-def _verdict(finding: Finding, p_adjusted: float, false_discovery_rate: float) -> Verdict:
+def _verdict(finding: Finding, p_adjusted: float, p_within: float, false_discovery_rate: float) -> Verdict:
     if finding.is_contradicted:
         return Verdict("contested", _grade(finding), _because_contradicted(finding))
     word = _rule(finding, finding.hull, p_adjusted, false_discovery_rate)
@@ -195,7 +202,7 @@ def _verdict(finding: Finding, p_adjusted: float, false_discovery_rate: float) -
         return Verdict("contested", _grade(finding), _because_self_chosen(finding))
     if word is None:
         within = (finding.within.conf_low or 0.0, finding.within.conf_high or 0.0)
-        alone = _rule(finding, within, finding.within.p_value or 0.0, false_discovery_rate)
+        alone = _rule(finding, within, p_within, false_discovery_rate)
         word = "unclear" if alone is None else "contested"
     return Verdict(word, _grade(finding), BECAUSE[word](finding))
 
@@ -330,9 +337,12 @@ def _because_contradicted(finding: Finding) -> str:
         "experiment": ("in the trial", "Until it is known why, go by the trial."),
         "congestion": ("read off more and less crowded quarters of an hour", _pilot(finding)),
     }[design.rung]
+    plain = ""
+    if design.unassigned is not None:
+        plain = f", where the same equation gives {change(design.unassigned, unit)} {unit} by adjustment alone"
     return (
         f"{_step(finding)} looks like {_size(finding.best, unit)}, {_held(finding)}, but {ground} it is"
-        f" {_size(design, unit)} ({interval(*ends, unit, signed=True)}): both cannot be right. {settle}"
+        f" {_size(design, unit)} ({interval(*ends, unit, signed=True)}){plain}: both cannot be right. {settle}"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from cxfusion.estimators.left_out import jackknife_error
+from cxfusion.estimators.triads import CLEAR_FROM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,9 +20,6 @@ __all__ = ["Kappa", "Source", "Witness", "no_witness"]
 
 Source: TypeAlias = Literal["triads", "case mix", "none"]
 TIED_BELOW: Final = 0.001
-CLEAR_FROM: Final = float(np.sqrt(10))
-"""Standard errors by which ρ² must exceed R²: a ratio with a vaguer divisor is no better than a weak instrument, whose
-usual bound this is (F of 10)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,8 @@ class Witness:
     reliability : float or None
         ρ², share of after-call work's variance that is difficulty; None where it cannot be known.
     triads : tuple of float
-        One estimate of ρ² per pair of other indicators; the smallest is ``reliability``.
+        One estimate of ρ² per pair of other indicators that go together; the one whose interval ends lowest is
+        ``reliability``.
     n : int
         Contacts it was learned from.
     reason : str or None
