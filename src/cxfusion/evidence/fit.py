@@ -21,6 +21,7 @@ from cxfusion.evidence.populate import populate
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
+from cxfusion.evidence.unused import notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
@@ -271,6 +272,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
             *([] if found.weights_check is None else [found.weights_check.summary()]),
             *linkage.notes,
             *warned,
+            *notes_on_unused(found, weights),
         ),
         checks=_check_frame(sample, ladder),
         ranks=ranks.frame(spec.outcome),
