@@ -12,6 +12,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 PAIRING = runpy.run_path(str(BENCHMARKS / "pairing.py"))
+MOVED = runpy.run_path(str(BENCHMARKS / "moved.py"))
 WHOLE = runpy.run_path(str(BENCHMARKS / "whole.py"))
 
 
@@ -36,3 +37,16 @@ def test_the_whole_job_beside_the_notebook(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "cxfusion" in printed
     assert "notebook" in printed
+
+
+def test_what_a_study_moves_is_weighed_by_stage(tmp_path, capsys):
+    MOVED["main"](["--contacts", "8000", "--out", str(tmp_path / "moved.json")])
+    (log,) = json.loads((tmp_path / "moved.json").read_text())["logs"]
+    stages = log["stages"]
+    assert stages["fit levers"]["folds"] > 50
+    assert stages["pair"]["folds"] == 0
+    for stage in stages.values():
+        assert stage["largest_state"] <= stage["state_bytes"]
+        assert stage["largest_answer"] <= stage["answer_bytes"]
+    assert sum(stage["answer_bytes"] for name, stage in stages.items() if name != "measure") < 1_000_000
+    assert "| Fit levers |" in capsys.readouterr().out

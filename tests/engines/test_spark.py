@@ -19,7 +19,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.engine import FileSource, FrameSource, RelationSource
 from cxfusion.errors import SeparationError, UsageError
-from engines import conformance
+from engines import conformance, folds
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _folds_travel_by_value(spark):
     """Workers do not know the files of tests."""
     from pyspark import cloudpickle
 
-    files = (sys.modules[__name__], conformance)
+    files = (sys.modules[__name__], conformance, folds)
     for file in files:
         cloudpickle.register_pickle_by_value(file)
     yield
