@@ -9,24 +9,35 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
-from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, level_codes, local_time, text
+from cxfusion.tables.coding import HOUR_OF_WEEK, MISSING, codes_of, level_codes, local_time, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
-    import pandas as pd
+    from numpy.typing import NDArray
 
     from cxfusion.engine import Session
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["attribute_of", "attributes_of", "code_of", "in_fifths", "level_of", "levels_of", "named_levels", "numbered"]
+__all__ = [
+    "attribute_of",
+    "attributes_of",
+    "code_of",
+    "codes_here",
+    "in_fifths",
+    "level_of",
+    "levels_of",
+    "named_levels",
+    "numbered",
+]
 
 CATEGORIES: Final = ("reason", "channel", "queue")
 LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
-BINS: Final = 5
+SHARES: Final = (0.2, 0.4, 0.6, 0.8)
 UNKNOWN: Final = -1
 """The number of the fifth of a missing value."""
 
@@ -69,8 +80,7 @@ def in_fifths(session: Session, rows: ir.Table) -> ir.Table:
     """
     rows = session.materialize(rows)
     numbers = [name for name in LEVERS if name in rows.columns]
-    shares = [place / BINS for place in range(1, BINS)]
-    asked = {name: rows[name].quantile(shares) for name in numbers}
+    asked = {name: rows[name].quantile(SHARES) for name in numbers}
     found = session.collect(rows.aggregate(**asked)).to_pylist()[0] if asked else {}
     binned = {}
     for name in numbers:
@@ -78,6 +88,43 @@ def in_fifths(session: Session, rows: ir.Table) -> ir.Table:
         above = sum(((rows[name] > edge).cast("int32") for edge in edges), start=ibis.literal(0, "int32"))
         binned[attribute_of(name)] = ibis.ifelse(rows[name].isnull(), UNKNOWN, above).cast("int32")
     return session.materialize(rows.mutate(**binned).drop(*numbers))
+
+
+def codes_here(rows: pd.DataFrame, rare_below: int) -> dict[str, NDArray[np.int64]]:
+    """The code of every attribute, as :func:`levels_of` and :func:`numbered` give it where rows stay in their engine.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Columns of :func:`attributes_of`, and any further ``by_…``, which come last.
+    rare_below : int
+        As of :func:`level_codes`.
+
+    Returns
+    -------
+    dict of str to int array, shape (n,)
+        By :func:`code_of` the attribute.
+    """
+    own = [attribute_of(name) for name in (*CATEGORIES, HOUR_OF_WEEK)]
+    found = {name: rows[name] for name in own if name in rows}
+    found |= {attribute_of(name): _fifths(rows[name]) for name in LEVERS if name in rows}
+    found |= {name: rows[name] for name in map(str, rows.columns) if name.startswith("by_") and name not in found}
+    codes = {}
+    for name, values in found.items():
+        place, known = pd.factorize(values)
+        counted = pd.DataFrame({name: known, "n": np.bincount(place, minlength=len(known))})
+        listed = codes_of(counted, name, rare_below).set_index(name)["code"]
+        codes[code_of(name.removeprefix("by_"))] = listed.loc[known].to_numpy(np.int64)[place]
+    return codes
+
+
+def _fifths(column: pd.Series[float]) -> pd.Series[int]:
+    """The fifth that each value lies in."""
+    values = column.to_numpy(np.float64)
+    is_known = ~np.isnan(values)
+    edges = np.unique(np.quantile(values[is_known], SHARES)) if is_known.any() else np.empty(0)
+    fifth = np.where(is_known, np.searchsorted(edges, values), UNKNOWN).astype(np.int64)
+    return pd.Series(fifth, column.index)
 
 
 def levels_of(

@@ -17,7 +17,7 @@ from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing, tilted, weighted_totals, worth_of
 from cxfusion.perception.measure import measure
-from cxfusion.perception.weights import ResponseWeights, sum_of_coefficients, weigh
+from cxfusion.perception.weights import ResponseWeights, weigh, with_predictor
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure, plain
 from cxfusion.results.labels import metric_label, tilt_label
@@ -236,8 +236,9 @@ class _Answers:
             return weights
         constant, coefficients = float(found.raking.coefficients[0]), found.raking.coefficients[1:]
         by_score = self.rows["score"].cases(*zip(self.scores.tolist(), factors.tolist(), strict=True), else_=1.0)
-        again = (sum_of_coefficients(self.rows, self.codes, coefficients) + constant).exp()
-        rows = self.rows.select("contact_id", weight=self.rows["weight"] * by_score * again)
+        rows = with_predictor(self.rows.mutate(by_score=by_score), self.codes, coefficients, "again")
+        again = (rows["again"] + constant).exp()
+        rows = rows.select("contact_id", weight=rows["weight"] * rows["by_score"] * again)
         return replace(weights, rows=weights.session.materialize(rows))
 
 

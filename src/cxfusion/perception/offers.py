@@ -17,7 +17,7 @@ from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
 from cxfusion.estimators.rows import Indicators
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.asked import asked_about
-from cxfusion.perception.attributes import attribute_of, attributes_of, code_of, in_fifths, levels_of, numbered
+from cxfusion.perception.attributes import attribute_of, attributes_of, codes_here
 from cxfusion.perception.measure import TOO_FEW, readings_for
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
@@ -58,6 +58,8 @@ ENOUGH: Final = 500
 TOO_THIN: Final = 250
 """A sample that would leave fewer of them on average takes some agents, and enough contacts of each."""
 MOST_DATES: Final = 400
+"""Of longer logs weeks are told apart."""
+DAYS_A_WEEK: Final = 7
 MOST_ROUNDS: Final = 3
 NORMAL_95: Final = 1.959963984540054
 
@@ -245,31 +247,30 @@ def _coded(
     """Contacts that agents could have asked about, with the codes of what operations know of them; and what to say."""
     session, contacts = pairing.session, pairing.contacts
     log = answered(contacts)
-    columns = attributes_of(contacts, log) | {
+    attributes = attributes_of(contacts, log)
+    columns = attributes | {
         "agent": log[by].cast("string"),
         "customer": contacts.value("customer_id").cast("string"),
         "date": local_time(contacts)["date"],
     }
     everyone = log.select("contact_id", "source_file", "source_row", **columns)
     thinned, told = _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts)
-    kept = in_fifths(session, thinned)
-    kept = kept.mutate(**{attribute_of("date"): _periods(pairing, kept)})
-    levels = levels_of(session, kept, FEWEST)
-    placed = with_codes(kept, {"file": group_codes(session, kept, ("source_file",))})
-    placed = numbered(placed.mutate(place=one_place(placed["file"], placed["source_row"])), levels)
+    placed = with_codes(thinned, {"file": group_codes(session, contacts.rows, ("source_file",))})
+    placed = session.materialize(placed.mutate(place=one_place(placed["file"], placed["source_row"])))
     pairs = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == CUSTOMER)
     given = pairs.group_by(scored_id="contact_id").aggregate(score=pairs[score].mean())
     joined = placed.left_join(given, [("contact_id", "scored_id")]).left_join(sent, [("contact_id", "asked_id")])
-    codes = tuple((code_of(name), int(listed["code"].max()) + 1) for name, listed in levels.items())
-    shown = session.materialize(
-        joined.select(
-            "place", "agent", "date", "score", *(name for name, _ in codes),
-            is_asked=joined["asked_id"].notnull() | joined["score"].notnull(),
-            customer_known=joined["customer"].notnull(),
-            customer=joined["place"].min().over(group_by=joined["customer"]),  # who it is stays where it is
-        )
+    shown = joined.select(
+        "place", "agent", "date", "score", *attributes,
+        is_asked=joined["asked_id"].notnull() | joined["score"].notnull(),
+        customer_known=joined["customer"].notnull(),
+        customer=joined["place"].min().over(group_by=joined["customer"]),  # who it is stays where it is
     )  # fmt: skip
-    return session.collect(shown.order_by("place").drop("place")).to_pandas(), codes, told
+    found = session.collect(shown.order_by("place").drop("place")).to_pandas()
+    period = found["date"] // (1 if found["date"].nunique() <= MOST_DATES else DAYS_A_WEEK)
+    codes = codes_here(found[list(attributes)].assign(**{attribute_of("date"): period}), FEWEST)
+    widths = tuple((name, int(own.max(initial=-1)) + 1) for name, own in codes.items())
+    return found.drop(columns=list(attributes)).assign(**codes), widths, told
 
 
 def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str | None]:
@@ -290,12 +291,6 @@ def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str
         return rows, None
     told = f"Of the {n_agents:,} that the log names, about one in {1 / of_agents:.0f} is checked."
     return rows.filter(in_sample(rows["agent"], of_agents)), told
-
-
-def _periods(pairing: Pairing, rows: ir.Table) -> ir.IntegerValue:
-    """The date; of long logs the week."""
-    n = int(pairing.session.collect(rows.aggregate(n=rows["date"].nunique()))["n"][0].as_py())
-    return rows["date"] if n <= MOST_DATES else rows["date"] // 7
 
 
 def _checked(rows: pd.DataFrame, codes: Codes, direction: float, empty: OfferCheck) -> OfferCheck:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from cxfusion.errors import EstimationError, NothingToEstimateError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
@@ -37,13 +38,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.engine import Session
     from cxfusion.pairing.result import Pairing
 
-__all__ = ["Margins", "ResponseWeights", "sum_of_coefficients", "weigh"]
+__all__ = ["Margins", "ResponseWeights", "weigh", "with_predictor"]
 
 MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
 MAX_SILENT: Final = 500_000
@@ -243,17 +243,18 @@ def _weighted(
     old = coded.filter(~coded["is_young"])
     everyone = model_rows(session.sweep(old), Margins(codes, "stands_for"))
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
-    answers = coded.filter(coded["answered"])
-    odds = sum_of_coefficients(answers, codes, propensity.coefficients) - float(propensity.cuts[0])
+    answers = with_predictor(coded.filter(coded["answered"]), codes, propensity.coefficients, "odds")
+    odds = answers["odds"] - float(propensity.cuts[0])
     answers = answers.mutate(stabilised=(sizes.answers / sizes.contacts) * (1 + (-odds).exp()))
     cut = {"base": ibis.least(answers["stabilised"], TRIM_AT), "is_trimmed": answers["stabilised"] > TRIM_AT}
-    answers = compute(session, answers.mutate(**cut).drop("stabilised").order_by("place"))
+    answers = compute(session, answers.mutate(**cut).drop("stabilised", "odds").order_by("place"))
     contacts = session.sweep(old)(_LevelSums(levels, ("stands_for",)))
     totals = _totals(levels, contacts)
     answering = model_rows(session.sweep(answers), Margins(codes, "base"))
     raking = fit_raking(answering.sweep, answering.make_rows, totals * (sizes.all_answers / totals[0]))
-    tilt = sum_of_coefficients(answers, codes, raking.coefficients[1:]) + float(raking.coefficients[0])
-    weighted = compute(session, answers.mutate(weight=answers["base"] * tilt.exp()).order_by("place"))
+    tilted = with_predictor(answers, codes, raking.coefficients[1:], "tilt")
+    weight = tilted["base"] * (tilted["tilt"] + float(raking.coefficients[0])).exp()
+    weighted = compute(session, tilted.mutate(weight=weight).drop("tilt").order_by("place"))
     facts = session.collect(
         weighted.aggregate(
             total=exact_sum(weighted["weight"], PER_ANSWER),
@@ -276,19 +277,23 @@ def _weighted(
     )
 
 
-def sum_of_coefficients(
-    rows: ir.Table, codes: tuple[tuple[str, int], ...], coefficients: np.ndarray
-) -> ir.FloatingValue:
-    """Linear predictor of each row as an expression: one coefficient per code, in the order of the codes."""
-    predictor: ir.FloatingValue = ibis.literal(0.0)
-    start = 0
-    for name, width in codes:
-        own = coefficients[start : start + width]
+def with_predictor(
+    rows: ir.Table, codes: tuple[tuple[str, int], ...], coefficients: NDArray[np.float64], name: str
+) -> ir.Table:
+    """The rows with their linear predictor, one coefficient per code in the order of the codes, under some name.
+
+    Coefficients are joined: an expression that lists them takes engines longer to plan than to compute.
+    """
+    parts, start = [], 0
+    for code, width in codes:
+        if width:
+            own = {code: pa.array(range(-1, width), pa.int32())}
+            own |= {f"{name}_{code}": pa.array([0.0, *coefficients[start : start + width]])}
+            rows = rows.inner_join(ibis.memtable(pa.table(own)), code)
+            parts.append(f"{name}_{code}")
         start += width
-        cases = [(place, float(value)) for place, value in enumerate(own)]
-        if cases:  # an array of these, looked into by code, would be copied for every row
-            predictor = predictor + rows[name].cases(*cases, else_=0.0)
-    return predictor
+    total: ir.FloatingValue = sum((rows[part] for part in parts), start=ibis.literal(0.0))
+    return rows.mutate(**{name: total}).drop(*parts)
 
 
 Sums: TypeAlias = "dict[str, NDArray[np.float64]]"

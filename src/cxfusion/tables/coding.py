@@ -23,6 +23,7 @@ __all__ = [
     "HOUR_OF_WEEK",
     "MISSING",
     "answered",
+    "codes_of",
     "group_codes",
     "level_codes",
     "local_time",
@@ -79,10 +80,14 @@ def level_codes(
     """
     score = {} if "score" not in rows.columns else {"low": rows["score"].min(), "high": rows["score"].max()}
     n = rows.count() if counted is None else counted.sum()
-    found = session.collect(rows.group_by(name).aggregate(n=n, **score)).to_pandas()
-    levels = found.sort_values(["n", name], ascending=[False, True], ignore_index=True)
+    return codes_of(session.collect(rows.group_by(name).aggregate(n=n, **score)).to_pandas(), name, rare_below)
+
+
+def codes_of(counted: pd.DataFrame, name: str, rare_below: int) -> pd.DataFrame:
+    """The same, of levels that are counted: a column's levels, ``n`` and, if there are scores, ``low, high``."""
+    levels = counted.sort_values(["n", name], ascending=[False, True], ignore_index=True)
     is_rare = levels["n"] < rare_below
-    if score:
+    if "low" in levels:
         is_rare |= levels["low"] == levels["high"]
     own = levels.index[~is_rare]
     code = pd.Series(-1, index=levels.index, dtype="int64")
