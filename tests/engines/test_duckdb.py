@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING
 
+import duckdb
 import ibis
 import pyarrow as pa
 import pytest
@@ -163,3 +164,31 @@ def test_rows_read_from_a_relation_outlive_it(session):
     rows = session.read(RelationSource(session.materialize(read(session)), "mine"))
     gc.collect()
     assert session.collect(rows.count().as_table()).num_rows == 1
+
+
+LOG = (
+    "SELECT 'contact ' || i AS contact_id, 'queue ' || i % 5 AS queue, i * 7 % 1000 AS wait FROM range(400000) AS t(i)"
+)
+
+
+@pytest.mark.parametrize("memory_limit", ["50MB", "2GB"])
+def test_a_log_that_would_fill_memory_is_packed_in_a_file_of_the_session(tmp_path, memory_limit):
+    path, folder = str(tmp_path / "log.parquet"), tmp_path / "room"
+    folder.mkdir()
+    duckdb.sql(f"COPY ({LOG}) TO '{path}' (FORMAT parquet)")
+    with cx.Session(memory_limit=memory_limit, threads=2, temp_dir=str(folder)) as session:
+        log = session.materialize(session.read(FileSource((path,), "parquet")))
+        few = session.materialize(log.filter(log["wait"] == 7))
+        packed = list(folder.rglob("packed.duckdb"))
+        assert bool(packed) == (memory_limit == "50MB")
+        assert (
+            session.collect(log)
+            .drop_columns(["source_file"])
+            .equals(duckdb.sql(f"SELECT *, row_number() OVER () AS source_row FROM ({LOG})").to_arrow_table())
+        )
+        both = log.inner_join(few, "contact_id")
+        assert session.collect(both.count().as_table())[0].to_pylist() == [400]
+        del log, both, few
+        assert session.collect(read(session))
+        assert not names_of(session)
+    assert not list(folder.iterdir())

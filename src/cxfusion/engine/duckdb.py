@@ -8,7 +8,6 @@ import shutil
 import tempfile
 import uuid
 import weakref
-from collections import deque
 from contextlib import contextmanager
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import duckdb
 import ibis
 import ibis.expr.datatypes as dt
-from ibis.backends.duckdb import Backend
 from ibis.expr.operations import DatabaseTable
 
 from cxfusion.engine.contract import (
@@ -32,6 +30,7 @@ from cxfusion.engine.contract import (
     StreamSource,
 )
 from cxfusion.engine.databases import BATCH_ROWS, batches_of, open_table
+from cxfusion.engine.duckdb_backend import DuckDBBackend
 from cxfusion.engine.file_queries import csv_query, json_query, parquet_query, quoted_text
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import ResourceError, UnreadableFileError
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
     import pyarrow.dataset as pads
-    from ibis.expr.operations import InMemoryTable
 
 __all__ = ["DuckDBEngine"]
 
@@ -67,42 +65,6 @@ def _seconds(elapsed):  # type: ignore[no-untyped-def]
     """Seconds of an elapsed time."""
 
 
-class _Backend(Backend):  # type: ignore[misc]  # Ibis has no types
-    """Ibis on DuckDB: tables live as long as a relation that reads them, and small ones of ours are its own too."""
-
-    def __init__(self, *args: object, **settings: object) -> None:
-        super().__init__(*args, **settings)
-        self._unreachable: deque[str] = deque()
-
-    def kept(self, relation: ir.Table) -> ir.Table:
-        """The rows of a relation as a table, until no relation refers to it."""
-        self.drop_unreachable()
-        name = _new_name("relation")
-        table: ir.Table = self.create_table(name, relation)
-        self._drop_with(table.op(), name)
-        return table
-
-    def drop_unreachable(self) -> None:
-        """Give back the memory of tables that nothing can read any more; between queries, since it is one itself."""
-        while self._unreachable:
-            self.con.execute(f'DROP TABLE "{self._unreachable.popleft()}"')
-
-    def _drop_with(self, holder: object, name: str) -> None:
-        """Drop a table after the last relation that holds this object; not at once, as a query may be under way."""
-        weakref.finalize(holder, self._unreachable.append, name).atexit = False
-
-    def _register_in_memory_table(self, op: InMemoryTable) -> None:
-        """Of Arrow's tables DuckDB does not know the size, and makes the wrong side of a join its hash table."""
-        arrow = f"{op.name}_arrow"
-        self.con.register(arrow, op.data.to_pyarrow(op.schema))
-        self.con.execute(f'CREATE OR REPLACE TEMP TABLE "{op.name}" AS FROM "{arrow}"')
-        self.con.unregister(arrow)
-        self._drop_with(op, op.name)
-
-    def _make_memtable_finalizer(self, name: str) -> None:
-        """Ibis would hold the database until the process ends."""
-
-
 class DuckDBEngine:
     """DuckDB behind the engine contract.
 
@@ -122,7 +84,8 @@ class DuckDBEngine:
         folder = tempfile.mkdtemp(prefix="cxfusion-", dir=temp_dir)
         self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": folder}
-        self._backend = _Backend().connect(**{key: value for key, value in settings.items() if value is not None})
+        self._backend = DuckDBBackend().connect(**{key: value for key, value in settings.items() if value is not None})
+        self._backend.folder = folder
         self._backend.con.execute("SET TimeZone = 'UTC'")
         self._backend.con.execute("PRAGMA disable_progress_bar")  # in a notebook SET wants ipywidgets, even for "off"
         # a file that was written again within the second would be read as it was before
@@ -141,6 +104,7 @@ class DuckDBEngine:
             case FileSource():
                 with _told_as_unreadable(source):
                     query = self._file_query(source)
+                self._backend.expect(sum(map(os.path.getsize, filter(os.path.isfile, source.paths))))
             case FrameSource():
                 is_placed = {SOURCE_FILE, SOURCE_ROW} <= set(source.table.schema.names)
                 with _told_as_unreadable(source):  # of types that only Arrow has

@@ -1,0 +1,119 @@
+"""Ibis on DuckDB, made ours: tables live as long as a relation that reads them, and one that fills memory is packed.
+
+Tables in memory are not compressed. A log that would take most of it goes to a file of the session's own, where it is
+a fifth as large; to pack it takes longer than to keep it, so that smaller ones stay in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+import weakref
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ibis.backends.duckdb import Backend
+
+from cxfusion.engine.file_queries import quoted_text
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    from ibis.expr.operations import InMemoryTable
+
+__all__ = ["DuckDBBackend"]
+
+PACKED: Final = "packed"
+LARGE_SHARE: Final = 0.5  # of the memory limit: what is larger leaves too little for the work on it
+FILE_TO_MEMORY: Final = 16  # bytes that a byte of Parquet takes in memory, at most
+TEXT_BYTES: Final = 24
+NUMBER_BYTES: Final = 8
+UNITS: Final = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+ESTIMATE: Final = "Estimated Cardinality"
+
+
+class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
+    """Ibis on a DuckDB database of our own.
+
+    Attributes
+    ----------
+    folder : str
+        Where a database of packed tables may be made.
+    """
+
+    folder: str
+
+    def __init__(self, *args: object, **settings: object) -> None:
+        super().__init__(*args, **settings)
+        self._unreachable: deque[str] = deque()
+        self._n_expected = 0
+        self._is_packing = False
+
+    def expect(self, n_bytes: int) -> None:
+        """Files of this size are going to be read."""
+        self._n_expected += n_bytes
+
+    def kept(self, relation: ir.Table) -> ir.Table:
+        """The rows of a relation as a table, until no relation refers to it."""
+        self.drop_unreachable()
+        name = f"relation_{uuid.uuid4().hex}"
+        if self._is_large(relation):
+            self._begin_packing()
+            table: ir.Table = self.create_table(name, relation, database=(PACKED, "main"))
+            self._drop_with(table.op(), f'{PACKED}.main."{name}"')
+        else:
+            table = self.create_table(name, relation)
+            self._drop_with(table.op(), f'"{name}"')
+        return table
+
+    def drop_unreachable(self) -> None:
+        """Give back the memory of tables that nothing can read any more; between queries, since it is one itself."""
+        while self._unreachable:
+            self.con.execute(f"DROP TABLE {self._unreachable.popleft()}")
+
+    def _drop_with(self, holder: object, name: str) -> None:
+        """Drop a table after the last relation that holds this object; not at once, as a query may be under way."""
+        weakref.finalize(holder, self._unreachable.append, name).atexit = False
+
+    def _is_large(self, relation: ir.Table) -> bool:
+        """Whether a relation would take most of the memory; where all that was read cannot, nothing is estimated."""
+        most = LARGE_SHARE * self._memory_limit()
+        return self._n_expected * FILE_TO_MEMORY > most and self._estimated_bytes(relation) > most
+
+    def _memory_limit(self) -> float:
+        told = self.con.execute("SELECT current_setting('memory_limit')").fetchone()[0]
+        size, unit = told.split()
+        return float(size) * UNITS[unit]
+
+    def _estimated_bytes(self, relation: ir.Table) -> float:
+        self._run_pre_execute_hooks(relation)
+        told = self.con.execute(f"EXPLAIN (FORMAT json) {self.compile(relation)}").fetchone()[1]
+        of_row = sum(TEXT_BYTES if kind.is_string() else NUMBER_BYTES for kind in relation.schema().values())
+        return _estimated_rows(json.loads(told)) * of_row
+
+    def _begin_packing(self) -> None:
+        if not self._is_packing:
+            self.con.execute(f"ATTACH {quoted_text(str(Path(self.folder) / 'packed.duckdb'))} AS {PACKED}")
+            self.con.execute("PRAGMA disable_checkpoint_on_shutdown")
+            self._is_packing = True
+
+    def _register_in_memory_table(self, op: InMemoryTable) -> None:
+        """Of Arrow's tables DuckDB does not know the size, and makes the wrong side of a join its hash table."""
+        arrow = f"{op.name}_arrow"
+        self.con.register(arrow, op.data.to_pyarrow(op.schema))
+        self.con.execute(f'CREATE OR REPLACE TEMP TABLE "{op.name}" AS FROM "{arrow}"')
+        self.con.unregister(arrow)
+        self._drop_with(op, f'"{op.name}"')
+
+    def _make_memtable_finalizer(self, name: str) -> None:
+        """Ibis would hold the database until the process ends."""
+
+
+def _estimated_rows(plans: list[dict[str, Any]]) -> int:
+    """Of the first step that tells it, from the result on."""
+    for plan in plans:
+        told = plan.get("extra_info", {}).get(ESTIMATE)
+        found = int(told) if told is not None else _estimated_rows(plan.get("children", []))
+        if found:
+            return found
+    return 0
