@@ -56,6 +56,12 @@ class Coding:
     queue_of_hour: NDArray[np.int64]
     levels: Mapping[str, tuple[str, ...]]
 
+    @property
+    def untold_controls(self) -> tuple[tuple[str, int], ...]:
+        """Controls that the absorbed groups do not determine: whoever knows queue and hour knows either."""
+        told = {f"control_{name}" for name in GROUPS["group_hour"]}
+        return tuple((name, width) for name, width in self.controls.items() if name not in told)
+
 
 def answered_contacts(
     contacts: Contacts, spec: LeverSpec, numbers: Iterable[str], more: Mapping[str, ir.Value] | None = None

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import numpy as np
 
-from cxfusion.estimators.absorb import AbsorbRows, Projection, project_on_groups
+from cxfusion.estimators.absorb import AbsorbRows
+from cxfusion.estimators.held import keep_parts, may_keep
 from cxfusion.estimators.left_out import MOST_PARTS, products_without
+from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.triads import least_triad, triads_of
+from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.witness import Witness, no_witness
@@ -23,13 +26,14 @@ from cxfusion.tables.coding import answered, group_codes, one_place
 from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import ibis.expr.types as ir
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.engine import Session
+    from cxfusion.estimators.absorb import Projection
     from cxfusion.evidence.design import Basis
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Source
@@ -84,7 +88,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     in_order = numeric.order_by(one_place(numeric["file"], numeric["source_row"]))
     ordered = in_order.select(*columns, weight=ibis.literal(1.0))
     sweep = contacts.session.sweep(contacts.session.materialize(ordered))
-    given = Design(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
+    given = Design(tuple(bases), coding.untold_controls, tuple(coding.groups.items()))
     if coding.n_clusters < max(spec.min_clusters, 2):
         return no_witness(f"only {coding.n_clusters} agents have both, too few to know how sure it is")
     n_parts = min(coding.n_clusters, MOST_PARTS)
@@ -107,10 +111,47 @@ class _Heard:
         return np.concatenate([self.projection.residual[None], self.without])
 
 
+@dataclass(frozen=True)
+class _Marked:
+    """The marks of some contacts, and the part that each contact is left out with."""
+
+    rows: AbsorbRows
+    part: NDArray[np.int64]
+
+    @property
+    def n_bytes(self) -> int:
+        return self.rows.targets.nbytes + 3 * self.rows.groups.codes.nbytes
+
+
 def _heard(sweep: Sweep, design: Design, others: list[str], n_parts: int) -> _Heard:
-    make_rows = partial(_marks, design=design, others=others)
-    projection = project_on_groups(sweep, make_rows)
-    return _Heard(projection, products_without(sweep, make_rows, projection, partial(_part, n_parts=n_parts), n_parts))
+    make_marked = partial(_marked, design=design, others=others, n_parts=n_parts)
+    if may_keep(sweep):
+        sweep, make_marked = keep_parts(sweep, make_marked, part_rows=None), partial(_as_it_is)
+    make_rows, part_of = partial(_rows_of, make_marked=make_marked), partial(_part_of, make_marked=make_marked)
+    projection = within_groups(gather_moments(sweep, partial(_columns_of, make_marked=make_marked))).projection
+    return _Heard(projection, products_without(sweep, make_rows, projection, part_of, n_parts))
+
+
+def _marked(batch: pa.RecordBatch, design: Design, others: list[str], n_parts: int) -> _Marked:
+    return _Marked(_marks(batch, design, others), _part(batch, n_parts))
+
+
+def _as_it_is(marked: Any) -> _Marked:
+    kept: _Marked = marked
+    return kept
+
+
+def _rows_of(batch: Any, make_marked: Callable[[Any], _Marked]) -> AbsorbRows:
+    return make_marked(batch).rows
+
+
+def _columns_of(batch: Any, make_marked: Callable[[Any], _Marked]) -> LinearRows:
+    marked = make_marked(batch)
+    return LinearRows(marked.rows.targets, marked.rows.groups, marked.rows.weight, marked.part)
+
+
+def _part_of(batch: Any, make_marked: Callable[[Any], _Marked]) -> NDArray[np.int64]:
+    return make_marked(batch).part
 
 
 def _part(batch: pa.RecordBatch, n_parts: int) -> NDArray[np.int64]:
@@ -146,7 +187,7 @@ def _marks(batch: pa.RecordBatch, design: Design, others: list[str]) -> AbsorbRo
     for name in others:
         level = batch.column(name).to_numpy()
         marks.append(level if name.startswith("n_") else np.log1p(level))
-    targets = np.column_stack([*marks, of_levers.targets])
+    targets = np.vstack([*marks, of_levers.targets.T]).T.copy()  # row by row, as the sums by group read them
     return AbsorbRows(targets, of_levers.groups, of_levers.dense, of_levers.weight)
 
 
