@@ -76,7 +76,7 @@ class CumulativeLogitFit:
 
     def predictors(self, rows: Rows) -> NDArray[np.float64]:
         """Cut less linear predictor, shape (n, cuts)."""
-        return self.cuts - rows.times(self.coefficients)[:, None]
+        return np.subtract.outer(self.cuts, rows.times(self.coefficients)).T  # cut by cut in memory
 
     def coefficients_of(self, columns: slice) -> NDArray[np.float64]:
         """Coefficients of some dense columns, the same at every cut, shape (columns, cuts)."""
@@ -100,10 +100,10 @@ class CumulativeLogitFit:
         at = derivatives_at(predictors, rows.outcome)
         by_cut = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
         y, w = rows.outcome, rows.weight
-        scores = (w * at.up)[:, None] * by_cut[y]
-        scores -= (w * at.low)[:, None] * by_cut[y - 1]  # below the bottom one: the row of zeros
-        scores += (w * (at.upper + at.lower - 1))[:, None] * rows.times(directions[n_cuts:])
-        return np.asarray(scores)
+        scores = w * at.up * by_cut.T[:, y]
+        scores -= w * at.low * by_cut.T[:, y - 1]  # below the bottom one: the row of zeros
+        scores += w * (at.upper + at.lower - 1) * rows.times(directions[n_cuts:]).T
+        return scores.T
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (cuts + width, cuts + width)."""

@@ -93,7 +93,8 @@ def cluster_influence(
     ----------
     sweep : Sweep
     make_parts : callable
-        Record batch to rows, predictors of shape (n, cuts), and each row's own part in the averages, shape (n, m).
+        Record batch to rows, predictors of shape (n, cuts), and each row's own part in the averages, shape (n, m);
+        (n, 0) where it has none.
     fit : CumulativeLogitFit or PartialOddsFit
     directions : array, shape (q, m)
         The inverse information times the gradient of each average.

@@ -92,7 +92,7 @@ def coefficient_influence(
 ) -> NDArray[np.float64]:
     """Each cluster's influence on some parameters of a fit, shape (n_clusters, parameters); one fold."""
     directions = fit.inverse.matrix[:, parameters]
-    return cluster_influence(sweep, without_own(make_rows, fit, len(parameters)), fit, directions, n_clusters)
+    return cluster_influence(sweep, without_own(make_rows, fit), fit, directions, n_clusters)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def efficient_scores(
     directions = np.zeros((len(information), len(tested)))
     directions[tested, np.arange(len(tested))] = 1
     directions[others] = -on_others
-    parts = without_own(make_rows, fit, len(tested))
+    parts = without_own(make_rows, fit)
     influence = cluster_influence(sweep, parts, fit, directions, n_clusters, invert_information(information))
     left = information[np.ix_(tested, tested)] - information[np.ix_(tested, others)] @ on_others
     return EfficientScores(influence, left)
@@ -186,12 +186,12 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) 
     return (1 + n_larger) / (1 + SUP_DRAWS)
 
 
-def without_own(make_rows: RowMaker, fit: ScoredFit, m: int) -> OwnParts:
-    """Rows and predictors for the influence on m functions of the parameters alone."""
+def without_own(make_rows: RowMaker, fit: ScoredFit) -> OwnParts:
+    """Rows and predictors for the influence on functions of the parameters alone."""
 
     def parts(batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
         rows = make_rows(batch)
-        return rows, fit.predictors(rows), np.zeros((len(rows.outcome), m))
+        return rows, fit.predictors(rows), np.empty((len(rows.outcome), 0))
 
     return parts
 

@@ -119,8 +119,8 @@ class PartialOddsFit:
 
     def predictors(self, rows: Rows) -> NDArray[np.float64]:
         """Predictor of every cut, shape (n, cuts)."""
-        proportional = self.cuts - rows.times(self.coefficients)[:, None]
-        return np.asarray(proportional - rows.dense @ (self.turn @ self._every_extra.T))
+        proportional = np.subtract.outer(self.cuts, rows.times(self.coefficients))
+        return np.asarray(proportional - self._every_extra @ (self.turn.T @ rows.dense.T)).T  # cut by cut in memory
 
     def coefficients_of(self, columns: slice) -> NDArray[np.float64]:
         """Coefficients of some dense columns at every cut, shape (columns, cuts)."""
@@ -129,7 +129,11 @@ class PartialOddsFit:
     def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
         """Σ by_predictor · ∂predictor/∂parameters, shape (q,)."""
         proportional = [by_predictor.sum(axis=0), -rows.transposed_times(by_predictor.sum(axis=1))]
-        return np.concatenate([*proportional, -(by_predictor[:, 1:].T @ (rows.dense @ self.turn)).ravel()])
+        return np.concatenate([*proportional, -(by_predictor[:, 1:].T @ self._turned(rows)).ravel()])
+
+    def _turned(self, rows: Rows) -> NDArray[np.float64]:
+        """The combinations of some rows, shape (n, v), each in one piece."""
+        return np.asarray(self.turn.T @ rows.dense.T).T
 
     def pull_back_of(self, columns: slice, by_coefficient: NDArray[np.float64]) -> NDArray[np.float64]:
         """Σ by_coefficient · ∂coefficients_of(columns)/∂parameters, shape (q,)."""
@@ -146,7 +150,7 @@ class PartialOddsFit:
         n_cuts, width = len(self.cuts), len(self.coefficients)
         scores = by_predictor @ directions[:n_cuts]
         scores -= by_predictor.sum(axis=1)[:, None] * rows.times(directions[n_cuts : n_cuts + width])
-        turned = rows.dense @ self.turn
+        turned = self._turned(rows)
         for k, places in enumerate(self.extra_places, start=1):
             scores -= by_predictor[:, [k]] * (turned @ directions[places])
         return np.asarray(scores)
@@ -162,7 +166,7 @@ class PartialOddsFit:
         n_cuts, width, q = len(self.cuts), len(self.coefficients), len(self.parameters)
         information = np.zeros((q, q))
         design = slice(n_cuts, n_cuts + width)
-        turned = rows.dense @ self.turn
+        turned = self._turned(rows)
         cut = np.arange(n_cuts)
         information[cut, cut] = own.sum(axis=0)
         information[cut[1:], cut[:-1]] = following.sum(axis=0)
@@ -290,11 +294,12 @@ class _SurfaceFold:
 
 def by_predictor_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
     """Derivative of each row's weighted log-likelihood by each predictor, shape (n, cuts)."""
-    slopes = np.zeros((len(rows.outcome), n_cuts + 2))  # column y + 1 is the cut above, y the one below
-    row = np.arange(len(rows.outcome))
-    slopes[row, rows.outcome + 1] = rows.weight * at.up
-    slopes[row, rows.outcome] = -rows.weight * at.low
-    return slopes[:, 1:-1]
+    n = len(rows.outcome)
+    slopes = np.zeros((n_cuts + 2, n))  # row y + 1 is the cut above, y the one below
+    below = rows.outcome * n + np.arange(n)
+    slopes.ravel()[below + n] = rows.weight * at.up
+    slopes.ravel()[below] = -rows.weight * at.low
+    return slopes[1:-1].T
 
 
 def times_curvature(
@@ -309,11 +314,11 @@ def times_curvature(
 
 def curvature_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Minus the second derivatives: of each predictor, shape (n, cuts), and with the next one, (n, cuts − 1)."""
-    y, w, up, low = rows.outcome, rows.weight, at.up, at.low
-    own = np.zeros((len(y), n_cuts + 2))
-    row = np.arange(len(y))
-    own[row, y + 1] = w * (up**2 - up * (1 - 2 * at.upper))
-    own[row, y] += w * (low**2 + low * (1 - 2 * at.lower))
-    following = np.zeros((len(y), n_cuts + 1))  # column y couples the cut below the answer with the one above
-    following[row, y] = -w * up * low
-    return own[:, 1:-1], following[:, 1:-1]
+    n, w, up, low = len(rows.outcome), rows.weight, at.up, at.low
+    own = np.zeros((n_cuts + 2, n))
+    below = rows.outcome * n + np.arange(n)
+    own.ravel()[below + n] = w * (up**2 - up * (1 - 2 * at.upper))
+    own.ravel()[below] += w * (low**2 + low * (1 - 2 * at.lower))
+    following = np.zeros((n_cuts + 1, n))  # row y couples the cut below the answer with the one above
+    following.ravel()[below] = -w * up * low
+    return own[1:-1].T, following[1:-1].T

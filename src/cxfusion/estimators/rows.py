@@ -55,9 +55,7 @@ class Indicators:
     def times(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Indicators times coefficients of shape (width,) or (width, m)."""
         by_run = self.runs @ coefficients
-        if len(by_run) == len(self.codes):
-            return np.asarray(by_run)
-        return np.repeat(by_run, np.diff(self._starts, append=len(self.codes)), axis=0)
+        return np.asarray(by_run if len(by_run) == len(self.codes) else by_run.T[..., self._run_of_row].T)
 
     def sums(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums by level of columns of shape (n,) or (n, m)."""
@@ -83,6 +81,11 @@ class Indicators:
     def _levels_of_runs(self) -> sparse.csc_array:
         """``runs`` turned: every sweep asks for it, and to turn it takes longer than small sums do."""
         return sparse.csc_array(self.runs.T)
+
+    @cached_property
+    def _run_of_row(self) -> NDArray[np.intp]:
+        """The run that each row belongs to."""
+        return np.repeat(np.arange(len(self._starts)), np.diff(self._starts, append=len(self.codes)))
 
     @cached_property
     def _starts(self) -> NDArray[np.intp]:
@@ -139,9 +142,9 @@ class Rows:
         )
 
     def times(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Design times coefficients of shape (width,) or (width, m)."""
+        """Design times coefficients of shape (width,) or (width, m); columns of the answer stand in one piece."""
         p = self.dense.shape[1]
-        product = self.dense @ coefficients[:p]
+        product = (coefficients[:p].T @ self.dense.T).T
         return product + self.groups.times(coefficients[p:]) if self.groups.width else product
 
     def transposed_times(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -79,7 +79,7 @@ class ScaleFit:
 
     def predictors(self, rows: Rows) -> NDArray[np.float64]:
         """Predictor of every cut, shape (n, cuts)."""
-        return np.asarray((self.cuts - rows.times(self.coefficients)[:, None]) * self._shrunk(rows)[:, None])
+        return np.asarray(np.subtract.outer(self.cuts, rows.times(self.coefficients)) * self._shrunk(rows)).T
 
     def _shrunk(self, rows: Rows) -> NDArray[np.float64]:
         """By what the spread of each row shrinks its predictors, shape (n,)."""

@@ -208,7 +208,7 @@ def _influence(
     directions[:q_fit, : len(bends)] = null.inverse.matrix[:, bends]
     directions[:q_fit, len(bends) :] = -null.inverse.matrix @ surface.information[:q_fit, q_fit:]
     directions[tested, len(bends) + np.arange(len(tested))] = 1
-    parts = without_own(model.make_rows, null, directions.shape[1])
+    parts = without_own(model.make_rows, null)
     inverse = invert_information(surface.information)
     return cluster_influence(model.sweep, parts, null, directions, n_clusters, inverse)
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
 
 from cxfusion.estimators.influence import cluster_influence
+from cxfusion.estimators.joint_tests import without_own
 from cxfusion.estimators.partial_odds import PartialOddsFit
 from cxfusion.evidence.population import MomentModel, Remainder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.influence import OrdinalFit
-    from cxfusion.estimators.rows import Rows
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.design import Basis, Design
     from cxfusion.evidence.ladder import FittedModel
@@ -109,7 +107,7 @@ def _influence(model: FittedModel, columns: Sequence[slice], n_clusters: int) ->
     """Each cluster's influence on the levers' coefficients, shape (n_clusters, coefficients)."""
     gradients = [gradient for at in columns for gradient in _gradients(model, at)]
     directions = model.fit.inverse.matrix @ np.array(gradients).T
-    parts = partial(_no_own_parts, model=model, m=len(gradients))
+    parts = without_own(model.rows.make_rows, model.fit)
     return cluster_influence(model.rows.sweep, parts, model.fit, directions, n_clusters)
 
 
@@ -123,11 +121,6 @@ def _gradients(model: FittedModel, columns: slice) -> list[NDArray[np.float64]]:
             unit[j, k] = 1.0
             found.append(model.fit.pull_back_of(columns, unit))
     return found
-
-
-def _no_own_parts(batch: pa.RecordBatch, model: FittedModel, m: int) -> tuple[Rows, Any, NDArray[np.float64]]:
-    rows = model.rows.make_rows(batch)
-    return rows, model.fit.predictors(rows), np.zeros((len(rows.outcome), m))
 
 
 def bases_of(design: Design, levers: Sequence[Lever]) -> dict[str, Basis]:

@@ -75,11 +75,11 @@ class _RowFold:
     def step(self, state: list[PopulationRows], batch: pa.RecordBatch) -> list[PopulationRows]:
         if not len(batch):
             return state
-        kept = slice(None, None, self._every)
-        numbers = {name: batch.column(name).to_numpy(zero_copy_only=False)[kept] for name in ("weight", *self._levers)}
+        batch = batch.take(np.arange(0, len(batch), self._every)) if self._every > 1 else batch
+        numbers = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("weight", *self._levers)}
         level = np.column_stack([numbers[name] for name in self._levers])
-        codes = {name: batch.column(_code_column(name)).to_numpy(zero_copy_only=False)[kept] for name in self._codes}
-        base = tuple(_base(model, batch)[kept] for model in self._fitted)
+        codes = {name: batch.column(_code_column(name)).to_numpy(zero_copy_only=False) for name in self._codes}
+        base = tuple(_base(model, batch) for model in self._fitted)
         return [*state, PopulationRows(numbers["weight"], level, base, codes)]
 
     def merge(self, left: list[PopulationRows], right: list[PopulationRows]) -> list[PopulationRows]:
