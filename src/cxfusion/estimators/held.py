@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["MODEL_BUDGET_BYTES", "PART_ROWS", "ModelRows", "Part", "keep_parts", "may_keep", "model_rows"]
 
 MODEL_BUDGET_BYTES: Final = 1_500_000_000
-PART_ROWS: Final = 8_192  # few enough for the columns of a part to stay in a processor's cache
+PART_ROWS: Final = 16_384  # few enough for the columns of a part to stay in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,11 @@ def _no_levers(_: Any) -> Sequence[LeverRows]:
 
 
 def model_rows(
-    sweep: Sweep, make_rows: RowMaker, make_levers: LeverMaker = _no_levers, budget_bytes: int = MODEL_BUDGET_BYTES
+    sweep: Sweep,
+    make_rows: RowMaker,
+    make_levers: LeverMaker = _no_levers,
+    budget_bytes: int = MODEL_BUDGET_BYTES,
+    part_rows: int | None = PART_ROWS,
 ) -> ModelRows:
     """Keep the rows of a model: in memory up to the budget, the others in a temporary file that nobody else sees.
 
@@ -126,6 +130,8 @@ def model_rows(
     make_levers : LeverMaker
         None of them by default.
     budget_bytes : int
+    part_rows : int or None
+        As for :func:`keep_parts`.
 
     Raises
     ------
@@ -138,7 +144,7 @@ def model_rows(
     def make_part(batch: pa.RecordBatch) -> _Held:
         return _Held(make_rows(batch), make_levers(batch))
 
-    return ModelRows(keep_parts(sweep, make_part, budget_bytes), _kept_rows, _kept_levers)
+    return ModelRows(keep_parts(sweep, make_part, budget_bytes, part_rows), _kept_rows, _kept_levers)
 
 
 def may_keep(sweep: Sweep) -> bool:

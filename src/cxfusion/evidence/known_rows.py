@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxfusion.estimators.held import ModelRows, keep_parts, may_keep
+from cxfusion.estimators.held import ModelRows, keep_parts, may_keep, model_rows
 from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.columns import columns_of, key_of, with_projection
@@ -49,6 +49,11 @@ class KnownRows:
     def model(self, design: Design, levers: Sequence[str]) -> ModelRows:
         """The rows of one of the models, and of the levers whose effects are asked of it."""
         return ModelRows(self.sweep, design.make_rows, partial(design.make_levers, levers=levers))
+
+    def side_by_side(self, design: Design, levers: Sequence[str]) -> ModelRows:
+        """The same with the model's columns brought together once, for the many sweeps of a fit and its effects."""
+        model = self.model(design, levers)
+        return model_rows(model.sweep, model.make_rows, model.make_levers, part_rows=None)
 
     def projection(self, design: Design) -> Projection:
         """The projection of a design's bases on groups and controls."""
