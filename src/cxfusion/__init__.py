@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cxfusion.decisions.worth import worth as worth
     from cxfusion.engine.session import Session as Session
     from cxfusion.errors import CxfusionError as CxfusionError
+    from cxfusion.evidence.behaviours import behaviour_levers as behaviour_levers
     from cxfusion.evidence.beliefs import BeliefComparison as BeliefComparison
     from cxfusion.evidence.beliefs import compare_beliefs as compare_beliefs
     from cxfusion.evidence.catalogue import DEFAULT_LEVERS as DEFAULT_LEVERS
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     from cxfusion.simulation.simulate import simulate as simulate
     from cxfusion.study import Study as Study
     from cxfusion.tables.context import add_context as add_context
+    from cxfusion.tables.evaluations import add_evaluations as add_evaluations
     from cxfusion.tables.mapping import load_map as load_map
     from cxfusion.tables.pseudonyms import Pseudonyms as Pseudonyms
     from cxfusion.tables.read import read_contacts as read_contacts
@@ -157,7 +159,9 @@ _PLACES = {
     "Surveys": "tables.relation",
     "WeightsCheck": "evidence.recontact",
     "WhatIf": "decisions.what_if",
+    "add_evaluations": "tables.evaluations",
     "audit_sources": "perception.sources",
+    "behaviour_levers": "evidence.behaviours",
     "Worth": "decisions.worth",
     "check_feed": "checks.feed",
     "compare": "perception.compare",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,12 +21,14 @@ from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejectio
 from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError
+from cxfusion.evidence.behaviours import behaviour_levers
 from cxfusion.fusion import LOGGER, first_score, stage_clock, study_of
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
 from cxfusion.tables.books import log_books
 from cxfusion.tables.context import add_context
+from cxfusion.tables.evaluations import add_evaluations
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.read import read_contacts, read_surveys
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from cxfusion.checks.feed import FeedCheck
     from cxfusion.config import StudyConfig
     from cxfusion.engine import Session
+    from cxfusion.evidence.spec import LeverSpec
     from cxfusion.fusion import OnStage
     from cxfusion.operations.diagnose import Diagnosis
     from cxfusion.pairing.result import Pairing
@@ -87,7 +91,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
                 pairing,
                 feed=feed,
                 before=before,
-                spec=config.spec(),
+                spec=_spec(config, pairing.contacts),
                 outcome=asked.outcome or first_score(pairing.surveys),
                 by=asked.by,
                 interval=asked.interval,
@@ -267,4 +271,15 @@ def _read_contacts(
             **config.study.period(),
         )
         tell(contacts.n_read)
-    return contacts if config.context is None else add_context(contacts, config.context.path)
+    if config.context is not None:
+        contacts = add_context(contacts, config.context.path)
+    return contacts if config.evaluations is None else add_evaluations(contacts, config.evaluations.path)
+
+
+def _spec(config: StudyConfig, contacts: Contacts) -> LeverSpec:
+    """What is asked, the behaviours that were evaluated included; the study may say more about one under its name."""
+    spec = config.spec()
+    if not contacts.behaviours:
+        return spec
+    own = [lever for lever in behaviour_levers(contacts) if lever.name not in config.levers]
+    return replace(spec, levers=(*spec.levers, *own))

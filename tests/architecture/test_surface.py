@@ -64,6 +64,8 @@ PUBLIC = {
     "compare_beliefs",
     "compare_levels",
     "add_context",
+    "add_evaluations",
+    "behaviour_levers",
     "audit_sources",
     "check_feed",
     "compare",

@@ -20,6 +20,7 @@ from cxfusion.config import (
     ContextSection,
     DecisionsSection,
     EngineSection,
+    EvaluationsSection,
     ExperimentSection,
     OutputSection,
     PairingSection,
@@ -216,6 +217,7 @@ def test_every_section_of_a_study_lists_its_keys():
         "[pairing]": set(PairingSection.model_fields),
         "[study]": set(StudySection.model_fields),
         "[context]": set(ContextSection.model_fields),
+        "[evaluations]": set(EvaluationsSection.model_fields),
         "[experiments.COLUMN]": set(ExperimentSection.model_fields),
         "[trackers.NAME]": set(TrackerSection.model_fields),
         "[beliefs.LEADER]": set(),  # its keys are levers

@@ -12,6 +12,7 @@ from cxfusion.config.sections import (
     ContextSection,
     DecisionsSection,
     EngineSection,
+    EvaluationsSection,
     ExperimentSection,
     OutputSection,
     PairingSection,
@@ -68,6 +69,7 @@ class StudyConfig(StudyMap):
     contacts, surveys : TableMap, optional
     levers : mapping of str to LeverMap
     context : ContextSection, optional
+    evaluations : EvaluationsSection, optional
     experiments : mapping of str to ExperimentSection
         By the column that holds the arms.
     beliefs : mapping of str to (mapping of str to float)
@@ -87,6 +89,7 @@ class StudyConfig(StudyMap):
     pairing: PairingSection = PairingSection()
     study: StudySection = StudySection()
     context: ContextSection | None = None
+    evaluations: EvaluationsSection | None = None
     experiments: dict[str, ExperimentSection] = Field(default_factory=dict)
     beliefs: dict[str, dict[str, float]] = Field(default_factory=dict)
     trackers: dict[str, TrackerSection] = Field(default_factory=dict)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["load_study", "study_of_options"]
 
 SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
-PLACES: Final = {"engine": "temp_dir", "privacy": "key_file", "context": "path"}
+PLACES: Final = {"engine": "temp_dir", "privacy": "key_file", "context": "path", "evaluations": "path"}
 """Sections with a path that starts where the study is, besides the tables and the trackers."""
 
 
@@ -47,9 +47,7 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
             problems += place_table(section, table, folder)
     trackers = content.get("trackers")
     told = [(words, "path") for words in trackers.values()] if isinstance(trackers, dict) else []
-    told += [
-        (content.get(part), key) for part, key in (("engine", "temp_dir"), ("privacy", "key_file"), ("context", "path"))
-    ]
+    told += [(content.get(part), key) for part, key in PLACES.items()]
     for words, key in told:
         if isinstance(words, dict) and isinstance(words.get(key), str):
             words[key] = started_at_folder(words[key], folder)

@@ -23,6 +23,7 @@ __all__ = [
     "ContextSection",
     "DecisionsSection",
     "EngineSection",
+    "EvaluationsSection",
     "ExperimentSection",
     "OutputSection",
     "PairingSection",
@@ -154,6 +155,18 @@ class ContextSection(_Section):
     ----------
     path : str
         A table of events: ``start, end, kind`` and, if wanted, ``queue``.
+    """
+
+    path: str
+
+
+class EvaluationsSection(_Section):
+    """``[evaluations]``: what evaluators heard in contacts, whose items become levers.
+
+    Attributes
+    ----------
+    path : str
+        A table with ``contact_id, item, score``.
     """
 
     path: str

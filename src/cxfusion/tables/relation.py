@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cxfusion.engine import Session
+    from cxfusion.tables.evaluations import Behaviour
     from cxfusion.tables.period import Period
 
 __all__ = ["Contacts", "Legs", "Relation", "Scale", "Surveys", "require_contacts"]
@@ -140,6 +141,8 @@ class Contacts(Relation):
         aside and these add up to ``n_read``.
     context : tuple of str
         Columns that say which events were going on; all of them are controls of the evidence.
+    behaviours : tuple of Behaviour
+        Items of the evaluations, and their columns.
     period : Period, optional
         What was asked for.
     around : ibis.Table, optional
@@ -159,6 +162,7 @@ class Contacts(Relation):
     remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     n_outside_period: int = 0
     context: tuple[str, ...] = ()
+    behaviours: tuple[Behaviour, ...] = ()
     period: Period | None = None
     around: ir.Table | None = field(default=None, repr=False)
     n_beyond: int = 0
