@@ -100,13 +100,11 @@ def add_evaluations(contacts: Contacts, evaluations: Data) -> Contacts:
     scores = {one.column: _score_of(known, one) for one in behaviours}
     wide = session.materialize(known.group_by("contact_id").aggregate(**scores))
     joined = contacts.rows.left_join(wide, "contact_id").select(*contacts.rows.columns, *scores)
-    left_out = (
-        f"; left out: {n_read - n_used:,} without an item or a score, {n_used - n_known:,} of contacts not in the log"
-    )
-    told = (
-        f"{n_known:,} evaluations of {_count(session, wide):,} contacts by {len(behaviours)} items"
-        f"{left_out if n_read > n_known else ''}."
-    )
+    told = f"{n_known:,} evaluations of {_count(session, wide):,} contacts by {len(behaviours)} items"
+    if n_read > n_known:
+        told += (
+            f"; left out: {n_read - n_used:,} without an item or a score, {n_used - n_known:,} of no contact of the log"
+        )
     return replace(
         contacts,
         rows=compute(session, joined),
