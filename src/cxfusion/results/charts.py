@@ -30,6 +30,7 @@ from cxfusion.results.labels import (
     verdict_label,
 )
 from cxfusion.results.language import say, spoken
+from cxfusion.results.reach import ARROWS, cut_to_reach
 from cxfusion.results.themes import THEMES
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ _RUNG: Final = 14  # pixels
 def ladder(rungs: pd.DataFrame, levers: pd.DataFrame, *, width: int = 720) -> Layers:
     """Per lever, the change of the score at each rung, with its interval, on one shared axis, and the verdict.
 
-    Agents compared with agents, and designs that rest on assignment, stand below the ladder where they are applicable.
+    Agents compared with agents, and designs that rest on assignment, stand below the ladder where they are applicable;
+    the picture is as wide as the ladder asks, and an arrow marks an interval of theirs that goes on beyond it.
 
     Parameters
     ----------
@@ -117,6 +119,7 @@ def _rungs_chart(
 ) -> Layers:
     """Some rungs of every lever, each with a word above its marks."""
     frame = _ladder_frame(rungs, levers, shown, _label_width(width))
+    frame = cut_to_reach(frame, frame["rung_name"].isin([rung_label(rung) for rung in LADDER]).to_numpy())
     names, rung_names = list(dict.fromkeys(frame["name"])), list(dict.fromkeys(frame["rung_name"]))
     title: list[str] = textwrap.wrap(
         say(
@@ -142,6 +145,11 @@ def _rungs_chart(
     x = alt.X("estimate:Q", title=title, axis=alt.Axis(labelExpr=_SIGNED, tickCount=4 if width < _NARROW else 6))
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(style="reference").encode(x=alt.X("zero:Q", title=title))
     bars = base.mark_rule().encode(x=alt.X("conf_low:Q", title=title), x2="conf_high:Q")
+    arrows = [
+        base.transform_filter(f"datum.{end}").mark_text(text=arrow, dx=dx, fontSize=13).encode(x=f"{at}:Q")
+        for (end, arrow), at, dx in zip(ARROWS.items(), ("conf_low", "conf_high"), (5, -5), strict=True)
+        if frame[end].any()
+    ]
     points = base.mark_point(filled=True, size=85, opacity=1).encode(
         x=x, shape=alt.Shape("rung_name:N", sort=known, scale=shapes, legend=legend)
     )
@@ -150,7 +158,7 @@ def _rungs_chart(
     beside = _word_layers(
         {name: by_lever[lever] for lever, name in _names(levers, width).items() if name in names}, y, band
     )
-    return _sized(alt.layer(zero, bars, points, *beside), width, band * len(names))
+    return _sized(alt.layer(zero, bars, *arrows, points, *beside), width, band * len(names))
 
 
 def _word_layers(words: dict[str, tuple[str, str]], y: alt.Y, band: int) -> list[alt.Chart]:

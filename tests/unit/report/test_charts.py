@@ -145,3 +145,24 @@ def test_a_light_picture_in_dark_colours_is_the_dark_picture(content):
     for chart in charts:
         assert in_dark(as_svg(chart, "light")) == as_svg(chart, "dark")
     assert in_dark('<rect fill="rgb(200, 210, 220)"/>') is None  # a shade between two colours of the theme
+
+
+def test_an_interval_that_would_press_the_ladder_into_a_few_pixels_is_cut_off_with_an_arrow(content):
+    first = content.rungs.iloc[[0]]
+    wide = first.assign(rung="between", estimate=0.1, conf_low=-3.0, conf_high=0.12)
+    far = first.assign(rung="congestion", estimate=2.0, conf_low=1.5, conf_high=2.5)
+    chart = ladder(pd.concat([content.rungs, wide, far]), content.levers)
+    drawn = {row["rung_name"]: row for row in rows(chart) if "rung_name" in row and row["name"].startswith("Waiting")}
+    usual = [row for row in rows(ladder(content.rungs, content.levers)) if "rung_name" in row]
+    low, high = min(0, *(row["conf_low"] for row in usual)), max(row["conf_high"] for row in usual)
+    between, busy = drawn["Agents compared with agents"], drawn["Busy against quiet minutes"]
+    assert between["conf_low"] == pytest.approx(low - (high - low) / 2)
+    assert (between["estimate"], between["conf_high"]) == (0.1, 0.12)
+    assert (between["beyond_low"], between["beyond_high"]) == (True, False)
+    assert busy["estimate"] is None
+    assert busy["conf_low"] == busy["conf_high"] == pytest.approx(high + (high - low) / 2)
+    said = texts(as_svg(chart))
+    assert (said.count("←"), said.count("→")) == (1, 1)
+    assert "←" not in texts(as_svg(ladder(content.rungs, content.levers)))
+    narrow = as_svg(ladder(pd.concat([content.rungs, wide, far]), content.levers, width=350))
+    assert float(ET.fromstring(narrow).get("width")) <= 351
