@@ -38,6 +38,7 @@ SPARK: Final = {
     "spark.driver.memory": "4g",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "4",
     "spark.log.level": "ERROR",
     "spark.ui.showConsoleProgress": "false",
 }
@@ -205,27 +206,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def table_of(found: dict[str, Any]) -> str:
-    """As the page of the documentation shows it."""
+    """What a study moved, to be read in a terminal; ``benchmarks/scale_page.py`` writes it into the documentation."""
     lines = [
-        f"Of {found['contacts']:,} contacts and {found['responses']:,} responses:",
-        "",
-        "| Stage | Queries | Their answers, kB | largest | Folds | Their states, kB, of each worker | largest"
-        " | Tables kept | Processor seconds |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"{found['contacts']:,} contacts, {found['responses']:,} responses",
+        f"{'':<18}{'queries':>9}{'their MB':>10}{'folds':>9}{'their MB':>10}{'kept':>7}{'processor s':>13}",
     ]
     for name, one in found["stages"].items():
         moved = Moved(**one)
-        if moved.queries or moved.folds or moved.kept:
-            lines.append(
-                f"| {name.capitalize()} | {moved.queries} | {_kb(moved.answer_bytes)} | {_kb(moved.largest_answer)}"
-                f" | {moved.folds} | {_kb(moved.state_bytes)} | {_kb(moved.largest_state)} | {moved.kept}"
-                f" | {moved.processor_seconds:.1f} |"
-            )
+        answers = f"{moved.queries:>9}{moved.answer_bytes / 1e6:>10.3f}"
+        states = f"{moved.folds:>9}{moved.state_bytes / 1e6:>10.3f}"
+        lines.append(f"{name:<18}{answers}{states}{moved.kept:>7}{moved.processor_seconds:>13.1f}")
     return "\n".join(lines)
-
-
-def _kb(n_bytes: int) -> str:
-    return f"{n_bytes / 1000:,.1f}"
 
 
 if __name__ == "__main__":

@@ -49,4 +49,4 @@ def test_what_a_study_moves_is_weighed_by_stage(tmp_path, capsys):
         assert stage["largest_state"] <= stage["state_bytes"]
         assert stage["largest_answer"] <= stage["answer_bytes"]
     assert sum(stage["answer_bytes"] for name, stage in stages.items() if name != "measure") < 1_000_000
-    assert "| Fit levers |" in capsys.readouterr().out
+    assert "fit levers" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from cxfusion.errors import UsageError
 from cxfusion.tables.formats import TimeForm
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 from engines.conformance import TABLE, Total, read
+from engines.folds import tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +97,19 @@ class Batches:
 
     def finish(self, state):
         return state
+
+
+def test_pairs_by_customer_and_window_are_those_of_the_default_engine(session, centre):
+    plan = cx.PairingPlan(by=("customer_id",), within="72h")
+    with cx.Session(threads=1) as plain:
+        there, here = (cx.pair(*tables_of(one, centre), plan) for one in (session, plain))
+        assert there.audit.equals(here.audit)
+        found = [
+            one.collect(pairing.pairs.order_by("response_file", "response_row"))
+            for one, pairing in ((session, there), (plain, here))
+        ]
+    assert there.n_pairs > 500
+    assert found[0].to_pandas().equals(found[1].to_pandas())
 
 
 def test_structures_come_back_whole(session):
