@@ -245,7 +245,7 @@ def fit_on_field(
     """
     with known_as(spec.labels), algebra_in_one_thread():
         found = inquire(pairing, spec, weights, offers=offers, kept=kept, links=links)
-        field = Field(found.pairing, spec, weights, kept, found.present, found.sample)
+        field = Field(found.pairing, spec, found.present, found.sample)
         return _evidence_of(found, weights), field
 
 

@@ -16,7 +16,7 @@ from cxfusion.evidence.catalogue import MOMENTS
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.rungs import NO_VARIATION_BELOW
-from cxfusion.evidence.sample import Sample, draw_sample
+from cxfusion.evidence.sample import Sample, draw_sample, made_numeric
 from cxfusion.evidence.spec import LeverSpec, usable_levers
 from cxfusion.evidence.testable import untestable_because
 from cxfusion.pairing.result import require_pairing
@@ -170,9 +170,6 @@ class Field:
     pairing : Pairing
         With the history that the levers ask for.
     spec : LeverSpec
-    weights : ResponseWeights or None
-    kept : tuple of str
-        Further columns of the log, carried along as they are.
     present : tuple of Lever
         Levers that the log has.
     sample : Sample
@@ -180,8 +177,6 @@ class Field:
 
     pairing: Pairing
     spec: LeverSpec
-    weights: ResponseWeights | None
-    kept: tuple[str, ...]
     present: tuple[Lever, ...]
     sample: Sample
 
@@ -189,12 +184,11 @@ class Field:
         """The same on about so many responses, by a hash of their contacts, and told so; itself if it has no more."""
         if self.sample.n <= most:
             return self
-        rows, session = self.pairing.rows, self.pairing.session
-        few = session.materialize(rows.filter(in_sample(rows["contact_id"], most / self.sample.n)))
-        pairing = replace(self.pairing, rows=few)
-        sample = draw_sample(pairing, self.spec, self.present, self.weights, self.kept, is_alone=True)
+        drawn = self.sample.drawn
+        few = self.pairing.session.materialize(drawn.filter(in_sample(drawn["contact_id"], most / self.sample.n)))
+        sample = made_numeric(self.pairing, self.spec, self.present, few)
         told = f"From a sample of {sample.n:,} of the {self.sample.n:,} responses."
-        return replace(self, pairing=pairing, sample=replace(sample, notes=(*sample.notes, told)))
+        return replace(self, sample=replace(sample, notes=(*sample.notes, told)))
 
     def ground(self, name: str) -> Ground:
         """Where one lever is compared.
@@ -248,4 +242,4 @@ def lay_ground(
     present = usable_levers(spec, pairing.contacts)
     lever_named(name, present)  # refused before anything is drawn
     sample = draw_sample(pairing, spec, present, weights, kept, is_alone=True)
-    return Field(pairing, spec, weights, kept, present, sample).ground(name)
+    return Field(pairing, spec, present, sample).ground(name)

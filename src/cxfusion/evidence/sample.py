@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec, Outcome
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.tables.relation import Contacts
 
-__all__ = ["KEPT", "LeverFacts", "Sample", "draw_sample"]
+__all__ = ["KEPT", "LeverFacts", "Sample", "draw_sample", "made_numeric"]
 
 MAX_CATEGORIES: Final = 21
 KEPT: Final = "kept_"
@@ -108,6 +109,8 @@ class Sample:
     n_slots : int
         Queues × quarters of an hour in which there are responses.
     notes : tuple of str
+    drawn : ibis.Table
+        The same responses before they were made numeric.
     """
 
     session: Session = field(repr=False)
@@ -120,6 +123,7 @@ class Sample:
     facts: Mapping[str, LeverFacts]
     n_slots: int
     notes: tuple[str, ...]
+    drawn: ir.Table = field(repr=False)
 
     def gaps(self, levers: Collection[str]) -> tuple[str, ...]:
         """Those of some columns that are missing for some responses."""
@@ -166,18 +170,36 @@ def draw_sample(
         Everyone gave the same score, or the score is no rating scale.
     """
     session, contacts = pairing.session, pairing.contacts
-    outcome = outcome_named(spec.outcome).on(pairing.surveys.scales[spec.score])
-    extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
-    levers = tuple({lever.name: lever for lever in (*extra, *levers)}.values())
-    names = [lever.name for lever in levers]
+    names = [lever.name for lever in _with_witness(contacts, levers)]
     own = moment_and_agent(contacts) | trial_values(contacts, spec)
     own |= {f"{KEPT}{name}": contacts.value(name) for name in kept}
     joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names, own), "contact_id")
-    answered = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names), is_alone)
+    drawn = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names), is_alone)
     if blend is not None:
-        answered = session.materialize(blend(answered))
-    if spec.experiments:
-        answered = session.materialize(answered.mutate(**trial_codes(answered, spec)))
+        drawn = session.materialize(blend(drawn))
+    return made_numeric(pairing, spec, levers, drawn)
+
+
+def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], drawn: ir.Table) -> Sample:
+    """A sample of responses that were drawn before: all that is learned from a sample is learned from these.
+
+    Parameters
+    ----------
+    pairing, spec, levers
+        As of :func:`draw_sample`, by which they were drawn.
+    drawn : ibis.Table
+        Rows of :attr:`Sample.drawn`, materialised.
+
+    Raises
+    ------
+    TooFewResponsesError, NothingToEstimateError
+        As of :func:`draw_sample`.
+    """
+    session, contacts = pairing.session, pairing.contacts
+    outcome = outcome_named(spec.outcome).on(pairing.surveys.scales[spec.score])
+    levers = _with_witness(contacts, levers)
+    names = [lever.name for lever in levers]
+    answered = session.materialize(drawn.mutate(**trial_codes(drawn, spec))) if spec.experiments else drawn
     facts, n, n_slots = _facts(session, answered, levers)
     if n < spec.min_responses:
         raise TooFewResponsesError(
@@ -190,7 +212,7 @@ def draw_sample(
     around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
     columns |= dict.fromkeys(trial_values(contacts, spec))
-    columns |= dict.fromkeys(f"{KEPT}{name}" for name in kept)
+    columns |= dict.fromkeys(name for name in answered.columns if name.startswith(KEPT))
     in_runs = numeric.order_by(*coding.controls, "file", "response_row")  # alike cases stand together
     rows = session.materialize(in_runs.select(*columns))
     return Sample(
@@ -204,7 +226,13 @@ def draw_sample(
         facts=facts,
         n_slots=n_slots,
         notes=_notes(pairing, spec),
+        drawn=drawn,
     )
+
+
+def _with_witness(contacts: Contacts, levers: tuple[Lever, ...]) -> tuple[Lever, ...]:
+    extra = (WITNESS_LEVER,) if contacts.has(WITNESS_LEVER.name) else ()
+    return tuple({lever.name: lever for lever in (*extra, *levers)}.values())
 
 
 def _weighted(rows: ir.Table, weights: ResponseWeights | None) -> ir.Table:

@@ -25,6 +25,7 @@ __all__ = ["AGENT_LOAD", "CROWD", "SLOT", "WAIT", "mean_of", "moment_and_agent",
 WAIT: Final = "wait_seconds"
 CROWD: Final = "crowd_wait_seconds"
 AGENT_LOAD: Final = "agent_load_seconds"
+CROWD_SUMS: Final = ("crowd_total", "crowd_n")
 QUARTER: Final = "quarter"
 SLOT: Final = "slot"
 QUARTER_SECONDS: Final = 900
@@ -71,11 +72,11 @@ def with_surroundings(
         the log does not know, and ``mean_…`` of each lever over all contacts that its agent answered.
     """
     session = contacts.session
-    slot = ibis.dense_rank().over(order_by=[rows["queue"], rows[QUARTER]])
-    rows = session.materialize(rows.mutate(**{SLOT: slot}))
-    columns = [*rows.columns, CROWD, AGENT_LOAD]
+    rows = session.materialize(rows)
+    columns = [*rows.columns, SLOT, CROWD, AGENT_LOAD]
     has_crowd = not is_alone and WAIT in rows.columns and contacts.has(WAIT)
-    joined = _with_crowd(rows, contacts) if has_crowd else rows.mutate(**{CROWD: ibis.null("float64")})
+    joined = rows.inner_join(_slots(session, rows, contacts if has_crowd else None), ["queue", QUARTER])
+    joined = joined.mutate(**{CROWD: _mean_of_others(joined) if has_crowd else ibis.null("float64")})
     load = _loads(session, rows, contacts) if has_crowd and contacts.has("agent_id") else None
     if load is None:
         joined = joined.mutate(**{AGENT_LOAD: ibis.null("float64")})
@@ -87,17 +88,23 @@ def with_surroundings(
     return session.materialize(joined.select(*columns))
 
 
-def _with_crowd(rows: ir.Table, contacts: Contacts) -> ir.Table:
-    log = contacts.rows
-    crowd = (
-        log.select(queue=text(contacts, "queue"), quarter=_quarter(contacts), wait=log[WAIT].cast("float64"))
-        .group_by("queue", QUARTER)
-        .aggregate(crowd_total=lambda t: exact_sum(t["wait"]), crowd_n=lambda t: t["wait"].count())
+def _slots(session: Session, rows: ir.Table, contacts: Contacts | None) -> ir.Table:
+    """Queues and quarters of an hour of the rows, numbered; with contacts, how many waited just then and how long."""
+    found = rows.select("queue", QUARTER).distinct()
+    found = session.materialize(found.mutate(**{SLOT: ibis.row_number().over(order_by=["queue", QUARTER])}))
+    if contacts is None:
+        return found
+    wait = contacts.rows[WAIT].cast("float64")
+    waits = contacts.rows.select(queue=text(contacts, "queue"), quarter=_quarter(contacts), wait=wait)
+    crowd = waits.group_by("queue", QUARTER).aggregate(
+        crowd_total=exact_sum(waits["wait"]), crowd_n=waits["wait"].count()
     )
-    joined = rows.left_join(crowd, ["queue", QUARTER])
-    n_others = joined["crowd_n"] - joined[WAIT].notnull().cast("int64")
-    others = (joined["crowd_total"] - joined[WAIT].fill_null(0.0)) / n_others.nullif(0)
-    return joined.select(*rows.columns, **{CROWD: others})
+    return session.materialize(found.left_join(crowd, ["queue", QUARTER]).select(*found.columns, *CROWD_SUMS))
+
+
+def _mean_of_others(rows: ir.Table) -> ir.FloatingValue:
+    n_others = rows["crowd_n"] - rows[WAIT].notnull().cast("int64")
+    return (rows["crowd_total"] - rows[WAIT].fill_null(0.0)) / n_others.nullif(0)
 
 
 def _loads(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table | None:
@@ -110,11 +117,10 @@ def _loads(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table | N
     for part in parts[1:]:
         seconds = seconds + part
     begun = log.select(agent=contacts.value("agent_id").cast("string"), quarter=_quarter(contacts), work=seconds)
-    begun = begun.group_by("agent", QUARTER).aggregate(work=lambda t: exact_sum(t["work"]))
     back = ibis.memtable(pa.table({"back": list(range(1, QUARTERS_BEFORE + 1))}))
     asked = rows.filter(rows["agent"].notnull()).select("agent", asked=QUARTER).distinct()
     asked = session.materialize(asked.cross_join(back).mutate(quarter=ibis._["asked"] - ibis._["back"]))
-    found = session.materialize(asked.left_join(begun, ["agent", QUARTER]).select("agent", "asked", "work"))
+    found = asked.left_join(begun, ["agent", QUARTER]).select("agent", "asked", "work")
     return found.group_by("agent", quarter="asked").aggregate(**{AGENT_LOAD: exact_sum(found["work"]).fill_null(0.0)})
 
 
