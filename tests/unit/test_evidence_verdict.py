@@ -17,6 +17,7 @@ from cxfusion.evidence.ladder import RungEstimate, Shift
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.evidence.verdict import Finding, control_of, judge
 from cxfusion.evidence.witness import Witness
+from cxfusion.results.language import Untranslated, said, speaking
 
 WAIT, HOLD = DEFAULT_LEVERS[0], DEFAULT_LEVERS[1]
 
@@ -91,6 +92,18 @@ def test_rules_in_order(one, word, grade, told):
     found = verdict(one)
     assert (found.verdict, found.grade) == (word, grade)
     assert told in found.because
+
+
+def test_a_step_that_takes_all_there_is_says_so():
+    few = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011))
+    cut = {name: replace(one, step=-18.0) for name, one in few.rungs.items()}
+    assert verdict(few).because.startswith("30 seconds less time on hold: +0.10")
+    because = verdict(replace(few, rungs=cut)).because
+    assert because.startswith("18 seconds less time on hold, all there is: +0.10")
+    with speaking("es"):
+        told = said(because)
+    assert not isinstance(told, Untranslated)
+    assert "todo lo que hay" in told
 
 
 def test_pilot_size_has_the_power_it_promises():

@@ -270,8 +270,12 @@ def _supports(design: RungEstimate, finding: Finding) -> bool:
 
 
 def _step(finding: Finding) -> str:
-    step = step_in_words(finding.lever.name, finding.within.step)
-    return f"{step[:1].upper()}{step[1:]}"
+    """The step used, in words; one that was cut back to the lever's mean takes all there is of it."""
+    used, asked = finding.within.step, finding.lever.step
+    step = step_in_words(finding.lever.name, used)
+    is_all = used < 0 and abs(used) < abs(asked)
+    of_all = f", all there {'are' if finding.lever.shape == 'count' else 'is'}" if is_all else ""
+    return f"{step[:1].upper()}{step[1:]}{of_all}"
 
 
 def _size(rung: RungEstimate, unit: str) -> str:
