@@ -12,7 +12,7 @@ from cxfusion.estimators.tilting import SHAPES, Tilt
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
 from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RungEstimate
-from cxfusion.evidence.silence import pulls_of, with_silence
+from cxfusion.evidence.silence import notes_on_silence, pulls_of, with_silence
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.evidence.verdict import Finding, Verdict
 from cxfusion.results.language import Untranslated, said, speaking
@@ -80,6 +80,17 @@ def test_what_is_said_of_a_mover(estimate, pulls, told):
     assert with_silence({"wait_seconds": other}, {"wait_seconds": finding(estimate)}, by_shape) == {
         "wait_seconds": other
     }
+
+
+def test_the_note_tells_what_intervals_leave_out():
+    moves, still = Verdict("moves", None, ""), Verdict("no_effect", None, "")
+    pulls = {("wait_seconds", "dissatisfied"): 0.02, ("wait_seconds", "extremes"): -0.04}
+    (note,) = notes_on_silence({"wait_seconds": moves}, {"wait_seconds": finding(0.2)}, pulls)
+    assert "up to +7%; " in note  # ln 2 × 0.02 / 0.2
+    assert note.endswith("up to −14%.")
+    assert list(notes_on_silence({"wait_seconds": still}, {"wait_seconds": finding(0.2)}, pulls)) == []
+    with speaking("es"):
+        assert not isinstance(said(note), Untranslated)
 
 
 def test_verdicts_of_the_evidence_carry_it(found):

@@ -20,7 +20,7 @@ from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.populate import populate
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
-from cxfusion.evidence.silence import pulls_of, with_silence
+from cxfusion.evidence.silence import notes_on_silence, pulls_of, with_silence
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.evidence.unused import notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
@@ -254,7 +254,8 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}
     is_better_above = found.scale.higher_is_better or OUTCOMES[spec.outcome].is_top_two
-    verdicts = with_silence(verdicts_on(found, findings, ladder), findings, pulls_of(found, is_better_above))
+    pulls = pulls_of(found, is_better_above)
+    verdicts = with_silence(verdicts_on(found, findings, ladder), findings, pulls)
     linkage = weigh_links(found.pairing, spec, found.present, found.tested, weights, ladder)
     ranks = rank_levers(ladder, [lever.name for lever in asked], spec.conf_level)
     words = {name: verdict.verdict for name, verdict in verdicts.items()}
@@ -272,6 +273,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
             *_freed_notes(ladder),
             *_notes(spec, found.scale, witness, weights),
             *([] if found.weights_check is None else [found.weights_check.summary()]),
+            *notes_on_silence(verdicts, findings, pulls),
             *linkage.notes,
             *warned,
             *notes_on_unused(found, weights),

@@ -19,7 +19,7 @@ from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, worth_of
 from cxfusion.results.formats import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.ladder import FittedModel
     from cxfusion.evidence.verdict import Finding, Verdict
 
-__all__ = ["pulls_of", "with_silence"]
+__all__ = ["notes_on_silence", "pulls_of", "with_silence"]
 
 SAID: Final = {
     "dissatisfied": "Had the least satisfied been {times} times as likely to answer as the most satisfied, it would be"
@@ -107,6 +107,28 @@ def with_silence(
             sentence = _sentence(finding, {shape: pulls.get((name, shape), 0.0) for shape in SHAPES})
             told[name] = replace(verdict, because=f"{verdict.because} {sentence}".rstrip())
     return told
+
+
+def notes_on_silence(
+    verdicts: Mapping[str, Verdict], findings: Mapping[str, Finding | None], pulls: Mapping[tuple[str, str], float]
+) -> Iterator[str]:
+    """What intervals leave out: how much the effects of movers would change, had the answer itself led to answering."""
+    movers = {name: found for name, found in findings.items() if found and verdicts[name].verdict == "moves"}
+    most = {}
+    for shape in SHAPES:
+        by_share = [
+            log(2) * pulls[name, shape] / finding.best.estimate
+            for name, finding in movers.items()
+            if (name, shape) in pulls and finding.best.estimate
+        ]
+        most[shape] = max(by_share, key=abs, default=0.0)
+    if any(most.values()):
+        shares = {shape: f"{share:+.0%}".replace("-", "−") for shape, share in most.items()}
+        yield (
+            "Intervals count chance, not silence. Had the least satisfied been twice as likely to answer as the most"
+            f" satisfied, effects that move the score would change by up to {shares['dissatisfied']}; had both ends of"
+            f" the scale, against the middle, by up to {shares['extremes']}."
+        )
 
 
 def _sentence(finding: Finding, pulls: Mapping[str, float]) -> str:
