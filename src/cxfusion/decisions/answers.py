@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import t as student_t
 
 from cxfusion.decisions.changes import states_of
+from cxfusion.estimators.distributions import student_t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
 from cxfusion.decisions.panel_cells import OUTCOMES, PanelCells, cells_of
 from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, UsageError, told_nearest
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.panel import PanelFit, fit_panel
 from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from scipy.stats import t as student_t
 
 from cxfusion.decisions.customers import Customers, customers_of
 from cxfusion.errors import EstimationError, TooFewResponsesError, UsageError
+from cxfusion.estimators.distributions import norm, student_t
 from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
 from cxfusion.estimators.moments import Block, LinearRows, gather_moments

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
-from scipy import stats
 
 from cxfusion.errors import ConvergenceError
+from cxfusion.estimators.distributions import chi2, gamma, norm
 from cxfusion.estimators.solving import invert_information, solve_information
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def fit_choosing(
         common=float((n_picked * (of_picked - of_all) - statistic).sum() / n_picked.sum()),
         design_effect=effect,
         statistic=float((z**2).sum()),
-        p_value_all=float(stats.chi2.sf((z**2).sum(), max(int(can_test.sum()), 1))),
+        p_value_all=float(chi2.sf((z**2).sum(), max(int(can_test.sum()), 1))),
         df=int(can_test.sum()),
     )
 
@@ -293,6 +293,6 @@ def _beyond_chance(excess: Floats, std_error: Floats, spread: Floats, can_test: 
 def _upper_tail(z: Floats, skewness: Floats) -> Floats:
     """P(Z > z) of a standardised gamma variable of this skewness."""
     shape = 4 / np.maximum(skewness**2, SKEWED_ABOVE**2)
-    right = stats.gamma.sf(shape + z * np.sqrt(shape), shape)
-    left = stats.gamma.cdf(shape - z * np.sqrt(shape), shape)
-    return np.where(np.abs(skewness) < SKEWED_ABOVE, stats.norm.sf(z), np.where(skewness > 0, right, left))
+    right = gamma.sf(shape + z * np.sqrt(shape), shape)
+    left = gamma.cdf(shape - z * np.sqrt(shape), shape)
+    return np.asarray(np.where(np.abs(skewness) < SKEWED_ABOVE, norm.sf(z), np.where(skewness > 0, right, left)))

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
+from scipy.special import bdtrc
 
 from cxfusion.errors import NothingToEstimateError
+from cxfusion.estimators.distributions import norm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -251,7 +253,5 @@ def false_alarm_rate(rules: Sequence[str]) -> float:
 
 def _rate(many: int, window: int, beyond: float) -> float:
     """Chance that a point and enough of those before it lie beyond, on either side."""
-    from scipy.stats import binom, norm
-
     p = norm.sf(beyond)
-    return float(2 * p * binom.sf(many - 2, window - 1, p))
+    return float(2 * p * bdtrc(many - 2, window - 1, p))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import t as student_t
 
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.influence import cluster_influence, std_error_of
 
 if TYPE_CHECKING:

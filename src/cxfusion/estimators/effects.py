@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from scipy.stats import t as student_t
 
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.influence import cluster_influence, covariance_of, std_error_of
 from cxfusion.estimators.row_likelihood import logistic
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import f as fisher_f
-from scipy.stats import t as student_t
 
 from cxfusion.errors import EstimationError
 from cxfusion.estimators.confidence_set import ConfidenceSet, quadratic_confidence_set
+from cxfusion.estimators.distributions import fisher_f, student_t
 from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.robust import score_scatter, small_sample_factor
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
-from scipy import stats
+
+from cxfusion.estimators.distributions import norm, student_t
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,9 +115,9 @@ class Mean:
         tail = (1 + conf_level) / 2
         several = self.n_clusters > 1
         with np.errstate(invalid="ignore", divide="ignore"):
-            by_answers = stats.t.ppf(tail, np.where(several, self.n - 1, np.nan))
-            by_clusters = stats.t.ppf(tail, np.where(several, self.n_clusters - 1, np.nan))
-            return np.minimum(self.most_n, self.n / self.design_effect) * (by_answers / by_clusters) ** 2
+            by_answers = student_t.ppf(tail, np.where(several, self.n - 1, np.nan))
+            by_clusters = student_t.ppf(tail, np.where(several, self.n_clusters - 1, np.nan))
+            return np.asarray(np.minimum(self.most_n, self.n / self.design_effect) * (by_answers / by_clusters) ** 2)
 
 
 @dataclass(frozen=True)
@@ -224,7 +225,7 @@ def share_interval(mean: Mean, conf_level: float = 0.95) -> Interval:
     ----------
     Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22, 209–212.
     """
-    n, z = mean.effective_n(conf_level), stats.norm.ppf((1 + conf_level) / 2)
+    n, z = mean.effective_n(conf_level), norm.ppf((1 + conf_level) / 2)
     centre = (mean.estimate + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(mean.estimate * (1 - mean.estimate) / n + z**2 / (4 * n**2))
     return Interval(np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0))
@@ -266,7 +267,7 @@ def net_interval(mean: Mean, conf_level: float = 0.95) -> Interval:
     ----------
     Rocks (2016), Interval estimation for the "Net Promoter Score", The American Statistician 70, 365–372.
     """
-    n, z = mean.effective_n(conf_level), stats.norm.ppf((1 + conf_level) / 2)
+    n, z = mean.effective_n(conf_level), norm.ppf((1 + conf_level) / 2)
     total = n + 4 * NET_PSEUDO_ANSWERS
     any_share = mean.variance + mean.estimate**2  # promoters and detractors together
     positive = (n * (any_share + mean.estimate) / 2 + NET_PSEUDO_ANSWERS) / total
@@ -284,4 +285,4 @@ def _around(estimate: FloatArray, centre: FloatArray, half: FloatArray, low: flo
 
 def _quantile(mean: Mean, conf_level: float) -> FloatArray:
     """Student's t on n − 1 degrees; that there may be fewer clusters is in the effective n already."""
-    return np.asarray(stats.t.ppf((1 + conf_level) / 2, np.maximum(mean.n - 1, 1)))
+    return np.asarray(student_t.ppf((1 + conf_level) / 2, np.maximum(mean.n - 1, 1)))

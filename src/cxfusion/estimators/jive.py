@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import norm
 
 from cxfusion.errors import EstimationError
+from cxfusion.estimators.distributions import norm
 from cxfusion.estimators.least_squares import LeastSquaresFit, fit_least_squares
 from cxfusion.estimators.moments import Block, LinearRows, Moments, gather_moments
 from cxfusion.estimators.robust import score_scatter

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from cxfusion.estimators.distributions import fisher_f
 from cxfusion.estimators.influence import cluster_influence
 from cxfusion.estimators.solving import invert_information
 
@@ -69,8 +70,6 @@ def joint_test(estimate: NDArray[np.float64], influence: NDArray[np.float64]) ->
     ----------
     Hotelling (1931), Annals of Mathematical Statistics 2, 360–378; Pustejovsky & Tipton (2018), JBES 36, 672–683.
     """
-    from scipy.stats import f as fisher
-
     n_clusters = len(influence)
     scale = np.sqrt((influence**2).sum(axis=0))
     if not (scale > 0).any():
@@ -84,7 +83,7 @@ def joint_test(estimate: NDArray[np.float64], influence: NDArray[np.float64]) ->
         return None
     wald = float((((ratio @ vectors[:, told]) ** 2) / values[told]).sum())
     statistic = wald * (n_clusters - df) / (df * (n_clusters - 1))
-    return JointTest(statistic, df, n_clusters - df, float(fisher.sf(statistic, df, n_clusters - df)))
+    return JointTest(statistic, df, n_clusters - df, float(fisher_f.sf(statistic, df, n_clusters - df)))
 
 
 def coefficient_influence(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from cxfusion.errors import TooFewResponsesError
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.robust import score_scatter, small_sample_factor
 from cxfusion.estimators.solving import Inverse, invert_information
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import f as f_distribution
-from scipy.stats import t as student_t
 
 from cxfusion.errors import EstimationError
+from cxfusion.estimators.distributions import fisher_f, student_t
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +68,7 @@ class PanelFit:
         own = self.coefficients[which]
         wald = float(own @ np.linalg.solve(covariance, own))
         scale = (self.n_units - q) / (q * (self.n_units - 1))
-        return float(f_distribution.sf(wald * scale, q, self.n_units - q))
+        return float(fisher_f.sf(wald * scale, q, self.n_units - q))
 
 
 def fit_panel(

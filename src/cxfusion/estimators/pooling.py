@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,6 +79,8 @@ def pool(estimate: NDArray[np.float64], covariance: NDArray[np.float64]) -> Pool
 
 def _between(estimate: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:
     """Variance between groups, by restricted maximum likelihood; 0 where that is as likely as any."""
+    from scipy.optimize import minimize_scalar
+
     widest = WIDEST * max(float(np.var(estimate, ddof=1)), float(np.diag(covariance).min()))
 
     def loss(root: float) -> float:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Final
 
-from scipy.stats import nct
-from scipy.stats import t as student_t
+from cxfusion.estimators.distributions import noncentral_t, student_t
 
 __all__ = ["Arms", "fewest_answers", "fewest_clusters", "power_of", "smallest_effect"]
 
@@ -77,8 +76,10 @@ def power_of(arms: Arms, effect: float, alpha: float = 0.05) -> float:
     edge = float(student_t.isf(alpha / 2, df))
     if shift > edge + CERTAIN:
         return 1.0
-    wrong_side = nct.cdf(-edge, df, shift) if shift < CERTAIN else 0.0  # the distribution has no digits out there
-    return float(nct.sf(edge, df, shift) + wrong_side)
+    wrong_side = (
+        noncentral_t.cdf(-edge, df, shift) if shift < CERTAIN else 0.0
+    )  # the distribution has no digits out there
+    return 1 - noncentral_t.cdf(edge, df, shift) + wrong_side
 
 
 def fewest_clusters(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from cxfusion.errors import NothingToEstimateError
+from cxfusion.estimators.distributions import fisher_f
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,11 +140,10 @@ def _ratio(n: Floats, mean: Floats, squares: Floats, n_lost: int) -> float:
 
 
 def _f_test(n: Floats, mean: Floats, squares: Floats, left: float) -> float:
-    from scipy.stats import f
 
     grand = (n * mean).sum() / n.sum()
     between = (n * (mean - grand) ** 2).sum() / (len(n) - 1)
-    return float(f.sf(between / (squares.sum() / left), len(n) - 1, left))
+    return float(fisher_f.sf(between / (squares.sum() / left), len(n) - 1, left))
 
 
 def rank_draws(estimate: Floats, sd: Floats, n_draws: int = 4_000, seed: int = 0) -> NDArray[np.int32]:

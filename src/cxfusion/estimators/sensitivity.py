@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from cxfusion.errors import EstimationError
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.within import within_groups
 

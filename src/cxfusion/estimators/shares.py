@@ -10,9 +10,9 @@ from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from cxfusion.errors import EstimationError, UsageError
+from cxfusion.estimators.distributions import student_t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import norm
 
+from cxfusion.estimators.distributions import norm
 from cxfusion.estimators.left_out import jackknife_error
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
 from cxfusion.errors import CxfusionError
 from cxfusion.estimators.cluster_moments import ClusterMoments, gather_cluster_moments
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.moments import LinearRows
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.shares import AssociationShares, association_shares, jackknife_shares

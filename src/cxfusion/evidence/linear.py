@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import t as student_t
 
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.moments import LinearRows
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.ladder import RungEstimate

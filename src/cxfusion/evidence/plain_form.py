@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from scipy.stats import t as student_t
+from cxfusion.estimators.distributions import student_t
 
 if TYPE_CHECKING:
     from cxfusion.evidence.population import LeverForm, MomentModel, Points, Population

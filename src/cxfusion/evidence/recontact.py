@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
+from cxfusion.estimators.distributions import student_t
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.figures import RECONTACTED
 from cxfusion.operations.links import link

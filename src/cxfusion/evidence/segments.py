@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
 
 from cxfusion.errors import BadControlError, NothingToEstimateError, UnknownNameError, told_nearest
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.effects import Effects, LeverRows, LeverTerm, estimate_effects
 from cxfusion.estimators.joint_tests import joint_test
 from cxfusion.estimators.pooling import Pooled, pool

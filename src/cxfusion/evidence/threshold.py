@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
-from scipy.stats import t as student_t
 
 from cxfusion.errors import EstimationError
 from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
+from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
 from cxfusion.estimators.held import ModelRows, model_rows
 from cxfusion.estimators.joint_tests import EfficientScores, efficient_scores, sup_p_value

@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.stats import f as fisher_f
 
 from cxfusion.errors import CxfusionError
+from cxfusion.estimators.distributions import fisher_f
 from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups

@@ -7,8 +7,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
-from scipy.stats import false_discovery_control, norm
 
+from cxfusion.estimators.distributions import false_discovery_control, norm
 from cxfusion.results.formats import change, count, interval
 from cxfusion.results.labels import step_in_words
 
@@ -185,8 +185,8 @@ def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verd
     """
     if not findings:
         return []
-    adjusted = false_discovery_control([finding.p_value for finding in findings], method="bh")
-    within = false_discovery_control([finding.within.p_value or 0.0 for finding in findings], method="bh")
+    adjusted = false_discovery_control([finding.p_value for finding in findings])
+    within = false_discovery_control([finding.within.p_value or 0.0 for finding in findings])
     return [_verdict(*one, false_discovery_rate) for one in zip(findings, adjusted, within, strict=True)]
 
 

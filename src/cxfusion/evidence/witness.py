@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
-from scipy.stats import norm
 
+from cxfusion.estimators.distributions import norm
 from cxfusion.estimators.left_out import jackknife_error
 from cxfusion.estimators.triads import CLEAR_FROM
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.estimators.distributions import false_discovery_control, student_t
 from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
 from cxfusion.perception.linearised import GROUP, weighted_answers
 from cxfusion.perception.measure import SHOWN, measure, numbered, readings_for
@@ -292,11 +292,11 @@ def _difference(one: Any, other: Any, covariance: float, smallest: float, conf_l
     if not variance > 0:
         return found | {"status": "not_applicable", "reason": "the answers do not vary, or come from one customer"}
     std_error, df = float(np.sqrt(variance)), int(min(one["n_clusters"], other["n_clusters"])) - 1
-    reach = float(stats.t.isf((1 - conf_level) / 2, df)) * std_error
+    reach = float(student_t.isf((1 - conf_level) / 2, df)) * std_error
     return found | {
         "std_error": std_error, "conf_low": gap - reach, "conf_high": gap + reach,
-        "p_value": float(2 * stats.t.sf(abs(gap) / std_error, df)),
-        "is_similar": abs(gap) + float(stats.t.isf(1 - conf_level, df)) * std_error < smallest,
+        "p_value": float(2 * student_t.sf(abs(gap) / std_error, df)),
+        "is_similar": abs(gap) + float(student_t.isf(1 - conf_level, df)) * std_error < smallest,
         "status": "small" if "small" in (one["status"], other["status"]) else "ok",
         "reason": next(_words(one, other), None),
     }  # fmt: skip
@@ -314,7 +314,7 @@ def _with_readings(found: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     found = found.reindex(columns=[*dict.fromkeys([*found.columns, *order])])
     tested = found["p_value"].notna()
     if tested.any():
-        found.loc[tested, "q_value"] = stats.false_discovery_control(found.loc[tested, "p_value"].astype(float))
+        found.loc[tested, "q_value"] = false_discovery_control(found.loc[tested, "p_value"].astype(float))
     is_different = found["q_value"].astype(float) <= 1 - conf_level
     kinds = [found["is_similar"].astype(bool), is_different, tested]
     found["reading"] = pd.Series(np.select(kinds, ["similar", "different", "not told apart"], ""), found.index)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNameError, told_nearest
 from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
+from cxfusion.estimators.distributions import false_discovery_control
 from cxfusion.estimators.rows import Indicators
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.asked import asked_about
@@ -341,7 +342,6 @@ def _rounds(
 
 
 def _flags(fit: Choosing, is_tested: NDArray[np.bool_]) -> Flags:
-    from scipy.stats import false_discovery_control
 
     q_value = np.full(len(is_tested), np.nan)
     q_value[is_tested] = false_discovery_control(fit.p_value[is_tested])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.estimators.distributions import false_discovery_control, norm, student_t
 from cxfusion.perception.ratings.cells import SHOWN, TOO_FEW, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
@@ -215,11 +215,11 @@ def _welch(one: Any, other: Any, smallest: float, conf_level: float) -> dict[str
         return found | {"status": "not_applicable", "reason": "all of each group gave the same rating: no interval"}
     std_error = float(np.sqrt(parts.sum()))
     df = float(parts.sum() ** 2 / (parts**2 / (np.array([n, n_other]) - 1)).sum())
-    reach = float(stats.t.isf((1 - conf_level) / 2, df)) * std_error
-    is_similar = abs(gap) + float(stats.t.isf(1 - conf_level, df)) * std_error < smallest
+    reach = float(student_t.isf((1 - conf_level) / 2, df)) * std_error
+    is_similar = abs(gap) + float(student_t.isf(1 - conf_level, df)) * std_error < smallest
     return found | {
         "std_error": std_error, "conf_low": gap - reach, "conf_high": gap + reach,
-        "p_value": float(2 * stats.t.sf(abs(gap) / std_error, df)), "is_similar": is_similar,
+        "p_value": float(2 * student_t.sf(abs(gap) / std_error, df)), "is_similar": is_similar,
         "status": "ok", "reason": None,
     }  # fmt: skip
 
@@ -238,7 +238,7 @@ def _with_readings(gaps: pd.DataFrame, smallest: float, conf_level: float) -> pd
     tested = gaps["p_value"].notna()
     gaps["q_value"] = np.nan
     if tested.any():
-        gaps.loc[tested, "q_value"] = stats.false_discovery_control(gaps.loc[tested, "p_value"].astype(float))
+        gaps.loc[tested, "q_value"] = false_discovery_control(gaps.loc[tested, "p_value"].astype(float))
     is_similar = gaps["is_similar"].fillna(False).astype(bool)
     is_different = gaps["q_value"] <= 1 - conf_level
     reading = np.select([is_similar, is_different, tested], ["similar", "different", "not told apart"], "")
@@ -266,8 +266,8 @@ def _correlation(both: pd.DataFrame, conf_level: float) -> dict[str, Any]:
         return found | {"reason": f"{n} items rated by both; at least {MIN_ITEMS} are needed to compare profiles"}
     if (both.max() == both.min()).any():
         return found | {"reason": "one of the groups rates all items alike"}
-    rho = float(stats.spearmanr(both.iloc[:, 0], both.iloc[:, 1]).statistic)
-    reach = float(stats.norm.isf((1 - conf_level) / 2)) * np.sqrt((1 + rho**2 / 2) / (n - 3))
+    rho = float(both.iloc[:, 0].rank().corr(both.iloc[:, 1].rank()))
+    reach = float(norm.isf((1 - conf_level) / 2)) * np.sqrt((1 + rho**2 / 2) / (n - 3))
     centre = np.arctanh(np.clip(rho, -0.9999, 0.9999))
     ends = {"conf_low": float(np.tanh(centre - reach)), "conf_high": float(np.tanh(centre + reach))}
     return found | {"estimate": rho, **ends, "status": "ok", "reason": None}
