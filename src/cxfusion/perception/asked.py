@@ -66,14 +66,18 @@ def _silent(pairing: Pairing) -> ir.Table:
 
 def _why_unknown(pairing: Pairing, silent: ir.Table) -> str | None:
     surveys = pairing.surveys
-    known = pairing.contacts.rows.select(log_id="contact_id").distinct()
-    named = silent.left_join(known, [("asked_id", "log_id")])
-    facts = pairing.session.collect(named.aggregate(n=named.count(), named=named["log_id"].count())).to_pylist()[0]
-    if not facts["n"] or not (surveys.has("disposition") or facts["n"] >= FEWEST_SILENT * surveys.count()):
+    n = _count(pairing, silent)
+    if not n or not (surveys.has("disposition") or n >= FEWEST_SILENT * surveys.count()):
         return ANSWERS_ONLY
-    if facts["n"] - facts["named"] > MOST_UNNAMED * facts["n"]:
+    log = pairing.contacts.rows
+    n_unnamed = n - _count(pairing, silent.semi_join(log, silent["asked_id"] == log["contact_id"]))
+    if n_unnamed > MOST_UNNAMED * n:
         return (
-            f"of {facts['n']:,} surveys without an answer, {facts['n'] - facts['named']:,} name no contact of the log,"
-            " so which contacts were asked about is not known"
+            f"of {n:,} surveys without an answer, {n_unnamed:,} name no contact of the log, so which contacts were"
+            " asked about is not known"
         )
     return None
+
+
+def _count(pairing: Pairing, rows: ir.Table) -> int:
+    return int(pairing.session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
