@@ -79,6 +79,11 @@ def projection(logs: Sequence[Log]) -> str:
     """Processor seconds on Spark at two sizes, a line through them by stage, and where it leads."""
     small, large = sorted(logs, key=lambda log: log["contacts"])
     lines = [
+        "On Spark it was measured at two sizes, on two cores of one machine, in seconds of the processor of all its"
+        "\nprocesses. A line through the two leads to the last column; what a stage costs whatever the log, to plan and"
+        " to start\nits jobs, is in its first. Two small sizes on one machine do not show what is shuffled between"
+        " machines: take it for\nan order of magnitude.",
+        "",
         f"| Stage | Processor seconds of {small['contacts']:,} contacts | of {large['contacts']:,} | of each further"
         " million | of a billion, hours |",
         "| --- | --- | --- | --- | --- |",

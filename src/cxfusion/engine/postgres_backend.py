@@ -62,6 +62,12 @@ class Compiler(PostgresCompiler):  # type: ignore[misc]  # Ibis has no types
 
     type_mapper = StructTypes
 
+    def visit_Select(self, op: Any, *, selections: Any, **parts: Any) -> Any:  # noqa: N802
+        """What a step works out is worked out once: PostgreSQL would do it again wherever a later step uses it."""
+        made = super().visit_Select(op, selections=selections, **parts)
+        is_worked_out = any(not isinstance(value, ops.Field) for value in op.selections.values())
+        return made.offset(0) if is_worked_out and isinstance(made, sge.Select) else made
+
     def visit_NonNullLiteral(self, op: ops.Literal, *, value: Any, dtype: dt.DataType) -> Any:  # noqa: N802
         """A number with a point would be a decimal one."""
         if dtype.is_floating():
