@@ -148,12 +148,11 @@ class PartialOddsFit:
         """Each row's score times directions of shape (q, m), shape (n, m)."""
         by_predictor = by_predictor_of(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
         n_cuts, width = len(self.cuts), len(self.coefficients)
-        scores = by_predictor @ directions[:n_cuts]
-        scores -= by_predictor.sum(axis=1)[:, None] * rows.times(directions[n_cuts : n_cuts + width])
-        turned = self._turned(rows)
-        for k, places in enumerate(self.extra_places, start=1):
-            scores -= by_predictor[:, [k]] * (turned @ directions[places])
-        return np.asarray(scores)
+        scores = directions[:n_cuts].T @ by_predictor.T
+        scores -= by_predictor.sum(axis=1) * rows.times(directions[n_cuts : n_cuts + width]).T
+        by_extra = by_predictor.T[1:, None] * self._turned(rows).T  # shape (cuts − 1, v, n)
+        scores -= directions[n_cuts + width :].T @ by_extra.reshape(self.extra.size, len(rows.outcome))
+        return scores.T
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (q, q)."""

@@ -99,10 +99,11 @@ class ScaleFit:
         by_predictor = by_predictor_of(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
         by_cut = by_predictor * self._shrunk(rows)[:, None]
         n_cuts, width = len(self.cuts), len(self.coefficients)
-        scores = by_cut @ directions[:n_cuts]
-        scores -= by_cut.sum(axis=1)[:, None] * rows.times(directions[n_cuts : n_cuts + width])
-        by_spread = (by_predictor * predictors).sum(axis=1)[:, None]
-        return np.asarray(scores - by_spread * (rows.dense @ (self.turn @ directions[self.scale_places])))
+        scores = directions[:n_cuts].T @ by_cut.T
+        scores -= by_cut.sum(axis=1) * rows.times(directions[n_cuts : n_cuts + width]).T
+        by_spread = (by_predictor * predictors).sum(axis=1)
+        scores -= by_spread * ((self.turn @ directions[self.scale_places]).T @ rows.dense.T)
+        return scores.T
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (q, q)."""

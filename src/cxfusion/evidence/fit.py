@@ -22,8 +22,9 @@ from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.silence import notes_on_silence, pulls_of, with_silence
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
-from cxfusion.evidence.unused import notes_on_unused
+from cxfusion.evidence.unused import columns_to_carry, notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label
 from cxfusion.results.language import known_as
@@ -244,7 +245,9 @@ def fit_on_field(
     ``links`` are the log as it is chained already, where it is.
     """
     with known_as(spec.labels), algebra_in_one_thread():
-        found = inquire(pairing, spec, weights, offers=offers, kept=kept, links=links)
+        require_pairing(pairing)
+        carried = tuple(dict.fromkeys((*kept, *columns_to_carry(pairing, spec))))
+        found = inquire(pairing, spec, weights, offers=offers, kept=carried, links=links)
         field = Field(found.pairing, spec, found.present, found.sample)
         return _evidence_of(found, weights), field
 

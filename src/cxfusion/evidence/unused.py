@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.inquiry import Inquiry
     from cxfusion.evidence.spec import LeverSpec
+    from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["notes_on_unused", "unused_columns"]
+__all__ = ["columns_to_carry", "notes_on_unused", "unused_columns"]
 
 KINDS: Final = ("reason", "channel", "queue", "direction")
 """Canonical columns that may say what kind of case it was; the other ones say what became of it, or who it was."""
@@ -67,6 +68,11 @@ def unused_columns(contacts: Contacts, spec: LeverSpec, levers: Sequence[Lever])
         and not name.endswith(("_id", "_at"))
         and (kind.is_string() or kind.is_boolean() or kind.is_integer())
     )
+
+
+def columns_to_carry(pairing: Pairing, spec: LeverSpec) -> tuple[str, ...]:
+    """Columns that the sample should carry along, so that it need not be drawn again: none where it is large."""
+    return unused_columns(pairing.contacts, spec, ()) if pairing.n_pairs <= MOST_RESPONSES else ()
 
 
 def notes_on_unused(found: Inquiry, weights: ResponseWeights | None) -> list[str]:
@@ -112,11 +118,8 @@ class _Tied:
 
 def _screen(found: Inquiry, weights: ResponseWeights | None, names: tuple[str, ...]) -> _Screen:
     """Moments of the score, the levers and the levels of the columns, all groups held equal."""
-    spec, pairing, session = found.spec, found.pairing, found.pairing.session
-    if found.sample.n > MOST_RESPONSES:
-        few = pairing.rows.filter(in_sample(pairing.rows["contact_id"], MOST_RESPONSES / found.sample.n))
-        pairing = replace(pairing, rows=session.materialize(few))
-    sample = draw_sample(pairing, spec, found.present, weights, names, is_alone=True)
+    spec, session = found.spec, found.pairing.session
+    sample = _sample_with(found, weights, names)
     levers = tuple(lever for lever in found.tested if lever.role != "placebo")
     sample, widths = _with_levels(sample, names, spec)
     bases = tuple(learn_basis(lever, sample.facts[lever.name]).straight() for lever in levers)
@@ -125,6 +128,18 @@ def _screen(found: Inquiry, weights: ResponseWeights | None, names: tuple[str, .
     sweep = session.sweep(sample.rows_that_tell([lever.name for lever in levers]))
     within = within_groups(gather_moments(sweep, partial(_rows, linear=linear, widths=widths)))
     return _Screen(within, linear, levers, widths)
+
+
+def _sample_with(found: Inquiry, weights: ResponseWeights | None, names: tuple[str, ...]) -> Sample:
+    """The sample itself where it carries the columns and is small enough; else one of few responses."""
+    carried = {f"{KEPT}{name}" for name in names} <= set(found.sample.rows.columns)
+    if carried and found.sample.n <= MOST_RESPONSES:
+        return found.sample
+    pairing = found.pairing
+    if found.sample.n > MOST_RESPONSES:
+        few = pairing.rows.filter(in_sample(pairing.rows["contact_id"], MOST_RESPONSES / found.sample.n))
+        pairing = replace(pairing, rows=pairing.session.materialize(few))
+    return draw_sample(pairing, found.spec, found.present, weights, names, is_alone=True)
 
 
 def _with_levels(sample: Sample, names: Sequence[str], spec: LeverSpec) -> tuple[Sample, dict[str, int]]:
