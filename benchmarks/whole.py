@@ -2,7 +2,8 @@
 
 ``python benchmarks/whole.py --contacts 1000000 10000000 --out whole.json`` draws simulated centres, runs ``cxfusion
 fuse`` on each in a process of its own, and prints what a million contacts cost. With ``--notebook`` the same log goes
-through ``benchmarks/notebook.py``, up to ``--notebook-most`` contacts, and the ratio is told. ``--paths`` takes a log
+through ``benchmarks/notebook.py``, up to ``--notebook-most`` contacts, and through ``benchmarks/same_tables.py``, which
+is cxfusion for the notebook's tables alone; the notebook's time is told in multiples of both. ``--paths`` takes a log
 that is there already, of files ``contacts*.parquet`` and ``surveys*.parquet``.
 
 Times of the processor (of all threads) stand beside those of the clock, since other work on the machine does not
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NOTEBOOK: Final = Path(__file__).with_name("notebook.py")
+SAME_TABLES: Final = Path(__file__).with_name("same_tables.py")
+DRAW: Final = "import sys; from cxfusion.simulation import write_centre; write_centre(sys.argv[1], int(sys.argv[2]), 7)"
 
 
 def draw(folder: Path, n_contacts: int) -> Path:
-    """A simulated centre, unless it is there."""
-    from cxfusion.simulation.simulate import write_centre
-
+    """A simulated centre, unless it is there; in a process of its own, lest its memory be counted for those after."""
     if not (folder / "contacts.parquet").exists():
-        write_centre(folder, n_contacts, seed=7)
+        subprocess.run([sys.executable, "-c", DRAW, str(folder), str(n_contacts)], check=True)
     return folder
 
 
@@ -70,7 +71,13 @@ def measured(log: Path, given: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         found = {"cxfusion": ours(log, given.memory, Path(folder) / "ours")}
         if given.notebook and found["cxfusion"]["counts"]["contacts_read"] <= given.notebook_most:
+            same = [sys.executable, str(SAME_TABLES), str(log), "--memory", given.memory]
+            found["same tables"] = of_process([*same, "--out", str(Path(folder) / "same")])
             found["notebook"] = theirs(log, Path(folder) / "theirs")
+            found["ratios"] = {
+                name: {kind: found["notebook"][kind] / found[name][kind] for kind in ("seconds", "processor_seconds")}
+                for name in ("cxfusion", "same tables")
+            }
     return found
 
 
@@ -86,14 +93,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("whole.json"), help="JSON file to write")
     given = parser.parse_args(arguments)
     found = []
-    print(f"{'contacts':>12}{'responses':>12}{'':>11}{'s':>9}{'processor s':>13}{'peak GB':>9}{'s per million':>15}")
+    print(f"{'contacts':>12}{'responses':>12}{'':>13}{'s':>9}{'processor s':>13}{'peak GB':>9}{'s per million':>15}")
     with tempfile.TemporaryDirectory() as passing:
         sizes = [draw((given.folder or Path(passing)) / str(n), n) for n in _sizes(given)]
         for log in [*sizes, *given.paths]:
             found.append(measured(log, given))
             counts = found[-1]["cxfusion"]["counts"]
-            for name in [name for name in ("cxfusion", "notebook") if name in found[-1]]:
+            for name in [name for name in ("cxfusion", "same tables", "notebook") if name in found[-1]]:
                 print(_line(name, counts, found[-1][name]), flush=True)
+            for name, ratio in found[-1].get("ratios", {}).items():
+                times = f"{ratio['seconds']:.1f} × by the clock, {ratio['processor_seconds']:.1f} × of the processor"
+                print(f"{'':>24}  the notebook takes {times} what {name} takes", flush=True)
     versions = {"cores": os.cpu_count(), "python": sys.version.split()[0], "memory_limit": given.memory}
     given.out.write_text(json.dumps({"benchmark": "whole job", **versions, "logs": found}, indent=2) + "\n")
 
@@ -107,7 +117,7 @@ def _sizes(given: argparse.Namespace) -> Sequence[int]:
 
 def _line(name: str, counts: dict[str, int], used: dict[str, Any]) -> str:
     n = counts["contacts_read"]
-    sizes = f"{n:>12,}{counts['responses_read']:>12,}  {name:<9}"
+    sizes = f"{n:>12,}{counts['responses_read']:>12,}  {name:<11}"
     spent = f"{used['seconds']:>9.1f}{used['processor_seconds']:>13.1f}{used['peak_bytes'] / 1e9:>9.2f}"
     return f"{sizes}{spent}{used['processor_seconds'] / n * 1e6:>15.2f}"
 

@@ -33,10 +33,11 @@ def test_the_whole_job_beside_the_notebook(tmp_path, capsys):
     (log,) = json.loads((tmp_path / "whole.json").read_text())["logs"]
     assert log["cxfusion"]["counts"]["contacts_read"] >= 8000
     assert log["cxfusion"]["stages"]["pair"] > 0
-    assert all(log[name]["peak_bytes"] > 1e7 for name in ("cxfusion", "notebook"))
+    assert all(log[name]["peak_bytes"] > 1e7 for name in ("cxfusion", "same tables", "notebook"))
+    spent = {name: log[name]["processor_seconds"] for name in ("same tables", "notebook")}
+    assert log["ratios"]["same tables"]["processor_seconds"] == pytest.approx(spent["notebook"] / spent["same tables"])
     printed = capsys.readouterr().out
-    assert "cxfusion" in printed
-    assert "notebook" in printed
+    assert all(name in printed for name in ("cxfusion", "same tables", "notebook takes"))
 
 
 def test_what_a_study_moves_is_weighed_by_stage(tmp_path, capsys):

@@ -20,6 +20,7 @@ from cxfusion.pairing.plan import PairingPlan
 from cxfusion.pairing.reasons import EXPOSED, OUTSIDE, PAIRED, reason_of
 from cxfusion.pairing.responses import SCORES, asked
 from cxfusion.pairing.result import Pairing
+from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys, require_contacts
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def pair(
     responses = keyed(asked(surveys), contacts, log, plan)
     found = _found(session, responses, log, plan)
     decided = _within_period(_decided(responses, found, log, plan), contacts, around)
-    whole = session.materialize(_rows(decided).order_by("response_file", "response_row"))
+    whole = compute(session, _rows(decided).order_by("response_file", "response_row"))
     rows = whole.drop(*OF_LAG)
     contacts = replace(contacts, notes=(*contacts.notes, *notes_on_reach(contacts, plan)))
     return Pairing(
@@ -126,7 +127,7 @@ def _found(session: Session, responses: ir.Table, log: ir.Table, plan: PairingPl
     """
     given = session.collect(responses.select("key").distinct())["key"].to_pylist()
     parts = [
-        session.materialize(part.mutate(**_absent(part)).select(*FOUND).cast(FOUND))
+        compute(session, part.mutate(**_absent(part)).select(*FOUND).cast(FOUND))
         for part in _by_key(session, responses, log, plan, given)
     ]
     return parts[0] if len(parts) == 1 else ibis.union(*parts)
