@@ -73,6 +73,35 @@ def test_too_little_memory_and_no_room_to_spill_is_told(tmp_path):
     assert os.listdir(tmp_path) == ["log.parquet"]
 
 
+FILLING = """
+import resource, sys
+import cxfusion as cx
+from cxfusion.engine import FileSource
+from cxfusion.errors import ResourceError
+with cx.Session(memory_limit=sys.argv[3], threads=1, temp_dir=sys.argv[2]) as session:
+    rows = session.read(FileSource((sys.argv[1],), "parquet"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    try:
+        session.materialize(rows.order_by("id"))
+    except ResourceError as error:
+        print(error.message)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit can be set there")
+@pytest.mark.parametrize("memory_limit", ["80MB", "60MB"])
+def test_a_disk_that_takes_no_more_is_told(tmp_path, memory_limit):
+    """What is spilled and what is packed: a full disk, a quota and a limit of a file's size are told alike."""
+    path, folder = tmp_path / "log.parquet", tmp_path / "room"
+    folder.mkdir()
+    duckdb.sql(f"COPY (SELECT hash(i)::VARCHAR AS id FROM range(1000000) AS t(i)) TO '{path}' (FORMAT parquet)")
+    command = [sys.executable, "-c", FILLING, str(path), str(folder), memory_limit]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "--memory" in done.stdout
+    assert "temp_dir" in done.stdout
+    assert not list(folder.iterdir())
+
+
 def test_a_temp_dir_that_is_none_is_refused(tmp_path):
     with pytest.raises(UsageError, match="temp_dir"):
         cx.Session(temp_dir=str(tmp_path / "nowhere"))

@@ -53,7 +53,7 @@ DEEPEST: Final = 16
 """Levels of nesting that DuckDB still reads: each level of Parquet more takes it almost twice as long."""
 KIND_OF_ERROR: Final = re.compile(r"^(\w+ )+Error: ")
 NOT_TOLD: Final = ("LINE ", "^", "Original Line")  # queries of ours, and rows, which may tell of persons
-FULL: Final = "No space left on device"
+FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large", "not enough space on the disk")
 JARGON: Final = "The CSV Parser state machine"
 IRREGULAR: Final = (
     "a quote is not closed or not doubled, or lines end in different ways (some with CR LF, some with LF)"
@@ -236,7 +236,7 @@ def _told_as_unreadable(source: Source | None = None) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise _too_small(error) from error
     except duckdb.Error as error:
-        if FULL in str(error):
+        if any(words in str(error) for words in FULL):
             raise _too_small(error) from error
         # a broken line is an invalid input; a broken page of Parquet an error of no kind of its own
         is_of_the_rows = (
