@@ -11,6 +11,7 @@ import cxfusion as cx
 from cxfusion.errors import MissingColumnError, OutputDirectoryError, UnknownNameError, UnreadableFileError, UsageError
 
 READ = "Expected Contacts: read it first, contacts = cx.read_contacts"
+FIT = "The evidence is a Pairing. Expected LeverEvidence: fit it first"
 PAIR = "Expected Pairing: pair the two tables first"
 
 
@@ -28,6 +29,21 @@ PAIR = "Expected Pairing: pair the two tables first"
         (lambda c, p: cx.fit_levers(c.contacts), f"The pairing is a Contacts. {PAIR}"),
         (lambda c, p: cx.dose_response(c.contacts, "wait_seconds"), f"The pairing is a Contacts. {PAIR}"),
         (lambda c, p: cx.segment_effects(c.contacts, "wait_seconds", by="queue"), PAIR),
+        (lambda c, p: cx.mediate(c.contacts, "wait_seconds", through=["talk_seconds"]), PAIR),
+        (lambda c, p: cx.check_weights(c.contacts, None), PAIR),
+        (lambda c, p: cx.check_offers(c.contacts), PAIR),
+        (lambda c, p: cx.response_analysis(c.contacts), PAIR),
+        (lambda c, p: cx.resolution(c.contacts), PAIR),
+        (lambda c, p: cx.corroborate(p, p), FIT),
+        (lambda c, p: cx.compare_levels(p, p), FIT),
+        (lambda c, p: cx.compare_beliefs(p, {"CEO": {"wait_seconds": 1}}), FIT),
+        (lambda c, p: cx.decide(p, p), FIT),
+        (lambda c, p: cx.what_if(p, {"wait_seconds": -30}), FIT),
+        (lambda c, p: cx.design_pilot(p, "wait_seconds"), FIT),
+        (lambda c, p: cx.LeverSpec(case_mix="reason"), r"case_mix is 'reason'. Expected a tuple"),
+        (lambda c, p: cx.LeverSpec(levers=cx.DEFAULT_LEVERS[0]), "levers is Lever"),
+        (lambda c, p: cx.fit_levers(p, spec=cx.LeverSpec(case_mix=("raeson",))), "raeson"),
+        (lambda c, p: cx.fit_levers(p, spec=cx.LeverSpec(cluster="agnet_id")), "agnet_id"),
         (lambda c, p: cx.fit_levers(p, levers=["wait_seconds"]), "take it from the catalogue"),
         (lambda c, p: cx.fit_levers(p, levers=["tenure"]), r"cx.Lever\('tenure', moment=…, step=…\)"),
     ],

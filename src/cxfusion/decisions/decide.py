@@ -12,6 +12,7 @@ from cxfusion.decisions.pilots import PILOT_COLUMNS, UNSETTLED, PilotPlan, pilot
 from cxfusion.decisions.prices import PRICE_COLUMNS, Costs, price_list
 from cxfusion.decisions.what_if import WhatIf, what_if
 from cxfusion.errors import UnknownNameError, told_nearest
+from cxfusion.evidence.fit import require_evidence
 from cxfusion.operations.workload import Workload, typical_week
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
@@ -195,6 +196,7 @@ def decide(
     >>> decisions.table["lever"].iloc[0], int(decisions.table["rank"].iloc[0])
     ('n_transfers', 1)
     """
+    require_evidence(evidence)
     _require_levers(evidence, {**(measures or {}), **(handle_seconds or {})})
     costs = Costs(cost_per_hour, currency, shrinkage, dict(measures or {}), dict(handle_seconds or {}))
     week = None if pairing is None else _week(evidence, pairing)

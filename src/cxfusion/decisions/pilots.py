@@ -10,6 +10,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.estimators.power import MOST_ANSWERS, Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
+from cxfusion.evidence.fit import require_evidence
 from cxfusion.evidence.ground import lever_named
 from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.results.base import Result
@@ -151,6 +152,7 @@ def design_pilot(
     >>> cx.design_pilot(evidence, "hold_seconds", effect=0.2).table["design"].tolist()
     ['clusters', 'contacts']
     """
+    require_evidence(evidence)
     plan = PilotPlan(power, alpha, weeks, answers_a_week, response_rate)
     lever_named(lever, [one for one in evidence.spec.levers if one.name in set(evidence.levers["lever"])])
     rows = pilot_rows(evidence, lever, plan, effect)

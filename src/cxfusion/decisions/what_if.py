@@ -14,6 +14,7 @@ import pandas as pd
 from cxfusion.decisions.answers import answer, readings_at
 from cxfusion.decisions.changes import change_made, read_changes
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, nearest_names
+from cxfusion.evidence.fit import require_evidence
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change as in_words
 from cxfusion.results.formats import interval
@@ -130,6 +131,7 @@ def what_if(
     >>> found.table.loc[:1, ["term", "metric"]].values.tolist()
     [['together', 'csat_mean'], ['together', 'csat_top2box']]
     """
+    require_evidence(evidence)
     population = evidence.population
     if population is None:
         raise NothingToEstimateError(

@@ -13,10 +13,12 @@ import ibis
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
+from cxfusion.evidence.fit import require_evidence
 from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
 from cxfusion.evidence.spec import RECONTACT, outcome_named
 from cxfusion.operations.episodes import EpisodePlan, recontacts
 from cxfusion.pairing.reasons import PAIRED
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
 from cxfusion.tables.coding import answered
@@ -148,6 +150,8 @@ def corroborate(evidence: LeverEvidence, pairing: Pairing, *, max_contacts: int 
     >>> sorted(found.table["lever"])[:2]
     ['hold_seconds', 'n_prior_contacts']
     """
+    require_evidence(evidence)
+    require_pairing(pairing)
     contacts = pairing.contacts
     if not contacts.has("customer_id"):
         raise NothingToEstimateError(

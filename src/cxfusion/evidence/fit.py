@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
 
-from cxfusion.errors import UnknownNameError
+from cxfusion.errors import UnknownNameError, require_kind
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["LeverEvidence", "fit_levers", "fit_on_field"]
+__all__ = ["LeverEvidence", "fit_levers", "fit_on_field", "require_evidence"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -164,6 +164,16 @@ class LeverEvidence(Result):
         if what not in pictures:
             raise UnknownNameError(f"There is no picture {what!r}. Expected one of: {', '.join(pictures)}.")
         return pictures[what](self.rungs, self.levers)
+
+
+def require_evidence(value: object) -> None:
+    """Refuse what is no evidence.
+
+    Raises
+    ------
+    UsageError
+    """
+    require_kind(value, LeverEvidence, "The evidence", "fit it first, evidence = cx.fit_levers(pairing).")
 
 
 def _line(row: Any) -> str:

@@ -26,6 +26,7 @@ from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import OUTCOMES, usable_levers
 from cxfusion.evidence.testable import untestable_because
 from cxfusion.evidence.witness import no_witness
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.results.labels import lever_label, outcome_label, step_in_words
@@ -187,6 +188,7 @@ def mediate(
     >>> found.table["term"].unique().tolist()
     ['total', 'direct', 'indirect']
     """
+    require_pairing(pairing)
     spec = asked_spec(spec, outcome, None)
     pairing, _ = look_back(_with_scores(pairing, through, spec), spec)
     present = usable_levers(spec, pairing.contacts)

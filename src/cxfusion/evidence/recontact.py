@@ -16,6 +16,7 @@ from cxfusion.estimators.distributions import student_t
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.figures import RECONTACTED
 from cxfusion.operations.links import link
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.coding import answered
@@ -119,6 +120,7 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     >>> cx.check_weights(pairing, cx.weigh(pairing, "csat")).status
     'passed'
     """
+    require_pairing(pairing)
     contacts = pairing.contacts
     if not contacts.has("customer_id"):
         return _not_applicable(weights, 0, "the log names no customers")

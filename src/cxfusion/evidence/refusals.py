@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import Experiment
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["refuse_bad_controls", "refuse_idle_trials", "refuse_taken_names", "require_levers", "require_numbers"]
+__all__ = [
+    "refuse_bad_controls", "refuse_idle_trials", "refuse_single", "refuse_taken_names", "require_levers",
+    "require_numbers",
+]  # fmt: skip
 
 HANDLE_PARTS: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
 HANDLE_NAMES: Final = ("aht_seconds", "handle_seconds", "handle_time_seconds", "handling_seconds")
@@ -27,6 +30,13 @@ TAKEN: Final = frozenset({
     "source_file", "source_row", "weight", "y",
 })  # fmt: skip
 TAKEN_BEGINNINGS: Final = ("control_", "group_", "kept_", "mean_", "arm_", "cell_", "unit_")
+
+
+def refuse_single(**given: object) -> None:
+    """Refuse one name, lever or trial where several may stand: the letters of a name would be taken for names."""
+    for word, value in given.items():
+        if not isinstance(value, tuple | list):
+            raise ConfigError(f"{word} is {value!r}. Expected a tuple, with one in it too: ({value!r},).")
 
 
 def refuse_taken_names(levers: Sequence[str], case_mix: Sequence[str]) -> None:

@@ -9,9 +9,10 @@ import pandas as pd
 
 from cxfusion.errors import NoScoreError
 from cxfusion.evidence.catalogue import Lever
-from cxfusion.evidence.fit import LeverEvidence, fit_levers
+from cxfusion.evidence.fit import LeverEvidence, fit_levers, require_evidence
 from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.pairing.exposure import pair_relationship, total_of
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, outcome_label, verdict_label
 
@@ -102,6 +103,8 @@ def compare_levels(evidence: LeverEvidence, pairing: Pairing, outcome: str | Non
     TooFewResponsesError, NothingToEstimateError
         As of :func:`cxfusion.fit_levers`.
     """
+    require_evidence(evidence)
+    require_pairing(pairing)
     lived = pair_relationship(pairing)
     outcome = _outcome_of(lived, evidence.spec.outcome, outcome)
     of_contact = [lever for lever in evidence.spec.levers if lever.name in set(evidence.levers["lever"])]

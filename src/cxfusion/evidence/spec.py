@@ -11,6 +11,7 @@ from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
 from cxfusion.evidence.refusals import (
     refuse_bad_controls,
     refuse_idle_trials,
+    refuse_single,
     refuse_taken_names,
     require_levers,
     require_numbers,
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts, Scale
 
 __all__ = ["OUTCOMES", "RECONTACT", "Experiment", "LeverSpec", "Outcome", "outcome_named", "usable_levers"]
+
+
+CASE_MIX: Final = ("reason", "channel", "queue")
+CLUSTER: Final = "agent_id"
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class LeverSpec:
     levers : tuple of Lever
         By default the catalogue's, as far as the log has them.
     case_mix : tuple of str
-        Columns that say what kind of case it was; those the log has not are left out and noted.
+        Columns that say what kind of case it was; of the usual ones, those the log has not are left out and noted.
     experiments : tuple of Experiment
         Trials that the log marks.
     cluster : str
@@ -180,9 +185,9 @@ class LeverSpec:
 
     outcome: str = "csat"
     levers: tuple[Lever, ...] = DEFAULT_LEVERS
-    case_mix: tuple[str, ...] = ("reason", "channel", "queue")
+    case_mix: tuple[str, ...] = CASE_MIX
     experiments: tuple[Experiment, ...] = ()
-    cluster: str = "agent_id"
+    cluster: str = CLUSTER
     conf_level: float = 0.95
     min_responses: int = 50
     min_clusters: int = 10
@@ -204,6 +209,7 @@ class LeverSpec:
 
     def __post_init__(self) -> None:
         outcome_named(self.outcome)
+        refuse_single(case_mix=self.case_mix, levers=self.levers, experiments=self.experiments)
         require_levers(self.levers)
         names = [lever.name for lever in self.levers]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -229,6 +235,7 @@ def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
         One of them holds no numbers.
     """
     _require_trials(spec, contacts)
+    _require_controls(spec, contacts)
     asked = [lever for lever in spec.levers if lever not in DEFAULT_LEVERS]
     unknown = [lever.name for lever in asked if not contacts.has(lever.name)]
     if unknown:
@@ -256,5 +263,18 @@ def _require_trials(spec: LeverSpec, contacts: Contacts) -> None:
         raise UnknownNameError(
             f"These columns of a trial are not in the contact log: {', '.join(missing)}. Expected columns that the log"
             " has, or that the map defines.",
+            told_nearest(missing, contacts.columns),
+        )
+
+
+def _require_controls(spec: LeverSpec, contacts: Contacts) -> None:
+    """Refuse a case mix or cluster of one's own that the log has not: what is misspelt would not be held equal."""
+    own = [name for name in spec.case_mix if name not in CASE_MIX]
+    own += [] if spec.cluster == CLUSTER else [spec.cluster]
+    missing = [name for name in own if not contacts.has(name)]
+    if missing:
+        raise UnknownNameError(
+            f"These columns of the case mix or cluster are not in the log: {', '.join(missing)}. Expected columns"
+            " that the log has, or that the map defines.",
             told_nearest(missing, contacts.columns),
         )

@@ -16,6 +16,7 @@ from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNam
 from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
 from cxfusion.estimators.distributions import false_discovery_control
 from cxfusion.estimators.rows import Indicators
+from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.asked import asked_about
 from cxfusion.perception.attributes import attribute_of, attributes_of, codes_here
@@ -203,6 +204,7 @@ def check_offers(
     >>> found.basis, found.status
     ('asked', 'failed')
     """
+    require_pairing(pairing)
     contacts = pairing.contacts
     readings_for(pairing, score, None)  # refuses a score that is not there
     if by not in contacts.columns:

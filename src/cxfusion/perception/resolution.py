@@ -13,6 +13,7 @@ from cxfusion.estimators.intervals import share_interval
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.links import Links, plan_of, recontacts_by
+from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.measure import figures_of
 from cxfusion.perception.scores import Reading
@@ -153,6 +154,7 @@ def resolution(
     >>> cx.resolution(pairing).table[["metric", "estimate"]].round(3).values.tolist()[:2]
     [['reported_resolution', 0.75], ['fcr_of_answers', 0.75]]
     """
+    require_pairing(pairing)
     contacts, surveys, session = pairing.contacts, pairing.surveys, pairing.session
     if not surveys.has(ASKED):
         raise NoScoreError(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from cxfusion.errors import UnknownNameError, UsageError, nearest_names, told_nearest
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
+from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER, reached_by
 from cxfusion.perception.asked import Asked, asked_about
 from cxfusion.perception.measure import FEW, TOO_FEW, notes_on_young
@@ -173,6 +174,7 @@ def response_analysis(
     >>> found.table[["attribute", "level", "n", "n_answered", "response_rate"]].values.tolist()
     [['all', 'all', 80, 20, 0.25], ['queue', 'A', 40, 20, 0.5], ['queue', 'B', 40, 0, 0.0]]
     """
+    require_pairing(pairing)
     if not 0 <= eligible_share <= 1:
         raise UsageError(f"eligible_share is {eligible_share}; expected a share between 0 and 1.")
     contacts = pairing.contacts

@@ -146,8 +146,10 @@ def _rungs_chart(
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(style="reference").encode(x=alt.X("zero:Q", title=title))
     bars = base.mark_rule().encode(x=alt.X("conf_low:Q", title=title), x2="conf_high:Q")
     arrows = [
-        base.transform_filter(f"datum.{end}").mark_text(text=arrow, dx=dx, fontSize=13).encode(x=f"{at}:Q")
-        for (end, arrow), at, dx in zip(ARROWS.items(), ("conf_low", "conf_high"), (5, -5), strict=True)
+        base.transform_filter(f"datum.{end}")
+        .mark_point(shape=outline, filled=False, size=130, strokeWidth=2.5, opacity=1)
+        .encode(x=f"{at}:Q")
+        for (end, outline), at in zip(ARROWS.items(), ("conf_low", "conf_high"), strict=True)
         if frame[end].any()
     ]
     points = base.mark_point(filled=True, size=85, opacity=1).encode(

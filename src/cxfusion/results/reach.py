@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ARROWS", "cut_to_reach"]
 
-ARROWS: Final = {"beyond_low": "←", "beyond_high": "→"}
-"""By the column that says which end of an interval lies outside the picture."""
+ARROWS: Final = {"beyond_low": "M0.6,-0.8L-0.4,0L0.6,0.8", "beyond_high": "M-0.6,-0.8L0.4,0L-0.6,0.8"}
+"""Their outlines, by the column that says which end of an interval lies outside the picture."""
 ROOM: Final = 0.5
 """Beside what the picture is about, at either side, as a share of its own width."""
 
