@@ -36,7 +36,6 @@ PAIR = "Expected Pairing: pair the two tables first"
         (lambda c, p: cx.resolution(c.contacts), PAIR),
         (lambda c, p: cx.corroborate(p, p), FIT),
         (lambda c, p: cx.compare_levels(p, p), FIT),
-        (lambda c, p: cx.compare_beliefs(p, {"CEO": {"wait_seconds": 1}}), FIT),
         (lambda c, p: cx.decide(p, p), FIT),
         (lambda c, p: cx.what_if(p, {"wait_seconds": -30}), FIT),
         (lambda c, p: cx.design_pilot(p, "wait_seconds"), FIT),

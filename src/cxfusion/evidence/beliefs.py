@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import ConfigError, NothingToEstimateError, told_nearest
-from cxfusion.evidence.fit import require_evidence
 from cxfusion.results.base import Result
 from cxfusion.results.formats import plain
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
@@ -133,7 +132,6 @@ def compare_beliefs(evidence: LeverEvidence, beliefs: pd.DataFrame | Mapping[str
     >>> found.table[["lever", "believed_place"]].head(2).values.tolist()
     [['talk_seconds', 1], ['hold_seconds', 2]]
     """
-    require_evidence(evidence)
     table = _tidy(beliefs)
     known = [name for name in evidence.errors.columns if name in set(table["lever"])]
     unknown = tuple(dict.fromkeys(name for name in table["lever"] if name not in known))
