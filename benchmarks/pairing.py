@@ -15,16 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import contest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 WINDOW: Final = timedelta(hours=72)
 CONTACT_COLUMNS: Final = ["contact_id", "customer_id", "started_at", "ended_at"]
 SURVEY_COLUMNS: Final = ["response_id", "customer_id", "invited_at"]
-KB: Final = 1024 if sys.platform == "linux" else 1
 
 
 def draw(folder: Path, n_contacts: int) -> None:
@@ -170,17 +169,10 @@ def take_part(name: str, folder: Path, repeats: int) -> dict[str, Any]:
     """What one contestant needs, and what it finds."""
     import pandas as pd
 
-    pair = CONTESTANTS[name](folder)
-    clock, processor = [], []
-    for _ in range(repeats + 1):
-        began, spent = time.perf_counter(), time.process_time()
-        found = pair()
-        clock.append(time.perf_counter() - began)
-        processor.append(time.process_time() - spent)
+    took, found = contest.take_part(CONTESTANTS[name], folder, repeats)
     frame = found if isinstance(found, pd.DataFrame) else pd.DataFrame(found.to_pandas())
     frame.to_parquet(folder / f"{name}.pairs")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KB
-    return {"seconds": clock[1:], "processor_seconds": processor[1:], "peak_bytes": peak, "n_pairs": len(frame)}
+    return {**took, "n_pairs": len(frame)}
 
 
 def require_same(folder: Path, names: Sequence[str]) -> float:
