@@ -110,7 +110,7 @@ def test_the_points_stand_for_the_rows(pairing):
     """The same what-if on every single row, by points of one row each."""
     inquiry = inquire(pairing, LeverSpec(), None)
     population = populate(inquiry.sample, inquiry.ladder, inquiry.scale, 0.95)
-    rows = rows_behind(inquiry, population)
+    rows = rows_behind(inquiry)
     assert len(population.points.weight) <= 2 * len(rows.weight) / 5
     every = gather_points(rows, population.levers, max_groups=10**9, min_contacts=1)
     for changes in SETS:
@@ -120,7 +120,22 @@ def test_the_points_stand_for_the_rows(pairing):
         assert coarse.std_error[0] == pytest.approx(fine.std_error[0], rel=0.05)
 
 
-def rows_behind(inquiry, population):
+def test_of_many_responses_the_same_part_stands_for_all_however_the_rows_come(pairing, monkeypatch):
+    from cxfusion.engine import duckdb
+    from cxfusion.evidence import sample
+
+    monkeypatch.setattr(sample, "MAX_POINTS", 900)
+    inquiry = inquire(pairing, LeverSpec(), None)
+    rows = rows_behind(inquiry)
+    assert len(rows.weight) == pytest.approx(900, rel=0.15)
+    everyone = [inquiry.sample.facts[lever.name].mean for lever in inquiry.asked if lever.name != "n_prior_contacts"]
+    assert np.sort(rows.level.mean(axis=0)) == pytest.approx(np.sort(everyone), rel=0.25)
+    monkeypatch.setattr(duckdb, "BATCH_ROWS", 257)
+    again = rows_behind(inquiry)
+    assert np.array_equal(np.sort(again.level, axis=0), np.sort(rows.level, axis=0))
+
+
+def rows_behind(inquiry):
     from cxfusion.evidence.population_rows import rows_of
 
     return rows_of(inquiry.sample, [model for model in inquiry.ladder.models if model.levers])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cxfusion.estimators.partial_odds import PartialOddsFit
 from cxfusion.evidence.difficulty import WITNESS
+from cxfusion.evidence.sample import IS_POINT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from cxfusion.evidence.sample import Sample
 
 __all__ = ["PopulationRows", "rows_of"]
-
-MAX_ROWS: Final = 200_000
-"""Of the sample; of a larger one every so-many-th response, which changes a mean by less than it is known."""
 
 
 @dataclass(frozen=True)
@@ -49,25 +47,23 @@ class PopulationRows:
 
 
 def rows_of(sample: Sample, fitted: Sequence[FittedModel]) -> PopulationRows:
-    """The responses that tell everything that any of the models needs."""
+    """The responses that tell everything that any of the models needs, or a part of them where they are many."""
     needed = {basis.lever.name for model in fitted for basis in model.design.bases}
     needed |= {WITNESS for model in fitted if model.rung == "beside"}
     rows = sample.rows_that_tell(needed)
+    if IS_POINT in rows.columns:
+        rows = rows.filter(rows[IS_POINT])
     levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
-    fold = _RowFold(fitted, levers, tuple(sample.coding.levels), max(1, -(-sample.n // MAX_ROWS)))
-    return sample.session.fold(rows, fold)
+    return sample.session.fold(rows, _RowFold(fitted, levers, tuple(sample.coding.levels)))
 
 
 class _RowFold:
-    """Fold: levels, weights and linear predictors of the rows, or of every so-many-th of each batch."""
+    """Fold: levels, weights and linear predictors of the rows."""
 
-    def __init__(
-        self, fitted: Sequence[FittedModel], levers: Sequence[str], codes: tuple[str, ...], every: int
-    ) -> None:
+    def __init__(self, fitted: Sequence[FittedModel], levers: Sequence[str], codes: tuple[str, ...]) -> None:
         self._fitted = fitted
         self._levers = levers
         self._codes = codes
-        self._every = every
 
     def zero(self) -> list[PopulationRows]:
         return []
@@ -75,7 +71,6 @@ class _RowFold:
     def step(self, state: list[PopulationRows], batch: pa.RecordBatch) -> list[PopulationRows]:
         if not len(batch):
             return state
-        batch = batch.take(np.arange(0, len(batch), self._every)) if self._every > 1 else batch
         numbers = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("weight", *self._levers)}
         level = np.column_stack([numbers[name] for name in self._levers])
         codes = {name: batch.column(_code_column(name)).to_numpy(zero_copy_only=False) for name in self._codes}

@@ -23,6 +23,7 @@ from cxfusion.evidence.surroundings import (
 )
 from cxfusion.evidence.trials import trial_codes, trial_values
 from cxfusion.tables.coding import group_codes
+from cxfusion.tables.sampling import in_sample
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
@@ -37,9 +38,13 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["KEPT", "LeverFacts", "Sample", "draw_sample", "made_numeric"]
+__all__ = ["IS_POINT", "KEPT", "LeverFacts", "Sample", "draw_sample", "made_numeric"]
 
 MAX_CATEGORIES: Final = 21
+MAX_POINTS: Final = 200_000
+IS_POINT: Final = "cx:point"
+"""Of more than ``MAX_POINTS`` responses: whether one is of the part that stands for all of them in a what-if, which
+changes a mean by less than it is known."""
 KEPT: Final = "kept_"
 """Before the name of a column that is carried along as it is."""
 KNOT_SHARES: Final = (0.1, 0.4, 0.7, 0.88, 0.97)
@@ -213,6 +218,9 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
     columns |= dict.fromkeys(trial_values(contacts, spec))
     columns |= dict.fromkeys(name for name in answered.columns if name.startswith(KEPT))
+    if n > MAX_POINTS:
+        numeric = numeric.mutate(**{IS_POINT: in_sample(numeric["contact_id"], MAX_POINTS / n)})
+        columns[IS_POINT] = None
     in_runs = numeric.order_by(*coding.controls, "file", "response_row")  # alike cases stand together
     rows = session.materialize(in_runs.select(*columns))
     return Sample(

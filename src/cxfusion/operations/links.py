@@ -37,8 +37,9 @@ class Links:
     Attributes
     ----------
     chains : Chains
-        Its ``rows`` are materialised: ``contact_id, started_at``, the columns that were asked for, those that tell who
-        was handled, ``cx:person, cx:attempt``, :data:`AT`, :data:`LAG`, :data:`NEXT` and :data:`RECONTACTED`.
+        Its ``rows`` stand on one materialised table: ``contact_id, started_at``, the columns that were asked for, those
+        that tell who was handled, ``cx:person, cx:attempt``, :data:`AT`, :data:`LAG`, :data:`NEXT` and
+        :data:`RECONTACTED`.
     by : str or None
         Column that says what an attempt was about; :data:`NEXT` is there only with it.
     """
@@ -121,4 +122,4 @@ def _told(contacts: Contacts, chains: Chains, by: str) -> ir.Table:
     steps = session.materialize(steps.select(*keys, "least", came_at=AT))
     joined = rows.mutate(came_at=rows[AT] + rows[LAG]).left_join(steps, [*keys, "came_at"])
     told = joined["came_at_right"].notnull().ifelse(joined["least"], joined[NEXT])
-    return session.materialize(joined.select(*(name for name in rows.columns if name != NEXT), **{NEXT: told}))
+    return joined.select(*(name for name in rows.columns if name != NEXT), **{NEXT: told})
