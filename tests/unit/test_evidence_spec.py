@@ -29,6 +29,19 @@ def test_all_problems_of_a_lever_are_told_at_once():
     assert "before, during, after" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"contradiction_level": 0}, "a chance such as 0.01"),
+        ({"max_triad_ratio": 0.5}, "a ratio such as 2"),
+        ({"conf_level": 95}, "a share such as 0.95"),
+    ],
+)
+def test_thresholds_out_of_range_are_refused(changes, told):
+    with pytest.raises(ConfigError, match=told):
+        LeverSpec(**changes)
+
+
 def test_a_control_that_comes_after_a_lever_is_refused():
     with pytest.raises(BadControlError, match="talk_seconds happens during the contact"):
         LeverSpec(case_mix=("reason", "talk_seconds"))

@@ -94,6 +94,14 @@ def test_rules_in_order(one, word, grade, told):
     assert told in found.because
 
 
+def test_how_far_apart_a_contradiction_lies_is_for_the_spec_to_say():
+    crowded = rung("congestion", 0.02, 0.02, WAIT)  # 0.08 below, 3.5 standard errors of the difference
+    one = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011), lever=WAIT)
+    one = replace(one, rungs={**one.rungs, "congestion": crowded})
+    assert verdict(one).verdict == "contested"
+    assert verdict(replace(one, contradiction_level=0.0002)).verdict == "moves"
+
+
 def test_a_step_that_takes_all_there_is_says_so():
     few = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011))
     cut = {name: replace(one, step=-18.0) for name, one in few.rungs.items()}

@@ -33,13 +33,11 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.fold import Sweep
 
-__all__ = ["RUNG", "WEAK_BELOW", "congestion_rung", "weakness_of"]
+__all__ = ["RUNG", "congestion_rung", "weakness_of"]
 
 RUNG: Final = "congestion"
 NOT_APART: Final = "how long others waited does not vary beyond the hour and the day, or does not go with the own wait"
 PARTS_NOT_TOLD: Final = "Others' waits do not tell the parts of the wait apart. Expected more crowded quarters."
-WEAK_BELOW: Final = 10.0
-"""Effective F (Montiel Olea & Pflueger) below which a design is too weak to be shown."""
 LEAST_QUARTERS: Final = 4
 """Of a queue and date, on average. In one quarter alone, others' mean says nothing but what the own wait leaves."""
 NOT_BEFORE: Final = "waiting is not taken as something before the contact"
@@ -85,7 +83,7 @@ def congestion_rung(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], la
     if isinstance(found, str):
         return RungEstimate(lever, RUNG, found, step)
     fit, per_unit, plain = found
-    weak = weakness_of(fit, "others' waits in the same quarter of an hour")
+    weak = weakness_of(fit, spec.min_effective_f, "others' waits in the same quarter of an hour")
     if weak is not None:
         return RungEstimate(lever, RUNG, weak, step)
     slope = (fit.estimate * per_unit, fit.std_error * abs(per_unit))
@@ -211,13 +209,10 @@ def _turned(
     return np.column_stack([outcome, lever, instrument / np.sqrt(size), unit[:, list(controls)]])
 
 
-def weakness_of(fit: TwoStageFit, what: str) -> str | None:
+def weakness_of(fit: TwoStageFit, least: float, what: str) -> str | None:
     """Why an instrumental fit must not be shown as a number; None where it may."""
-    if not fit.effective_f >= WEAK_BELOW:
-        return (
-            f"{what} tell too little of the lever (effective F {fit.effective_f:.1f}, at least {WEAK_BELOW:.0f} is"
-            " needed)"
-        )
+    if not fit.effective_f >= least:
+        return f"{what} tell too little of the lever (effective F {fit.effective_f:.1f}, at least {least:g} is needed)"
     if fit.anderson_rubin.is_empty:
         return "no effect of any size fits both the lever and the scores (the Anderson–Rubin set is empty)"
     if not fit.anderson_rubin.is_bounded:

@@ -47,7 +47,6 @@ WITNESS: Final = "wrap_seconds"
 INDICATORS: Final = ("talk_seconds", "hold_seconds", "n_transfers")
 """Other marks of difficulty; durations enter as their log."""
 MAX_CONTACTS: Final = 1_000_000
-TRIADS_MAY_DIFFER_BY: Final = 2.0
 NOT_TOGETHER: Final = "talk, hold and transfers hardly go together, so nothing tells how reliable after-call work is"
 
 
@@ -94,7 +93,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     n_parts = min(coding.n_clusters, MOST_PARTS)
     marks = _heard(sweep, given, others, n_parts)
     if len(others) >= 2:
-        return _by_triads(marks, given, len(others))
+        return _by_triads(marks, given, len(others), spec.max_triad_ratio)
     return _by_case_mix(marks, _heard(sweep, replace(given, controls=()), others, n_parts), given, len(others))
 
 
@@ -191,7 +190,7 @@ def _marks(batch: pa.RecordBatch, design: Design, others: list[str]) -> AbsorbRo
     return AbsorbRows(targets, of_levers.groups, of_levers.dense, of_levers.weight)
 
 
-def _by_triads(heard: _Heard, design: Design, n_others: int) -> Witness:
+def _by_triads(heard: _Heard, design: Design, n_others: int, max_ratio: float) -> Witness:
     """Reliability from the pair of other indicators that is seen to grant after-call work the least."""
     residual, varies = heard.residual, heard.projection.residual_share > 0
     if not varies[: n_others + 1].all():
@@ -201,7 +200,7 @@ def _by_triads(heard: _Heard, design: Design, n_others: int) -> Witness:
         return _witness("triads", None, (), NOT_TOGETHER, heard, design, n_others)
     least, values = least_triad(triads), tuple(triad.value for triad in triads)
     reason = None
-    if min(values) <= 0 or max(values) > TRIADS_MAY_DIFFER_BY * min(values):
+    if min(values) <= 0 or max(values) > max_ratio * min(values):
         shown = ", ".join(f"{value:.2f}" for value in values)
         reason = f"the other marks of difficulty disagree on how reliable after-call work is ({shown})"
     reliability = np.append(least.value, least.without)

@@ -146,7 +146,8 @@ class _Trial:
         seen = np.flatnonzero(np.diag(within.scatter)[2:] > 0)
         used = [2 + int(arm) for arm in seen[1:]]  # arms sum to one: the first is implied
         fit = fit_two_stage(self.sweep, self._rows, within, 0, 1, used, (), self.widths[2], spec.conf_level)
-        return weakness_of(fit, "the arms of the trial") or _Slope(fit.estimate, fit.std_error, fit.n)
+        weak = weakness_of(fit, spec.min_effective_f, "the arms of the trial")
+        return weak or _Slope(fit.estimate, fit.std_error, fit.n)
 
     def _rows(self, batch: pa.RecordBatch) -> LinearRows:
         """Score, lever and one column per arm, with the cells as groups."""

@@ -192,6 +192,7 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
         parts=next((part.parts for part in ladder.breakdowns if part.lever == lever.name), {}),
         is_unrepresentative=found.weights_check is not None and found.weights_check.status == "failed",
         is_picked=found.is_picked,
+        contradiction_level=found.spec.contradiction_level,
     )
 
 

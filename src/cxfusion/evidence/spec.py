@@ -166,6 +166,13 @@ class LeverSpec:
         A lever missing in more of the pairs is untestable and leaves the other models.
     false_discovery_rate : float
         Of the levers called ``moves`` (Benjamini–Hochberg).
+    contradiction_level : float
+        Chance by which a design may lie as far from the estimates as it does, below which it contradicts them, if it
+        lies farther than the smallest effect that matters, too.
+    min_effective_f : float
+        A design whose first stage is weaker is not applicable (effective F, Montiel Olea & Pflueger).
+    max_triad_ratio : float
+        Readings of how reliable after-call work is that differ more leave the negative control unusable.
     with_links : bool, optional
         Whether to refit on pairs that leave no choice of contact, and corrected for wrong links. By default where any
         pair leaves a choice.
@@ -194,6 +201,9 @@ class LeverSpec:
     min_level_responses: int = 30
     max_missing_share: float = 0.2
     false_discovery_rate: float = 0.01
+    contradiction_level: float = 0.01
+    min_effective_f: float = 10.0
+    max_triad_ratio: float = 2.0
     with_links: bool | None = None
     link_probabilities: tuple[float, ...] = (0.9, 0.8, 0.7)
 
@@ -217,6 +227,10 @@ class LeverSpec:
             raise ConfigError(f"These levers are given twice: {', '.join(twice)}. Expected each once.")
         if not 0 < self.conf_level < 1:
             raise ConfigError(f"conf_level is {self.conf_level}; expected a share such as 0.95.")
+        if not 0 < self.contradiction_level < 1:
+            raise ConfigError(f"contradiction_level is {self.contradiction_level}; expected a chance such as 0.01.")
+        if not self.max_triad_ratio >= 1:
+            raise ConfigError(f"max_triad_ratio is {self.max_triad_ratio}; expected a ratio such as 2, at least 1.")
         if not all(0 < probability <= 1 for probability in self.link_probabilities):
             raise ConfigError(f"link_probabilities are {self.link_probabilities}; expected chances such as 0.9.")
         refuse_taken_names(names, self.case_mix)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
 from cxfusion.estimators.distributions import false_discovery_control, norm
-from cxfusion.results.formats import change, count, interval
-from cxfusion.results.labels import step_in_words
+from cxfusion.evidence.because import BECAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,19 +22,6 @@ Control: TypeAlias = Literal["passed", "failed", "silent", "unusable", "none"]
 GRADES: Final = ("correlational", "adjusted", "adjusted and control passed", "quasi-random", "experiment")
 DESIGNS: Final = {"experiment": "experiment", "congestion": "quasi-random"}
 """Rungs that stand on assignment instead of adjustment, the strongest first, and the grade each can give."""
-FAR: Final = float(norm.isf(0.005))
-POWER: Final = 0.8
-BLOCKS: Final = {
-    "adjusted": "the kind of case and the hour",
-    "within": "the agent, the hour and the day",
-    "corrected": "how hard the case was",
-    "case_mix": "the kind of case",
-    "hour": "the hour of the week",
-    "day": "the day",
-    "agent": "the agent",
-    "levers": "the other levers that come with it",
-}
-"""What each rung holds equal that the one before it did not, and each block of the way from raw to within."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +54,8 @@ class Finding:
         Whether the non-response weights failed their test: the grade is then one lower.
     is_picked : bool
         Whether agents were seen to pick whom to ask: the grade is then one lower too, and nothing is settled.
+    contradiction_level : float
+        Chance below which a design contradicts the estimates.
     """
 
     lever: Lever
@@ -84,6 +71,7 @@ class Finding:
     parts: Mapping[str, float] = field(default_factory=dict)
     is_unrepresentative: bool = False
     is_picked: bool = False
+    contradiction_level: float = 0.01
 
     @property
     def within(self) -> RungEstimate:
@@ -129,9 +117,9 @@ class Finding:
             return False
         by_curve = 0.0 if design.unassigned is None else (self.within.estimate or 0.0) - design.unassigned
         nearer = min(self.centres, key=lambda one: abs(_apart(design, one) + by_curve))
-        return abs(_apart(design, nearer) + by_curve) > max(
-            self.smallest_effect, FAR * float(np.hypot(design.std_error or 0.0, nearer.std_error or 0.0))
-        )
+        std_error = float(np.hypot(design.std_error or 0.0, nearer.std_error or 0.0))
+        reach = float(norm.isf(self.contradiction_level / 2)) * std_error
+        return abs(_apart(design, nearer) + by_curve) > max(self.smallest_effect, reach)
 
     @property
     def best(self) -> RungEstimate:
@@ -192,14 +180,14 @@ def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verd
 
 def _verdict(finding: Finding, p_adjusted: float, p_within: float, false_discovery_rate: float) -> Verdict:
     if finding.is_contradicted:
-        return Verdict("contested", _grade(finding), _because_contradicted(finding))
+        return Verdict("contested", _grade(finding), BECAUSE["contradicted"](finding))
     word = _rule(finding, finding.hull, p_adjusted, false_discovery_rate)
     if word in ("moves", "proxy", "no_effect") and _is_defenceless(finding):
-        return Verdict("contested", _grade(finding), _because_defenceless(finding))
+        return Verdict("contested", _grade(finding), BECAUSE["defenceless"](finding))
     if word in ("moves", "proxy", "no_effect") and finding.is_picked:
-        return Verdict("contested", _grade(finding), _because_picked(finding))
+        return Verdict("contested", _grade(finding), BECAUSE["picked"](finding))
     if word == "moves" and _is_self_chosen(finding):
-        return Verdict("contested", _grade(finding), _because_self_chosen(finding))
+        return Verdict("contested", _grade(finding), BECAUSE["self_chosen"](finding))
     if word is None:
         within = (finding.within.conf_low or 0.0, finding.within.conf_high or 0.0)
         alone = _rule(finding, within, p_within, false_discovery_rate)
@@ -267,142 +255,3 @@ def _supports(design: RungEstimate, finding: Finding) -> bool:
     if design.rung == "experiment" and -delta < low and high < delta:
         return True
     return not low <= 0 <= high and (low > 0) == ((finding.best.estimate or 0.0) > 0)
-
-
-def _step(finding: Finding) -> str:
-    """The step used, in words; one that was cut back to the lever's mean takes all there is of it."""
-    used, asked = finding.within.step, finding.lever.step
-    step = step_in_words(finding.lever.name, used)
-    is_all = used < 0 and abs(used) < abs(asked)
-    of_all = f", all there {'are' if finding.lever.shape == 'count' else 'is'}" if is_all else ""
-    return f"{step[:1].upper()}{step[1:]}{of_all}"
-
-
-def _size(rung: RungEstimate, unit: str) -> str:
-    return f"{change(rung.estimate, unit)} {unit}"
-
-
-def _hull(finding: Finding) -> str:
-    return interval(*finding.hull, finding.unit, signed=True)
-
-
-def _held(finding: Finding) -> str:
-    corrected = ", and corrected for how hard the case was" if len(finding.centres) > 1 else ""
-    return f"within the same agent, hour and day{corrected}"
-
-
-def _because_moves(finding: Finding) -> str:
-    return f"{_step(finding)}: {_size(finding.best, finding.unit)} ({_hull(finding)}), {_held(finding)}."
-
-
-def _because_proxy(finding: Finding) -> str:
-    raw, explained = _size(finding.rungs["raw"], finding.unit), BLOCKS[_explaining(finding)]
-    return (
-        f"{_step(finding)} goes with {raw} when taken alone, but that is mostly {explained}: {_held(finding)},"
-        f" {_hull(finding)} is left, too little to matter."
-    )
-
-
-def _explaining(finding: Finding) -> str:
-    """The block, or the rung, that took most of the raw effect away."""
-    raw = finding.rungs["raw"].estimate or 0.0
-    taken = {block: part for block, part in finding.parts.items() if block in BLOCKS} or _by_rung(finding, raw)
-    if len(finding.centres) > 1:
-        taken = {**taken, "corrected": (finding.within.estimate or 0.0) - (finding.best.estimate or 0.0)}
-    return max(taken, key=lambda name: taken[name] * (1 if raw > 0 else -1))
-
-
-def _by_rung(finding: Finding, raw: float) -> dict[str, float]:
-    """What each rung took, where the blocks cannot be told apart."""
-    adjusted, within = finding.rungs["adjusted"].estimate, finding.within.estimate or 0.0
-    if adjusted is None:
-        return {"within": raw - within}
-    return {"adjusted": raw - adjusted, "within": adjusted - within}
-
-
-def _because_no_effect(finding: Finding) -> str:
-    return (
-        f"{_step(finding)} changes the score by {_hull(finding)} {finding.unit} {_held(finding)}: too little to matter."
-    )
-
-
-def _because_contested(finding: Finding) -> str:
-    looks, corrected = _size(finding.within, finding.unit), _size(finding.best, finding.unit)
-    return (
-        f"{_step(finding)} looks like {looks} within the same agent, hour and day, but corrected for how hard the case"
-        f" was it is {corrected}: anything from {_hull(finding)} is possible. {_pilot(finding)}"
-    )
-
-
-def _because_contradicted(finding: Finding) -> str:
-    design = finding.design or finding.within
-    unit, ends = finding.unit, (design.conf_low, design.conf_high)
-    ground, settle = {
-        "experiment": ("in the trial", "Until it is known why, go by the trial."),
-        "congestion": ("read off more and less crowded quarters of an hour", _pilot(finding)),
-    }[design.rung]
-    plain = ""
-    if design.unassigned is not None:
-        plain = f", where the same equation gives {change(design.unassigned, unit)} {unit} by adjustment alone"
-    return (
-        f"{_step(finding)} looks like {_size(finding.best, unit)}, {_held(finding)}, but {ground} it is"
-        f" {_size(design, unit)} ({interval(*ends, unit, signed=True)}){plain}: both cannot be right. {settle}"
-    )
-
-
-def _because_defenceless(finding: Finding) -> str:
-    return (
-        f"{_step(finding)} looks like {_size(finding.within, finding.unit)} within the same agent, hour and day, but"
-        f" nothing tells it from the mark of a hard case: {finding.control_reason}. {_pilot(finding)}"
-    )
-
-
-def _because_self_chosen(finding: Finding) -> str:
-    return (
-        f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but it is the customers'"
-        f" own doing: those with more of it may be of another kind, and no log shows that. {_pilot(finding)}"
-    )
-
-
-def _because_picked(finding: Finding) -> str:
-    return (
-        f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but agents pick whom to"
-        " ask, by more than the log shows: what the others would have said may be anything. Offer the survey by system,"
-        " not by agent; new answers will then tell."
-    )
-
-
-def _because_unclear(finding: Finding) -> str:
-    return f"{_step(finding)}: anything from {_hull(finding)} {finding.unit} is possible. {_more_responses(finding)}"
-
-
-def _pilot(finding: Finding) -> str:
-    """Answered surveys per arm that a pilot needs to find the within effect, two-sided 5 %, power 80 %."""
-    effect = max(abs(finding.within.estimate or 0.0), finding.smallest_effect)
-    n = 2 * (float(norm.isf(0.025) + norm.ppf(POWER)) * finding.score_sd / effect) ** 2
-    return f"A pilot with about {count(_round_up(n))} answered surveys in each arm would settle it."
-
-
-def _more_responses(finding: Finding) -> str:
-    """Responses that would make the verdict definite at the size it now seems to have, by the root-n law."""
-    effect = max(abs(finding.best.estimate or 0.0), finding.smallest_effect)
-    needed = float(norm.isf(0.005) + norm.ppf(POWER)) * max(one.std_error or 0.0 for one in finding.centres) / effect
-    more = finding.within.n * (needed**2 - 1)
-    if more <= 0:
-        return "It lies at the edge; a few more weeks of answers would tell."
-    return f"About {count(_round_up(more))} more answers would tell."
-
-
-def _round_up(n: float) -> int:
-    """Two leading digits, upwards: a planning figure, not a count."""
-    unit = int(10 ** max(len(str(ceil(n))) - 2, 0))
-    return ceil(n / unit) * unit
-
-
-BECAUSE: Final = {
-    "moves": _because_moves,
-    "proxy": _because_proxy,
-    "no_effect": _because_no_effect,
-    "contested": _because_contested,
-    "unclear": _because_unclear,
-}
