@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
@@ -13,7 +13,7 @@ from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS
 from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
-from cxfusion.evidence.ground import Field
+from cxfusion.evidence.ground import Field, asked_spec
 from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.linkage import weigh_links
@@ -217,6 +217,8 @@ def fit_levers(
 
     Raises
     ------
+    UsageError
+        An argument of another kind.
     UnknownNameError
         An outcome or lever that does not exist.
     BadControlError
@@ -237,9 +239,7 @@ def fit_levers(
     >>> sorted(evidence.rungs["rung"].unique())
     ['adjusted', 'between', 'congestion', 'corrected', 'raw', 'within']
     """
-    spec = spec or LeverSpec()
-    spec = replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
-    return fit_on_field(pairing, spec, weights, offers)[0]
+    return fit_on_field(pairing, asked_spec(spec, outcome, levers), weights, offers)[0]
 
 
 def fit_on_field(

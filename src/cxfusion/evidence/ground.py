@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cxfusion.errors import NothingToEstimateError, UnknownNameError, nearest_names
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, nearest_names, require_kind
 from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
 from cxfusion.estimators.held import ModelRows, model_rows
-from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.catalogue import MOMENTS, Lever
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.rungs import NO_VARIATION_BELOW
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cxfusion.evidence.catalogue import Lever
     from cxfusion.fold import Sweep
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
@@ -137,10 +136,19 @@ def _cannot(lever: Lever, reason: str) -> NothingToEstimateError:
     return NothingToEstimateError(f"{lever.name} cannot be looked at in detail: {reason}. Choose another lever.")
 
 
-def asked_spec(spec: LeverSpec | None, outcome: str | None, levers: Iterable[Lever] | None) -> LeverSpec:
-    """The spec with the outcome and the levers that a call names beside it."""
-    spec = spec or LeverSpec()
-    return replace(spec, outcome=outcome or spec.outcome, levers=spec.levers if levers is None else tuple(levers))
+def asked_spec(spec: LeverSpec | None, outcome: str | None, levers: Iterable[Lever] | Lever | None) -> LeverSpec:
+    """The spec with the outcome and the levers that a call names beside it.
+
+    Raises
+    ------
+    UsageError
+        What is given is no spec.
+    """
+    spec = LeverSpec() if spec is None else spec
+    require_kind(spec, LeverSpec, "spec", "make one, spec = cx.LeverSpec(outcome=…).")
+    if levers is not None:
+        spec = replace(spec, levers=(levers,) if isinstance(levers, str | Lever) else tuple(levers))
+    return replace(spec, outcome=outcome or spec.outcome)
 
 
 def lever_named(name: str, levers: Sequence[Lever]) -> Lever:

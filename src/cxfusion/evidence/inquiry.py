@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, require_kind
 from cxfusion.estimators.tilting import worth_of
 from cxfusion.evidence.beside import beside_ladder
 from cxfusion.evidence.design import learn_basis
@@ -20,6 +20,8 @@ from cxfusion.evidence.testable import untestable_because
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.pairing.result import require_pairing
+from cxfusion.perception.offers import OfferCheck
+from cxfusion.perception.weights import ResponseWeights
 from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
-    from cxfusion.perception.offers import OfferCheck
-    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
 __all__ = ["Inquiry", "finding_of", "inquire", "verdicts_on"]
@@ -119,6 +119,8 @@ def inquire(
     require_pairing(pairing)
     pairing, told = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
+    if offers is not None:
+        require_kind(offers, OfferCheck, "offers", "check them first, offers = cx.check_offers(pairing).")
     sample = draw_sample(pairing, spec, present, _weights_for(spec, weights), kept)
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present}
     told = (*told, *_left_out_givens(present, untestable))
@@ -152,7 +154,10 @@ def _left_out_givens(present: Sequence[Lever], untestable: Mapping[str, str | No
 
 
 def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
-    if weights is not None and weights.score != spec.score:
+    if weights is None:
+        return None
+    require_kind(weights, ResponseWeights, "weights", "weigh the pairing first, weights = cx.weigh(pairing).")
+    if weights.score != spec.score:
         raise UsageError(
             f"The weights are for {weights.score}, but the levers of {spec.outcome} are asked for. Expected weights for"
             f" its score: weigh(pairing, {spec.score!r})."
