@@ -6,12 +6,14 @@ contestant may have an interpreter of its own, since not all peers install besid
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +88,43 @@ def everyone(script: str, contestants: Mapping[str, Contestant], folder: Path, r
         found[name] = {"left_out": left_out} if left_out else of_process(script, name, folder, repeats, one.python)
         print(f"{name}: {left_out or 'done'}", file=sys.stderr, flush=True)
     return {"cores": os.cpu_count(), "python": sys.version.split()[0], "repeats": repeats, "contestants": found}
+
+
+def options(about: str | None, contestants: Mapping[str, Contestant], result: str) -> argparse.ArgumentParser:
+    """The options that every such contest has; it adds its own."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the data are, or are to be drawn; else they are not kept")
+    parser.add_argument("--out", type=Path, default=Path(result), help="JSON file to write")
+    parser.add_argument("--only", choices=contestants, help=argparse.SUPPRESS)
+    return parser
+
+
+def tell_of(one: Contestant, given: argparse.Namespace) -> None:
+    """Print what one contestant needs in this process, for :func:`of_process` to read."""
+    took, told = take_part(one.prepare, given.folder, given.repeats)
+    print(json.dumps({**took, "found": told}))
+
+
+def contest(
+    script: str,
+    contestants: Mapping[str, Contestant],
+    given: argparse.Namespace,
+    draw: Callable[[Path], None],
+    data: str,
+) -> dict[str, Any]:
+    """All of them in turn on the data in a folder, drawn first where they are not there."""
+    with tempfile.TemporaryDirectory() as passing:
+        folder = given.folder or Path(passing)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / data).exists():
+            draw(folder)
+        return everyone(script, contestants, folder, given.repeats)
+
+
+def write(path: Path, found: Mapping[str, Any]) -> None:
+    """The result as JSON."""
+    path.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def took_part(found: Mapping[str, Any]) -> list[str]:

@@ -13,17 +13,14 @@ balance does not install beside cxfusion, since it wants NumPy 1: ``--peer-pytho
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from contest import Contestant, everyone, lines_of, take_part, took_part
+from contest import Contestant, contest, lines_of, options, tell_of, took_part, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 FIFTHS: Final = ("wait_seconds", "talk_seconds", "hold_seconds")
 AS_THEY_ARE: Final = ("queue", "reason", "channel", "n_transfers")
@@ -134,31 +131,20 @@ def require_same(found: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run all of it, or with ``--only`` one contestant."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, contestants(), "weights.json")
     parser.add_argument("--contacts", "--responses", type=int, default=1_000_000, help="the log; a ninth is answered")
-    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--ipw-most", type=int, default=200_000, help="largest log whose propensity balance is given")
-    parser.add_argument("--folder", type=Path, help="where the centre is, or is to be drawn; else it is not kept")
-    parser.add_argument("--out", type=Path, default=Path("weights.json"), help="JSON file to write")
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has balance")
-    parser.add_argument("--only", choices=contestants(), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.only:
-        took, told = take_part(contestants()[given.only].prepare, given.folder, given.repeats)
-        print(json.dumps({**took, "found": told}))
+        tell_of(contestants()[given.only], given)
         return
-    with tempfile.TemporaryDirectory() as passing:
-        folder = given.folder or Path(passing)
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "levels.parquet").exists():
-            draw(folder, given.contacts)
-        asked = contestants(given.peer_python)
-        if given.contacts > given.ipw_most:
-            del asked["balance, propensity"]
-        found = everyone(__file__, asked, folder, given.repeats)
+    asked = contestants(given.peer_python)
+    if given.contacts > given.ipw_most:
+        del asked["balance, propensity"]
+    found = contest(__file__, asked, given, lambda folder: draw(folder, given.contacts), "levels.parquet")
     require_same(found)
-    found = {"benchmark": "weights for non-response", "n_contacts": given.contacts, **found}
-    given.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write(given.out, {"benchmark": "weights for non-response", "n_contacts": given.contacts, **found})
     print(f"{given.contacts:,} contacts, {found['cores']} cores")
     print("\n".join(lines_of(found, ["cxfusion"])))
     for name in took_part(found):

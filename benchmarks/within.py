@@ -10,18 +10,15 @@ for ``--responses``: here every contact is answered about.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
-import tempfile
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from contest import Contestant, everyone, lines_of, take_part, took_part
+from contest import Contestant, contest, lines_of, options, tell_of, took_part, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
@@ -170,29 +167,22 @@ def require_same(found: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run all of it, or with ``--only`` one contestant."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, contestants(), "within.json")
     parser.add_argument("--responses", "--contacts", type=int, default=5_000_000)
-    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--agents", type=int, default=AGENTS)
     parser.add_argument("--days", type=int, default=DAYS)
-    parser.add_argument("--folder", type=Path, help="where the answers are, or are to be drawn; else they are not kept")
-    parser.add_argument("--out", type=Path, default=Path("within.json"), help="JSON file to write")
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has pyfixest")
-    parser.add_argument("--only", choices=contestants(), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.only:
-        took, told = take_part(contestants()[given.only].prepare, given.folder, given.repeats)
-        print(json.dumps({**took, "found": told}))
+        tell_of(contestants()[given.only], given)
         return
-    with tempfile.TemporaryDirectory() as passing:
-        folder = given.folder or Path(passing)
-        folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / "answers.parquet").exists():
-            draw(folder / "answers.parquet", given.responses, given.agents, given.days)
-        found = everyone(__file__, contestants(given.peer_python), folder, given.repeats)
+
+    def draw_answers(folder: Path) -> None:
+        draw(folder / "answers.parquet", given.responses, given.agents, given.days)
+
+    found = contest(__file__, contestants(given.peer_python), given, draw_answers, "answers.parquet")
     require_same(found)
-    found = {"benchmark": "within agents and days", "n_responses": given.responses, **found}
-    given.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write(given.out, {"benchmark": "within agents and days", "n_responses": given.responses, **found})
     print(f"{given.responses:,} answers, {given.agents:,} agents, {given.days:,} days, {found['cores']} cores")
     print("\n".join(lines_of(found, ["cxfusion"])))
 
