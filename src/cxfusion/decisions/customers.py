@@ -84,7 +84,7 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
     usable = known.loc[known["outcome"].notna() & known["customer_id"].notna(), ["customer_id", "outcome"]]
     table = pa.Table.from_pandas(usable.astype({"customer_id": object}), preserve_index=False)
     joined = session.materialize(rows.inner_join(ibis.memtable(table), "customer_id"))
-    n_answered = int(session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+    n_answered = session.count(rows)
     result = joined["outcome"]
     facts = {"n": joined.count(), "low": result.min(), "high": result.max(), "mean": exact_mean(result)}
     facts["agents"] = joined["cluster"].nunique()

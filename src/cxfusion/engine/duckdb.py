@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import tempfile
-import uuid
 import weakref
 from contextlib import contextmanager
 from itertools import takewhile
@@ -32,6 +31,7 @@ from cxfusion.engine.contract import (
 from cxfusion.engine.databases import BATCH_ROWS, batches_of, open_table
 from cxfusion.engine.duckdb_backend import DuckDBBackend
 from cxfusion.engine.file_queries import csv_query, json_query, parquet_query, quoted_text
+from cxfusion.engine.naming import new_name
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import ResourceError, UnreadableFileError
 from cxfusion.fold import Fold, fold_batches
@@ -118,7 +118,7 @@ class DuckDBEngine:
             case DatabaseSource():
                 with open_table(source.address) as remote:
                     query = self._stream_query(remote.fetch(source.how(remote.table)), source.name)
-        view = _new_name("source")
+        view = new_name("source")
         with _told_as_unreadable(source):
             self._backend.con.execute(f"CREATE VIEW {view} AS {query}")
         table: ir.Table = self._backend.table(view)
@@ -144,7 +144,7 @@ class DuckDBEngine:
         if isinstance(relation.op(), DatabaseTable):
             return self._fold_named(relation.get_name(), fold)
         # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
-        view = _new_name("fold")
+        view = new_name("fold")
         self._backend.create_view(view, relation)
         try:
             return self._fold_named(view, fold)
@@ -164,13 +164,13 @@ class DuckDBEngine:
         return csv_query(source) if source.format == "csv" else parquet_query(source)
 
     def _frame_query(self, table: pa.Table | pads.Dataset, name: str, *, is_placed: bool = False) -> str:
-        frame = _new_name("frame")
+        frame = new_name("frame")
         self._backend.con.register(frame, table)
         return f"FROM {frame}" if is_placed else _numbered(frame, name)
 
     def _stream_query(self, batches: pa.RecordBatchReader, name: str) -> str:
         """What comes only once is kept: every later step reads it again."""
-        stream, frame = _new_name("stream"), _new_name("frame")
+        stream, frame = new_name("stream"), new_name("frame")
         self._backend.con.register(stream, batches)
         with _told_as_unreadable():
             self._backend.con.execute(f"CREATE TABLE {frame} AS FROM {stream}")
@@ -180,7 +180,7 @@ class DuckDBEngine:
     def _relation_query(self, relation: ir.Table, name: str) -> str:
         """Kept too, since a relation need not give its rows in the same order twice."""
         if relation.get_backend() is self._backend:
-            own = _new_name("relation")
+            own = new_name("relation")
             self._backend.create_table(own, relation)
             return _numbered(own, name)
         return self._stream_query(batches_of(relation), name)
@@ -267,7 +267,3 @@ def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileErr
         " export the file again.",
         [IRREGULAR if line.startswith(JARGON) else line for line in words if not line.startswith("This can happen")],
     )
-
-
-def _new_name(kind: str) -> str:
-    return f"{kind}_{uuid.uuid4().hex}"

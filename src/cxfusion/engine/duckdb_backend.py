@@ -7,7 +7,6 @@ a fifth as large; to pack it takes longer than to keep it, so that smaller ones 
 from __future__ import annotations
 
 import json
-import uuid
 import weakref
 from collections import deque
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ibis.backends.duckdb import Backend
 
 from cxfusion.engine.file_queries import quoted_text
+from cxfusion.engine.naming import new_name
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -56,7 +56,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
     def kept(self, relation: ir.Table) -> ir.Table:
         """The rows of a relation as a table, until no relation refers to it."""
         self.drop_unreachable()
-        name = f"relation_{uuid.uuid4().hex}"
+        name = new_name("relation")
         if self._is_large(relation):
             self._begin_packing()
             table: ir.Table = self.create_table(name, relation, database=(PACKED, "main"))

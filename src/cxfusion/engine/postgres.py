@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -29,6 +28,7 @@ from cxfusion.engine.contract import (
 )
 from cxfusion.engine.databases import BATCH_ROWS, plain_query, told
 from cxfusion.engine.file_queries import quoted_name, quoted_text
+from cxfusion.engine.naming import new_name
 from cxfusion.engine.postgres_backend import PostgresBackend
 from cxfusion.engine.postgres_functions import FUNCTIONS
 from cxfusion.engine.rows_here import rows_here
@@ -88,7 +88,7 @@ class PostgresEngine:
     def __init__(self, address: Address, threads: int | None = None) -> None:
         self._address = address
         self._threads = threads or os.cpu_count() or 1
-        self._schema = f"cxfusion_{uuid.uuid4().hex}"
+        self._schema = new_name("cxfusion")
         with _refused(address):
             self._connection = dbapi.connect(address.target, autocommit=True)
             try:
@@ -126,13 +126,13 @@ class PostgresEngine:
                 return self._numbered(source.relation, source.name)
             case _:
                 rows = sendable(rows_here(source))
-                name = _new_name("source")
+                name = new_name("source")
                 self._upload(name, rows)
                 return self._backend.relation(name, ibis.Schema.from_pyarrow(rows.schema))
 
     def materialize(self, relation: ir.Table) -> ir.Table:
         """The same rows, computed once and kept until the engine is closed."""
-        name = _new_name("relation")
+        name = new_name("relation")
         self._run(f"CREATE UNLOGGED TABLE {name} AS {self._backend.query(relation)}")
         self._run(f"ANALYZE {name}")
         return self._backend.relation(name, relation.schema())
@@ -143,7 +143,7 @@ class PostgresEngine:
 
     def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
         """Answer of a fold over the rows, a bucket of them at a time."""
-        name = _new_name("sweep")
+        name = new_name("sweep")
         query = self._backend.query(relation)
         self._run(
             f"CREATE UNLOGGED TABLE {name} AS"
@@ -183,7 +183,7 @@ class PostgresEngine:
 
     def _table_of(self, address: Address) -> ir.Table:
         """A table of the database in columns of types that every engine knows."""
-        view = _new_name("view")
+        view = new_name("view")
         with self._connection.cursor() as cursor:
             cursor.execute(f"CREATE VIEW {view} AS {plain_query(address, cursor)}")
             schema = cursor.adbc_execute_schema(f"SELECT * FROM {view}")
@@ -191,7 +191,7 @@ class PostgresEngine:
 
     def _numbered(self, relation: ir.Table, name: str) -> ir.Table:
         """Rows of a relation, numbered as they come; kept, since they need not come so twice."""
-        kept = _new_name("source")
+        kept = new_name("source")
         self._run(
             f"CREATE UNLOGGED TABLE {kept} AS SELECT r.*, {quoted_text(name)}::text AS {SOURCE_FILE},"
             f" row_number() OVER () AS {SOURCE_ROW} FROM ({self._backend.query(relation)}) AS r"
@@ -244,10 +244,7 @@ def _sendable(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     if pa.types.is_unsigned_integer(kind) or pa.types.is_int8(kind):
         return column.cast(pa.int64() if kind.bit_width < 64 else pa.decimal128(20, 0))
     if pa.types.is_nested(kind) and not (pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)):
-        told = [
-            None if cell is None else json.dumps(cell, ensure_ascii=False, default=str) for cell in column.to_pylist()
-        ]
-        return pa.chunked_array([pa.array(told, pa.string())])
+        return pa.chunked_array([pa.array(map(_written, column.to_pylist()), pa.string())])
     is_text = pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_time(kind)
     return column.cast(pa.string()) if is_text else column
 
@@ -323,7 +320,3 @@ def _failing() -> Iterator[None]:
 
 def _said(error: dbapi.Error) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-def _new_name(kind: str) -> str:
-    return f"{kind}_{uuid.uuid4().hex}"

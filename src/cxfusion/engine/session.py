@@ -84,6 +84,10 @@ class Session:
         """The rows, in memory."""
         return self._open().collect(relation)
 
+    def count(self, relation: ir.Table) -> int:
+        """How many rows a relation has."""
+        return int(self.collect(relation.aggregate(n=relation.count()))["n"][0].as_py())
+
     def fold(self, relation: ir.Table, fold: Fold[Any, Answer]) -> Answer:
         """Answer of a fold over the rows, in bounded memory."""
         return self._open().fold(relation, fold)

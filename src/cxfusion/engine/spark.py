@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import uuid
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -29,6 +28,7 @@ from cxfusion.engine.contract import (
     Source,
 )
 from cxfusion.engine.databases import BATCH_ROWS
+from cxfusion.engine.naming import new_name
 from cxfusion.engine.rows_here import rows_here
 from cxfusion.engine.spark_backend import SparkBackend, frame_of
 from cxfusion.engine.spark_folding import fold_on_workers
@@ -80,7 +80,7 @@ class SparkEngine:
             spark.conf.set(name, value)
         context: Any = spark.sparkContext
         default = str(context._jsc.hadoopConfiguration().get("fs.defaultFS"))
-        self._folder = f"{shared_folder(str(context.master), default, temp_dir)}/cxfusion-{uuid.uuid4().hex}"
+        self._folder = f"{shared_folder(str(context.master), default, temp_dir)}/{new_name('cxfusion')}"
         self._backend = SparkBackend(spark)
 
     def read(self, source: Source) -> ir.Table:
@@ -127,7 +127,7 @@ class SparkEngine:
 
     def _kept(self, frame: DataFrame) -> DataFrame:
         """The rows of a frame in a folder of their own."""
-        path = f"{self._folder}/{uuid.uuid4().hex}"
+        path = f"{self._folder}/{new_name('rows')}"
         frame.write.parquet(path)
         return self._backend.spark.read.schema(frame.schema).parquet(path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,8 @@ from ibis.backends.pyspark.datatypes import PySparkType
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from pyspark.sql import functions as spark_functions
 from pyspark.sql import types as spark_types
+
+from cxfusion.engine.naming import new_name
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -74,7 +75,7 @@ class SparkBackend(Backend):  # type: ignore[misc]  # Ibis has no types
 
     def relation(self, frame: DataFrame, schema: ibis.Schema | None = None) -> ir.Table:
         """Spark's own as a relation: of a schema that is known, or of that which it tells."""
-        name = f"cx_{uuid.uuid4().hex}"
+        name = new_name("cx")
         frame.createOrReplaceTempView(name)
         self._views.append(name)
         told = schema or ibis.schema({field.name: _type_of(field.dataType) for field in frame.schema})
@@ -82,7 +83,7 @@ class SparkBackend(Backend):  # type: ignore[misc]  # Ibis has no types
 
     def adopted(self, frame: DataFrame) -> DataFrame:
         """A frame of any session of the application, in this one."""
-        name = f"cx_{uuid.uuid4().hex}"
+        name = new_name("cx")
         frame.createGlobalTempView(name)
         try:
             return self.spark.table(f"global_temp.{name}")

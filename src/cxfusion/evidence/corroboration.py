@@ -181,7 +181,7 @@ def _followed(contacts: Contacts, max_contacts: int) -> tuple[ir.Table, float]:
         **{RECONTACT.score: known["is_recontacted"].cast("float64")},
     )  # fmt: skip
     rows = session.materialize(rows)
-    n = int(session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+    n = session.count(rows)
     if n <= max_contacts:
         return rows, 1.0
     kept = rows.filter(in_sample(rows["customer_id"].cast("string"), max_contacts / n))

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.engine import Session
     from cxfusion.estimators.absorb import Projection
     from cxfusion.evidence.design import Basis
     from cxfusion.evidence.spec import LeverSpec
@@ -76,7 +75,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     numbers = dict.fromkeys([WITNESS, *others, *(basis.lever.name for basis in bases)])
     rows = answered_contacts(contacts, spec, numbers)
     rows = rows.filter(*(rows[name].notnull() for name in numbers))
-    n = _count(contacts.session, rows)
+    n = contacts.session.count(rows)
     if n < spec.min_responses:
         return no_witness("too few contacts have both after-call work and the levers")
     rows = _thinned(rows, n)
@@ -166,10 +165,6 @@ def _well_known(contacts: Contacts, spec: LeverSpec) -> list[str]:
     known = contacts.session.collect(log.aggregate(n=log.count(), **{name: log[name].count() for name in present}))
     found = known.to_pylist()[0]
     return [name for name in present if found[name] >= (1 - spec.max_missing_share) * found["n"]]
-
-
-def _count(session: Session, rows: ir.Table) -> int:
-    return int(session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
 
 
 def _thinned(rows: ir.Table, n: int) -> ir.Table:

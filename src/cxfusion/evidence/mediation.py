@@ -195,14 +195,13 @@ def mediate(
     first = lever_named(lever, present)
     mediators = _mediators(first, tuple(through), present, pairing, spec)
     paths = _lay(pairing, spec, first, mediators, present, weights)
-    rows = paths.total.rows
     return Mediation(
         outcome=spec.outcome,
         lever=lever,
         through=tuple(through),
         effects=pd.DataFrame(paths.rows(), columns=list(COLUMNS)),
         sensitivity=pd.DataFrame(paths.sensitivity(), columns=list(SENSITIVITY_COLUMNS)),
-        n=int(pairing.session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py()),
+        n=pairing.session.count(paths.total.rows),
     )
 
 

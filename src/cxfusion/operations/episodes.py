@@ -241,7 +241,7 @@ def _shared_ids(contacts: Contacts, marked: ir.Table, plan: EpisodePlan) -> ir.T
     named = marked.filter(marked["cx:person"].notnull(), marked["cx:attempt"])
     often = named.group_by(shared="cx:person").aggregate(n=named.count())
     often = contacts.session.materialize(often.filter(often["n"] > plan.shared_above).select("shared"))
-    if not contacts.session.collect(often.aggregate(n=often.count()))["n"][0].as_py():
+    if not contacts.session.count(often):
         return None
     theirs = named.semi_join(often, [("cx:person", "shared")]).mutate(**{"cx:alone": ibis.null("string")})
     chains = Chains(theirs, replace(plan, same_reason=False), None, None)

@@ -114,7 +114,7 @@ def _told(contacts: Contacts, chains: Chains, by: str) -> ir.Table:
     tied = attempts.filter(attempts[_STEP] == 0)
     instants = tied.select(*keys, AT).union(tied.select(*keys, **{AT: tied[AT] + tied[LAG]}), distinct=True)
     instants = session.materialize(instants)
-    if not session.collect(instants.aggregate(n=instants.count()))["n"][0].as_py():  # as is usual
+    if not session.count(instants):  # as is usual
         return rows
     steps = (
         attempts.semi_join(instants, [*keys, AT]).group_by(*keys, AT).aggregate(least=attempts[by].cast("string").min())

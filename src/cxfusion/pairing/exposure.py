@@ -174,7 +174,6 @@ def _of_last(lived: ir.Table, names: Iterable[str]) -> dict[str, ir.Value]:
 def _notes(pairing: Pairing, exposures: ir.Table, n: int) -> Iterable[str]:
     window = duration_in_words(pairing.plan.exposure_window.total_seconds())
     yield f"{count(n)} answers about the relationship stand beside what their customers lived in the {window} before."
-    partly = exposures.filter(~exposures["is_whole"])
-    n_partly = int(pairing.session.collect(partly.aggregate(n=partly.count()))["n"][0].as_py())
+    n_partly = pairing.session.count(exposures.filter(~exposures["is_whole"]))
     if n_partly:
         yield f"For {count(n_partly)} of them the log does not reach back so far: they count what it knows."

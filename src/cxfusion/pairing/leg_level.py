@@ -93,7 +93,7 @@ def _as_contacts(pairing: Pairing, legs: Legs) -> Contacts:
     further = [name for name in legs.further if name not in own]
     rows = named.select(*own, *further, "source_file", "source_row", contact_id="leg_id")
     rows = session.materialize(rows.order_by("started_at", "contact_id"))
-    n = int(session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())
+    n = session.count(rows)
     return Contacts(
         session=session,
         rows=rows,

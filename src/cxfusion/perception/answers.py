@@ -153,8 +153,7 @@ def count_young(pairing: Pairing) -> int:
     if pairing.answer_lag is None:
         return 0
     gone, rows = _is_gone(pairing.contacts), pairing.contacts.rows
-    young = rows.filter(~gone, pairing.is_young(rows))
-    return int(pairing.session.collect(young.aggregate(n=young.count()))["n"][0].as_py())
+    return pairing.session.count(rows.filter(~gone, pairing.is_young(rows)))
 
 
 def answered_share(pairing: Pairing) -> float:

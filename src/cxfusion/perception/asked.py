@@ -66,18 +66,14 @@ def _silent(pairing: Pairing) -> ir.Table:
 
 def _why_unknown(pairing: Pairing, silent: ir.Table) -> str | None:
     surveys = pairing.surveys
-    n = _count(pairing, silent)
+    n = pairing.session.count(silent)
     if not n or not (surveys.has("disposition") or n >= FEWEST_SILENT * surveys.count()):
         return ANSWERS_ONLY
     log = pairing.contacts.rows
-    n_unnamed = n - _count(pairing, silent.semi_join(log, silent["asked_id"] == log["contact_id"]))
+    n_unnamed = n - pairing.session.count(silent.semi_join(log, silent["asked_id"] == log["contact_id"]))
     if n_unnamed > MOST_UNNAMED * n:
         return (
             f"of {n:,} surveys without an answer, {n_unnamed:,} name no contact of the log, so which contacts were"
             " asked about is not known"
         )
     return None
-
-
-def _count(pairing: Pairing, rows: ir.Table) -> int:
-    return int(pairing.session.collect(rows.aggregate(n=rows.count()))["n"][0].as_py())

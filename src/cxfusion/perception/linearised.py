@@ -106,7 +106,7 @@ def weighted_answers(
         place=place,
         **values,
     )
-    n = int(session.collect(answers.aggregate(n=answers.count()))["n"][0].as_py())
+    n = session.count(answers)
     if not 0 < n <= MOST_ANSWERS:
         return None
     found = session.collect(compute(session, wanted).order_by("place"))

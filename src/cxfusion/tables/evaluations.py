@@ -90,7 +90,7 @@ def add_evaluations(contacts: Contacts, evaluations: Data) -> Contacts:
     rows = session.materialize(_read(session, evaluations))
     used = session.materialize(rows.filter(rows["score"].notnull() & rows["item"].notnull()))
     known = session.materialize(used.semi_join(contacts.rows.select("contact_id"), "contact_id"))
-    n_read, n_used, n_known = (_count(session, table) for table in (rows, used, known))
+    n_read, n_used, n_known = (session.count(table) for table in (rows, used, known))
     if not n_known:
         raise InputError(
             "No evaluation could be used. Expected rows whose contact_id is one of the log and whose score is a number,"
@@ -100,7 +100,7 @@ def add_evaluations(contacts: Contacts, evaluations: Data) -> Contacts:
     scores = {one.column: _score_of(known, one) for one in behaviours}
     wide = session.materialize(known.group_by("contact_id").aggregate(**scores))
     joined = contacts.rows.left_join(wide, "contact_id").select(*contacts.rows.columns, *scores)
-    told = f"{n_known:,} evaluations of {_count(session, wide):,} contacts by {len(behaviours)} items"
+    told = f"{n_known:,} evaluations of {session.count(wide):,} contacts by {len(behaviours)} items"
     if n_read > n_known:
         told += (
             f"; left out: {n_read - n_used:,} without an item or a score, {n_used - n_known:,} of no contact of the log"
@@ -133,10 +133,6 @@ def _read(session: Session, evaluations: Data) -> ir.Table:
 def _number(text: ir.StringValue) -> ir.FloatingValue:
     said = text.cases(*((word, 1.0) for word in YES), *((word, 0.0) for word in NO), else_=None)
     return said.cast("float64").coalesce(text.try_cast("float64"))
-
-
-def _count(session: Session, table: ir.Table) -> int:
-    return int(session.collect(table.aggregate(n=table.count()))["n"][0].as_py())
 
 
 def _behaviours(session: Session, known: ir.Table, taken: Collection[str]) -> tuple[Behaviour, ...]:

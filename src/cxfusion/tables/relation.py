@@ -45,7 +45,7 @@ class Relation:
 
     def count(self) -> int:
         """Number of rows."""
-        return int(self.session.collect(self.rows.aggregate(n=self.rows.count()))["n"][0].as_py())
+        return self.session.count(self.rows)
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """The first rows as a pandas frame."""
