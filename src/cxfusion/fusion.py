@@ -30,6 +30,7 @@ from cxfusion.perception.offers import OfferCheck, check_offers
 from cxfusion.perception.resolution import ASKED, resolution
 from cxfusion.perception.sources import audit_sources
 from cxfusion.perception.weights import ResponseWeights, weigh
+from cxfusion.results.grouping import as_columns
 from cxfusion.results.labels import reason_label
 from cxfusion.study import Study
 
@@ -235,8 +236,7 @@ def _linked(pairing: Pairing, plan: EpisodePlan | None, grouping: str | Sequence
     about = next((name for name in ("reason", "queue") if pairing.contacts.has(name)), None)
     if plan is None or about is None:
         return None
-    by = [grouping] if isinstance(grouping, str) else list(grouping or ())
-    return link(pairing.contacts, plan, about, ["customer_id", *by])
+    return link(pairing.contacts, plan, about, ["customer_id", *as_columns(grouping)])
 
 
 def _told_of(offers: OfferCheck) -> tuple[str, ...]:
@@ -336,7 +336,6 @@ def _segments(pairing: Pairing, grouping: str | Sequence[str] | None) -> tuple[s
 
     What early experiences do to customers is asked wherever the log tells how long they have been customers.
     """
-    asked = [grouping] if isinstance(grouping, str) else list(grouping or ())
-    place = next((name for name in asked if name in GROUPINGS and pairing.contacts.has(name)), None)
+    place = next((name for name in as_columns(grouping) if name in GROUPINGS and pairing.contacts.has(name)), None)
     tenure = next((name for name in pairing.contacts.columns if is_tenure(name)), None)
     return tuple(name for name in (place, tenure) if name is not None)

@@ -29,7 +29,7 @@ def found():
 
 def test_the_first_order_is_that_of_fits_under_other_weights(found):
     tilts, inquiry = found
-    pulls = pulls_of(inquiry, is_better_above=True)
+    pulls = pulls_of(inquiry)
     refitted = {(tilt.shape, tilt.times): ladder for tilt, ladder in zip(tilts, inquiry.ladder.tilted, strict=True)}
     for lever in inquiry.asked:
         error = inquiry.ladder.of(lever)["corrected"].std_error
@@ -44,7 +44,7 @@ def test_the_first_order_is_that_of_fits_under_other_weights(found):
 
 def test_silence_at_both_ends_is_what_pulls_here(found):
     _, inquiry = found
-    pulls = pulls_of(inquiry, is_better_above=True)
+    pulls = pulls_of(inquiry)
     best = inquiry.ladder.of(inquiry.asked[0])["corrected"].estimate
     assert pulls["wait_seconds", "extremes"] < -0.1 * best  # likelier ends make effects look larger than they are
 
@@ -97,5 +97,5 @@ def test_verdicts_of_the_evidence_carry_it(found):
     _, inquiry = found
     findings = {lever.name: finding_of(lever, inquiry, inquiry.ladder) for lever in inquiry.asked}
     verdicts = verdicts_on(inquiry, findings, inquiry.ladder)
-    told = with_silence(verdicts, findings, pulls_of(inquiry, is_better_above=True))
+    told = with_silence(verdicts, findings, pulls_of(inquiry))
     assert {name: one.verdict for name, one in told.items()} == {name: one.verdict for name, one in verdicts.items()}

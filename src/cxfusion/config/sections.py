@@ -11,6 +11,7 @@ from cxfusion.engine import Session
 from cxfusion.engine.addresses import database_of
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
+from cxfusion.tables.column_map import Words, as_list
 from cxfusion.tables.mapping import Place  # noqa: TC001  pydantic reads it at run time
 from cxfusion.tables.pseudonyms import PERSONS, Pseudonyms
 
@@ -56,12 +57,7 @@ def _interval(name: str) -> str:
     return name
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 LocalTime: TypeAlias = Annotated[datetime, BeforeValidator(_local_time)]
-Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 
 
 class _Section(BaseModel):
@@ -81,7 +77,7 @@ class PairingSection(_Section):
     exposure : str
     """
 
-    by: Annotated[tuple[Key, ...], BeforeValidator(_as_list)] | None = None
+    by: Annotated[tuple[Key, ...], BeforeValidator(as_list)] | None = None
     within: str = "72h"
     one_per_contact: bool = True
     eligible: Eligible = "answered"
@@ -119,13 +115,13 @@ class StudySection(_Section):
     """
 
     outcome: Literal["csat", "nps", "ces", "csat_top2box"] | None = None
-    by: Names | None = None
+    by: Words | None = None
     interval: Annotated[str, AfterValidator(_interval)] | None = None
     since: LocalTime | None = None
     until: LocalTime | None = None
     title: str | None = None
     subtitle: str | None = None
-    case_mix: Names | None = None
+    case_mix: Words | None = None
     with_links: bool | None = None
 
     def headings(self) -> dict[str, Any]:
@@ -201,7 +197,7 @@ class ExperimentSection(_Section):
     """
 
     lever: str
-    within: Names = ()
+    within: Words = ()
     unit: str | None = None
 
 
@@ -321,7 +317,7 @@ class PrivacySection(_Section):
 
     key_file: str | None = None
     key_variable: str | None = None
-    columns: Names = PERSONS
+    columns: Words = PERSONS
 
     @model_validator(mode="after")
     def _one_key(self) -> PrivacySection:

@@ -162,7 +162,8 @@ def corroborate(evidence: LeverEvidence, pairing: Pairing, *, max_contacts: int 
     found = _asked_of(evidence, replace(pairing, rows=rows, surveys=_with_scale(pairing)))
     findings = {lever.name: finding_of(lever, found, found.ladder) for lever in found.asked}
     said = evidence.levers.set_index("lever")
-    better = 1.0 if _is_better_above(evidence, pairing) else -1.0
+    outcome = outcome_named(evidence.spec.outcome)
+    better = 1.0 if outcome.is_better_above(pairing.surveys.scales[outcome.score]) else -1.0
     told = _recontact(found, findings)
     levers = [_beside(name, said.loc[name], one, better) for name, one in told.items() if name in said.index]
     again = float(contacts.session.collect(rows.aggregate(share=rows[RECONTACT.score].mean()))["share"][0].as_py())
@@ -224,11 +225,6 @@ def _recontact(found: Inquiry, findings: dict[str, Any]) -> dict[str, dict[str, 
             }  # fmt: skip
         told[lever.name] = one
     return told
-
-
-def _is_better_above(evidence: LeverEvidence, pairing: Pairing) -> bool:
-    outcome = outcome_named(evidence.spec.outcome)
-    return outcome.is_top_two or pairing.surveys.scales[outcome.score].higher_is_better
 
 
 def _beside(name: str, said: Any, recontact: dict[str, Any], better: float) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from cxfusion.evidence.populate import populate
 from cxfusion.evidence.ranks import Ranks, rank_levers
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
 from cxfusion.evidence.silence import notes_on_silence, pulls_of, with_silence
-from cxfusion.evidence.spec import OUTCOMES, LeverSpec
+from cxfusion.evidence.spec import LeverSpec, outcome_named
 from cxfusion.evidence.unused import columns_to_carry, notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.pairing.result import require_pairing
@@ -266,8 +266,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
     spec = found.spec
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}
-    is_better_above = found.scale.higher_is_better or OUTCOMES[spec.outcome].is_top_two
-    pulls = pulls_of(found, is_better_above)
+    pulls = pulls_of(found)
     verdicts = with_silence(verdicts_on(found, findings, ladder), findings, pulls)
     linkage = weigh_links(found.pairing, spec, found.present, found.tested, weights, ladder)
     ranks = rank_levers(ladder, [lever.name for lever in asked], spec.conf_level)
@@ -305,7 +304,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
 def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWeights | None) -> Iterator[str]:
     if weights is None:
         yield "Effects are those among customers who answered: they are not weighted to all answered contacts."
-    if not (scale.higher_is_better or OUTCOMES[spec.outcome].is_top_two):
+    if not outcome_named(spec.outcome).is_better_above(scale):
         yield f"A higher {spec.outcome} score means a worse experience: a negative effect is good."
     if witness.reason is not None:
         yield f"There is no negative control: {witness.reason}."

@@ -15,7 +15,7 @@ from cxfusion.evidence.recontact import check_weights
 from cxfusion.evidence.reweighted import TiltPlan
 from cxfusion.evidence.rungs import climb
 from cxfusion.evidence.sample import draw_sample
-from cxfusion.evidence.spec import outcome_named, usable_levers
+from cxfusion.evidence.spec import usable_levers
 from cxfusion.evidence.testable import untestable_because
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
@@ -127,8 +127,7 @@ def inquire(
     tested = [lever for lever in present if untestable.get(lever.name) is None]
     witness = _witness(pairing, spec, sample, tested)
     scale = pairing.surveys.scales[spec.score]
-    is_better_above = scale.higher_is_better or outcome_named(spec.outcome).is_top_two
-    plan = TiltPlan(tuple(tilts), worth_of(sample.values, is_better_above)) if tilts else None
+    plan = TiltPlan(tuple(tilts), worth_of(sample.values, sample.outcome.is_better_above(scale))) if tilts else None
     ladder = climb(sample, spec, tested, witness if witness.reason is None else None, plan)
     ladder.rungs += beside_ladder(sample, spec, tested, ladder)
     if all(found.reason is not None for found in ladder.rungs):

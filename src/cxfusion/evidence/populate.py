@@ -58,7 +58,7 @@ def populate(sample: Sample, ladder: Ladder, scale: Scale, conf_level: float) ->
         conf_level=conf_level,
         points=points,
         segments=segment_points(rows, forms, sample),
-        is_better_above=scale.higher_is_better or sample.outcome.is_top_two,
+        is_better_above=sample.outcome.is_better_above(scale),
     )
 
 

@@ -39,7 +39,7 @@ SAID: Final = {
 }
 
 
-def pulls_of(found: Inquiry, is_better_above: bool) -> dict[tuple[str, str], float]:
+def pulls_of(found: Inquiry) -> dict[tuple[str, str], float]:
     """What each lever's best estimate loses or gains per unit of log r, had some been r times as likely to answer.
 
     By lever and shape. Weights are divided by how many times as likely each answer was to be given; who lived what
@@ -48,14 +48,12 @@ def pulls_of(found: Inquiry, is_better_above: bool) -> dict[tuple[str, str], flo
     Parameters
     ----------
     found : Inquiry
-    is_better_above : bool
-        Whether a higher value of the outcome is better.
 
     References
     ----------
     Newey & McFadden (1994), section 6, for the influence of a row on what is averaged over a fit.
     """
-    worth = worth_of(found.sample.values, is_better_above)
+    worth = worth_of(found.sample.values, found.sample.outcome.is_better_above(found.scale))
     places = np.array([-np.log(Tilt(shape, np.e).factors(worth)) for shape in SHAPES])
     by_rung: dict[str, dict[str, NDArray[np.float64]]] = {"within": {}, "beside": {}}
     kappas = {}

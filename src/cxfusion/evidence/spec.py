@@ -65,6 +65,10 @@ class Outcome:
             return replace(self, cuts=(scale.high - 1,), values=(0.0, 100.0))
         return replace(self, cuts=(math.nextafter(scale.low + 1, math.inf),), values=(100.0, 0.0))
 
+    def is_better_above(self, scale: Scale) -> bool:
+        """Whether more of it is a better experience; a share of best marks is, whichever end they are at."""
+        return self.is_top_two or scale.higher_is_better
+
     def smallest_effect_on(self, scale: Scale) -> float:
         """δ on a scale of another length: 0.05 on 1–5 is 0.1125 on 1–10."""
         if self.values is not None or self.is_top_two:

@@ -19,7 +19,7 @@ from cxfusion.operations.tallies import chained, look_at, numbers_of
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import difference as _signed
 from cxfusion.results.formats import figure as in_words
-from cxfusion.results.grouping import Grouping, grouping_by
+from cxfusion.results.grouping import Grouping, as_columns, grouping_by
 from cxfusion.results.labels import column_label, metric_label
 from cxfusion.tables.period import period_of
 
@@ -206,7 +206,7 @@ def what_changed(
     [['mix', 16.67, 'seconds'], ['rate', 10.0, 'seconds']]
     """
     kind = _kind(metric)
-    columns = [by] if isinstance(by, str) else list(by)
+    columns = as_columns(by)
     grouping = grouping_by(columns, None, contacts.columns, CELLS)
     side, labels = _side(contacts, since, periods, groups)
     log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds))

@@ -17,7 +17,7 @@ from cxfusion.errors import MissingColumnError, told_nearest
 from cxfusion.operations.slots import Slots
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, percent
-from cxfusion.results.grouping import START, grouping_by
+from cxfusion.results.grouping import START, as_columns, grouping_by
 from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.read import read_contacts
@@ -155,7 +155,7 @@ def occupancy(
     0.75
     """
     session = session or default_session()
-    wanted = [by] if isinstance(by, str) else list(by or ())
+    wanted = as_columns(by)
     log = _read(states, columns or {}, wanted, timezone, session)
     grouping = grouping_by(wanted, interval, log.columns, COLUMNS)
     pieces, n_left_out = _pieces(log, _spoken(handling), _spoken(available))

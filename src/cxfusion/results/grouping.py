@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["EVERYTHING", "INTERVALS", "START", "Grouping", "grouping_by", "local_starts"]
+__all__ = ["EVERYTHING", "INTERVALS", "START", "Grouping", "as_columns", "grouping_by", "local_starts"]
 
 EVERYTHING: Final = "all"
 """Grouping and group of the rows that speak of the whole."""
@@ -83,6 +83,11 @@ class Grouping:
         return pd.Series([_JOINER.join(values) for values in zip(*parts, strict=True)], groups.index, dtype="str")
 
 
+def as_columns(by: str | Sequence[str] | None) -> list[str]:
+    """The columns that a grouping names: one, several or none."""
+    return [by] if isinstance(by, str) else list(by or ())
+
+
 def grouping_by(
     by: str | Sequence[str] | None, interval: str | None, known: Collection[str], taken: Collection[str]
 ) -> Grouping:
@@ -105,7 +110,7 @@ def grouping_by(
         A column that the log does not have (all of them are listed, with the nearest that it has), or no such
         interval.
     """
-    columns = tuple(dict.fromkeys([by] if isinstance(by, str) else by or ()))
+    columns = tuple(dict.fromkeys(as_columns(by)))
     unknown = [name for name in columns if name not in known]
     if unknown:
         raise UnknownNameError(

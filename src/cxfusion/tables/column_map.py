@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from cxfusion.tables.canonical import Kind  # noqa: TC001  pydantic reads it at run time
 
-__all__ = ["ColumnMap", "Formats", "Model", "Unit", "Words"]
+__all__ = ["ColumnMap", "Formats", "Model", "Unit", "Words", "as_list"]
 
 Unit: TypeAlias = Literal["s", "ms", "min", "h", "hh:mm:ss"]
 
@@ -25,12 +25,13 @@ def _strptime_format(text: str) -> str:
     return text
 
 
-def _as_list(value: Any) -> Any:
+def as_list(value: Any) -> Any:
+    """One word where a list of them may stand."""
     return [value] if isinstance(value, str) else value
 
 
-Words: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-Formats: TypeAlias = Annotated[tuple[Annotated[str, AfterValidator(_strptime_format)], ...], BeforeValidator(_as_list)]
+Words: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+Formats: TypeAlias = Annotated[tuple[Annotated[str, AfterValidator(_strptime_format)], ...], BeforeValidator(as_list)]
 
 
 class Model(BaseModel):

@@ -5,7 +5,6 @@ Each kind becomes a column of the log that says whether it was going on when the
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cxfusion.errors import InputError, nearest_names
+from cxfusion.tables.headings import part_of_name
 from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
 
@@ -171,5 +171,4 @@ def _instant(time: Any, zone: str) -> float | None:
 
 def _column(kind: Any) -> str:
     """Column of a kind of event: ``Price change`` is ``context_price_change``."""
-    text = "" if pd.isna(kind) else str(kind)
-    return PREFIX + re.sub(r"\W+", "_", text.strip().lower()).strip("_")
+    return PREFIX + part_of_name("" if pd.isna(kind) else str(kind))

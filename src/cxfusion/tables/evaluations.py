@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import ibis
 
 from cxfusion.errors import InputError
+from cxfusion.tables.headings import part_of_name
 from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sums import PER_ANSWER, exact_mean
@@ -165,8 +165,7 @@ def _behaviours(session: Session, known: ir.Table, taken: Collection[str]) -> tu
 
 def _column(item: str, *, is_flag: bool) -> str:
     """Column of an item: ``Greeted by name?`` is ``is_qa_greeted_by_name``."""
-    text = re.sub(r"\W+", "_", item.lower()).strip("_")
-    return f"is_qa_{text}" if is_flag else f"qa_{text}"
+    return f"is_qa_{part_of_name(item)}" if is_flag else f"qa_{part_of_name(item)}"
 
 
 def _score_of(known: ir.Table, one: Behaviour) -> ir.FloatingScalar:

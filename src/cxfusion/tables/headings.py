@@ -23,6 +23,7 @@ __all__ = [
     "letters_apart",
     "may_differ_by",
     "near_heading",
+    "part_of_name",
     "read_heading",
     "resembling",
     "snake_case",
@@ -188,14 +189,19 @@ def usual_names(section: Section) -> dict[str, frozenset[str]]:
 
 
 def snake_case(text: str) -> str:
-    """A heading as a name.
+    """A heading as a name; one without a letter is called column.
 
     Examples
     --------
     >>> snake_case("Tenure Bucket"), snake_case("ACWSeconds"), snake_case("% sure?")
     ('tenure_bucket', 'acw_seconds', 'sure')
     """
-    return "_".join(_words(text)) or "column"
+    return part_of_name(text) or "column"
+
+
+def part_of_name(text: str) -> str:
+    """What follows a prefix in a name: the words of a text, or nothing."""
+    return "_".join(_words(text))
 
 
 def read_heading(text: str) -> Heading:
