@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxfusion.estimators.absorb import AbsorbRows, project_on_groups
+from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
+from cxfusion.estimators.within import within_groups
 
 
 def two_way_panel(seed: int, n: int = 900):
@@ -19,16 +20,16 @@ def two_way_panel(seed: int, n: int = 900):
     return agent, day, control, x, y, rng.uniform(0.5, 2.0, n)
 
 
-def projection_of(array_sample, agent, day, control, x, weight, n_batches):
+def projection_of(array_sample, agent, day, columns, weight, n_batches):
     codes = np.column_stack([agent, day])
-    sample = array_sample(x[:, None], np.zeros(len(x)), codes=codes, widths=(40, 25))
+    sample = array_sample(columns, np.zeros(len(columns)), codes=codes, widths=(40, 25))
 
     def make(batch):
         at = batch["row"].to_numpy()
-        return AbsorbRows(x[at, None], Indicators(codes[at], (40, 25)), control[at, None], weight[at])
+        return LinearRows(columns[at], Indicators(codes[at], (40, 25)), weight[at], at)
 
-    found = project_on_groups(sample.sweep(n_batches), make)
-    return found, found.predict(Indicators(codes, (40, 25)), control[:, None])[:, 0]
+    found = within_groups(gather_moments(sample.sweep(n_batches), make)).projection
+    return found, found.predict(Indicators(codes, (40, 25)))
 
 
 def least_squares(y, weight, *columns):
@@ -42,8 +43,9 @@ def test_projection_column_equals_two_way_fixed_effects(array_sample, seed, n_ba
     agent, day, control, x, y, weight = two_way_panel(seed)
     dummies = np.column_stack([np.eye(40)[agent], np.eye(25)[day], control])
     fixed_effects = least_squares(y, weight, x, dummies)[0]
-    _, projected = projection_of(array_sample, agent, day, control, x, weight, n_batches)
-    within, _, _ = least_squares(y, weight, x, projected, np.ones_like(x))
+    columns = np.column_stack([x, control])
+    _, projected = projection_of(array_sample, agent, day, columns, weight, n_batches)
+    within = least_squares(y, weight, columns, projected, np.ones_like(x))[0]
     assert within == pytest.approx(fixed_effects, abs=1e-8)
 
 
@@ -57,9 +59,9 @@ def test_separate_group_means_are_not_enough():
 
 
 def test_residual_share_is_what_the_groups_leave(array_sample):
-    agent, day, control, x, _, weight = two_way_panel(2)
-    found, projected = projection_of(array_sample, agent, day, control, x, weight, 1)
-    residual = x - projected
+    agent, day, _, x, _, weight = two_way_panel(2)
+    found, projected = projection_of(array_sample, agent, day, x[:, None], weight, 1)
+    residual = x - projected[:, 0]
     total = x - np.average(x, weights=weight)
     expected = (weight @ residual**2) / (weight @ total**2)
     assert found.residual_share[0] == pytest.approx(expected, rel=1e-9)
@@ -67,7 +69,8 @@ def test_residual_share_is_what_the_groups_leave(array_sample):
 
 
 def test_a_column_that_the_groups_determine_has_no_residual(array_sample):
-    agent, day, control, _, _, weight = two_way_panel(3)
-    found, projected = projection_of(array_sample, agent, day, control, agent * 2.0 - day, weight, 1)
+    agent, day, _, _, _, weight = two_way_panel(3)
+    column = agent * 2.0 - day
+    found, projected = projection_of(array_sample, agent, day, column[:, None], weight, 1)
     assert found.residual_share[0] == pytest.approx(0.0, abs=1e-10)
-    assert projected == pytest.approx(agent * 2.0 - day, abs=1e-8)
+    assert projected[:, 0] == pytest.approx(column, abs=1e-8)

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cxfusion.estimators.absorb import AbsorbRows, project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
+from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
+from cxfusion.estimators.within import within_groups
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "ecommerce_support"
 pytestmark = pytest.mark.skipif(not DATA.exists(), reason="the data folder ecommerce_support is not here")
@@ -48,9 +49,9 @@ def test_slopes_within_and_between_agents(answers, array_sample):
     def make(batch):
         at = batch["row"].to_numpy()
         part = Indicators(agent[at, None], groups.widths)
-        return AbsorbRows(x[at, None], part, np.empty((len(at), 0)), np.ones(len(at)))
+        return LinearRows(x[at, None], part, np.ones(len(at)), at)
 
-    projected = project_on_groups(whole.sweep(3), make).predict(groups, np.empty((len(x), 0)))
+    projected = within_groups(gather_moments(whole.sweep(3), make)).projection.predict(groups)
     split = array_sample(np.column_stack([x - projected[:, 0], projected[:, 0]]), answers["csat"] - 1)
     fit = fit_cumulative_logit(split.sweep(), split.rows, 5)
     errors = np.sqrt(np.diag(fit.covariance))[4:]

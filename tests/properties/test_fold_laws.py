@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cxfusion.estimators.absorb import AbsorbRows, project_on_groups
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.estimators.within import within_groups
 from cxfusion.fold import fold_batches
 
 N = 3000
@@ -56,9 +57,9 @@ def numbers(batches: list[pa.RecordBatch]) -> np.ndarray:
 
     def absorb(batch):
         rows = make_rows(batch)
-        return AbsorbRows(rows.dense, Indicators(rows.cluster[:, None], (50,)), rows.dense[:, :0], rows.weight)
+        return LinearRows(rows.dense, Indicators(rows.cluster[:, None], (50,)), rows.weight, rows.cluster)
 
-    found.append(project_on_groups(sweep, absorb).residual_share)
+    found.append(within_groups(gather_moments(sweep, absorb)).projection.residual_share)
     return np.concatenate(found)
 
 

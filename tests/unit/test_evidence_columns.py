@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.held import keep_parts
+from cxfusion.estimators.moments import LinearRows, gather_moments
+from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, WITNESS_LEVER
-from cxfusion.evidence.columns import columns_of, with_projection
+from cxfusion.evidence.columns import columns_of, levers_of, numbers_of, with_projection
 from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.sample import LeverFacts
 from cxfusion.fold import fold_batches
@@ -29,7 +30,14 @@ CONTROLS, GROUPS = (("control_reason", 3),), (("cluster", 20), ("date", 7))
 BASES = tuple(learn_basis(lever, LeverFacts(N, N, 100.0, 900.0, (10.0, 50.0, 120.0, 200.0, 350.0))) for lever in LEVERS)
 WHOLE = Design(BASES, CONTROLS, GROUPS)
 SWEEP = partial(fold_batches, batches=[BATCH])
-PROJECTION = project_on_groups(SWEEP, WHOLE.make_absorbed)
+
+
+def absorbed(batch):
+    weight, cluster = (numbers_of(batch, name) for name in ("weight", "cluster"))
+    return LinearRows(WHOLE.basis_columns(batch), WHOLE.absorbed(batch), weight, cluster)
+
+
+PROJECTION = within_groups(gather_moments(SWEEP, absorbed)).projection
 CHOICES = {
     "one": [2],
     "those side by side": [0, 1, 2],
@@ -54,8 +62,7 @@ def test_a_choice_of_columns_is_what_the_design_makes_of_a_batch(chosen, is_proj
     np.testing.assert_array_equal(found.groups.codes, expected.groups.codes)
     for name in ("outcome", "weight", "cluster"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
-    names = [BASES[j].lever.name for j in chosen]
-    for own, other in zip(design.make_levers(held, names), design.make_levers(BATCH, names), strict=True):
+    for own, other in zip(levers_of(held, design.bases), levers_of(BATCH, design.bases), strict=True):
         np.testing.assert_array_equal(own.slope, other.slope)
 
 
@@ -70,7 +77,7 @@ def test_parts_of_kept_columns_are_cut_and_written_like_batches(tmp_path, monkey
         rows = [WHOLE.projected(PROJECTION).make_rows(part) for part in parts]
         whole = WHOLE.projected(PROJECTION).make_rows(BATCH)
         np.testing.assert_allclose(np.vstack([part.dense for part in rows]), whole.dense, rtol=1e-12, atol=1e-12)
-        levels = [WHOLE.make_levers(part, ["wait_seconds"])[0].level for part in parts]
+        levels = [levers_of(part, BASES[:1])[0].level for part in parts]
         np.testing.assert_array_equal(np.concatenate(levels), SECONDS["wait_seconds"])
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.absorb import AbsorbMaker, Projection
+    from cxfusion.estimators.absorb import Projection
+    from cxfusion.estimators.moments import LinearMaker
     from cxfusion.fold import Sweep
 
 __all__ = ["MOST_PARTS", "jackknife_error", "products_without"]
@@ -23,27 +22,20 @@ __all__ = ["MOST_PARTS", "jackknife_error", "products_without"]
 MOST_PARTS: Final = 100
 
 
-def products_without(
-    sweep: Sweep,
-    make_rows: AbsorbMaker,
-    projection: Projection,
-    part_of: Callable[[pa.RecordBatch], NDArray[np.int64]],
-    n_parts: int,
-) -> NDArray[np.float64]:
+def products_without(sweep: Sweep, make_rows: LinearMaker, projection: Projection, n_parts: int) -> NDArray[np.float64]:
     """Cross-products of the columns' residuals without each part of the rows in turn, shape (n_parts, m, m); one fold.
 
     Parameters
     ----------
     sweep : Sweep
     make_rows : callable
-        As for the projection.
+        As for the moments; ``cluster`` is the part that a row is left out with, from 0: rows that err together belong
+        together.
     projection : Projection
         Of all rows; it stays as it is, which changes the products in the second order only.
-    part_of : callable
-        Record batch to the part that each row belongs to, from 0; rows that err together belong together.
     n_parts : int
     """
-    by_part = sweep(_ByPartFold(make_rows, projection, part_of, n_parts))
+    by_part = sweep(_ByPartFold(make_rows, projection, n_parts))
     return np.asarray(by_part.sum(axis=0) - by_part)
 
 
@@ -61,16 +53,9 @@ def jackknife_error(without: NDArray[np.float64]) -> float:
 class _ByPartFold:
     """Fold: cross-products of residuals by part, shape (n_parts, m, m)."""
 
-    def __init__(
-        self,
-        make_rows: AbsorbMaker,
-        projection: Projection,
-        part_of: Callable[[pa.RecordBatch], NDArray[np.int64]],
-        n_parts: int,
-    ) -> None:
+    def __init__(self, make_rows: LinearMaker, projection: Projection, n_parts: int) -> None:
         self._make_rows = make_rows
         self._projection = projection
-        self._part_of = part_of
         self._n_parts = n_parts
 
     def zero(self) -> NDArray[np.float64]:
@@ -78,11 +63,11 @@ class _ByPartFold:
         return np.zeros((self._n_parts, m, m))
 
     def step(self, state: NDArray[np.float64], batch: pa.RecordBatch) -> NDArray[np.float64]:
-        rows, part = self._make_rows(batch), self._part_of(batch)
-        left = rows.targets - self._projection.predict(rows.groups, rows.dense)
-        order = np.argsort(part, kind="stable")
+        rows = self._make_rows(batch)
+        left = rows.columns - self._projection.predict(rows.groups)
+        order = np.argsort(rows.cluster, kind="stable")
         left, weighted = left[order], (left * rows.weight[:, None])[order]
-        ends = np.cumsum(np.bincount(part, minlength=self._n_parts))
+        ends = np.cumsum(np.bincount(rows.cluster, minlength=self._n_parts))
         for one, (start, end) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
             state[one] += left[start:end].T @ weighted[start:end]
         return state

@@ -45,6 +45,11 @@ class LinearRows:
     weight: NDArray[np.float64]
     cluster: NDArray[np.int64]
 
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory they take."""
+        return self.columns.nbytes + 3 * self.groups.codes.nbytes
+
     @classmethod
     def of_scores(cls, rows: Rows, values: Sequence[float]) -> LinearRows:
         """Rows of a categorical model, the answer's value as column 0 and the dense columns after it.

@@ -23,15 +23,11 @@ if TYPE_CHECKING:
     from cxfusion.estimators.effects import LeverRows
     from cxfusion.evidence.design import Basis, Design
 
-__all__ = ["Columns", "Groupings", "Source", "columns_of", "key_of", "numbers_of", "with_projection"]
+__all__ = ["Columns", "Groupings", "Key", "Source", "columns_of", "levers_of", "numbers_of", "with_projection"]
 
 Key: TypeAlias = "tuple[str, str, tuple[float, ...]]"
+"""What tells a basis from others."""
 Groupings: TypeAlias = "tuple[tuple[str, int], ...]"
-
-
-def key_of(basis: Basis) -> Key:
-    """What tells a basis from others: the lever, its shape and its knots."""
-    return (basis.lever.name, basis.lever.shape, basis.knots)
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ class Columns:
 
     def of(self, bases: Sequence[Basis], *, projected: bool = False) -> NDArray[np.float64]:
         """The columns of some bases, and then their projections, shape (n, columns), each in one piece."""
-        places = [self.places[key_of(basis)] for basis in bases]
+        places = [self.places[basis.key] for basis in bases]
         if projected:
             half = len(self.dense) // 2
             places += [slice(half + at.start, half + at.stop) for at in places]
@@ -91,10 +87,6 @@ class Columns:
         else:
             chosen = np.vstack([self.dense[at] for at in places])
         return chosen.T
-
-    def lever(self, basis: Basis) -> LeverRows:
-        """What the effects need of one of the levers."""
-        return self.levers[key_of(basis)]
 
 
 Source: TypeAlias = "pa.RecordBatch | Columns"
@@ -113,7 +105,7 @@ def columns_of(batch: pa.RecordBatch, design: Design, asked: Sequence[Basis]) ->
     """All columns of a design without projections, and what the effects need of some of its bases."""
     places, start = {}, 0
     for basis in design.bases:
-        places[key_of(basis)] = slice(start, start + basis.width)
+        places[basis.key] = slice(start, start + basis.width)
         start += basis.width
     names = dict.fromkeys(["weight", "y", "cluster", *(basis.lever.name for basis in design.bases)])
     absorbed = (*design.groups, *design.controls)
@@ -121,14 +113,21 @@ def columns_of(batch: pa.RecordBatch, design: Design, asked: Sequence[Basis]) ->
         dense=np.ascontiguousarray(design.basis_columns(batch).T),
         places=places,
         numbers={name: numbers_of(batch, name) for name in names},
-        levers={key_of(basis): basis.rows_of(batch) for basis in asked},
+        levers={basis.key: basis.rows_of(batch) for basis in asked},
         groups={groupings: design.indicators(batch, groupings) for groupings in (design.controls, absorbed)},
     )
+
+
+def levers_of(batch: Source, bases: Sequence[Basis]) -> list[LeverRows]:
+    """What the effects need of the levers that some bases are of."""
+    if isinstance(batch, Columns):
+        return [batch.levers[basis.key] for basis in bases]
+    return [basis.rows_of(batch) for basis in bases]
 
 
 def with_projection(columns: Columns, groups: Groupings, controls: Groupings, projection: Projection) -> Columns:
     """The columns followed by their projections; what only these needed is let go."""
     absorbed = columns.groups[(*groups, *controls)]
-    predicted = projection.predict(absorbed, np.empty((len(absorbed.codes), 0)))
+    predicted = projection.predict(absorbed)
     dense = np.vstack([columns.dense, predicted.T])
     return replace(columns, dense=dense, groups={controls: columns.groups[controls]})

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cxfusion.estimators.absorb import AbsorbRows, Projection
 from cxfusion.estimators.effects import LeverRows, LeverTerm
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.splines import spline_slopes, spline_values
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.absorb import Projection
     from cxfusion.evidence.catalogue import Lever
-    from cxfusion.evidence.columns import Groupings, Source
+    from cxfusion.evidence.columns import Groupings, Key, Source
     from cxfusion.evidence.sample import LeverFacts
 
 __all__ = ["Basis", "Design", "learn_basis", "turn_of"]
@@ -51,6 +51,11 @@ class Basis:
     knots: tuple[float, ...]
     centre: NDArray[np.float64]
     turn: NDArray[np.float64]
+
+    @property
+    def key(self) -> Key:
+        """What tells it from other bases: the lever, its shape and its knots."""
+        return (self.lever.name, self.lever.shape, self.knots)
 
     @property
     def width(self) -> int:
@@ -186,13 +191,15 @@ class Design:
             start += basis.width
         raise KeyError(lever)
 
+    def bases_of(self, levers: Sequence[str]) -> list[Basis]:
+        """The bases of some levers."""
+        by_name = {basis.lever.name: basis for basis in self.bases}
+        return [by_name[name] for name in levers]
+
     def terms(self, levers: Sequence[str]) -> list[LeverTerm]:
         """Terms of some levers, for the effect estimator."""
-        by_name = {basis.lever.name: basis for basis in self.bases}
-        return [
-            LeverTerm(self.columns(name), by_name[name].lever.step, by_name[name].value(np.zeros(1))[0])
-            for name in levers
-        ]
+        bases = self.bases_of(levers)
+        return [LeverTerm(self.columns(one.lever.name), one.lever.step, one.value(np.zeros(1))[0]) for one in bases]
 
     def make_rows(self, batch: Source) -> Rows:
         """Rows of the model."""
@@ -200,18 +207,6 @@ class Design:
             self._dense(batch), self.indicators(batch, self.controls), _codes(batch, "y"), numbers_of(batch, "weight"),
             _codes(batch, "cluster"),
         )  # fmt: skip
-
-    def make_levers(self, batch: Source, levers: Sequence[str]) -> list[LeverRows]:
-        """Levels and slopes of some levers."""
-        by_name = {basis.lever.name: basis for basis in self.bases}
-        if isinstance(batch, Columns):
-            return [batch.lever(by_name[name]) for name in levers]
-        return [by_name[name].rows_of(batch) for name in levers]
-
-    def make_absorbed(self, batch: Source) -> AbsorbRows:
-        """Rows of the projection: basis columns on groups and controls."""
-        dense = self.basis_columns(batch)
-        return AbsorbRows(dense, self.absorbed(batch), dense[:, :0], numbers_of(batch, "weight"))
 
     def basis_columns(self, batch: Source) -> NDArray[np.float64]:
         """Columns of all bases, shape (n, width)."""
@@ -239,7 +234,7 @@ class Design:
         if isinstance(batch, Columns):
             return batch.of(self.bases, projected=True)
         own = self.basis_columns(batch)
-        return np.vstack([own.T, self.projection.predict(self.absorbed(batch), own[:, :0]).T]).T
+        return np.vstack([own.T, self.projection.predict(self.absorbed(batch)).T]).T
 
 
 def _codes(batch: Source, name: str) -> NDArray[np.int64]:

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 import ibis
 import numpy as np
 
-from cxfusion.estimators.absorb import AbsorbRows
 from cxfusion.estimators.held import keep_parts, may_keep
 from cxfusion.estimators.left_out import MOST_PARTS, products_without
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.triads import least_triad, triads_of
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.coding import answered_contacts, coded
+from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.tables.coding import answered, group_codes, one_place
 from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     import ibis.expr.types as ir
     import pyarrow as pa
@@ -109,53 +109,17 @@ class _Heard:
         return np.concatenate([self.projection.residual[None], self.without])
 
 
-@dataclass(frozen=True)
-class _Marked:
-    """The marks of some contacts, and the part that each contact is left out with."""
-
-    rows: AbsorbRows
-    part: NDArray[np.int64]
-
-    @property
-    def n_bytes(self) -> int:
-        return self.rows.targets.nbytes + 3 * self.rows.groups.codes.nbytes
-
-
 def _heard(sweep: Sweep, design: Design, others: list[str], n_parts: int) -> _Heard:
-    make_marked = partial(_marked, design=design, others=others, n_parts=n_parts)
+    make_rows = partial(_marks, design=design, others=others, n_parts=n_parts)
     if may_keep(sweep):
-        sweep, make_marked = keep_parts(sweep, make_marked, part_rows=None), partial(_as_it_is)
-    make_rows, part_of = partial(_rows_of, make_marked=make_marked), partial(_part_of, make_marked=make_marked)
-    projection = within_groups(gather_moments(sweep, partial(_columns_of, make_marked=make_marked))).projection
-    return _Heard(projection, products_without(sweep, make_rows, projection, part_of, n_parts))
+        sweep, make_rows = keep_parts(sweep, make_rows, part_rows=None), partial(_as_they_are)
+    projection = within_groups(gather_moments(sweep, make_rows)).projection
+    return _Heard(projection, products_without(sweep, make_rows, projection, n_parts))
 
 
-def _marked(batch: pa.RecordBatch, design: Design, others: list[str], n_parts: int) -> _Marked:
-    return _Marked(_marks(batch, design, others), _part(batch, n_parts))
-
-
-def _as_it_is(marked: Any) -> _Marked:
-    kept: _Marked = marked
+def _as_they_are(rows: Any) -> LinearRows:
+    kept: LinearRows = rows
     return kept
-
-
-def _rows_of(batch: Any, make_marked: Callable[[Any], _Marked]) -> AbsorbRows:
-    return make_marked(batch).rows
-
-
-def _columns_of(batch: Any, make_marked: Callable[[Any], _Marked]) -> LinearRows:
-    marked = make_marked(batch)
-    return LinearRows(marked.rows.targets, marked.rows.groups, marked.rows.weight, marked.part)
-
-
-def _part_of(batch: Any, make_marked: Callable[[Any], _Marked]) -> NDArray[np.int64]:
-    return make_marked(batch).part
-
-
-def _part(batch: pa.RecordBatch, n_parts: int) -> NDArray[np.int64]:
-    """The part that an agent's contacts are left out with."""
-    codes: NDArray[np.int64] = batch.column("cluster").to_numpy(zero_copy_only=False)
-    return codes % n_parts
 
 
 def _well_known(contacts: Contacts, spec: LeverSpec) -> list[str]:
@@ -174,15 +138,19 @@ def _thinned(rows: ir.Table, n: int) -> ir.Table:
     return rows.filter(in_sample(rows["contact_id"], MAX_CONTACTS / n))
 
 
-def _marks(batch: pa.RecordBatch, design: Design, others: list[str]) -> AbsorbRows:
-    """After-call work, the other indicators and the levers' bases, to be cleared of the groups."""
-    of_levers = design.make_absorbed(batch)
+def _marks(batch: pa.RecordBatch, design: Design, others: list[str], n_parts: int) -> LinearRows:
+    """After-call work, the other indicators and the levers' bases, to be cleared of the groups.
+
+    The part that a contact is left out with is its agent's.
+    """
     marks = [np.log1p(batch.column(WITNESS).to_numpy())]
     for name in others:
         level = batch.column(name).to_numpy()
         marks.append(level if name.startswith("n_") else np.log1p(level))
-    targets = np.vstack([*marks, of_levers.targets.T]).T.copy()  # row by row, as the sums by group read them
-    return AbsorbRows(targets, of_levers.groups, of_levers.dense, of_levers.weight)
+    # row by row, as the sums by group read them
+    columns = np.vstack([*marks, design.basis_columns(batch).T]).T.copy()
+    part = numbers_of(batch, "cluster") % n_parts
+    return LinearRows(columns, design.absorbed(batch), numbers_of(batch, "weight"), part)
 
 
 def _by_triads(heard: _Heard, design: Design, n_others: int, max_ratio: float) -> Witness:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, nearest_names, require_kind
-from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
-from cxfusion.estimators.held import ModelRows, model_rows
 from cxfusion.evidence.catalogue import MOMENTS, Lever
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.history import look_back
+from cxfusion.evidence.known_rows import know_rows
 from cxfusion.evidence.rungs import NO_VARIATION_BELOW
 from cxfusion.evidence.sample import Sample, draw_sample, made_numeric
 from cxfusion.evidence.spec import LeverSpec, usable_levers
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.held import ModelRows
     from cxfusion.fold import Sweep
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
@@ -113,11 +113,12 @@ class Ground:
         """
         plain = self.design(*own, controls=controls, few_knots=is_partial)
         width = sum(basis.width for basis in own)
-        projection = project_on_groups(self.sweep, plain.make_absorbed)
+        known = know_rows(self.sweep, plain, own, self.sample.values)
+        projection = known.projection(plain)
         if projection.residual_share[:width].max() <= NO_VARIATION_BELOW:
             raise _cannot(self.lever, "it does not vary within the same agent, hour and day")
         design = plain.projected(projection)
-        model = model_rows(self.sweep, design.make_rows, lambda batch: [basis.rows_of(batch) for basis in own])
+        model = known.side_by_side(design, own)
         fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))
         told = fit.is_identified[:width]
         if not (told.any() if is_partial else told.all()):

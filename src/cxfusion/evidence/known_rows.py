@@ -11,7 +11,7 @@ import numpy as np
 from cxfusion.estimators.held import ModelRows, keep_parts, may_keep, model_rows
 from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
-from cxfusion.evidence.columns import columns_of, key_of, with_projection
+from cxfusion.evidence.columns import columns_of, levers_of, with_projection
 from cxfusion.evidence.linear import LinearDesign, column
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class KnownRows:
     sweep: Sweep
     held: Within
 
-    def model(self, design: Design, levers: Sequence[str]) -> ModelRows:
+    def model(self, design: Design, asked: Sequence[Basis]) -> ModelRows:
         """The rows of one of the models, and of the levers whose effects are asked of it."""
-        return ModelRows(self.sweep, design.make_rows, partial(design.make_levers, levers=levers))
+        return ModelRows(self.sweep, design.make_rows, partial(levers_of, bases=asked))
 
-    def side_by_side(self, design: Design, levers: Sequence[str]) -> ModelRows:
+    def side_by_side(self, design: Design, asked: Sequence[Basis]) -> ModelRows:
         """The same with the model's columns brought together once, for the many sweeps of a fit and its effects."""
-        model = self.model(design, levers)
+        model = self.model(design, asked)
         return model_rows(model.sweep, model.make_rows, model.make_levers, part_rows=None)
 
     def projection(self, design: Design) -> Projection:
@@ -61,15 +61,15 @@ class KnownRows:
 
     def lines(self, bases: Sequence[Basis]) -> Within:
         """The score and the straight lines of some bases."""
-        bent = {key_of(basis): 1 + self.design.width + at for at, basis in enumerate(_bent(self.design))}
-        places = [bent.get(key_of(basis), self._places(basis).start) for basis in bases]
+        bent = {basis.key: 1 + self.design.width + at for at, basis in enumerate(_bent(self.design))}
+        places = [bent.get(basis.key, self._places(basis).start) for basis in bases]
         return self.held.of_columns([0, *places])
 
     def _places(self, basis: Basis) -> range:
         """Where a basis stands among the columns held fixed; the score is column 0."""
         start = 1
         for one in self.design.bases:
-            if key_of(one) == key_of(basis):
+            if one.key == basis.key:
                 return range(start, start + one.width)
             start += one.width
         raise KeyError(basis.lever.name)

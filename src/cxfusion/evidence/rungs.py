@@ -239,7 +239,7 @@ class _Moment:
         The odds of the ``free`` ones may differ from cut to cut; None: those of whom the fit itself says that they do.
         """
         names = [lever.name for lever in asked]
-        model = self.known.side_by_side(design, names)
+        model = self.known.side_by_side(design, design.bases_of(names))
         try:
             n = len(self.sample.values)
             start = None if near is None or near.behind is None else _start(design, *near.behind[:2], n - 1)
@@ -288,7 +288,7 @@ class _Moment:
         if self.plan is not None and design.projection is not None:
             n_clusters = self.sample.coding.n_clusters
             tilted = reweighted_effects(model, freed_fit or fit, design.width, terms, values, n_clusters, self.plan)
-        behind = (design, freed_fit or fit, self.known.model(design, [lever.name for lever in levers]))
+        behind = (design, freed_fit or fit, self.known.model(design, design.bases_of([lever.name for lever in levers])))
         return _Fitted(effects, levers, reasons, checks, tuple(free or ()), tilted, behind)
 
     def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from cxfusion.estimators.effects import LeverMaker
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.columns import Key
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
@@ -217,6 +218,11 @@ class _OfSegment(Basis):
     """A lever's basis in one segment, zero elsewhere."""
 
     segment: int
+
+    @property
+    def key(self) -> Key:
+        """Segments are told apart too."""
+        return (self.lever.name, f"{self.lever.shape} in {self.segment}", self.knots)
 
     def of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         return super().of(batch) * _is_in(batch, self.segment)[:, None]

@@ -7,24 +7,26 @@ of their scores is judged by the joint distribution of all of them, so that sear
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
 from cxfusion.errors import EstimationError
-from cxfusion.estimators.absorb import project_on_groups
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
 from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
 from cxfusion.estimators.held import ModelRows, model_rows
 from cxfusion.estimators.joint_tests import EfficientScores, efficient_scores, sup_p_value
 from cxfusion.evidence.design import Basis, learn_basis
+from cxfusion.evidence.known_rows import know_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.rows import Rows
+    from cxfusion.evidence.columns import Source
     from cxfusion.evidence.design import Design
     from cxfusion.evidence.ground import Ground
 
@@ -184,20 +186,19 @@ def _crossing(levels: NDArray[np.float64], fall: NDArray[np.float64], reach: flo
 
 @dataclass(frozen=True)
 class _Bend(Basis):
-    """Kinks and drops of a lever at some levels, one column each; drops after kinks."""
+    """Kinks and drops of a lever at the levels of its knots, one column each; drops after kinks."""
 
-    levels: tuple[float, ...]
     kinds: tuple[Kind, ...]
 
     def raw(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
-        own, at = level, np.array(self.levels)[:, None]
+        own, at = level, np.array(self.knots)[:, None]
         if self.lever.shape == "log1p":
             own, at = np.log1p(own), np.log1p(at)
         parts = [np.maximum(own - at, 0.0) if kind == "kink" else (own > at).astype(float) for kind in self.kinds]
         return np.vstack(parts)
 
     def raw_slope(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.zeros((len(self.levels) * len(self.kinds), len(level)))
+        return np.zeros((len(self.knots) * len(self.kinds), len(level)))
 
 
 @dataclass(frozen=True)
@@ -218,14 +219,11 @@ class _Bends:
         scale = np.concatenate(
             [np.ones(len(levels)) * (straight.first_unit if kind == "kink" else 1.0) for kind in kinds]
         )
-        bend = _Bend(straight.lever, (), np.zeros(len(scale)), np.diag(1 / scale), tuple(levels.tolist()), kinds)
+        bend = _Bend(straight.lever, tuple(levels.tolist()), np.zeros(len(scale)), np.diag(1 / scale), kinds)
         plain = ground.design(straight, bend)
-        design = plain.projected(project_on_groups(ground.sweep, plain.make_absorbed))
-
-        def make_rows(batch: pa.RecordBatch) -> Rows:
-            return _cleared(design, bend.width, batch)
-
-        model = model_rows(ground.sweep, make_rows, lambda _: [])
+        known = know_rows(ground.sweep, plain, (), ground.sample.values)
+        design = plain.projected(known.projection(plain))
+        model = model_rows(known.sweep, partial(_cleared, design, bend.width), part_rows=None)
         return cls(ground, straight, bend, model, 2 * (design.width - bend.width))
 
     def fit(self, column: int | None, start: NDArray[np.float64] | None = None) -> CumulativeLogitFit:
@@ -264,13 +262,13 @@ class _Bends:
             self.model.sweep, lambda batch: self._rows(batch, kept), ones, terms, fit, self.ground.sample.values,
             self.ground.n_clusters,
         )  # fmt: skip
-        level = self.bend.levels[column]
+        level = self.bend.knots[column]
         per_unit = (1 / (1 + level) if self.straight.lever.shape == "log1p" else 1.0) / self.straight.first_unit
         line, bend = (float(value) for value in effects.estimate)
         return line * per_unit, (line + bend) * per_unit if kind == "kink" else bend
 
 
-def _cleared(design: Design, n_bends: int, batch: pa.RecordBatch) -> Rows:
+def _cleared(design: Design, n_bends: int, batch: Source) -> Rows:
     """Rows whose bends stand last, less their projections; the straight lever stands first."""
     rows = design.make_rows(batch)
     own, projected = np.hsplit(rows.dense, 2)
