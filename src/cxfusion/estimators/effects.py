@@ -14,6 +14,7 @@ import numpy as np
 from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.influence import cluster_influence, covariance_of, std_error_of
 from cxfusion.estimators.row_likelihood import logistic
+from cxfusion.estimators.rows import columns_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -302,12 +303,12 @@ def _gain(
     tails: NDArray[np.float64],
 ) -> _Gain:
     own = question.fit.coefficients_of(term.columns)
-    slope = (tails * (1 - tails) * _by_cut(lever.slope, own)) @ question.gaps
+    slope = (tails * (1 - tails) * columns_times(lever.slope, own)) @ question.gaps
     weight = lever.weight(rows)
     if lever.one_less is None:
         return _Gain(term, lever, weight, slope, slope, tails, None)
     change = rows.dense[:, term.columns] - lever.one_less
-    tails_less = logistic(predictors + _by_cut(change, own))
+    tails_less = logistic(predictors + columns_times(change, own))
     return _Gain(term, lever, weight, (tails_less - tails) @ question.gaps, slope, tails, (tails_less, change))
 
 
@@ -317,7 +318,7 @@ def _gradient(question: _Question, at: _Gain, rows: Rows, by_level: NDArray[np.f
     density = at.tails * (1 - at.tails)
     by_row = np.outer(question.gaps, by_level).T
     if at.less is None:
-        own_slope = _by_cut(at.lever.slope, fit.coefficients_of(columns))
+        own_slope = columns_times(at.lever.slope, fit.coefficients_of(columns))
         gradient = fit.pull_back(rows, by_row * own_slope * density * (1 - 2 * at.tails))
         return gradient + fit.pull_back_of(columns, at.lever.slope.T @ (by_row * density))
     tails_less, change = at.less
@@ -326,15 +327,10 @@ def _gradient(question: _Question, at: _Gain, rows: Rows, by_level: NDArray[np.f
     return gradient + fit.pull_back_of(columns, change.T @ (by_row * density_less))
 
 
-def _by_cut(columns: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns times coefficients, shape (n, cuts), cut by cut in memory as the predictors are."""
-    return np.asarray(coefficients.T @ columns.T).T
-
-
 def _removal(question: _Question, at: _Gain, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
     """What the expected score of each row would change by without the lever."""
     own = question.fit.coefficients_of(at.term.columns)
-    without = logistic(predictors - _by_cut(at.term.at_zero - rows.dense[:, at.term.columns], own))
+    without = logistic(predictors - columns_times(at.term.at_zero - rows.dense[:, at.term.columns], own))
     return (at.tails - without) @ question.gaps
 
 

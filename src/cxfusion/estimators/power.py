@@ -76,9 +76,8 @@ def power_of(arms: Arms, effect: float, alpha: float = 0.05) -> float:
     edge = float(student_t.isf(alpha / 2, df))
     if shift > edge + CERTAIN:
         return 1.0
-    wrong_side = (
-        noncentral_t.cdf(-edge, df, shift) if shift < CERTAIN else 0.0
-    )  # the distribution has no digits out there
+    # where the shift is certain to show, the distribution has no digits on the wrong side
+    wrong_side = noncentral_t.cdf(-edge, df, shift) if shift < CERTAIN else 0.0
     return 1 - noncentral_t.cdf(edge, df, shift) + wrong_side
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Indicators", "RowMaker", "Rows", "weighted_rows"]
+__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "weighted_rows"]
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
@@ -144,7 +144,7 @@ class Rows:
     def times(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """Design times coefficients of shape (width,) or (width, m); columns of the answer stand in one piece."""
         p = self.dense.shape[1]
-        product = (coefficients[:p].T @ self.dense.T).T
+        product = columns_times(self.dense, coefficients[:p])
         return product + self.groups.times(coefficients[p:]) if self.groups.width else product
 
     def transposed_times(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -184,6 +184,11 @@ class Rows:
         among[:p, p:] = products[p:, :p].T
         among[p:, p:] = self.groups.overlap(weight)
         return among, products[:, p:]
+
+
+def columns_times(columns: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns times coefficients; columns of the answer stand in one piece each, as later sums want them."""
+    return np.asarray(coefficients.T @ columns.T).T
 
 
 def _tall_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
