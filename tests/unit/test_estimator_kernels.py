@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
+from cxfusion.estimators.cumulative_logit import _LikelihoodFold
 from cxfusion.estimators.left_out import products_without
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.row_likelihood import derivatives_at, row_derivatives
@@ -24,6 +26,34 @@ def test_one_exponential_per_row_gives_what_two_logistic_functions_give():
     found, plain = row_derivatives(CUTS, eta, outcome), derivatives_at(CUTS - eta[:, None], outcome)
     for name in vars(plain):
         np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-11, err_msg=name)
+    ends = np.concatenate([[-np.inf], CUTS, [np.inf]])
+    upper, lower = expit(ends[outcome + 1] - eta), expit(ends[outcome] - eta)
+    np.testing.assert_allclose(found.probability, upper - lower, rtol=1e-11)
+    np.testing.assert_allclose([found.above, found.below], [1 - upper, lower], atol=1e-15)
+    np.testing.assert_allclose(found.up - found.low, found.above - found.below, atol=1e-12)
+
+
+def test_the_surface_of_a_cumulative_logit_is_what_small_steps_show():
+    x, y, weight = RNG.normal(size=(60, 2)), RNG.integers(0, 5, 60), RNG.uniform(0.5, 2, 60)
+    rows = Rows(x, Indicators(np.empty((60, 0), dtype=np.int64), ()), y, weight, np.zeros(60, int))
+
+    def log_likelihood(parameters: np.ndarray) -> float:
+        ends = np.concatenate([[-np.inf], parameters[:4], [np.inf]])
+        eta = x @ parameters[4:]
+        return weight @ np.log(expit(ends[y + 1] - eta) - expit(ends[y] - eta))
+
+    at = np.concatenate([CUTS, [0.3, -0.2]])
+    fold = _LikelihoodFold(lambda batch: batch, at, 5)
+    found = fold_batches(fold, [rows])
+    assert found.log_likelihood == pytest.approx(log_likelihood(at), rel=1e-12)
+    steps = 1e-4 * np.eye(6)
+    slopes = [(log_likelihood(at + h) - log_likelihood(at - h)) / 2e-4 for h in steps]
+    np.testing.assert_allclose(found.gradient, slopes, atol=1e-6)
+    bends = [
+        [sum(s * t * log_likelihood(at + s * g + t * h) for s in (-1, 1) for t in (-1, 1)) / 4e-8 for g in steps]
+        for h in steps
+    ]
+    np.testing.assert_allclose(found.information, -np.array(bends), atol=2e-4)
 
 
 @pytest.mark.parametrize("eta", [-3000.0, 3000.0])

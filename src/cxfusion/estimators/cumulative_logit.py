@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.errors import ConvergenceError, SeparationError
-from cxfusion.estimators.row_likelihood import RowDerivatives, derivatives_at, row_derivatives
+from cxfusion.estimators.row_likelihood import RowDerivatives, by_cut, derivatives_at, row_derivatives
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
+from cxfusion.fold import algebra_in_one_thread
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
-__all__ = ["CumulativeLogitFit", "fit_cumulative_logit", "information_of"]
+__all__ = ["CumulativeLogitFit", "fit_cumulative_logit"]
 
 CONVERGED_AT = 1e-9  # Newton decrement: about twice the distance of the log-likelihood from its maximum
 MAX_STEPS = 50
@@ -102,14 +103,15 @@ class CumulativeLogitFit:
         y, w = rows.outcome, rows.weight
         scores = w * at.up * by_cut.T[:, y]
         scores -= w * at.low * by_cut.T[:, y - 1]  # below the bottom one: the row of zeros
-        scores += w * (at.upper + at.lower - 1) * rows.times(directions[n_cuts:]).T
+        scores += w * (at.below - at.above) * rows.times(directions[n_cuts:]).T
         return scores.T
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (cuts + width, cuts + width)."""
-        return information_of(rows, derivatives_at(predictors, rows.outcome), len(self.cuts))
+        return _surface_of(rows, derivatives_at(predictors, rows.outcome), self.cuts).information
 
 
+@algebra_in_one_thread()
 def fit_cumulative_logit(
     sweep: Sweep, make_rows: RowMaker, n_categories: int, start: NDArray[np.float64] | None = None
 ) -> CumulativeLogitFit:
@@ -243,7 +245,7 @@ class _LikelihoodFold:
         # a trial point too far out gives a row probability 0; its likelihood of −inf then refuses the point
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             at = row_derivatives(cuts, rows.times(coefficients), rows.outcome)
-            surface = _surface_of(rows, at, self._n_cuts)
+            surface = _surface_of(rows, at, cuts)
         return self.merge(state, surface)
 
     def merge(self, left: _Surface, right: _Surface) -> _Surface:
@@ -255,46 +257,32 @@ class _LikelihoodFold:
         return state
 
 
-def _surface_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> _Surface:
+def _surface_of(rows: Rows, at: RowDerivatives, cuts: NDArray[np.float64]) -> _Surface:
     """Log-likelihood of some rows, its gradient and the observed information, from one product of the design."""
-    y, w = rows.outcome, rows.weight
-    by_cut = _by_cut(w * at.d_upper, w * at.d_lower, y, n_cuts)
-    slope = w * (at.upper + at.lower - 1)
-    among, beside = rows.cross_products(w * (at.d_upper + at.d_lower), np.vstack([by_cut, slope]).T)
-    information = np.empty((n_cuts + rows.width, n_cuts + rows.width))
+    y, w, n_cuts = rows.outcome, rows.weight, len(cuts)
+    d_upper, d_lower, above, below = w * at.d_upper, w * at.d_lower, w * at.above, w * at.below
+    beside = np.empty((n_cuts + 1, len(y)))
+    beside[:-1] = by_cut(d_upper, d_lower, y, n_cuts)
+    np.subtract(below, above, out=beside[-1])
+    among, of_both = rows.cross_products(d_upper + d_lower, beside.T)
+    total, near = np.bincount(y, w, n_cuts + 1), _nearness(cuts)
+    between = total * near * (1 + near)  # Σ of up · low, the same number for all answers of a category
+    of_cuts, q = np.arange(n_cuts), n_cuts + rows.width
+    information = np.empty((q, q))
     information[n_cuts:, n_cuts:] = among
-    information[n_cuts:, :n_cuts] = -beside[:, :-1]
-    information[:n_cuts, n_cuts:] = -beside[:, :-1].T
-    information[:n_cuts, :n_cuts] = _among_cuts(rows, at, n_cuts)
-    w_up, w_low = w * at.up, w * at.low
-    of_cuts = np.bincount(y, w_up, n_cuts + 1)[:-1] - np.bincount(y, w_low, n_cuts + 1)[1:]
-    return _Surface(float(w @ np.log(at.probability)), np.concatenate([of_cuts, beside[:, -1]]), information)
+    information[n_cuts:, :n_cuts] = -of_both[:, :-1]
+    information[:n_cuts, n_cuts:] = -of_both[:, :-1].T
+    information[:n_cuts, :n_cuts] = np.diag(beside[:-1].sum(axis=1) + between[:-1] + between[1:])
+    information[of_cuts[1:], of_cuts[:-1]] = information[of_cuts[:-1], of_cuts[1:]] = -between[1:-1]
+    up = total * near + np.bincount(y, above, n_cuts + 1)
+    low = total * near + np.bincount(y, below, n_cuts + 1)
+    gradient = np.concatenate([up[:-1] - low[1:], of_both[:, -1]])
+    return _Surface(float(w @ np.log(at.probability)), gradient, information)
 
 
-def information_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
-    """Observed information of some rows for (cuts, coefficients), shape (n_cuts + width, n_cuts + width)."""
-    return _surface_of(rows, at, n_cuts).information
-
-
-def _among_cuts(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
-    """Observed information of the cuts, which neighbours share only, shape (n_cuts, n_cuts)."""
-    y, w = rows.outcome, rows.weight
-    own = np.bincount(y, w * at.up * (at.up + 2 * at.upper - 1), n_cuts + 1)[:-1]
-    own += np.bincount(y, w * at.low * (at.low + 1 - 2 * at.lower), n_cuts + 1)[1:]
-    between = np.bincount(y, -w * at.up * at.low, n_cuts + 1)[1:-1]
-    return np.asarray(np.diag(own) + np.diag(between, 1) + np.diag(between, -1), dtype=float)
-
-
-def _by_cut(
-    above: NDArray[np.float64], below: NDArray[np.float64], outcome: NDArray[np.int64], n_cuts: int
-) -> NDArray[np.float64]:
-    """What each row gives the cut above its answer and the one below, shape (cuts, n)."""
-    n = len(outcome)
-    wide = np.zeros((n_cuts + 2, n))  # row y + 1 is the cut above the answer, y the one below
-    place = outcome * n + np.arange(n)
-    wide.ravel()[place] = below
-    wide.ravel()[place + n] = above
-    return wide[1:-1]
+def _nearness(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By what ``up`` exceeds ``above``, and ``low`` ``below``, in each category: the nearer its cuts, the more."""
+    return np.concatenate([[0.0], 1 / np.expm1(np.diff(cuts)), [0.0]])
 
 
 def _step(

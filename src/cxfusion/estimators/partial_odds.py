@@ -15,7 +15,8 @@ import numpy as np
 from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS
 from cxfusion.estimators.influence import ScoredFit
-from cxfusion.estimators.row_likelihood import derivatives_at
+from cxfusion.estimators.row_likelihood import by_cut, derivatives_at
+from cxfusion.estimators.rows import columns_times
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class PartialOddsFit:
     def predictors(self, rows: Rows) -> NDArray[np.float64]:
         """Predictor of every cut, shape (n, cuts)."""
         proportional = np.subtract.outer(self.cuts, rows.times(self.coefficients))
-        return np.asarray(proportional - self._every_extra @ (self.turn.T @ rows.dense.T)).T  # cut by cut in memory
+        return np.asarray(proportional - self._every_extra @ self._turned(rows).T).T  # cut by cut in memory
 
     def coefficients_of(self, columns: slice) -> NDArray[np.float64]:
         """Coefficients of some dense columns at every cut, shape (columns, cuts)."""
@@ -133,7 +134,7 @@ class PartialOddsFit:
 
     def _turned(self, rows: Rows) -> NDArray[np.float64]:
         """The combinations of some rows, shape (n, v), each in one piece."""
-        return np.asarray(self.turn.T @ rows.dense.T).T
+        return columns_times(rows.dense, self.turn)
 
     def pull_back_of(self, columns: slice, by_coefficient: NDArray[np.float64]) -> NDArray[np.float64]:
         """Σ by_coefficient · ∂coefficients_of(columns)/∂parameters, shape (q,)."""
@@ -161,7 +162,7 @@ class PartialOddsFit:
     def information_at(self, rows: Rows, at: RowDerivatives) -> NDArray[np.float64]:
         """The same where the rows' derivatives are known."""
         own, following = curvature_of(rows, at, len(self.cuts))
-        by_cut = times_curvature(own, following, np.ones_like(own))
+        bend = times_curvature(own, following, np.ones_like(own))
         n_cuts, width, q = len(self.cuts), len(self.coefficients), len(self.parameters)
         information = np.zeros((q, q))
         design = slice(n_cuts, n_cuts + width)
@@ -169,10 +170,10 @@ class PartialOddsFit:
         cut = np.arange(n_cuts)
         information[cut, cut] = own.sum(axis=0)
         information[cut[1:], cut[:-1]] = following.sum(axis=0)
-        information[design, :n_cuts] = -rows.transposed_times(by_cut)
-        information[design, design] = rows.cross_product(by_cut.sum(axis=1))
+        information[design, :n_cuts] = -rows.transposed_times(bend)
+        information[design, design] = rows.cross_product(bend.sum(axis=1))
         for k, places in enumerate(self.extra_places, start=1):
-            information[places, design] = rows.transposed_times(turned * by_cut[:, [k]]).T
+            information[places, design] = rows.transposed_times(turned * bend[:, [k]]).T
             information[places, k] = -turned.T @ own[:, k]
             information[places, k - 1] = -turned.T @ following[:, k - 1]
             if k + 1 < n_cuts:
@@ -293,12 +294,7 @@ class _SurfaceFold:
 
 def by_predictor_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
     """Derivative of each row's weighted log-likelihood by each predictor, shape (n, cuts)."""
-    n = len(rows.outcome)
-    slopes = np.zeros((n_cuts + 2, n))  # row y + 1 is the cut above, y the one below
-    below = rows.outcome * n + np.arange(n)
-    slopes.ravel()[below + n] = rows.weight * at.up
-    slopes.ravel()[below] = -rows.weight * at.low
-    return slopes[1:-1].T
+    return by_cut(rows.weight * at.up, -rows.weight * at.low, rows.outcome, n_cuts).T
 
 
 def times_curvature(
@@ -313,11 +309,7 @@ def times_curvature(
 
 def curvature_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Minus the second derivatives: of each predictor, shape (n, cuts), and with the next one, (n, cuts − 1)."""
-    n, w, up, low = len(rows.outcome), rows.weight, at.up, at.low
-    own = np.zeros((n_cuts + 2, n))
-    below = rows.outcome * n + np.arange(n)
-    own.ravel()[below + n] = w * (up**2 - up * (1 - 2 * at.upper))
-    own.ravel()[below] += w * (low**2 + low * (1 - 2 * at.lower))
-    following = np.zeros((n_cuts + 1, n))  # row y couples the cut below the answer with the one above
-    following.ravel()[below] = -w * up * low
-    return own[1:-1].T, following[1:-1].T
+    up_low = rows.weight * at.up * at.low
+    own = by_cut(rows.weight * at.d_upper + up_low, rows.weight * at.d_lower + up_low, rows.outcome, n_cuts)
+    following = (rows.outcome == np.arange(1, n_cuts)[:, None]) * -up_low  # the answer couples its two cuts
+    return own.T, following.T

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RowDerivatives", "derivatives_at", "logistic", "row_derivatives"]
+__all__ = ["RowDerivatives", "by_cut", "derivatives_at", "logistic", "row_derivatives"]
 
 FAR: Final = 500.0
 """Linear predictor beyond which a probability is 0 or 1 anyway; its exponential stays finite."""
@@ -20,17 +20,26 @@ FAR: Final = 500.0
 class RowDerivatives:
     """Likelihood of each row at given parameters, and what Newton's method needs of it. All shapes (n,).
 
-    ``upper`` and ``lower`` are P(Y ≤ y) and P(Y < y); ``d_upper`` and ``d_lower`` the logistic densities there, and
-    ``up`` and ``low`` these per probability.
+    ``above`` and ``below`` are P(Y > y) and P(Y < y); ``d_upper`` and ``d_lower`` the logistic densities at the two
+    ends of the answer's category. Since to push both cuts is to push the predictor, ``up - low`` is
+    ``above - below``, and no more than these is needed for the second derivatives.
     """
 
     probability: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    lower: NDArray[np.float64]
+    above: NDArray[np.float64]
+    below: NDArray[np.float64]
     d_upper: NDArray[np.float64]
     d_lower: NDArray[np.float64]
-    up: NDArray[np.float64]
-    low: NDArray[np.float64]
+
+    @property
+    def up(self) -> NDArray[np.float64]:
+        """Derivative of the log-likelihood by the cut above the answer."""
+        return self.d_upper / self.probability
+
+    @property
+    def low(self) -> NDArray[np.float64]:
+        """Minus the derivative by the cut below the answer."""
+        return self.d_lower / self.probability
 
 
 def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome: NDArray[np.int64]) -> RowDerivatives:
@@ -45,29 +54,23 @@ def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome
 
     Notes
     -----
-    With u = e^η, a = e^−cut above and b = e^−cut below, P(Y ≤ y) = 1/(1 + u·a), P(Y < y) = 1/(1 + u·b), and their
-    difference u·(b − a)/((1 + u·a)·(1 + u·b)) keeps its digits where both are near 0 or near 1. Below the lowest
-    category b is infinite, and stands for 1/0.
+    With u = e^η, a = e^−cut above and b = e^cut below, P(Y ≤ y) = 1/(1 + u·a) and P(Y ≥ y) = 1/(1 + b/u); their product
+    times 1 − a·b, a number for each category, is P(Y = y), and keeps its digits where it is near 0 or near 1.
     """
-    falls = np.exp(-cuts)
-    above, below = np.append(falls, 0.0), np.append(1.0, falls)
-    is_inner = np.append(0.0, np.ones(len(cuts)))
-    apart = np.append(1.0, np.append(-falls[:-1] * np.expm1(-np.diff(cuts)), falls[-1]))
+    above, below = np.append(np.exp(-cuts), 0.0), np.append(0.0, np.exp(cuts))
+    apart = np.append(1.0, np.append(-np.expm1(-np.diff(cuts)), 1.0))
     u = np.exp(np.clip(eta, -FAR, FAR))
-    at_upper, at_lower = u * above[outcome], u * below[outcome]
-    upper, inner = 1 / (1 + at_upper), is_inner[outcome]
-    over = 1 / (inner + at_lower)
-    lower = inner * over
-    part = apart[outcome]
-    return RowDerivatives(
-        probability=u * part * upper * over,
-        upper=upper,
-        lower=lower,
-        d_upper=at_upper * upper * upper,
-        d_lower=at_lower * lower * over,
-        up=above[outcome] / part * (inner + at_lower) * upper,
-        low=inner * below[outcome] / part * (1 + at_upper) * over,
-    )
+    return _derivatives(apart[outcome], above[outcome] * u, below[outcome] / u)
+
+
+def _derivatives(
+    apart: NDArray[np.float64], odds_above: NDArray[np.float64], odds_below: NDArray[np.float64]
+) -> RowDerivatives:
+    """From the odds of a higher answer and of a lower one, which are overwritten; they hold all digits near 0."""
+    upper, over = 1 / (1 + odds_above), 1 / (1 + odds_below)
+    odds_above *= upper
+    odds_below *= over
+    return RowDerivatives(apart * upper * over, odds_above, odds_below, upper * odds_above, over * odds_below)
 
 
 def logistic(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,8 +86,17 @@ def derivatives_at(predictors: NDArray[np.float64], outcome: NDArray[np.int64]) 
     ends = np.vstack([-end, predictors.T, end]).ravel()
     place = outcome * n + np.arange(n)
     above, below = ends[place + n], ends[place]
-    upper, lower = logistic(above), logistic(below)
     # F(a) − F(b) = F(a)·F(−b)·(1 − e^(b−a)) keeps its digits where both are near 0 or near 1
-    probability = upper * logistic(-below) * -np.expm1(below - above)
-    d_upper, d_lower = upper * (1 - upper), lower * (1 - lower)
-    return RowDerivatives(probability, upper, lower, d_upper, d_lower, d_upper / probability, d_lower / probability)
+    return _derivatives(-np.expm1(below - above), np.exp(np.minimum(-above, FAR)), np.exp(np.minimum(below, FAR)))
+
+
+def by_cut(
+    above: NDArray[np.float64], below: NDArray[np.float64], outcome: NDArray[np.int64], n_cuts: int
+) -> NDArray[np.float64]:
+    """What each row gives the cut above its answer and the one below, shape (cuts, n)."""
+    n = len(outcome)
+    wide = np.zeros((n_cuts + 2, n))  # row y + 1 is the cut above the answer, y the one below
+    place = outcome * n + np.arange(n)
+    wide.ravel()[place] = below
+    wide.ravel()[place + n] = above
+    return wide[1:-1]
