@@ -18,8 +18,8 @@ HOUR = 3_600_000_000
 N = 400
 
 
-@pytest.fixture(scope="module")
-def log():
+@pytest.fixture(scope="module", params=[0.2, 0.0], ids=["outbound", "inbound"])
+def log(request):
     """Forty customers within three days, by the hour, so that many attempts of one fall on the same instant."""
     draw = np.random.default_rng(5)
     hours = draw.integers(0, 72, N)
@@ -29,7 +29,7 @@ def log():
         "customer_id": customers,
         "started_at": pa.array([datetime(2026, 1, 1) + timedelta(hours=int(h)) for h in hours], pa.timestamp("us")),
         "reason": [None if i % 11 == 0 else "abc"[k] for i, k in enumerate(draw.integers(0, 3, N))],
-        "direction": draw.choice(["inbound", "outbound"], N, p=[0.8, 0.2]).tolist(),
+        "direction": draw.choice(["inbound", "outbound"], N, p=[1 - request.param, request.param]).tolist(),
     }
     with Session() as session:
         rows = session.materialize(session.read(FrameSource(pa.table(table), "log")))

@@ -13,6 +13,7 @@ import ibis
 
 from cxfusion.checks.finding import Finding, finding
 from cxfusion.tables.canonical import CONTACT_COLUMNS, SURVEY_COLUMNS
+from cxfusion.tables.look import ask
 from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = ["Probe", "of_contacts", "of_pairs", "of_surveys"]
 FEW: Final = 30
 """Below so many values nothing is said about how they are spread."""
 DAY: Final = 86_400
+SOME_ROWS: Final = 1_000
 DURATIONS: Final = tuple(column.name for column in CONTACT_COLUMNS if column.kind == "duration")
 WAITS: Final = ("wait_seconds", "rewait_seconds")
 """Of a mailbox these may well be hours: their unit is seen by the talk."""
@@ -72,7 +74,7 @@ def of_contacts(contacts: Contacts, plan: CheckPlan, now: datetime, years: Years
     yield from _future(contacts, "contacts", ("started_at", "ended_at"), plan, now)
     yield _midnight(contacts, plan, years)
     names = [column.name for column in CONTACT_COLUMNS if column.name in contacts.columns_from]
-    yield from (_spread(contacts, "contacts", name, plan) for name in names)
+    yield from _spreads(contacts, "contacts", names, plan)
 
 
 def of_surveys(surveys: Surveys, plan: CheckPlan, now: datetime) -> Iterator[Probe]:
@@ -86,7 +88,7 @@ def of_surveys(surveys: Surveys, plan: CheckPlan, now: datetime) -> Iterator[Pro
         yield _where(plan, "answered_before_invited", "surveys", "answered_at", is_early, rows["answered_at"], told)
     yield from (_scale(surveys, name, plan) for name in surveys.scales)
     names = [column.name for column in SURVEY_COLUMNS if column.name in surveys.columns_from]
-    yield from (_spread(surveys, "surveys", name, plan) for name in names)
+    yield from _spreads(surveys, "surveys", names, plan)
 
 
 def of_pairs(pairing: Pairing, plan: CheckPlan) -> Probe:
@@ -178,8 +180,14 @@ def _scale(surveys: Surveys, name: str, plan: CheckPlan) -> Probe:
     return Probe({"n": value.count(), "low": value.min(), "high": value.max()}, judge)
 
 
-def _spread(table: Contacts | Surveys, kind: str, name: str, plan: CheckPlan) -> Probe:
-    """Whether a column has no value, or only one."""
+def _spreads(table: Contacts | Surveys, kind: str, names: list[str], plan: CheckPlan) -> Iterator[Probe]:
+    """Whether columns have no value, or only one: where some rows differ, whichever these are, others need no look."""
+    some = table.rows.limit(SOME_ROWS)
+    differs = ask(table.session, some, {name: some[name].min() != some[name].max() for name in names})
+    yield from (_spread(table, kind, name, plan, differs=bool(differs[name])) for name in names)
+
+
+def _spread(table: Contacts | Surveys, kind: str, name: str, plan: CheckPlan, *, differs: bool) -> Probe:
     value = table.rows[name]
 
     def judge(counts: Counts) -> list[Finding]:
@@ -190,5 +198,9 @@ def _spread(table: Contacts | Surveys, kind: str, name: str, plan: CheckPlan) ->
             return []
         return finding(plan, "constant_column", kind, name, n, of, f"{name} has the same value in all {n:,} {kind}")
 
-    facts = {"n": value.count(), "of": table.rows.count(), "is_one": value.min() == value.max()}
+    facts = {
+        "n": value.count(),
+        "of": table.rows.count(),
+        "is_one": ibis.literal(False) if differs else value.min() == value.max(),
+    }
     return Probe(facts, judge)

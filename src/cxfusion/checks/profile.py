@@ -34,7 +34,7 @@ def profile_facts(table: Contacts | Surveys) -> dict[str, ir.Scalar]:
     """What is to be counted of a table, beside what its checks count."""
     rows = table.rows
     facts: dict[str, ir.Scalar] = {"profile:rows": rows.count()}
-    facts |= {f"profile:missing:{name}": rows[name].isnull().sum() for name in _columns(table)}
+    facts |= {f"profile:known:{name}": rows[name].count() for name in _columns(table)}
     moment = _moment(table)
     if moment is not None:
         facts |= {"profile:first": moment.min(), "profile:last": moment.max()}
@@ -45,7 +45,7 @@ def profile_facts(table: Contacts | Surveys) -> dict[str, ir.Scalar]:
 def profile_from(table: Contacts | Surveys, counted: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of a table, categories apart, from what was counted."""
     n = int(counted["profile:rows"])
-    missing = {name: int(counted[f"profile:missing:{name}"] or 0) for name in _columns(table)}
+    missing = {name: n - int(counted[f"profile:known:{name}"]) for name in _columns(table)}
     found: dict[str, Any] = {"read": table.n_read, "rows": n}
     if counted.get("profile:first") is not None:
         days = int(counted["profile:days"])
@@ -68,7 +68,7 @@ def _counted(table: Contacts | Surveys, name: str) -> dict[str, int]:
     listed = table.session.collect(counts).to_pylist()
     if len(listed) > MOST_CATEGORIES or any(len(row[name]) > LONGEST_CATEGORY for row in listed):
         return {}
-    private = {value for (value,) in groups_of_few(table, [name])}
+    private = {value for (value,) in groups_of_few(table, [name], [(row[name],) for row in listed])}
     return {row[name]: row["n"] for row in listed if row[name] not in private}
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
-from cxfusion.operations.figures import Figure, Limits, NotApplicable
+from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
 from cxfusion.operations.metrics import METRICS
-from cxfusion.operations.tallies import chained, look_at, numbers_of
+from cxfusion.operations.tallies import chained, numbers_of
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import difference as _signed
 from cxfusion.results.formats import figure as in_words
@@ -209,7 +209,7 @@ def what_changed(
     columns = as_columns(by)
     grouping = grouping_by(columns, None, contacts.columns, CELLS)
     side, labels = _side(contacts, since, periods, groups)
-    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
+    log = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
     log = chained(log, episodes) if kind.is_chained else log
     rows = log.contacts.rows.mutate(**{SIDE: side(log.contacts.rows)})
     log = replace(log, contacts=replace(log.contacts, rows=rows.filter(rows[SIDE].notnull())))
@@ -218,7 +218,7 @@ def what_changed(
     none = pd.DataFrame(columns=[*grouping.names, *CELLS])
     if reason is not None or not isinstance(found, Figure):
         return Change(metric, kind.unit, grouping, none, None, None, labels, reason)
-    numbers = numbers_of(log, {kind: found}, Grouping((SIDE, *grouping.columns), (SIDE, *grouping.names)), years)
+    numbers = numbers_of(log, {kind: found}, Grouping((SIDE, *grouping.columns), (SIDE, *grouping.names)))
     keys = [f"key_{i}" for i in range(1, len(grouping.columns) + 1)]
     totals = numbers.groups[["key_0", *keys]].assign(
         total=numbers.total(numbers.groups, found.total), n=numbers.total(numbers.groups, found.n)

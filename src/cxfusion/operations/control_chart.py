@@ -19,9 +19,9 @@ from cxfusion.estimators.control_limits import (
     signals,
     xmr_limits,
 )
-from cxfusion.operations.figures import Figure, Limits, NotApplicable, Total
+from cxfusion.operations.figures import Figure, NotApplicable, Total, look_at
 from cxfusion.operations.metrics import METRICS, Metric
-from cxfusion.operations.tallies import chained, look_at, numbers_of
+from cxfusion.operations.tallies import chained, numbers_of
 from cxfusion.operations.tidy import tidy
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import change, plain
@@ -46,7 +46,6 @@ FEWEST: Final = 10
 """Points of a baseline with fewer of them say nothing about limits."""
 FEWEST_PER_SEASON: Final = 4
 USUAL: Final = ("beyond_limits", "two_of_three", "run_of_nine")
-USUAL_LIMITS: Final = Limits(target_seconds=20, short_abandon_seconds=5)
 POINTS: Final = ("estimate", "n", "centre", "low", "high", "z", "signals", "status", "reason")
 
 
@@ -229,7 +228,7 @@ def control_chart(
 
 def _series(contacts: Contacts, kind: Metric, grouping: Grouping, episodes: EpisodePlan | None) -> pd.DataFrame:
     """One metric by group and interval; of a mean over contacts also the sum of their squares."""
-    log, years = look_at(contacts, USUAL_LIMITS)
+    log = look_at(contacts)
     chains = chained(log, episodes) if kind.is_chained else None
     volume = METRICS[0]  # always there: its groups are those of the log
     figure = kind.value(chains or log)
@@ -238,7 +237,7 @@ def _series(contacts: Contacts, kind: Metric, grouping: Grouping, episodes: Epis
     if isinstance(figure, Figure) and figure.value is not None and kind.statistic == "mean" and kind.unit != "share":
         squares = Total((exact_sum(figure.value * figure.value, per_unit=1.0),))
         figures[replace(volume, name="squares")] = Figure(squares, squares)
-    numbers = numbers_of(log, figures, grouping, years, chains)
+    numbers = numbers_of(log, figures, grouping, chains)
     found = tidy(numbers.groups, numbers, {kind: figure}, grouping.names).drop(columns=["metric", "unit"])
     return found if squares is None else found.assign(squares=numbers.total(numbers.groups, squares))
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.operations.figures import Limits
+from cxfusion.operations.figures import Limits, look_at
+from cxfusion.operations.links import Links
 from cxfusion.operations.metrics import METRICS
-from cxfusion.operations.tallies import chained, look_at, numbers_of
+from cxfusion.operations.tallies import chained, numbers_of
 from cxfusion.operations.tidy import tidy
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure as in_words
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import altair as alt
 
     from cxfusion.operations.episodes import EpisodePlan
-    from cxfusion.operations.links import Links
     from cxfusion.operations.tallies import Numbers
     from cxfusion.tables.relation import Contacts
 
@@ -218,12 +218,13 @@ def diagnose(
     """
     require_contacts(contacts)
     grouping = grouping_by(by, interval, contacts.columns, _TAKEN)
-    log, years = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
+    limits = Limits(target_seconds, short_abandon_seconds)
+    log = replace(episodes.log, limits=limits) if isinstance(episodes, Links) else look_at(contacts, limits)
     chains = chained(log, episodes)
     asked = [metric for metric in METRICS if percentiles or not metric.is_quantile]
     asked = [metric for metric in asked if episodes or not metric.is_chained]
     figures = {metric: metric.value(chains if metric.is_chained else log) for metric in asked}
-    numbers = numbers_of(log, figures, grouping, years, chains)
+    numbers = numbers_of(log, figures, grouping, chains)
     groups = numbers.groups if grouping.names else numbers.groups.iloc[:0]
     return Diagnosis(
         overall=tidy(numbers.whole, numbers, figures, []),

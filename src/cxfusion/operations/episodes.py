@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 
@@ -203,15 +203,8 @@ class Chains:
 
 def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
     """What the chains of a log are made from; of a log without ``customer_id``, nobody is a person."""
-    rows, session = contacts.rows, contacts.session
-    asked = {
-        "first": rows["started_at"].min(),
-        "last": rows["started_at"].max(),
-        "n_outbound": (~is_attempt(contacts)).sum() if contacts.has("direction") else ibis.literal(0),
-        "n_known": rows["customer_id"].count() if contacts.has("customer_id") else ibis.literal(0),
-        "n": rows.count(),
-    }
-    seen = session.collect(rows.aggregate(**asked)).to_pylist()[0]
+    rows = contacts.rows
+    seen = _seen(contacts)
     has_outbound = bool(seen["n_outbound"])
     marked = rows.mutate(
         **{
@@ -234,6 +227,30 @@ def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
         has_outbound=has_outbound,
         has_unknown=seen["n_known"] < seen["n"] or shared is not None,
     )
+
+
+def _seen(contacts: Contacts) -> dict[str, Any]:
+    """Ends of the log, its contacts, and how many of them are outbound or of a known customer.
+
+    Text of the few directions there are is looked at, not that of every contact.
+    """
+    rows = contacts.rows
+    by_direction = rows.group_by(direction=contacts.value("direction")).aggregate(
+        first=rows["started_at"].min(),
+        last=rows["started_at"].max(),
+        n_known=contacts.value("customer_id").count() if contacts.has("customer_id") else ibis.literal(0),
+        n=rows.count(),
+    )
+    is_outbound = ~is_attempt(replace(contacts, rows=by_direction))
+    seen = by_direction.aggregate(
+        first=by_direction["first"].min(),
+        last=by_direction["last"].max(),
+        n_outbound=by_direction["n"].sum(where=is_outbound),
+        n_known=by_direction["n_known"].sum(),
+        n=by_direction["n"].sum(),
+    )
+    found: dict[str, Any] = contacts.session.collect(seen).to_pylist()[0]
+    return found | {name: found[name] or 0 for name in ("n_outbound", "n_known", "n")}  # of an empty log
 
 
 def _shared_ids(contacts: Contacts, marked: ir.Table, plan: EpisodePlan) -> ir.Table | None:

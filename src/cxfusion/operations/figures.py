@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from cxfusion.engine.functions import whole_part
 from cxfusion.errors import UsageError
 from cxfusion.tables.sums import exact_sum
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts
 
 __all__ = [
+    "HANDLED",
     "LACKS",
     "PARTIAL",
     "RECONTACTED",
@@ -32,6 +34,7 @@ __all__ = [
     "Total",
     "count_of",
     "lacks_for_abandons",
+    "look_at",
     "mean_of",
     "mean_of_handled",
     "of_handled",
@@ -47,6 +50,10 @@ PARTIAL: Final = (
 
 RECONTACTED: Final = "cx:is_recontacted"
 """Column of a chained log: whether the same customer tried again soon; null where that cannot be known."""
+
+
+HANDLED: Final = "cx:is_handled"
+"""Column of a chained log: :attr:`Log.handled`, computed before."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,9 @@ class Limits:
                 )
 
 
+USUAL_LIMITS: Final = Limits(target_seconds=20, short_abandon_seconds=5)
+
+
 @dataclass(frozen=True)
 class Log:
     """A contact log, which columns it has, and the limits asked for.
@@ -93,6 +103,8 @@ class Log:
         By which rules the log was chained; the rows of ``contacts`` then have :data:`RECONTACTED`.
     has_whole_seconds : bool
         No duration has a fraction: plain sums are then exact, whatever the order of the rows, and quicker.
+    years : (int, int)
+        That the starts span.
     """
 
     contacts: Contacts
@@ -101,6 +113,7 @@ class Log:
     has_wait_of_abandoned: bool
     episodes: EpisodePlan | None = None
     has_whole_seconds: bool = False
+    years: tuple[int, int] = (1970, 1970)
 
     def sum_of(self, value: ir.Value) -> ir.NumericScalar:
         """The sum of a column, the same in any order of the rows."""
@@ -122,6 +135,8 @@ class Log:
         Where a contact's own ``is_abandoned`` is missing, talk alone tells (the agent's id where the log has no
         talk); a log without ``is_abandoned`` holds handled contacts only.
         """
+        if HANDLED in self.contacts.rows.columns:
+            return self.contacts.rows[HANDLED]
         if "is_abandoned" not in self.filled:
             return self.every_contact
         if "talk_seconds" in self.filled:
@@ -136,6 +151,26 @@ class Log:
         if not self.contacts.has("is_abandoned"):
             return ~self.every_contact
         return self.value("is_abandoned").fill_null(False) & ~(self.value("talk_seconds") > 0).fill_null(False)
+
+
+def look_at(contacts: Contacts, limits: Limits = USUAL_LIMITS) -> Log:
+    """The log, with which columns hold anything, found in one pass."""
+    rows, started_at = contacts.rows, contacts.rows["started_at"]
+    blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True)
+    known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
+    gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
+    ends = {"first": started_at.min().year(), "last": started_at.max().year()}
+    durations = [rows[name] for name in PARTIAL if name.endswith("_seconds") and contacts.has(name)]
+    fractions = {f"fraction_{i}": (value != whole_part(value)).any() for i, value in enumerate(durations)}
+    seen = contacts.session.collect(rows.aggregate(**known, **gone, **ends, **fractions)).to_pylist()[0]
+    return Log(
+        contacts,
+        filled=frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name]),
+        limits=limits,
+        has_wait_of_abandoned=bool(seen["n_gone_with_wait"]) or not seen["n_gone"],
+        has_whole_seconds=not any(seen[name] for name in fractions),
+        years=(seen["first"] or 1970, seen["last"] or 1970),  # of an empty log
+    )
 
 
 @dataclass(frozen=True)

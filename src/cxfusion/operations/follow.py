@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import ibis
@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.operations.episodes import EpisodePlan
-from cxfusion.operations.figures import RECONTACTED, Limits
+from cxfusion.operations.figures import HANDLED, RECONTACTED
 from cxfusion.operations.links import LAG, NEXT, Links, link
-from cxfusion.operations.tallies import look_at
 from cxfusion.results.base import Result
 from cxfusion.results.formats import count, percent
 from cxfusion.results.grouping import grouping_by
@@ -21,7 +20,6 @@ from cxfusion.results.labels import display_name, reason_label
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cxfusion.operations.figures import Log
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["LEFT_OUT", "FollowUps", "follow"]
@@ -132,69 +130,80 @@ def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | Links 
     {'not_handled': 943, 'followed': 16804}
     """
     name = grouping_by([by], None, contacts.columns, (*COLUMNS, f"next_{by}")).names[0]
-    log, _ = look_at(contacts, Limits(20, 5))
     links = plan if isinstance(plan, Links) else link(contacts, plan or EpisodePlan(), by, ["customer_id"])
-    found = _ends(replace(log, contacts=replace(log.contacts, rows=links.rows)), links, by)
-    audit = contacts.session.collect(found.group_by("ends").aggregate(n=found.count())).to_pandas()
-    counted = audit.set_index("ends")["n"].reindex(list(LEFT_OUT), fill_value=0).astype(np.int64)
-    books = counted.rename_axis("reason").reset_index()
-    followed = found.filter(found["ends"] == "followed")
-    tallies = _tallies(contacts, followed)
-    groups = tallies.groupby("here", dropna=False, as_index=False).agg(n=("n", "sum"), n_followed=("n_next", "sum"))
-    n_followed = int(groups["n_followed"].sum())
-    n = int(counted["followed"])
+    found = _ends(links, by)
+    tallies = _tallies(contacts, found)
+    n_by_end = tallies.groupby("ends")["n"].sum().reindex(list(LEFT_OUT), fill_value=0).astype(np.int64)
+    tallies = tallies[tallies["ends"] == "followed"]
+    groups = tallies.groupby("here", dropna=False, as_index=False).agg(
+        n=("n", "sum"), n_followed=("n_next", "sum"), n_customers=("n_customers", "max")
+    )
+    n, n_followed = int(n_by_end["followed"]), int(groups["n_followed"].sum())
     return FollowUps(
         by=by,
         plan=links.plan,
         pairs=_pairs(tallies, groups, name),
-        groups=_shown(groups, contacts, followed).rename(columns={"here": name}),
+        groups=_shown(groups, contacts, found).rename(columns={"here": name}),
         fcr=None if n == 0 else 1 - n_followed / n,
-        audit=books,
+        audit=n_by_end.rename_axis("reason").reset_index(),
     )
 
 
-def _ends(log: Log, links: Links, by: str) -> ir.Table:
-    """One row per contact: where it ends in the books, who came, its group, and the group and lag of what follows."""
+def _ends(links: Links, by: str) -> ir.Table:
+    """One row per contact: where it ends in the books; of those followed, who came, and what followed upon what."""
     rows, plan = links.rows, links.plan
+    customer = rows["customer_id"] if "customer_id" in rows.columns else ibis.null("string")
     known_reason = rows["cx:reason"].notnull() if plan.same_reason else ibis.literal(True)
     ends = ibis.cases(
         (~rows["cx:attempt"], "outbound"),
-        (~log.handled, "not_handled"),
-        (log.value("customer_id").isnull(), "no_customer"),
+        (~rows[HANDLED], "not_handled"),
+        (customer.isnull(), "no_customer"),
         (rows["cx:person"].isnull(), "shared_customer"),
         (~known_reason, "no_reason"),
         (~links.chains.is_followed_up, "window_open"),
         else_="followed",
     )
-    soon = rows[RECONTACTED].fill_null(False)
-    return rows.select(
-        ends=ends, person=rows["cx:person"], here=rows[by].cast("string"), is_next=soon,
-        there=ibis.ifelse(soon, rows[NEXT], ibis.null("string")),
-        lag=ibis.ifelse(soon, rows[LAG] / 1e6, ibis.null("float64")),
-    )  # fmt: skip
+    placed = rows.mutate(ends=ends)
+    is_followed = placed["ends"] == "followed"
+    is_next = is_followed & placed[RECONTACTED].fill_null(False)
+    return placed.select(
+        "ends",
+        person="cx:person",
+        here=ibis.ifelse(is_followed, placed[by].cast("string"), ibis.null("string")),
+        is_next=is_next,
+        there=ibis.ifelse(is_next, placed[NEXT], ibis.null("string")),
+        lag=ibis.ifelse(is_next, placed[LAG] / 1e6, ibis.null("float64")),
+    )
 
 
-def _tallies(contacts: Contacts, followed: ir.Table) -> pd.DataFrame:
-    """``here, there, n, n_next, n_customers, lag`` by group and next group; ``n_next`` is 0 where nothing followed."""
-    asked = followed.group_by(["here", "there", "is_next"]).aggregate(
-        n=followed.count(), n_next=followed["is_next"].sum(), n_customers=followed["person"].nunique(),
-        lag=followed["lag"].median(),
-    )  # fmt: skip
-    return contacts.session.collect(asked.order_by(["here", "is_next", "there"])).to_pandas()
+def _tallies(contacts: Contacts, found: ir.Table) -> pd.DataFrame:
+    """``ends, here, there, is_next, n, n_next, n_customers, lag``; customers and lag where something followed."""
+    asked = found.group_by(["ends", "here", "there", "is_next"]).aggregate(
+        n=found.count(), n_customers=found["person"].nunique(where=found["is_next"]), lag=found["lag"].median()
+    )
+    tallies = contacts.session.collect(asked.order_by(["ends", "here", "is_next", "there"])).to_pandas()
+    return tallies.assign(n_next=tallies["n"].where(tallies["is_next"].astype(bool), 0))
 
 
-def _shown(groups: pd.DataFrame, contacts: Contacts, followed: ir.Table) -> pd.DataFrame:
-    """The groups with ``fcr``; of those of few customers only how many contacts there were."""
-    asked = followed.group_by("here").aggregate(n_customers=followed["person"].nunique()).order_by("here")
-    persons = contacts.session.collect(asked).to_pandas()
-    is_small = groups.merge(persons, on="here", how="left")["n_customers"].to_numpy() < FEWEST_CUSTOMERS
+def _shown(groups: pd.DataFrame, contacts: Contacts, found: ir.Table) -> pd.DataFrame:
+    """The groups with ``fcr``; of those of few customers only how many contacts there were.
+
+    Mostly enough customers came back to tell that a group has many; else all of them are counted.
+    """
+    n_customers = groups["n_customers"]
+    if (n_customers < FEWEST_CUSTOMERS).any():
+        followed = found.filter(found["ends"] == "followed")
+        asked = followed.group_by("here").aggregate(n_customers=followed["person"].nunique()).order_by("here")
+        persons = contacts.session.collect(asked).to_pandas()
+        n_customers = groups[["here"]].merge(persons, on="here", how="left")["n_customers"]
+    is_small = n_customers.to_numpy() < FEWEST_CUSTOMERS
     n_followed = groups["n_followed"].astype(float).mask(is_small)
-    return groups.assign(n_followed=n_followed, fcr=1 - n_followed / groups["n"])
+    return groups[["here", "n"]].assign(n_followed=n_followed, fcr=1 - n_followed / groups["n"])
 
 
 def _pairs(tallies: pd.DataFrame, groups: pd.DataFrame, name: str) -> pd.DataFrame:
     """The table: one row per group and next group."""
-    pairs = tallies[tallies["n_next"] > 0].drop(columns="n").rename(columns={"n_next": "n_followed"})
+    pairs = tallies[tallies["n_next"] > 0].drop(columns=["ends", "n"]).rename(columns={"n_next": "n_followed"})
     pairs = pairs.merge(groups[["here", "n"]], on="here", how="left")
     whole = pairs.groupby("there", dropna=False)["n_followed"].transform("sum") / max(groups["n"].sum(), 1)
     pairs["rate"] = pairs["n_followed"] / pairs["n"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.operations.episodes import EpisodePlan, chains_of, recontacts
-from cxfusion.operations.figures import RECONTACTED
+from cxfusion.operations.figures import HANDLED, RECONTACTED, look_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,18 +16,16 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.operations.episodes import Chains
+    from cxfusion.operations.figures import Log
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["AT", "LAG", "NEXT", "Links", "link", "plan_of", "recontacts_by"]
+__all__ = ["LAG", "NEXT", "Links", "link", "plan_of", "recontacts_by"]
 
-AT: Final = "cx:at"
-"""Start of a contact in microseconds since 1970."""
 LAG: Final = "cx:lag"
 """Microseconds until the person's next attempt; null where none came."""
 NEXT: Final = "cx:next"
 """What the person's next attempt was about, as text."""
 _STEP: Final = "cx:step"
-_HANDLED_BY: Final = ("is_abandoned", "talk_seconds", "agent_id", "direction")
 
 
 @dataclass(frozen=True)
@@ -37,15 +35,18 @@ class Links:
     Attributes
     ----------
     chains : Chains
-        Its ``rows`` stand on one materialised table: ``contact_id, started_at``, the columns that were asked for, those
-        that tell who was handled, ``cx:person, cx:attempt``, :data:`AT`, :data:`LAG`, :data:`NEXT` and
+        Its ``rows`` stand on one materialised table: ``contact_id, started_at``, the columns that were asked for,
+        ``is_abandoned, direction, cx:person, cx:attempt``, :data:`HANDLED`, :data:`LAG`, :data:`NEXT` and
         :data:`RECONTACTED`.
     by : str or None
         Column that says what an attempt was about; :data:`NEXT` is there only with it.
+    log : Log
+        What was seen of the log that was chained.
     """
 
     chains: Chains
     by: str | None
+    log: Log
 
     @property
     def rows(self) -> ir.Table:
@@ -70,28 +71,35 @@ def link(contacts: Contacts, plan: EpisodePlan, by: str | None = None, columns: 
     columns : iterable of str
         Further columns of the log that are kept, such as those to group by.
     """
-    chains = chains_of(contacts, plan)
+    log, chains = look_at(contacts), chains_of(contacts, plan)
     rows = chains.rows
-    own = dict.fromkeys(["contact_id", "started_at", *([by] if by else []), *columns, *_HANDLED_BY])
+    own = dict.fromkeys(["contact_id", "started_at", *([by] if by else []), *columns, "is_abandoned", "direction"])
     alike = {} if chains.has_outbound else {"cx:attempt": ibis.literal(True), "direction": ibis.null("string")}
     alike |= {} if chains.has_unknown else {"customer_id": ibis._["cx:person"]}  # what need not be sorted along
     wanted = [*(name for name in own if contacts.has(name)), "cx:person", "cx:attempt"]
     wanted += ["cx:reason"] if plan.same_reason else []
-    told = _next(chains, rows[by]) if by else {}
-    table = contacts.session.materialize(
-        rows.select(*(name for name in wanted if name not in alike), **{AT: chains.at, LAG: chains.lag, **told})
-    ).mutate(**alike)
-    if by:
-        table = _told(contacts, replace(chains, rows=table), by).drop(_STEP)
+    handled = replace(log, contacts=replace(contacts, rows=rows)).handled
+    kept = rows.select(
+        *(name for name in wanted if name not in alike), **{HANDLED: handled}, **_next(chains, rows[by] if by else None)
+    )
+    table = contacts.session.materialize(kept).mutate(**alike)
+    table = _mended(contacts, replace(chains, rows=table)).drop(_STEP)
     again = replace(chains, rows=table).is_recontacted(table[LAG])
-    return Links(replace(chains, rows=table.mutate(**{RECONTACTED: again})), by)
+    return Links(replace(chains, rows=table.mutate(**{RECONTACTED: again})), by, log)
 
 
-def _next(chains: Chains, about: ir.Value) -> dict[str, ir.Value]:
-    """What the attempt that comes next was about, and after how many microseconds: zero where two come at once."""
-    keys = [*chains.keys, *(["cx:attempt"] if chains.has_outbound else [])]
-    after = ibis.window(group_by=keys, order_by=chains.at)
-    return {NEXT: about.cast("string").lead().over(after), _STEP: chains.at.lead().over(after) - chains.at}
+def _next(chains: Chains, about: ir.Value | None) -> dict[str, ir.Value]:
+    """How long it is until the person's next attempt, and what it was about: of several at once, the least speaks.
+
+    Where another attempt came at the same moment, ``cx:step`` is zero, and these are of that one.
+    """
+    by_attempt = ["cx:attempt"] if chains.has_outbound else []
+    told = {} if about is None else {NEXT: about.cast("string")}
+    order = [chains.at, *(ibis.asc(value, nulls_first=False) for value in told.values())]
+    after = ibis.window(group_by=[*chains.keys, *by_attempt], order_by=order)
+    step = chains.at.lead().over(after) - chains.at
+    told = {name: value.lead().over(after) for name, value in told.items()}
+    return {_STEP: step, LAG: chains.lag if chains.has_outbound else step, **told}
 
 
 def plan_of(episodes: EpisodePlan | Links) -> EpisodePlan:
@@ -106,20 +114,16 @@ def recontacts_by(contacts: Contacts, episodes: EpisodePlan | Links) -> ir.Table
     return recontacts(contacts, episodes)
 
 
-def _told(contacts: Contacts, chains: Chains, by: str) -> ir.Table:
-    """The rows; of attempts of one person that start at once, which comes first cannot be known: the least speaks."""
+def _mended(contacts: Contacts, chains: Chains) -> ir.Table:
+    """The rows; those of attempts at one moment with what came after all of these, which the last of them knows."""
     rows, session = chains.rows, contacts.session
-    keys = ["cx:person", *(["cx:reason"] if chains.plan.same_reason else [])]
-    attempts = rows.filter(rows["cx:attempt"], rows["cx:person"].notnull())
-    tied = attempts.filter(attempts[_STEP] == 0)
-    instants = tied.select(*keys, AT).union(tied.select(*keys, **{AT: tied[AT] + tied[LAG]}), distinct=True)
-    instants = session.materialize(instants)
-    if not session.count(instants):  # as is usual
+    is_tied = ((rows[_STEP] == 0) & rows["cx:attempt"] & chains.is_known).fill_null(False)
+    tied = session.materialize(rows.filter(is_tied))
+    if not session.count(tied):  # as is usual
         return rows
-    steps = (
-        attempts.semi_join(instants, [*keys, AT]).group_by(*keys, AT).aggregate(least=attempts[by].cast("string").min())
-    )
-    steps = session.materialize(steps.select(*keys, "least", came_at=AT))
-    joined = rows.mutate(came_at=rows[AT] + rows[LAG]).left_join(steps, [*keys, "came_at"])
-    told = joined["came_at_right"].notnull().ifelse(joined["least"], joined[NEXT])
-    return joined.select(*(name for name in rows.columns if name != NEXT), **{NEXT: told})
+    keys = ["cx:person", "started_at", *(["cx:reason"] if chains.plan.same_reason else [])]
+    others = rows.filter(~is_tied)
+    told = [name for name in (LAG, NEXT) if name in rows.columns]
+    last = others.filter(others["cx:attempt"]).semi_join(tied, keys).select(*keys, *told)
+    mended = session.materialize(tied.drop(*told).inner_join(last, keys).select(*rows.columns))
+    return others.union(mended)

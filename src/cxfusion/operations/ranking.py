@@ -11,9 +11,9 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
-from cxfusion.operations.figures import Figure, Limits, NotApplicable
+from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
 from cxfusion.operations.metrics import METRICS
-from cxfusion.operations.tallies import chained, look_at
+from cxfusion.operations.tallies import chained
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import difference
 from cxfusion.results.formats import figure as in_words
@@ -194,7 +194,7 @@ def rank_groups(
     within = (adjust_for,) if isinstance(adjust_for, str) else tuple(adjust_for)
     name = grouping_by([by], None, contacts.columns, COLUMNS).names[0]
     grouping_by(list(within), None, contacts.columns, ())
-    log, _ = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
+    log = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
     log = chained(log, episodes) if kind.is_chained else log
     found = kind.value(log)
     reason = _reason(found, is_mean=kind.statistic == "mean", is_unchained=kind.is_chained and episodes is None)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cxfusion.engine.functions import whole_part
 from cxfusion.operations.episodes import chains_of
-from cxfusion.operations.figures import PARTIAL, RECONTACTED, Figure, Limits, Log, NotApplicable
+from cxfusion.operations.figures import RECONTACTED, Figure, Log, NotApplicable
 from cxfusion.operations.links import Links, plan_of
 from cxfusion.operations.metrics import QUANTILES
 from cxfusion.operations.slots import Slots
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
     from cxfusion.operations.figures import Total
     from cxfusion.operations.metrics import Metric
     from cxfusion.results.grouping import Grouping
-    from cxfusion.tables.relation import Contacts
 
-__all__ = ["Numbers", "chained", "look_at", "numbers_of"]
+__all__ = ["Numbers", "chained", "numbers_of"]
 
 Figures: TypeAlias = "Mapping[Metric, Figure | NotApplicable]"
 
@@ -62,23 +60,6 @@ class Numbers:
         return np.asarray(added - sum(rows[self.columns[part.op()]].to_numpy() for part in total.minus), dtype=float)
 
 
-def look_at(contacts: Contacts, limits: Limits) -> tuple[Log, tuple[int, int]]:
-    """Which columns hold anything, and the years that the log spans."""
-    rows, started_at = contacts.rows, contacts.rows["started_at"]
-    blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True)
-    known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
-    gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
-    ends = {"first": started_at.min().year(), "last": started_at.max().year()}
-    durations = [rows[name] for name in PARTIAL if name.endswith("_seconds") and contacts.has(name)]
-    fractions = {f"fraction_{i}": (value != whole_part(value)).any() for i, value in enumerate(durations)}
-    seen = contacts.session.collect(rows.aggregate(_named(known | gone | ends | fractions))).to_pylist()[0]
-    filled = frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name])
-    has_wait = bool(seen["n_gone_with_wait"]) or not seen["n_gone"]
-    has_whole_seconds = not any(seen[name] for name in fractions)
-    log = Log(contacts, filled, limits, has_wait, has_whole_seconds=has_whole_seconds)
-    return log, (seen["first"] or 1970, seen["last"] or 1970)  # of an empty log
-
-
 def chained(log: Log, episodes: EpisodePlan | Links | None) -> Log:
     """The log as metrics need it that look from contact to contact; without links it is sorted whenever it is asked."""
     plan = None if episodes is None else plan_of(episodes)
@@ -92,9 +73,7 @@ def chained(log: Log, episodes: EpisodePlan | Links | None) -> Log:
     return replace(log, episodes=plan, contacts=replace(log.contacts, rows=rows))
 
 
-def numbers_of(
-    log: Log, figures: Figures, grouping: Grouping, years: tuple[int, int], chains: Log | None = None
-) -> Numbers:
+def numbers_of(log: Log, figures: Figures, grouping: Grouping, chains: Log | None = None) -> Numbers:
     """Everything that the figures are made from, by group and for the whole.
 
     Those of chained metrics are of ``chains`` and asked for by themselves: a sort carries along every column that is
@@ -110,7 +89,7 @@ def numbers_of(
     named = {columns[meaning]: scalar for meaning, scalar in sums.items() if meaning not in from_chains}
     linked = {columns[meaning]: scalar for meaning, scalar in sums.items() if meaning in from_chains}
     parts = [(log, named), (chains or log, linked)]
-    found = [_sums_by_group(here, asked, grouping, years) for here, asked in parts if asked]
+    found = [_sums_by_group(here, asked, grouping) for here, asked in parts if asked]
     groups = found[0]
     keys = [name for name in groups.columns if name not in set(columns.values())]
     for other in found[1:]:
@@ -119,7 +98,7 @@ def numbers_of(
     quantiles = _quantiles(figures)
     if quantiles:
         whole = whole.assign(**_aggregate(log, quantiles, {}).iloc[0])
-        groups = groups.merge(_quantiles_by_group(log, quantiles, grouping, years), on=keys) if keys else whole
+        groups = groups.merge(_quantiles_by_group(log, quantiles, grouping), on=keys) if keys else whole
     return Numbers(groups, whole, columns)
 
 
@@ -138,23 +117,21 @@ def _quantiles(figures: Figures) -> dict[str, ir.Scalar]:
     }
 
 
-def _sums_by_group(log: Log, sums: Mapping[str, ir.Scalar], grouping: Grouping, years: tuple[int, int]) -> pd.DataFrame:
+def _sums_by_group(log: Log, sums: Mapping[str, ir.Scalar], grouping: Grouping) -> pd.DataFrame:
     keys = _keys(log, grouping)
     if grouping.interval is None:
         return _aggregate(log, sums, keys)
-    slots = Slots(log.contacts.timezone, grouping.interval, years)
+    slots = Slots(log.contacts.timezone, grouping.interval, log.years)
     found = _aggregate(log, sums, keys | {"slot": slots.number(log.value("started_at"))})
     found[START] = slots.starts(found.pop("slot"))
     return found.groupby([*keys, START], dropna=False, as_index=False).sum()
 
 
-def _quantiles_by_group(
-    log: Log, quantiles: Mapping[str, ir.Scalar], grouping: Grouping, years: tuple[int, int]
-) -> pd.DataFrame:
+def _quantiles_by_group(log: Log, quantiles: Mapping[str, ir.Scalar], grouping: Grouping) -> pd.DataFrame:
     keys = _keys(log, grouping)
     if grouping.interval is None:
         return _aggregate(log, quantiles, keys)
-    local = to_local(log.value("started_at"), log.contacts.timezone, years)
+    local = to_local(log.value("started_at"), log.contacts.timezone, log.years)
     found = _aggregate(
         log, quantiles, keys | {"number": local.epoch_seconds() // int(grouping.interval.total_seconds())}
     )
