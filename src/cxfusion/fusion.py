@@ -32,6 +32,7 @@ from cxfusion.perception.sources import audit_sources
 from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.grouping import as_columns
 from cxfusion.results.labels import reason_label
+from cxfusion.room import hand_back_memory
 from cxfusion.study import Study
 
 if TYPE_CHECKING:
@@ -273,6 +274,7 @@ def stage_clock(
             on_stage(name, rows)
 
     tell(n)
+    hand_back_memory()  # of the stage before
     began = time.perf_counter()
     with algebra_in_one_thread():
         yield tell

@@ -16,6 +16,7 @@ from cxfusion.evidence.columns import columns_of, levers_of, numbers_of, with_pr
 from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.sample import LeverFacts
 from cxfusion.fold import fold_batches
+from cxfusion.room import Room
 
 N = 3_000
 RNG = np.random.default_rng(11)
@@ -71,7 +72,7 @@ def test_parts_of_kept_columns_are_cut_and_written_like_batches(tmp_path, monkey
     kept = keep_parts(SWEEP, partial(columns_of, design=WHOLE, asked=BASES[:1]), part_rows=None)
     add = partial(with_projection, groups=GROUPS, controls=CONTROLS, projection=PROJECTION)
     for budget_bytes in (0, 1 << 40):
-        short = keep_parts(kept, add, budget_bytes, part_rows=700)
+        short = keep_parts(kept, add, Room(budget_bytes), part_rows=700)
         parts = short(_Everything())
         assert [len(part) for part in parts] == [700, 700, 700, 700, 200]
         rows = [WHOLE.projected(PROJECTION).make_rows(part) for part in parts]

@@ -23,6 +23,7 @@ from cxfusion.estimators import held
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.fold import fold_batches
+from cxfusion.room import Room
 
 N = 50_000
 RNG = np.random.default_rng(5)
@@ -36,7 +37,7 @@ def make_rows(batch: pa.RecordBatch) -> Rows:
 
 def fitted(budget_bytes: int) -> np.ndarray:
     sweep = partial(fold_batches, batches=TABLE.to_batches(7_000), threads=2)
-    model = held.model_rows(sweep, make_rows, budget_bytes=budget_bytes)
+    model = held.model_rows(sweep, make_rows, room=Room(budget_bytes))
     fit = fit_cumulative_logit(model.sweep, model.make_rows, 3)
     return np.concatenate([fit.parameters, np.diag(fit.covariance)])
 
@@ -48,7 +49,7 @@ def test_rows_from_a_file_give_the_same_numbers_to_the_last_bit(budget_bytes):
 
 def test_a_file_is_made_only_beyond_the_budget(monkeypatch):
     made = []
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: made.append(io.BytesIO()) or made[-1])
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: made.append(io.BytesIO()) or made[-1])
     fitted(1 << 40)
     assert not made
     fitted(3_000_000)
@@ -58,7 +59,7 @@ def test_a_file_is_made_only_beyond_the_budget(monkeypatch):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no disk that is always full")
 def test_a_disk_that_is_full_is_told(monkeypatch):
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b", buffering=0))  # noqa: SIM115
     with pytest.raises(ResourceError, match="TMPDIR"):
         fitted(0)
 
@@ -89,7 +90,7 @@ with cx.Session(memory_limit=sys.argv[3], threads=1, temp_dir=sys.argv[2]) as se
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit can be set there")
-@pytest.mark.parametrize("memory_limit", ["80MB", "60MB"])
+@pytest.mark.parametrize("memory_limit", ["150MB", "115MB"])
 def test_a_disk_that_takes_no_more_is_told(tmp_path, memory_limit):
     """What is spilled and what is packed: a full disk, a quota and a limit of a file's size are told alike."""
     path, folder = tmp_path / "log.parquet", tmp_path / "room"
@@ -121,7 +122,7 @@ SPILLING = """
 import sys, time, duckdb, cxfusion as cx
 from cxfusion.cli.ending import ended_in_order
 from cxfusion.engine import FileSource
-with ended_in_order(), cx.Session(memory_limit="80MB", threads=1, temp_dir=sys.argv[2]) as session:
+with ended_in_order(), cx.Session(memory_limit="150MB", threads=1, temp_dir=sys.argv[2]) as session:
     rows = session.materialize(session.read(FileSource((sys.argv[1],), "parquet")).order_by("id"))
     print("spilled", flush=True)
     time.sleep(60)
@@ -141,3 +142,38 @@ def test_a_cancelled_run_leaves_no_temporary_file(tmp_path, asked):
         process.send_signal(asked)
         process.wait(30)
     assert not list(folder.rglob("*"))
+
+
+def in_memory(model: held.ModelRows) -> int:
+    return sum(part.n_bytes for part in model.sweep.kept if isinstance(part, held._Held))
+
+
+def test_models_share_the_memory_of_a_session_and_give_it_back():
+    room = Room(N * 60)  # of which a model takes about 66 bytes a row
+    sweep = partial(fold_batches, batches=TABLE.to_batches(7_000), threads=2)
+    first, second = (held.model_rows(sweep, make_rows, room=room) for _ in range(2))
+    of_first = in_memory(first)
+    assert of_first > 0.6 * N * 60
+    assert of_first + in_memory(second) <= N * 60
+    assert held.room_of(second.sweep) is room
+    del first, second
+    assert in_memory(held.model_rows(sweep, make_rows, room=room)) == of_first
+
+
+def test_rows_that_are_kept_hold_nothing_else_of_their_batch():
+    """An engine gives a batch in one piece, which a view of one of its columns would hold as a whole."""
+    batch = TABLE.to_batches(7_000)[0]
+    kept = held.keep_parts(partial(fold_batches, batches=[batch]), make_rows_held, Room(), part_rows=None).kept
+    assert not np.shares_memory(kept[0].rows.outcome, batch.column("y").to_numpy())
+
+
+def make_rows_held(batch: pa.RecordBatch) -> held._Held:
+    return held._Held(make_rows(batch), ())
+
+
+def test_the_limit_is_of_the_whole_process_and_rows_go_to_the_folder_of_the_session(tmp_path):
+    with cx.Session(memory_limit="1GB", threads=1, temp_dir=str(tmp_path)) as session:
+        assert session.room.threads == 1
+        assert session.room.folder.startswith(str(tmp_path))
+        of_database, of_rows = session._engine._backend.memory_limit(), session.room._left
+        assert 0.5e9 < of_database < of_database + of_rows < 0.8e9

@@ -157,7 +157,7 @@ Memory = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
-        help="Memory limit, such as 4GB; what does not fit is spilled to disk.",
+        help="Memory that the whole process keeps near, such as 4GB; what does not fit is spilled to disk.",
         rich_help_panel=EVERYWHERE,
     ),
 ]

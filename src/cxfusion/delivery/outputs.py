@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
 
 from cxfusion.delivery.csv_copies import write_csv_copies
 from cxfusion.delivery.directory import MANIFEST
@@ -21,6 +23,7 @@ from cxfusion.results.schemas import (
     as_arrow,
 )
 from cxfusion.tables.books import set_aside_rows
+from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,12 +45,16 @@ if TYPE_CHECKING:
 
 __all__ = ["asked_for", "write_diagnosis", "write_manifest", "write_rejection", "write_study"]
 
+COMPRESSION: Final = "snappy"  # every reader knows it
+SLICE_ROWS: Final = 1 << 18
+"""Pairs that are in memory at a time: some 40 MB."""
+
 
 def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Study, *, with_report: bool) -> None:
     """Every file of DESIGN's list that a study has."""
     _write_books(folder, pairing)
-    tables: dict[str, tuple[pd.DataFrame | pa.Table, pa.Schema]] = {
-        "pairs": (_pairs(pairing), PAIRS),
+    _write_pairs(folder / "pairs.parquet", pairing)
+    tables: dict[str, tuple[pd.DataFrame, pa.Schema]] = {
         "operations": (study.operations_rows(), OPERATIONS),
         "perception": (study.perception_rows(), PERCEPTION),
         "evidence": (study.evidence.rungs, EVIDENCE),
@@ -128,15 +135,26 @@ def _write_books(folder: Path, pairing: Pairing) -> None:
     _write_set_aside(folder, pairing.session, pairing.set_aside, pairing.books)
 
 
-def _pairs(pairing: Pairing) -> pa.Table:
-    """The pairs, if they are as many as the books say."""
-    pairs = pairing.session.collect(pairing.pairs.order_by("response_file", "response_row"))
-    if pairs.num_rows != pairing.n_pairs:
+def _write_pairs(path: Path, pairing: Pairing) -> None:
+    """The pairs, if they are as many as the books say; by slices, since there may be millions."""
+    import pyarrow.parquet as pq
+
+    session, n = pairing.session, 0
+    place = ibis.row_number().over(order_by=["response_file", "response_row"])
+    pairs = pairing.pairs.select(*(name for name in PAIRS.names if name in pairing.pairs.columns), place=place)
+    pairs = compute(session, pairs) if pairing.n_pairs > SLICE_ROWS else pairs
+    with pq.ParquetWriter(path, PAIRS, compression=COMPRESSION) as file:
+        for start in range(0, max(pairing.n_pairs, 1), SLICE_ROWS):
+            some = session.collect(
+                pairs.filter(pairs["place"].between(start, start + SLICE_ROWS - 1)).order_by("place")
+            )
+            file.write_table(as_arrow(some, PAIRS))
+            n += some.num_rows
+    if n != pairing.n_pairs:
         raise BooksError(
-            f"{pairs.num_rows:,} pairs were to be written, but the books count {pairing.n_pairs:,}. This is a fault of"
+            f"{n:,} pairs were to be written, but the books count {pairing.n_pairs:,}. This is a fault of"
             " cxfusion, not of the data; please report it."
         )
-    return pairs
 
 
 def _write_set_aside(folder: Path, session: Session, set_aside: ir.Table, books: Books) -> None:
@@ -148,4 +166,4 @@ def _write_set_aside(folder: Path, session: Session, set_aside: ir.Table, books:
 def _write_parquet(path: Path, table: pd.DataFrame | pa.Table, schema: pa.Schema) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(as_arrow(table, schema), path, compression="snappy")  # every reader knows it
+    pq.write_table(as_arrow(table, schema), path, compression=COMPRESSION)

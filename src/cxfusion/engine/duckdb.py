@@ -35,6 +35,7 @@ from cxfusion.engine.naming import new_name
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import ResourceError, UnreadableFileError
 from cxfusion.fold import Fold, fold_batches
+from cxfusion.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,11 @@ Answer = TypeVar("Answer")
 CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold", "rows_here"})
 DEEPEST: Final = 16
 """Levels of nesting that DuckDB still reads: each level of Parquet more takes it almost twice as long."""
+OF_THE_PROCESS: Final = 300_000_000
+"""Bytes of Python, its libraries and what they hold, of a memory limit that is not small."""
+OF_THE_DATABASE: Final = 0.7
+OF_ROWS: Final = 0.2
+"""Of what the process leaves; the rest is for answers and batches under way."""
 KIND_OF_ERROR: Final = re.compile(r"^(\w+ )+Error: ")
 NOT_TOLD: Final = ("LINE ", "^", "Original Line")  # queries of ours, and rows, which may tell of persons
 FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large", "not enough space on the disk")
@@ -71,9 +77,14 @@ class DuckDBEngine:
     Parameters
     ----------
     memory_limit : str, optional
-        Such as ``"4GB"``; what does not fit is spilled to ``temp_dir``.
+        Such as ``"4GB"``, near which the whole process keeps; what does not fit is spilled to ``temp_dir``.
     threads : int, optional
     temp_dir : str, optional
+
+    Attributes
+    ----------
+    room : Room
+        Where models keep their rows: its memory, the database's and that of the process itself make up the limit.
     """
 
     def __init__(
@@ -94,6 +105,9 @@ class DuckDBEngine:
         self._backend.con.execute("SET wal_autocheckpoint = '1000TB'")
         # it makes a join of every IN with some literals: of 300 columns of text, 300 joins, which fill any memory
         self._backend.con.execute("SET disabled_optimizers = 'in_clause'")
+        left = _beside_the_process(self._backend.memory_limit())
+        self._backend.con.execute(f"SET memory_limit = '{OF_THE_DATABASE * left / 1024:.0f}KiB'")
+        self.room = Room(OF_ROWS * left, folder, self._threads)
 
     def read(self, source: Source) -> ir.Table:
         """Relation of every row of a source, with ``source_file`` and ``source_row`` added."""
@@ -193,6 +207,11 @@ class DuckDBEngine:
         """Let go of every relation and temporary file."""
         self._backend.disconnect()
         self._remove_folder()
+
+
+def _beside_the_process(memory_limit: float) -> float:
+    """What is left for tables, rows of models, and answers under way."""
+    return memory_limit - min(OF_THE_PROCESS, memory_limit / 4)
 
 
 def _numbered(table: str, name: str) -> str:

@@ -77,10 +77,11 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
 
     def _is_large(self, relation: ir.Table) -> bool:
         """Whether a relation would take most of the memory; where all that was read cannot, nothing is estimated."""
-        most = LARGE_SHARE * self._memory_limit()
+        most = LARGE_SHARE * self.memory_limit()
         return self._n_expected * FILE_TO_MEMORY > most and self._estimated_bytes(relation) > most
 
-    def _memory_limit(self) -> float:
+    def memory_limit(self) -> float:
+        """Bytes that the database may take."""
         told = self.con.execute("SELECT current_setting('memory_limit')").fetchone()[0]
         size, unit = told.split()
         return float(size) * UNITS[unit]

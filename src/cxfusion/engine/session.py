@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UsageError, nearest_names
+from cxfusion.room import Room
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -33,7 +34,8 @@ class Session:
         of our own in it, which is dropped when the session is closed. An object that fulfils the engine contract is
         used as it is.
     memory_limit : str, optional
-        Such as ``"4GB"``; work that does not fit is spilled to ``temp_dir``. Of DuckDB only.
+        Such as ``"4GB"``, near which the whole process keeps; work that does not fit is spilled to ``temp_dir``. Of
+        DuckDB only; by default four fifths of what the machine has.
     threads : int, optional
         All cores by default. Of DuckDB, and of folds over tables of PostgreSQL.
     temp_dir : str, optional
@@ -70,6 +72,7 @@ class Session:
             self._engine = _open_engine(engine, memory_limit, threads, temp_dir)
         else:
             self._engine = engine
+        self.room: Room = getattr(self._engine, "room", None) or Room(threads=threads)
         self._is_open = True
 
     def read(self, source: Source) -> ir.Table:
@@ -133,6 +136,10 @@ class _Sweep:
     @property
     def may_keep_rows(self) -> bool:
         return self.session.supports("rows_here")
+
+    @property
+    def room(self) -> Room:
+        return self.session.room
 
     def __call__(self, fold: Fold[Any, Answer], /) -> Answer:
         return self.session.fold(self.relation, fold)

@@ -10,24 +10,27 @@ import pickle
 import tempfile
 import weakref
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import pyarrow as pa
 
 from cxfusion.errors import ResourceError
 from cxfusion.fold import fold_batches
+from cxfusion.room import hand_back_memory, room_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import pyarrow as pa
-
     from cxfusion.estimators.effects import LeverMaker, LeverRows
     from cxfusion.estimators.rows import RowMaker, Rows
-    from cxfusion.fold import Sweep
+    from cxfusion.fold import Fold, Sweep
+    from cxfusion.room import Room, Share
 
-__all__ = ["MODEL_BUDGET_BYTES", "PART_ROWS", "ModelRows", "Part", "keep_parts", "may_keep", "model_rows"]
+__all__ = ["PART_ROWS", "ModelRows", "Part", "keep_parts", "may_keep", "model_rows"]
 
-MODEL_BUDGET_BYTES: Final = 1_500_000_000
+Answer = TypeVar("Answer")
+
 PART_ROWS: Final = 16_384  # few enough for the columns of a part to stay in a processor's cache
 
 
@@ -73,8 +76,8 @@ class _Held:
 class _Store:
     """A file without a name, which goes with the last of its parts. The system caches what it has memory for."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the store
+    def __init__(self, folder: str | None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the store
         weakref.finalize(self, self._file.close)
 
     def write(self, part: Part | _Written) -> _Written:
@@ -101,10 +104,20 @@ _Kept: TypeAlias = "Part | _Written"
 
 
 @dataclass(frozen=True)
-class _Parts:
-    kept: Sequence[_Kept]
+class _KeptSweep:
+    """The sweep over parts, and what they take of the room."""
 
-    def __iter__(self) -> Iterator[Part]:
+    kept: Sequence[_Kept]
+    share: Share
+
+    @property
+    def room(self) -> Room:
+        return self.share.room
+
+    def __call__(self, fold: Fold[Any, Answer], /) -> Answer:
+        return fold_batches(fold, self._parts(), self.room.threads)
+
+    def _parts(self) -> Iterator[Part]:
         for part in self.kept:
             yield part.store.read(part.start) if isinstance(part, _Written) else part
 
@@ -117,10 +130,10 @@ def model_rows(
     sweep: Sweep,
     make_rows: RowMaker,
     make_levers: LeverMaker = _no_levers,
-    budget_bytes: int = MODEL_BUDGET_BYTES,
+    room: Room | None = None,
     part_rows: int | None = PART_ROWS,
 ) -> ModelRows:
-    """Keep the rows of a model: in memory up to the budget, the others in a temporary file that nobody else sees.
+    """Keep the rows of a model: in memory while there is room, the others in a temporary file that nobody else sees.
 
     Parameters
     ----------
@@ -129,8 +142,7 @@ def model_rows(
     make_rows : RowMaker
     make_levers : LeverMaker
         None of them by default.
-    budget_bytes : int
-    part_rows : int or None
+    room, part_rows
         As for :func:`keep_parts`.
 
     Raises
@@ -144,7 +156,7 @@ def model_rows(
     def make_part(batch: pa.RecordBatch) -> _Held:
         return _Held(make_rows(batch), make_levers(batch))
 
-    return ModelRows(keep_parts(sweep, make_part, budget_bytes, part_rows), _kept_rows, _kept_levers)
+    return ModelRows(keep_parts(sweep, make_part, room, part_rows), _kept_rows, _kept_levers)
 
 
 def may_keep(sweep: Sweep) -> bool:
@@ -155,7 +167,7 @@ def may_keep(sweep: Sweep) -> bool:
 def keep_parts(
     sweep: Sweep,
     make_part: Callable[[Any], Part],
-    budget_bytes: int = MODEL_BUDGET_BYTES,
+    room: Room | None = None,
     part_rows: int | None = PART_ROWS,
 ) -> Sweep:
     """Make the parts of all rows once, and give the sweep over them.
@@ -166,8 +178,8 @@ def keep_parts(
         Over record batches, or over other parts.
     make_part : callable
         What becomes of each of them.
-    budget_bytes : int
-        Parts beyond it go to a temporary file that nobody else sees.
+    room : Room, optional
+        Parts that it has no memory for go to a temporary file that nobody else sees. By default that of the sweep.
     part_rows : int or None
         Most rows of a part; None where what the sweep gives is not to be cut.
 
@@ -176,8 +188,9 @@ def keep_parts(
     ResourceError
         There is no room for the file.
     """
-    kept = sweep(_KeepFold(make_part, budget_bytes, part_rows))
-    return partial(fold_batches, batches=_Parts(kept), threads=os.cpu_count() or 1)
+    hand_back_memory()  # of rows that were kept before
+    share = (room or room_of(sweep)).share()
+    return _KeptSweep(sweep(_KeepFold(make_part, share, part_rows)), share)
 
 
 def _kept_rows(held: Any) -> Rows:
@@ -193,34 +206,35 @@ def _kept_levers(held: Any) -> Sequence[LeverRows]:
 @dataclass
 class _Keeping:
     parts: list[_Kept] = field(default_factory=list)
-    n_bytes: int = 0  # of those in memory
     store: _Store | None = None
 
-    def add(self, part: _Kept, budget_bytes: int) -> None:
-        n_bytes = 0 if isinstance(part, _Written) else part.n_bytes
-        if self.n_bytes + n_bytes > budget_bytes:
-            part, n_bytes = self._written(part), 0
-        self.parts.append(part)
-        self.n_bytes += n_bytes
+    def add(self, part: _Kept, share: Share) -> None:
+        is_short = not isinstance(part, _Written) and not share.take(part.n_bytes)
+        self.parts.append(self._written(part, share.room.folder) if is_short else part)
 
-    def _written(self, part: _Kept) -> _Written:
+    def _written(self, part: _Kept, folder: str | None) -> _Written:
         try:
-            self.store = self.store or _Store()
+            self.store = self.store or _Store(folder)
             return self.store.write(part)
         except OSError as error:
             raise ResourceError(
-                f"The rows of a model do not fit into memory, and not into {tempfile.gettempdir()} either:"
-                f" {error.strerror or error}. Make room there, or name another folder in the environment variable"
-                " TMPDIR."
+                f"The rows of a model do not fit into memory, and not into {folder or tempfile.gettempdir()} either:"
+                f" {error.strerror or error}. Make room there, or name another folder: temp_dir of [engine] in a study,"
+                " Session(temp_dir=…), or the environment variable TMPDIR."
             ) from error
 
 
-class _KeepFold:
-    """Fold: the parts themselves, those beyond the budget in a file."""
+def _alone(piece: Any) -> Any:
+    """Rows whose columns are each a piece of memory: of a batch of an engine one that is kept would keep all."""
+    return piece.take(np.arange(len(piece))) if isinstance(piece, pa.RecordBatch) else piece
 
-    def __init__(self, make_part: Callable[[Any], Part], budget_bytes: int, part_rows: int | None) -> None:
+
+class _KeepFold:
+    """Fold: the parts themselves, those that there is no room for in a file."""
+
+    def __init__(self, make_part: Callable[[Any], Part], share: Share, part_rows: int | None) -> None:
         self._make_part = make_part
-        self._budget_bytes = budget_bytes
+        self._share = share
         self._part_rows = part_rows
 
     def zero(self) -> _Keeping:
@@ -230,15 +244,12 @@ class _KeepFold:
         """The parts of a batch, in memory: at most some batches are under way, whatever the budget."""
         rows = self._part_rows
         pieces = [batch] if rows is None else [batch.slice(at, rows) for at in range(0, len(batch), rows)]
-        for piece in pieces:
-            part = self._make_part(piece)
-            state.parts.append(part)
-            state.n_bytes += part.n_bytes
+        state.parts += [self._make_part(_alone(piece)) for piece in pieces]
         return state
 
     def merge(self, left: _Keeping, right: _Keeping) -> _Keeping:
         for part in right.parts:
-            left.add(part, self._budget_bytes)
+            left.add(part, self._share)
         return left
 
     def finish(self, state: _Keeping) -> Sequence[_Kept]:
