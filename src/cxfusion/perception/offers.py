@@ -63,6 +63,8 @@ MOST_DATES: Final = 400
 """Of longer logs weeks are told apart."""
 DAYS_A_WEEK: Final = 7
 MOST_ROUNDS: Final = 3
+AGENT: Final = "agent_code"
+"""What stands for the agent in the rows that come here: who it is comes once."""
 NORMAL_95: Final = 1.959963984540054
 
 
@@ -258,18 +260,20 @@ def _coded(
     }
     everyone = log.select("contact_id", "source_file", "source_row", **columns)
     thinned, told = _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts)
-    placed = with_codes(thinned, {"file": group_codes(session, contacts.rows, ("source_file",))})
+    files, agents = group_codes(session, contacts.rows, ("source_file",)), group_codes(session, thinned, ("agent",))
+    placed = with_codes(thinned, {"file": files, AGENT: agents})
     placed = session.materialize(placed.mutate(place=one_place(placed["file"], placed["source_row"])))
     pairs = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == CUSTOMER)
     given = pairs.group_by(scored_id="contact_id").aggregate(score=pairs[score].mean())
     joined = placed.left_join(given, [("contact_id", "scored_id")]).left_join(sent, [("contact_id", "asked_id")])
     shown = joined.select(
-        "place", "agent", "date", "score", *attributes,
+        "place", AGENT, "date", "score", *attributes,
         is_asked=joined["asked_id"].notnull() | joined["score"].notnull(),
         customer_known=joined["customer"].notnull(),
         customer=joined["place"].min().over(group_by=joined["customer"]),  # who it is stays where it is
     )  # fmt: skip
     found = session.collect(shown.order_by("place").drop("place")).to_pandas()
+    found["agent"] = agents["agent"].to_numpy()[found.pop(AGENT)]
     period = found["date"] // (1 if found["date"].nunique() <= MOST_DATES else DAYS_A_WEEK)
     codes = codes_here(found[list(attributes)].assign(**{attribute_of("date"): period}), FEWEST)
     widths = tuple((name, int(own.max(initial=-1)) + 1) for name, own in codes.items())
