@@ -8,6 +8,10 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
+from cxfusion.fold import fold_batches
+from cxfusion.perception import weights as weighing
+from cxfusion.perception.contact_cells import CellRows, count_cells
 
 
 def centre_of(log: pd.DataFrame, answers: pd.DataFrame) -> cx.Pairing:
@@ -80,6 +84,28 @@ def test_a_share_of_the_silent_stands_for_all_of_them(pairing, monkeypatch):
     assert sampled.n_contacts == whole.n_contacts
     both = whole.to_pandas().merge(sampled.to_pandas(), on="contact_id")
     assert np.corrcoef(both["weight_x"], both["weight_y"])[0, 1] > 0.9
+
+
+def test_kinds_of_contacts_fit_as_the_contacts_themselves(pairing, monkeypatch):
+    seen = []
+    monkeypatch.setattr(weighing, "count_cells", lambda *asked: seen.append(count_cells(*asked)) or seen[0])
+    weights = cx.weigh(pairing, "csat")
+    cells = weights.session.collect(seen[0].rows)
+    n = cells["n"].to_numpy()
+    assert n.sum() == weights.n_contacts
+    assert n[cells["answered"].to_numpy(zero_copy_only=False)].sum() == weights.n_answers
+    assert n.max() > 1
+    each = (
+        cells.take(np.repeat(np.arange(len(n)), n.astype(int)))
+        .drop_columns("n")
+        .append_column("n", [np.ones(int(n.sum()))])
+    )
+    fits = [
+        fit_cumulative_logit(lambda fold, rows=rows: fold_batches(fold, rows.to_batches()), CellRows(weights.codes), 2)
+        for rows in (cells, each)
+    ]
+    assert fits[0].cuts == pytest.approx(fits[1].cuts, rel=1e-9)
+    assert fits[0].coefficients == pytest.approx(fits[1].coefficients, rel=1e-9, abs=1e-9)
 
 
 def test_a_weighted_score_is_that_of_everyone():

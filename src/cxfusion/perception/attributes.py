@@ -76,7 +76,8 @@ def attributes_of(contacts: Contacts, log: ir.Table) -> dict[str, ir.Value]:
 def in_fifths(session: Session, rows: ir.Table) -> ir.Table:
     """Rows of :func:`attributes_of` with levers cut into fifths of these rows; counts stay as they are.
 
-    Materialised before and after: joined with their levels, engines would cut again wherever a level is looked up.
+    Materialised before and after: joined with their levels, engines would cut again wherever a level is looked up, and
+    have no idea how many rows there are.
     """
     rows = session.materialize(rows)
     numbers = [name for name in LEVERS if name in rows.columns]
@@ -142,13 +143,16 @@ def levels_of(
 
 
 def numbered(rows: ir.Table, levels: Mapping[str, pd.DataFrame]) -> ir.Table:
-    """Rows with ``level_by_…`` (place in the list of levels) and ``code_by_…`` of every attribute instead of itself."""
+    """Rows with what is known of the level of every attribute: its place in the list of levels as ``level_by_…``, and
+    each further column of the list, such as ``code_by_…``.
+    """
     for name, listed in levels.items():
-        known = listed[[attribute_of(name)]].copy()
+        own = attribute_of(name)
+        known = listed.rename(columns={column: f"{column}_{own}" for column in listed.columns.drop(own)})
+        known = known.astype({code_of(name): np.int32})
         known[level_of(name)] = np.arange(len(listed), dtype=np.int32)
-        known[code_of(name)] = listed["code"].astype("int32")
-        rows = rows.inner_join(ibis.memtable(pa.Table.from_pandas(known, preserve_index=False)), attribute_of(name))
-    return rows.drop(*map(attribute_of, levels))
+        rows = rows.inner_join(ibis.memtable(pa.Table.from_pandas(known, preserve_index=False)), own)
+    return rows
 
 
 def named_levels(name: str, listed: pd.DataFrame) -> list[str]:

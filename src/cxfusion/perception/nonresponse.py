@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from cxfusion.errors import ConvergenceError, UsageError
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing, tilted, weighted_totals, worth_of
 from cxfusion.perception.measure import measure
-from cxfusion.perception.weights import ResponseWeights, weigh, with_predictor
+from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure, plain
 from cxfusion.results.labels import metric_label, tilt_label
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     import altair as alt
     import ibis.expr.types as ir
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.held import ModelRows
@@ -236,7 +237,7 @@ class _Answers:
             return weights
         constant, coefficients = float(found.raking.coefficients[0]), found.raking.coefficients[1:]
         by_score = self.rows["score"].cases(*zip(self.scores.tolist(), factors.tolist(), strict=True), else_=1.0)
-        rows = with_predictor(self.rows.mutate(by_score=by_score), self.codes, coefficients, "again")
+        rows = _with_predictor(self.rows.mutate(by_score=by_score), self.codes, coefficients, "again")
         again = (rows["again"] + constant).exp()
         rows = rows.select("contact_id", weight=rows["weight"] * rows["by_score"] * again)
         return replace(weights, rows=weights.session.materialize(rows))
@@ -255,3 +256,22 @@ def _margins(batch: pa.RecordBatch, codes: tuple[tuple[str, int], ...], scores: 
         weight=batch.column("weight").to_numpy(),
         cluster=np.zeros(n, dtype=np.int64),
     )
+
+
+def _with_predictor(
+    rows: ir.Table, codes: tuple[tuple[str, int], ...], coefficients: NDArray[np.float64], name: str
+) -> ir.Table:
+    """The rows with their linear predictor, one coefficient per code in the order of the codes, under some name.
+
+    Coefficients are joined: an expression that lists them takes engines longer to plan than to compute.
+    """
+    parts, start = [], 0
+    for code, width in codes:
+        if width:
+            own = {code: pa.array(range(-1, width), pa.int32())}
+            own |= {f"{name}_{code}": pa.array([0.0, *coefficients[start : start + width]])}
+            rows = rows.inner_join(ibis.memtable(pa.table(own)), code)
+            parts.append(f"{name}_{code}")
+        start += width
+    total: ir.FloatingValue = sum((rows[part] for part in parts), start=ibis.literal(0.0))
+    return rows.mutate(**{name: total}).drop(*parts)

@@ -5,45 +5,38 @@ A logistic propensity on all answered contacts, stabilised and trimmed, then rak
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from cxfusion.errors import EstimationError, NothingToEstimateError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.held import model_rows
-from cxfusion.estimators.raking import fit_raking
-from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.estimators.raking import RakingFit, fit_raking
 from cxfusion.pairing.result import require_pairing
-from cxfusion.perception.attributes import (
-    attributes_of,
-    code_of,
-    in_fifths,
-    level_of,
-    levels_of,
-    named_levels,
-    numbered,
-)
+from cxfusion.perception.attributes import attribute_of, attributes_of, in_fifths, named_levels, numbered
+from cxfusion.perception.contact_cells import CellRows, count_cells
 from cxfusion.tables.coding import answered, group_codes, one_place, with_codes
 from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Relation
 from cxfusion.tables.sampling import in_sample
-from cxfusion.tables.sums import PER_ANSWER, exact_sum
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.engine import Session
+    from cxfusion.estimators.rows import Rows
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.contact_cells import Cells, Sums
 
-__all__ = ["Margins", "ResponseWeights", "weigh", "with_predictor"]
+__all__ = ["ResponseWeights", "weigh"]
 
 MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
 MAX_SILENT: Final = 500_000
@@ -157,14 +150,10 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
             " that have not: otherwise there is nothing to weight, or nothing to weight to."
         )
     rate = min(1.0, MAX_SILENT / (n - n_answers))
-    sampled = in_fifths(session, _thinned(everyone, rate))
-    levels = levels_of(session, sampled, MIN_ANSWERS, sampled["answered"] & ~sampled["is_young"])
-    placed = with_codes(sampled, {"file": group_codes(session, sampled, ("source_file",))})
-    placed = placed.mutate(place=one_place(placed["file"], placed["source_row"]))
-    coded = numbered(placed.drop("source_file", "source_row", "file"), levels)
-    coded = session.materialize(coded.order_by("place"))
+    contacts = in_fifths(session, _thinned(everyone, rate))
+    cells = count_cells(session, contacts, 1 / rate, MIN_ANSWERS)
     try:
-        return _weighted(pairing, score, coded, levels, sizes)
+        return _weighted(pairing, score, contacts.filter(contacts["answered"]), cells, sizes)
     except EstimationError as error:
         raise NothingToEstimateError(f"No weights could be found: {error.message}") from error
 
@@ -205,131 +194,102 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
 
 
 def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
-    """All answers, and of the rest a known share of those that are old enough, which stands for all of these."""
+    """All answers, and of the rest a known share of those that are old enough."""
     everyone = everyone.filter(everyone["answered"] | ~everyone["is_young"])
-    if rate >= 1:
-        return everyone.mutate(stands_for=ibis.literal(1.0))
-    kept = everyone.filter(everyone["answered"] | in_sample(everyone["contact_id"], rate))
-    return kept.mutate(stands_for=ibis.ifelse(kept["answered"], 1.0, 1.0 / rate))
+    return everyone if rate >= 1 else everyone.filter(everyone["answered"] | in_sample(everyone["contact_id"], rate))
 
 
-@dataclass(frozen=True)
-class Margins:
-    """Turns coded rows into regression rows."""
-
-    codes: tuple[tuple[str, int], ...]
-    weight: str
-
-    def __call__(self, batch: pa.RecordBatch, /) -> Rows:
-        """Rows of one batch."""
-        n = len(batch)
-        shown = [(name, width) for name, width in self.codes if width]
-        columns = [batch.column(name).to_numpy() for name, _ in shown]
-        stacked = np.column_stack([np.empty((n, 0), dtype=np.int64), *columns])
-        return Rows(
-            dense=np.empty((n, 0)),
-            groups=Indicators(stacked, tuple(width for _, width in shown)),
-            outcome=batch.column("answered").to_numpy(zero_copy_only=False).astype(np.int64),
-            weight=batch.column(self.weight).to_numpy(),
-            cluster=np.zeros(n, dtype=np.int64),
-        )
-
-
-def _weighted(
-    pairing: Pairing, score: str, coded: ir.Table, levels: Mapping[str, pd.DataFrame], sizes: _Sizes
-) -> ResponseWeights:
-    session = pairing.session
-    codes = tuple((code_of(name), int(listed["code"].max()) + 1) for name, listed in levels.items())
-    old = coded.filter(~coded["is_young"])
-    everyone = model_rows(session.sweep(old), Margins(codes, "stands_for"))
+def _weighted(pairing: Pairing, score: str, answers: ir.Table, cells: Cells, sizes: _Sizes) -> ResponseWeights:
+    """Weights are the same for all answers of a cell, so they are found by cell."""
+    session, make_rows = pairing.session, CellRows(cells.codes)
+    old = session.sweep(cells.rows.filter(~cells.rows["is_young"]))
+    everyone = model_rows(old, make_rows)
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
-    answers = with_predictor(coded.filter(coded["answered"]), codes, propensity.coefficients, "odds")
-    odds = answers["odds"] - float(propensity.cuts[0])
-    answers = answers.mutate(stabilised=(sizes.answers / sizes.contacts) * (1 + (-odds).exp()))
-    cut = {"base": ibis.least(answers["stabilised"], TRIM_AT), "is_trimmed": answers["stabilised"] > TRIM_AT}
-    answers = compute(session, answers.mutate(**cut).drop("stabilised", "odds").order_by("place"))
-    contacts = session.sweep(old)(_LevelSums(levels, ("stands_for",)))
-    totals = _totals(levels, contacts)
-    answering = model_rows(session.sweep(answers), Margins(codes, "base"))
+    contacts = cells.sums_by_level(old, _Contacts(make_rows), 1)
+    totals = _totals(cells.levels, contacts)
+    base = _Base(make_rows, propensity.coefficients, float(propensity.cuts[0]), sizes.answers / sizes.contacts)
+    answered_about = session.sweep(cells.rows.filter(cells.rows["answered"]))
+    answering = model_rows(answered_about, base)
     raking = fit_raking(answering.sweep, answering.make_rows, totals * (sizes.all_answers / totals[0]))
-    tilted = with_predictor(answers, codes, raking.coefficients[1:], "tilt")
-    weight = tilted["base"] * (tilted["tilt"] + float(raking.coefficients[0])).exp()
-    weighted = compute(session, tilted.mutate(weight=weight).drop("tilt").order_by("place"))
-    facts = session.collect(
-        weighted.aggregate(
-            total=exact_sum(weighted["weight"], PER_ANSWER),
-            squares=exact_sum(weighted["weight"] ** 2, PER_ANSWER),
-            trimmed=weighted["is_trimmed"].cast("float64").mean(),
-        )
-    ).to_pylist()[0]
+    weighted = cells.sums_by_level(answered_about, _Weighted(base, raking), 4)
+    n, total, squares, n_trimmed = next(iter(weighted.values())).sum(axis=0)
+    coded = _with_weights(session, answers, cells, base, raking)
     return ResponseWeights(
         session=session,
-        rows=weighted.select("contact_id", "weight"),
+        rows=coded.select("contact_id", "weight"),
         score=score,
-        balance=_balance(levels, contacts, session.sweep(weighted)(_LevelSums(levels, ("weight",)))),
+        balance=_balance(cells.levels, contacts, weighted),
         n_contacts=sizes.contacts,
         n_answers=sizes.all_answers,
         n_young=sizes.young,
-        effective_n=float(facts["total"] ** 2 / facts["squares"]),
-        share_trimmed=float(facts["trimmed"]),
-        coded=weighted.select("contact_id", "weight", *(name for name, _ in codes)),
-        codes=codes,
+        effective_n=float(total**2 / squares),
+        share_trimmed=float(n_trimmed / n),
+        coded=coded,
+        codes=cells.codes,
     )
 
 
-def with_predictor(
-    rows: ir.Table, codes: tuple[tuple[str, int], ...], coefficients: NDArray[np.float64], name: str
-) -> ir.Table:
-    """The rows with their linear predictor, one coefficient per code in the order of the codes, under some name.
+@dataclass(frozen=True)
+class _Contacts:
+    """How many contacts cells stand for."""
 
-    Coefficients are joined: an expression that lists them takes engines longer to plan than to compute.
-    """
-    parts, start = [], 0
-    for code, width in codes:
-        if width:
-            own = {code: pa.array(range(-1, width), pa.int32())}
-            own |= {f"{name}_{code}": pa.array([0.0, *coefficients[start : start + width]])}
-            rows = rows.inner_join(ibis.memtable(pa.table(own)), code)
-            parts.append(f"{name}_{code}")
-        start += width
-    total: ir.FloatingValue = sum((rows[part] for part in parts), start=ibis.literal(0.0))
-    return rows.mutate(**{name: total}).drop(*parts)
+    make_rows: CellRows
+
+    def __call__(self, batch: pa.RecordBatch, /) -> NDArray[np.float64]:
+        return self.make_rows(batch).weight[:, None]
 
 
-Sums: TypeAlias = "dict[str, NDArray[np.float64]]"
-"""By attribute, an array of shape (levels, 1 + values): rows at each level, and sums of some columns."""
+@dataclass(frozen=True)
+class _Base:
+    """Rows of answered cells, weighted by the propensity to answer: stabilised and trimmed."""
+
+    make_rows: CellRows
+    coefficients: NDArray[np.float64]
+    cut: float
+    answered_share: float
+
+    def __call__(self, batch: pa.RecordBatch, /) -> Rows:
+        rows = self.make_rows(batch)
+        return replace(rows, weight=rows.weight * np.minimum(self.stabilised(rows), TRIM_AT))
+
+    def stabilised(self, rows: Rows) -> NDArray[np.float64]:
+        """Weight of one contact of each cell, before it is trimmed."""
+        with np.errstate(over="ignore"):  # trimmed
+            return self.answered_share * (1 + np.exp(self.cut - rows.times(self.coefficients)))
 
 
-class _LevelSums:
-    """Fold: how many rows there are at each level of every attribute, and sums of some columns over them."""
+@dataclass(frozen=True)
+class _Weighted:
+    """What is added up of weighted answers by cell: how many, their weights, these squared, how many were trimmed."""
 
-    def __init__(self, levels: Mapping[str, pd.DataFrame], values: tuple[str, ...]) -> None:
-        self._sizes = {name: len(listed) for name, listed in levels.items()}
-        self._values = values
+    base: _Base
+    raking: RakingFit
 
-    def zero(self) -> Sums:
-        return {name: np.zeros((size, 1 + len(self._values))) for name, size in self._sizes.items()}
+    def __call__(self, batch: pa.RecordBatch, /) -> NDArray[np.float64]:
+        n = self.base.make_rows(batch).weight
+        rows = self.base(batch)
+        weight = self.raking.weights(rows)
+        return np.column_stack([n, weight, weight**2 / n, n * (self.base.stabilised(rows) > TRIM_AT)])
 
-    def step(self, state: Sums, batch: pa.RecordBatch) -> Sums:
-        values = [None, *(batch.column(name).to_numpy() for name in self._values)]
-        for name, size in self._sizes.items():
-            level = batch.column(level_of(name)).to_numpy()
-            state[name] += np.column_stack([np.bincount(level, value, size) for value in values])
-        return state
 
-    def merge(self, left: Sums, right: Sums) -> Sums:
-        return {name: own + right[name] for name, own in left.items()}
-
-    def finish(self, state: Sums) -> Sums:
-        return state
+def _with_weights(session: Session, answers: ir.Table, cells: Cells, base: _Base, raking: RakingFit) -> ir.Table:
+    """Each answer's ``contact_id``, ``weight`` and codes, in the order of the log."""
+    told = cells.with_coefficients({"odds": base.coefficients, "tilt": raking.coefficients[1:]})
+    rows, told_by = numbered(answers, told), list(map(attribute_of, told))
+    odds, tilt = (sum((rows[f"{name}_{of}"] for of in told_by), start=ibis.literal(0.0)) for name in ("odds", "tilt"))
+    stabilised = base.answered_share * (1 + (base.cut - odds).exp())
+    weight = ibis.least(stabilised, TRIM_AT) * (tilt + float(raking.coefficients[0])).exp()
+    placed = with_codes(rows.mutate(weight=weight), {"file": group_codes(session, answers, ("source_file",))})
+    in_order = placed.order_by(one_place(placed["file"], placed["source_row"]))
+    return compute(session, in_order.select("contact_id", "weight", *(name for name, _ in cells.codes)))
 
 
 def _totals(levels: Mapping[str, pd.DataFrame], contacts: Sums) -> NDArray[np.float64]:
     """How many contacts there are, and how many at each code."""
-    totals = [np.array([next(iter(contacts.values()))[:, 1].sum()])]
+    totals = [np.array([next(iter(contacts.values()))[:, 0].sum()])]
     for name, listed in levels.items():
         code = listed["code"].to_numpy() + 1
-        totals.append(np.bincount(code, contacts[name][:, 1])[1:])
+        totals.append(np.bincount(code, contacts[name][:, 0])[1:])
     return np.concatenate(totals)
 
 
@@ -337,9 +297,9 @@ def _balance(levels: Mapping[str, pd.DataFrame], contacts: Sums, weighted: Sums)
     """Shares of every level among contacts, answers and weighted answers, and their standardised differences."""
     parts = []
     for name, listed in levels.items():
-        n, weight = weighted[name].T
+        n, weight, *_ = weighted[name].T
         found = pd.DataFrame(
-            {"level": named_levels(name, listed), "contacts": contacts[name][:, 1], "n": n, "weight": weight}
+            {"level": named_levels(name, listed), "contacts": contacts[name][:, 0], "n": n, "weight": weight}
         )
         found = found[found["contacts"] > 0].sort_values("level", ignore_index=True)
         everyone, answers, after_weighting = (found[c] / found[c].sum() for c in ("contacts", "n", "weight"))

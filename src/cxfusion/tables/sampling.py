@@ -16,8 +16,11 @@ DIGITS: Final = 7
 
 
 def in_sample(key: ir.StringValue, share: float) -> ir.BooleanValue:
-    """Whether rows of this key are among the share that is kept; the share is below 1."""
-    return key.hexdigest("md5").substr(0, DIGITS) < ibis.literal(f"{_limit(share):0{DIGITS}x}")
+    """Whether rows of this key are among the share that is kept; the share is below 1.
+
+    The whole hash sorts before so many digits just where its own first ones do.
+    """
+    return key.hexdigest("md5") < ibis.literal(f"{_limit(share):0{DIGITS}x}")
 
 
 def share_sampled(share: float) -> float:
