@@ -63,15 +63,23 @@ def test_a_predictor_far_out_has_a_probability_and_no_warning(eta):
     assert all(np.isfinite(value).all() for value in vars(at).values())
 
 
-def test_products_of_a_design_are_those_of_its_dummies():
+@pytest.mark.parametrize("is_ordered", [True, False])
+@pytest.mark.parametrize("widths", [(4,), (3, 2, 6), (300, 2, 9), (1, 40, 40, 2)])
+def test_products_of_a_design_are_those_of_its_dummies(widths, is_ordered):
     n, dense = 700, RNG.normal(size=(700, 3))
-    codes = np.sort(RNG.integers(-1, 4, n))[:, None]
-    rows = Rows(dense, Indicators(codes, (4,)), np.zeros(n, int), np.ones(n), np.zeros(n, int))
+    codes = np.column_stack([RNG.integers(-1, width, n) for width in widths])
+    codes = np.repeat(codes[:70], 10, axis=0) if is_ordered else codes
+    rows = Rows(dense, Indicators(codes, widths), np.zeros(n, int), np.ones(n), np.zeros(n, int))
     weight, beside = RNG.normal(size=n), RNG.normal(size=(n, 2))
-    whole = np.hstack([dense, codes == np.arange(4)])
+    dummies = [code[:, None] == np.arange(width) for code, width in zip(codes.T, widths, strict=True)]
+    whole = np.hstack([dense, *dummies])
     among, with_beside = rows.cross_products(weight, beside)
     np.testing.assert_allclose(among, whole.T @ (whole * weight[:, None]), atol=1e-10)
     np.testing.assert_allclose(with_beside, whole.T @ beside, atol=1e-10)
+    for coefficients in (RNG.normal(size=whole.shape[1]), RNG.normal(size=(whole.shape[1], 2))):
+        np.testing.assert_allclose(rows.times(coefficients), whole @ coefficients, atol=1e-10)
+    np.testing.assert_allclose(rows.transposed_times(weight), whole.T @ weight, atol=1e-10)
+    np.testing.assert_allclose(rows.groups.matrix.toarray(), whole[:, 3:])
 
 
 def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns():

@@ -66,11 +66,10 @@ class _Held:
 
     @property
     def n_bytes(self) -> int:
-        of_groups = self.rows.groups.runs
-        arrays = [self.rows.dense, self.rows.groups.codes, of_groups.data, of_groups.indices, of_groups.indptr]
+        arrays = [self.rows.dense]
         for lever in self.levers:
             arrays += [lever.slope] + ([] if lever.one_less is None else [lever.one_less])
-        return sum(array.nbytes for array in arrays) + 32 * len(self.rows.outcome)
+        return sum(array.nbytes for array in arrays) + self.rows.groups.n_bytes + 32 * len(self.rows.outcome)
 
 
 class _Store:

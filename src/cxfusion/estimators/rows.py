@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from math import prod
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,6 +18,65 @@ __all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "weighted_rows"]
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
+MOST_CELLS = 256
+"""Combinations of levels up to which groupings are counted as one; tables of two such stay in a processor's cache."""
+
+
+@dataclass(frozen=True)
+class _Joint:
+    """Neighbouring groupings as one, whose levels are the combinations of theirs: its cells."""
+
+    start: int  # first of their columns
+    widths: tuple[int, ...]
+
+    @property
+    def columns(self) -> slice:
+        """Where their columns stand."""
+        return slice(self.start, self.start + sum(self.widths))
+
+    @property
+    def n_cells(self) -> int:
+        """Combinations of their levels, the reference among these."""
+        return prod(width + 1 for width in self.widths)
+
+    @cached_property
+    def _has_column(self) -> NDArray[np.float64]:
+        """Whether a cell has the level of a column, shape (cells, columns)."""
+        levels = np.indices([width + 1 for width in self.widths]).reshape(len(self.widths), -1)
+        of_each = [level[:, None] == np.arange(1, width + 1) for level, width in zip(levels, self.widths, strict=True)]
+        return np.hstack(of_each).astype(float)
+
+    def cells(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Cell of every row, from the codes of the groupings, shape (n, groupings)."""
+        cell = codes[:, 0] + 1
+        for code, width in zip(codes.T[1:], self.widths[1:], strict=True):
+            cell *= width + 1
+            cell += code
+            cell += 1
+        return cell
+
+    def by_column(self, by_cell: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums by column, from sums by cell of shape (cells, …)."""
+        return by_cell[1:] if len(self.widths) == 1 else self._has_column.T @ by_cell
+
+    def by_cell(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the coefficients of shape (columns, …) come to in every cell."""
+        if len(self.widths) == 1:
+            return np.concatenate([np.zeros((1, *coefficients.shape[1:])), coefficients])
+        return np.asarray(self._has_column @ coefficients)
+
+
+@cache
+def _joints_of(widths: tuple[int, ...]) -> tuple[tuple[slice, _Joint], ...]:
+    """Groupings taken together as long as their cells are few, and which these are."""
+    joints: list[tuple[slice, _Joint]] = []
+    for place, width in enumerate(widths):
+        if joints and joints[-1][1].n_cells * (width + 1) <= MOST_CELLS:
+            before, joint = joints.pop()
+            joints.append((slice(before.start, place + 1), _Joint(joint.start, (*joint.widths, width))))
+        else:
+            joints.append((slice(place, place + 1), _Joint(sum(widths[:place]), (width,))))
+    return tuple(joints)
 
 
 @dataclass(frozen=True)
@@ -24,7 +84,7 @@ class Indicators:
     """Several categories per row, as codes.
 
     Where rows of the same codes stand together, sums are taken once per such run: a table ordered by its codes costs
-    little more than one without categories.
+    little more than one without categories. Small groupings are counted together, by the combinations of their levels.
 
     Attributes
     ----------
@@ -42,67 +102,82 @@ class Indicators:
         """Columns of all groupings together."""
         return sum(self.widths)
 
+    @property
+    def n_bytes(self) -> int:
+        """About how much memory they take, with what is made of them."""
+        return self.codes.nbytes + 20 * self._runs[1].size
+
     @cached_property
     def matrix(self) -> sparse.csr_array:
         """The indicator columns, sparse, shape (n, width)."""
-        return self._indicators_of(self.codes)
-
-    @cached_property
-    def runs(self) -> sparse.csr_array:
-        """The indicator columns of each run of rows with the same codes, sparse, shape (runs, width)."""
-        return self.matrix if len(self._starts) == len(self.codes) else self._indicators_of(self.codes[self._starts])
+        n, c = self.codes.shape
+        starts = np.concatenate([[0], np.cumsum(self.widths)])[:c]
+        has_column = self.codes >= 0
+        columns = (self.codes + starts)[has_column]
+        ends = np.concatenate([[0], np.cumsum(has_column.sum(axis=1))])
+        return sparse.csr_array((np.ones(len(columns)), columns, ends), shape=(n, self.width))
 
     def times(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Indicators times coefficients of shape (width,) or (width, m)."""
-        by_run = self.runs @ coefficients
-        return np.asarray(by_run if len(by_run) == len(self.codes) else by_run.T[..., self._run_of_row].T)
+        """Indicators times coefficients of shape (width,) or (width, m); columns of the answer stand in one piece."""
+        starts, cells = self._runs
+        by_run = np.zeros((*coefficients.shape[1:], len(starts)))
+        for (_, joint), cell in zip(_joints_of(self.widths), cells, strict=True):
+            by_run += joint.by_cell(coefficients[joint.columns]).T.take(cell, axis=-1)
+        return np.asarray(by_run if len(starts) == len(self.codes) else by_run.take(self._run_of_row, axis=-1)).T
 
     def sums(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums by level of columns of shape (n,) or (n, m)."""
-        return np.asarray(self._levels_of_runs @ self._by_run(columns))
+        by_cell = self._cells_of_runs @ self._by_run(columns)
+        found, start = np.empty((self.width, *columns.shape[1:])), 0
+        for _, joint in _joints_of(self.widths):
+            found[joint.columns] = joint.by_column(by_cell[start : start + joint.n_cells])
+            start += joint.n_cells
+        return found
 
     def overlap(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weight that every two levels share, shape (width, width)."""
-        by_run, codes = self._by_run(weight), self.codes[self._starts].T + 1
-        ends = np.cumsum(self.widths)
-        shared = np.zeros((self.width, self.width))
-        for a, (code, width) in enumerate(zip(codes, self.widths, strict=True)):
-            own = slice(ends[a] - width, ends[a])
-            shared[own, own] = np.diag(np.bincount(code, by_run, width + 1)[1:])
-            for b in range(a):
-                shape = (width + 1, self.widths[b] + 1)
-                cells = np.bincount(code * shape[1] + codes[b], by_run, shape[0] * shape[1])
-                other = slice(ends[b] - self.widths[b], ends[b])
-                shared[own, other] = cells.reshape(shape)[1:, 1:]
-                shared[other, own] = shared[own, other].T
+        by_run, (_, cells) = self._by_run(weight), self._runs
+        joints = [joint for _, joint in _joints_of(self.widths)]
+        shared = np.empty((self.width, self.width))
+        for a, one in enumerate(joints):
+            alone = np.diag(np.bincount(cells[a], by_run, one.n_cells)).astype(float)
+            shared[one.columns, one.columns] = one.by_column(one.by_column(alone).T)
+            for b, other in enumerate(joints[:a]):
+                shape = (one.n_cells, other.n_cells)
+                both = np.bincount(cells[a] * shape[1] + cells[b], by_run, prod(shape)).astype(float)
+                shared[other.columns, one.columns] = other.by_column(one.by_column(both.reshape(shape)).T)
+                shared[one.columns, other.columns] = shared[other.columns, one.columns].T
         return shared
 
     @cached_property
-    def _levels_of_runs(self) -> sparse.csc_array:
-        """``runs`` turned: every sweep asks for it, and to turn it takes longer than small sums do."""
-        return sparse.csc_array(self.runs.T)
+    def _runs(self) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """First row of every run of rows with the same codes, and the run's cells, shape (joint groupings, runs)."""
+        joints, n = _joints_of(self.widths), len(self.codes)
+        cells = np.empty((len(joints), n), dtype=np.int64)
+        for cell, (groupings, joint) in zip(cells, joints, strict=True):
+            cell[:] = joint.cells(self.codes[:, groupings])
+        is_new = (cells[:, 1:] != cells[:, :-1]).any(axis=0)
+        starts = np.concatenate([np.zeros(min(n, 1), np.intp), 1 + np.flatnonzero(is_new)])
+        return starts, cells if len(starts) == n else cells[:, starts]
 
     @cached_property
     def _run_of_row(self) -> NDArray[np.intp]:
         """The run that each row belongs to."""
-        return np.repeat(np.arange(len(self._starts)), np.diff(self._starts, append=len(self.codes)))
+        starts, _ = self._runs
+        return np.repeat(np.arange(len(starts)), np.diff(starts, append=len(self.codes)))
 
     @cached_property
-    def _starts(self) -> NDArray[np.intp]:
-        """First row of every run."""
-        is_new = (self.codes[1:] != self.codes[:-1]).any(axis=1)
-        return np.concatenate([np.zeros(min(len(self.codes), 1), np.intp), 1 + np.flatnonzero(is_new)])
+    def _cells_of_runs(self) -> sparse.csc_array:
+        """Whether a run is in a cell, those of all joint groupings one after another, sparse, shape (cells, runs)."""
+        _, cells = self._runs
+        sizes = [joint.n_cells for _, joint in _joints_of(self.widths)]
+        places = (cells + np.concatenate([[0], np.cumsum(sizes)])[: len(sizes), None]).T.ravel()
+        ends = np.arange(cells.shape[1] + 1) * len(sizes)
+        return sparse.csc_array((np.ones(len(places)), places, ends), shape=(sum(sizes), cells.shape[1]))
 
     def _by_run(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-        return columns if len(self._starts) == len(columns) else np.add.reduceat(columns, self._starts, axis=0)
-
-    def _indicators_of(self, codes: NDArray[np.int64]) -> sparse.csr_array:
-        n, c = codes.shape
-        starts = np.concatenate([[0], np.cumsum(self.widths)])[:c]
-        has_column = codes >= 0
-        columns = (codes + starts)[has_column]
-        ends = np.concatenate([[0], np.cumsum(has_column.sum(axis=1))])
-        return sparse.csr_array((np.ones(len(columns)), columns, ends), shape=(n, self.width))
+        starts, _ = self._runs
+        return columns if len(starts) == len(columns) else np.add.reduceat(columns, starts, axis=0)
 
 
 @dataclass(frozen=True)
