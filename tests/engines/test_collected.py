@@ -1,4 +1,7 @@
-"""What leaves an engine is numbers: no identifier of a contact, customer or answer, and no rows but three samples."""
+"""What leaves an engine is numbers: no identifier of a contact, customer or answer, and no rows but three samples.
+
+What goes to its workers is folds, each of which can be sent.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ from cxfusion.perception import linearised
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+cloudpickle = pytest.importorskip("pyspark.cloudpickle", reason="pyspark, whose pickles these are, is not installed")
+
 PERSONS_AND_CALLS = ("contact_id", "customer_id", "case_id", "leg_id")
 BOUND = 400
 """To which the three samples are set here; beside them no answer may have so many rows."""
@@ -31,6 +36,9 @@ class WatchedEngine(DuckDBEngine):
 
     def supports(self, capability):
         return capability != "rows_here" and super().supports(capability)
+
+    def fold(self, relation, fold):
+        return super().fold(relation, cloudpickle.loads(cloudpickle.dumps(fold)))
 
     def collect(self, relation):
         self.answers.append(super().collect(relation))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.influence import OrdinalFit
+    from cxfusion.estimators.rows import RowMaker
     from cxfusion.evidence.ladder import FittedModel
     from cxfusion.evidence.sample import Sample
 
@@ -61,7 +64,8 @@ class _RowFold:
     """Fold: levels, weights and linear predictors of the rows."""
 
     def __init__(self, fitted: Sequence[FittedModel], levers: Sequence[str], codes: tuple[str, ...]) -> None:
-        self._fitted = fitted
+        # not the models themselves, which hold the session: a fold may have to travel
+        self._bases = [partial(_base, make_rows=m.design.make_rows, fit=m.fit, n_cuts=m.n_cuts) for m in fitted]
         self._levers = levers
         self._codes = codes
 
@@ -74,7 +78,7 @@ class _RowFold:
         numbers = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("weight", *self._levers)}
         level = np.column_stack([numbers[name] for name in self._levers])
         codes = {name: batch.column(_code_column(name)).to_numpy(zero_copy_only=False) for name in self._codes}
-        base = tuple(_base(model, batch) for model in self._fitted)
+        base = tuple(base_of(batch) for base_of in self._bases)
         return [*state, PopulationRows(numbers["weight"], level, base, codes)]
 
     def merge(self, left: list[PopulationRows], right: list[PopulationRows]) -> list[PopulationRows]:
@@ -93,8 +97,7 @@ def _code_column(name: str) -> str:
     return f"control_{name}"
 
 
-def _base(model: FittedModel, batch: pa.RecordBatch) -> NDArray[np.float64]:
+def _base(batch: pa.RecordBatch, make_rows: RowMaker, fit: OrdinalFit, n_cuts: int) -> NDArray[np.float64]:
     """Linear predictor of each row, shape (n, 1 or cuts)."""
-    rows = model.design.make_rows(batch)
-    base = model.fit.parameters[: model.n_cuts] - model.fit.predictors(rows)
-    return base if isinstance(model.fit, PartialOddsFit) else base[:, :1]
+    base = fit.parameters[:n_cuts] - fit.predictors(make_rows(batch))
+    return base if isinstance(fit, PartialOddsFit) else base[:, :1]

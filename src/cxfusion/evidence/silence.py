@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.rows import Rows
+    from cxfusion.estimators.influence import OrdinalFit
+    from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.evidence.inquiry import Inquiry
     from cxfusion.evidence.ladder import FittedModel
     from cxfusion.evidence.verdict import Finding, Verdict
@@ -77,18 +78,19 @@ def _by_answer(model: FittedModel, values: tuple[float, ...]) -> NDArray[np.floa
     rows = model.rows
     gradients = effect_gradients(rows.sweep, rows.make_rows, rows.make_levers, terms, model.fit, values)
     directions = model.fit.inverse.matrix @ gradients.T
-    make_parts = partial(_parts, model=model, width=directions.shape[1])
+    # not the model itself, which holds the session: what a fold holds may have to travel
+    make_parts = partial(_parts, make_rows=rows.make_rows, fit=model.fit, width=directions.shape[1])
     n_groups = max(len(values), CR2_BELOW)  # answers are no clusters: nothing is to be corrected for their number
     return cluster_influence(rows.sweep, make_parts, model.fit, directions, n_groups)[: len(values)]
 
 
 def _parts(
-    batch: pa.RecordBatch, model: FittedModel, width: int
+    batch: pa.RecordBatch, make_rows: RowMaker, fit: OrdinalFit, width: int
 ) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
     """Rows with their answer in the place of the cluster, predictors, and nothing of their own in the averages."""
-    rows = model.rows.make_rows(batch)
+    rows = make_rows(batch)
     grouped = replace(rows, cluster=rows.outcome)
-    return grouped, model.fit.predictors(rows), np.zeros((len(rows.outcome), width))
+    return grouped, fit.predictors(rows), np.zeros((len(rows.outcome), width))
 
 
 def with_silence(
