@@ -99,10 +99,10 @@ class CumulativeLogitFit:
         """Each row's score times some directions, shape (n, m)."""
         n_cuts = len(self.cuts)
         at = derivatives_at(predictors, rows.outcome)
-        by_cut = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
+        of_cuts = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
         y, w = rows.outcome, rows.weight
-        scores = w * at.up * by_cut.T[:, y]
-        scores -= w * at.low * by_cut.T[:, y - 1]  # below the bottom one: the row of zeros
+        scores = w * at.up * of_cuts.T.take(y, axis=1)
+        scores -= w * at.low * of_cuts.T.take(y - 1, axis=1)  # below the bottom one: the row of zeros
         scores += w * (at.below - at.above) * rows.times(directions[n_cuts:]).T
         return scores.T
 

@@ -7,10 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
 
 from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.influence import cluster_influence, std_error_of
+from cxfusion.estimators.row_likelihood import logistic
+from cxfusion.estimators.rows import columns_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,8 +106,8 @@ class _Question:
         rows = self.make_rows(batch)
         predictors = self.fit.predictors(rows)
         own = self.fit.coefficients_of(self.columns)
-        without = predictors + rows.dense[:, self.columns] @ own
-        return rows, predictors, [expit(without - level @ own) for level in self.levels]
+        without = predictors + columns_times(rows.dense[:, self.columns], own)
+        return rows, predictors, [logistic(without - level @ own) for level in self.levels]
 
 
 @dataclass
@@ -132,7 +133,7 @@ class _AverageFold:
         state.weight += float(rows.weight.sum())
         for k, at in enumerate(tails):
             state.gain[k] += rows.weight @ ((1 - at) @ asked.gaps)
-            by_predictor = -rows.weight[:, None] * asked.gaps * at * (1 - at)
+            by_predictor = np.outer(asked.gaps, -rows.weight).T * at * (1 - at)
             state.gradient[k] += asked.fit.pull_back(rows, by_predictor)
             # the rows' own columns were taken out of the predictor and the level's put in
             moved = rows.dense[:, asked.columns].T @ by_predictor - np.outer(asked.levels[k], by_predictor.sum(axis=0))

@@ -270,10 +270,10 @@ def _tall_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDAr
     """left.T @ right.T for shapes (n, p) and (q, n), by runs of rows short enough for BLAS to take its fast way."""
     n, p = left.shape
     rows = max(FAST_PRODUCT // max(p * len(right), 1), 1)
-    product = np.zeros((p, len(right)))
+    product = np.zeros((len(right), p))
     for start in range(0, n, rows):
-        product += left[start : start + rows].T @ right[:, start : start + rows].T
-    return product
+        product += right[:, start : start + rows] @ left[start : start + rows]
+    return product.T
 
 
 def weighted_rows(matrix: sparse.csr_array, weight: NDArray[np.float64]) -> sparse.csr_array:
