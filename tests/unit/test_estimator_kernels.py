@@ -8,6 +8,7 @@ import pytest
 from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
+from cxfusion.estimators import group_system
 from cxfusion.estimators.cumulative_logit import _LikelihoodFold
 from cxfusion.estimators.left_out import products_without
 from cxfusion.estimators.moments import LinearRows, gather_moments
@@ -82,7 +83,9 @@ def test_products_of_a_design_are_those_of_its_dummies(widths, is_ordered):
     np.testing.assert_allclose(rows.groups.matrix.toarray(), whole[:, 3:])
 
 
-def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns():
+@pytest.mark.parametrize("lead_at_once", [4, 512])
+def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns(monkeypatch, lead_at_once):
+    monkeypatch.setattr(group_system, "LEAD_AT_ONCE", lead_at_once)
     codes = RNG.integers(0, 9, size=(300, 2))
     columns = RNG.normal(size=(300, 3)) + codes[:, [0]]
     rows = LinearRows(columns, Indicators(codes, (9, 9)), RNG.uniform(0.5, 2, 300), np.zeros(300, int))

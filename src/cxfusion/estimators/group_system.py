@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy import sparse
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["REPEATED_BELOW", "GroupSystem", "group_system"]
 
 REPEATED_BELOW = 1e-10  # share of a group's weight, or of a column's variance, that counts as nothing left
+LEAD_AT_ONCE: Final = 512  # lead groups in one dense product
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def group_system(moments: Moments, groupings: Sequence[int]) -> GroupSystem:
     own[-1, :-1] = own[:-1, -1] = weight[rest]
     own[-1, -1] = moments.weight
     scale = np.sqrt(np.where(np.diag(own) > 0, np.diag(own), 1.0))
-    left = (own - (shares @ with_lead.T).toarray()) / np.outer(scale, scale)
+    left = (own - _by_way_of_lead(with_lead, per_weight)) / np.outer(scale, scale)
     factor, pivots, rank, _ = dpstrf(left, tol=REPEATED_BELOW, lower=1)
     if np.diag(left).max() <= REPEATED_BELOW:  # dpstrf does not hold its first pivot against the tolerance
         rank = 0
@@ -156,3 +157,18 @@ def group_system(moments: Moments, groupings: Sequence[int]) -> GroupSystem:
         pivots=np.asarray(pivots[:rank], dtype=np.intp) - 1,
         scale=scale,
     )
+
+
+def _by_way_of_lead(with_lead: sparse.csr_array, per_weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the lead explains of the others' weights, shape (r + 1, r + 1).
+
+    Dense, some lead groups at a time: in a large log nearly every two groups meet, and a sparse product then takes
+    thirty times as long.
+    """
+    by_lead, root = sparse.csc_array(with_lead), np.sqrt(per_weight)
+    explained = np.zeros((with_lead.shape[0], with_lead.shape[0]))
+    for start in range(0, len(root), LEAD_AT_ONCE):
+        at = slice(start, start + LEAD_AT_ONCE)
+        some = by_lead[:, at].toarray() * root[at]
+        explained += some @ some.T
+    return explained
