@@ -39,11 +39,7 @@ def fitted(schools, weight, array_sample):
     sample = array_sample(schools[COLUMNS], schools.level, weight=schools[weight])
     fit = fit_cumulative_logit(sample.sweep(3), sample.rows, 4)
 
-    def parts(batch):
-        rows = sample.rows(batch)
-        return rows, fit.predictors(rows), np.zeros((len(batch), 7))
-
-    return fit, cluster_influence(sample.sweep(3), parts, fit, fit.covariance, len(schools))
+    return fit, cluster_influence(sample.sweep(3), sample.rows, fit, fit.covariance, len(schools))
 
 
 @pytest.mark.parametrize(

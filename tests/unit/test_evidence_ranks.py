@@ -20,7 +20,7 @@ from cxfusion.report.evidence_tables import associations_table, breakdown_table
 def effect(estimate, influence):
     one, n = np.array([estimate]), len(influence)
     se = np.array([np.sqrt((influence**2).sum() * n / (n - 1))])
-    return Effects(one, one, se, one, one, one, influence[:, None], 1000, n)
+    return Effects(one, one, se, one, one, one, influence[:, None], np.empty((1, 0)), 1000, n)
 
 
 def ladder_of(estimates, errors, corrected=None, n=200, seed=0):

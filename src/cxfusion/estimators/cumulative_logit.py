@@ -12,10 +12,13 @@ import numpy as np
 
 from cxfusion.errors import ConvergenceError, SeparationError
 from cxfusion.estimators.row_likelihood import RowDerivatives, by_cut, derivatives_at, row_derivatives
+from cxfusion.estimators.rows import sums_by
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 from cxfusion.fold import algebra_in_one_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -83,9 +86,10 @@ class CumulativeLogitFit:
         """Coefficients of some dense columns, the same at every cut, shape (columns, cuts)."""
         return np.repeat(self.coefficients[columns, None], len(self.cuts), axis=1)
 
-    def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Σ by_predictor · ∂predictor/∂parameters, shape (cuts + width,)."""
-        return np.concatenate([by_predictor.sum(axis=0), -rows.transposed_times(by_predictor.sum(axis=1))])
+    def pull_back_each(self, rows: Rows, by_predictors: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Σ by_predictor · ∂predictor/∂parameters, of each in turn, shape (m, cuts + width)."""
+        of_cuts, by_row = zip(*((one.sum(axis=0), one.sum(axis=1)) for one in by_predictors), strict=True)
+        return np.hstack([np.array(of_cuts), -rows.transposed_times(np.array(by_row).T).T])
 
     def pull_back_of(self, columns: slice, by_coefficient: NDArray[np.float64]) -> NDArray[np.float64]:
         """Σ by_coefficient · ∂coefficients_of(columns)/∂parameters, shape (cuts + width,)."""
@@ -93,18 +97,13 @@ class CumulativeLogitFit:
         gradient[len(self.cuts) :][columns] = by_coefficient.sum(axis=1)
         return gradient
 
-    def scores_times(
-        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
+    def scores_by(
+        self, rows: Rows, predictors: NDArray[np.float64], codes: NDArray[np.int64], n_codes: int
     ) -> NDArray[np.float64]:
-        """Each row's score times some directions, shape (n, m)."""
-        n_cuts = len(self.cuts)
-        at = derivatives_at(predictors, rows.outcome)
-        of_cuts = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
-        y, w = rows.outcome, rows.weight
-        scores = w * at.up * of_cuts.T.take(y, axis=1)
-        scores -= w * at.low * of_cuts.T.take(y - 1, axis=1)  # below the bottom one: the row of zeros
-        scores += w * (at.below - at.above) * rows.times(directions[n_cuts:]).T
-        return scores.T
+        """Sums of the rows' scores by code, shape (n_codes, cuts + width)."""
+        at, w = derivatives_at(predictors, rows.outcome), rows.weight
+        of_cuts = by_cut(w * at.up, -w * at.low, rows.outcome, len(self.cuts)).T
+        return np.hstack([sums_by(codes, n_codes, of_cuts), rows.sums_by(codes, n_codes, w * (at.below - at.above))])
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (cuts + width, cuts + width)."""

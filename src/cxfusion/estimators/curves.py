@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ from cxfusion.estimators.row_likelihood import logistic
 from cxfusion.estimators.rows import columns_times
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -71,12 +70,12 @@ def estimate_curve(
         What each category counts in the mean.
     n_clusters : int
     """
-    question = _Question(make_rows, columns, levels, fit, np.diff(np.asarray(values, dtype=float)))
+    question = _Question(make_rows, columns, levels, fit, np.diff(np.asarray(values, dtype=float)), n_clusters)
     found = sweep(_AverageFold(question))
-    mean = found.gain / found.weight
-    directions = fit.inverse.matrix @ (found.gradient / found.weight).T
-    parts = partial(_own_parts, question=question, mean=mean, weight=found.weight)
-    influence = cluster_influence(sweep, parts, fit, directions, n_clusters)
+    weight = found.weight_by.sum()
+    mean = found.gain_by.sum(axis=0) / weight
+    influence = cluster_influence(sweep, make_rows, fit, fit.inverse.matrix @ (found.gradient / weight).T, n_clusters)
+    influence += (found.gain_by - np.outer(found.weight_by, mean)) / weight
     return Curve(float(values[0]) + mean, std_error_of(influence), influence)
 
 
@@ -100,21 +99,21 @@ class _Question:
     levels: NDArray[np.float64]
     fit: OrdinalFit
     gaps: NDArray[np.float64]
+    n_clusters: int
 
-    def ask(self, batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], list[NDArray[np.float64]]]:
-        """Rows, their predictors, and P(Y ≤ k) with the lever at each level, shapes (n, cuts)."""
-        rows = self.make_rows(batch)
-        predictors = self.fit.predictors(rows)
+    def ask(self, rows: Rows) -> Iterator[NDArray[np.float64]]:
+        """P(Y ≤ k) with the lever at each level in turn, shape (n, cuts)."""
         own = self.fit.coefficients_of(self.columns)
-        without = predictors + columns_times(rows.dense[:, self.columns], own)
-        return rows, predictors, [logistic(without - level @ own) for level in self.levels]
+        without = self.fit.predictors(rows) + columns_times(rows.dense[:, self.columns], own)
+        for level in self.levels:
+            yield logistic(without - level @ own)
 
 
 @dataclass
 class _Averages:
-    weight: float
-    gain: NDArray[np.float64]  # Σ w·(expected score − lowest), shape (K,)
-    gradient: NDArray[np.float64]  # shape (K, q)
+    weight_by: NDArray[np.float64]  # Σ w by cluster, shape (G,)
+    gain_by: NDArray[np.float64]  # Σ w·(expected score − lowest) by cluster, shape (G, K)
+    gradient: NDArray[np.float64]  # of the sums over all clusters, shape (K, q)
 
 
 class _AverageFold:
@@ -124,32 +123,32 @@ class _AverageFold:
         self._question = question
 
     def zero(self) -> _Averages:
-        k, q = len(self._question.levels), len(self._question.fit.parameters)
-        return _Averages(0.0, np.zeros(k), np.zeros((k, q)))
+        asked = self._question
+        k, q, g = len(asked.levels), len(asked.fit.parameters), asked.n_clusters
+        return _Averages(np.zeros(g), np.zeros((g, k)), np.zeros((k, q)))
 
     def step(self, state: _Averages, batch: pa.RecordBatch) -> _Averages:
-        asked = self._question
-        rows, _, tails = asked.ask(batch)
-        state.weight += float(rows.weight.sum())
-        for k, at in enumerate(tails):
-            state.gain[k] += rows.weight @ ((1 - at) @ asked.gaps)
-            by_predictor = np.outer(asked.gaps, -rows.weight).T * at * (1 - at)
-            state.gradient[k] += asked.fit.pull_back(rows, by_predictor)
-            # the rows' own columns were taken out of the predictor and the level's put in
-            moved = rows.dense[:, asked.columns].T @ by_predictor - np.outer(asked.levels[k], by_predictor.sum(axis=0))
-            state.gradient[k] += asked.fit.pull_back_of(asked.columns, moved)
+        asked, rows = self._question, self._question.make_rows(batch)
+        state.weight_by += np.bincount(rows.cluster, rows.weight, asked.n_clusters)
+        through_fit = asked.fit.pull_back_each(rows, self._by_predictors(state, rows))
+        state.gradient += through_fit
         return state
 
+    def _by_predictors(self, state: _Averages, rows: Rows) -> Iterator[NDArray[np.float64]]:
+        """What each level's score changes by with each row's predictors; the rest of its sums is added on the way."""
+        asked, own = self._question, rows.dense[:, self._question.columns]
+        falls = -np.outer(asked.gaps, rows.weight).T
+        for k, at in enumerate(asked.ask(rows)):
+            gain = rows.weight * ((1 - at) @ asked.gaps)
+            state.gain_by[:, k] += np.bincount(rows.cluster, gain, asked.n_clusters)
+            by_predictor = falls * at * (1 - at)
+            # the rows' own columns were taken out of the predictor and the level's put in
+            moved = own.T @ by_predictor - np.outer(asked.levels[k], by_predictor.sum(axis=0))
+            state.gradient[k] += asked.fit.pull_back_of(asked.columns, moved)
+            yield by_predictor
+
     def merge(self, left: _Averages, right: _Averages) -> _Averages:
-        return _Averages(left.weight + right.weight, left.gain + right.gain, left.gradient + right.gradient)
+        return _Averages(left.weight_by + right.weight_by, left.gain_by + right.gain_by, left.gradient + right.gradient)
 
     def finish(self, state: _Averages) -> _Averages:
         return state
-
-
-def _own_parts(
-    batch: pa.RecordBatch, question: _Question, mean: NDArray[np.float64], weight: float
-) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
-    rows, predictors, tails = question.ask(batch)
-    own = [rows.weight * ((1 - at) @ question.gaps - mean[k]) / weight for k, at in enumerate(tails)]
-    return rows, predictors, np.column_stack(own)

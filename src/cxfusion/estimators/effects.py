@@ -6,7 +6,6 @@ Two folds at the optimum: the effects with their gradients, then each cluster's 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -112,6 +111,9 @@ class Effects:
     influence : array, shape (n_clusters, m)
         Each cluster's part in each estimate's error; ``std_error`` is its root sum of squares, corrected. Further rows
         hold errors from elsewhere (:meth:`with_error`).
+    gradient : array, shape (m, q)
+        Of each estimate per unit of its lever, by the parameters of the fit; (m, 0) where effects of several fits are
+        combined.
     n : int
         Rows used.
     n_clusters : int
@@ -124,6 +126,7 @@ class Effects:
     local_estimate: NDArray[np.float64]
     remove_all: NDArray[np.float64]
     influence: NDArray[np.float64]
+    gradient: NDArray[np.float64]
     n: int
     n_clusters: int
 
@@ -149,6 +152,7 @@ class Effects:
             local_estimate=self.local_estimate[at],
             remove_all=self.remove_all[at],
             influence=self.influence[:, at],
+            gradient=self.gradient[at],
         )
 
     def with_error(self, error: NDArray[np.float64]) -> Effects:
@@ -185,6 +189,7 @@ def combined(parts: Sequence[tuple[float, Effects]]) -> Effects:
         local_estimate=np.add.reduce([weight * part.local_estimate for weight, part in parts]),
         remove_all=np.add.reduce([weight * part.remove_all for weight, part in parts]),
         influence=influence,
+        gradient=first.gradient[:, :0],
     )
 
 
@@ -218,13 +223,13 @@ def estimate_effects(
     Bell & McCaffrey (2002), Survey Methodology 28, 169–181 (CR2); Newey & McFadden (1994), section 6 (stacked
     estimators).
     """
-    question = _Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)))
+    question = _Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)), n_clusters)
     averages = sweep(_AverageFold(question))
     step = np.array([_step(term, mean) for term, mean in zip(terms, averages.level / averages.weight, strict=True)])
     per_unit = averages.gain / averages.level
-    directions = fit.inverse.matrix @ (averages.gradient / averages.level[:, None]).T
-    parts = partial(_own_parts, question=question, averages=averages)
-    influence = cluster_influence(sweep, parts, fit, directions, n_clusters) * step
+    gradient = averages.gradient / averages.level[:, None]
+    through_fit = cluster_influence(sweep, make_rows, fit, fit.inverse.matrix @ gradient.T, n_clusters)
+    influence = (through_fit + averages.influence) * step
     std_error = std_error_of(influence)
     estimate = step * per_unit
     return Effects(
@@ -235,6 +240,7 @@ def estimate_effects(
         local_estimate=step * averages.slope / averages.weight,
         remove_all=averages.removal / averages.weight,
         influence=influence,
+        gradient=gradient,
         n=fit.n,
         n_clusters=n_clusters,
     )
@@ -247,9 +253,10 @@ def effect_gradients(
     terms: Sequence[LeverTerm],
     fit: OrdinalFit,
     values: Sequence[float],
+    n_clusters: int,
 ) -> NDArray[np.float64]:
     """Gradients of each lever's effect per unit by the parameters, shape (m, q); arguments as for the effects."""
-    question = _Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)))
+    question = _Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)), n_clusters)
     averages = sweep(_AverageFold(question))
     return np.asarray(averages.gradient / averages.level[:, None])
 
@@ -271,6 +278,7 @@ class _Question:
     terms: Sequence[LeverTerm]
     fit: OrdinalFit
     gaps: NDArray[np.float64]  # from each category's value to the next, shape (cuts,)
+    n_clusters: int
 
     def ask(self, batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], list[_Gain]]:
         """Rows of a batch, their predictors, and the gain of each lever."""
@@ -312,19 +320,25 @@ def _gain(
     return _Gain(term, lever, weight, (tails_less - tails) @ question.gaps, slope, tails, (tails_less, change))
 
 
-def _gradient(question: _Question, at: _Gain, rows: Rows, by_level: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gradient of Σ by_level·gain by the parameters."""
-    fit, columns = question.fit, at.term.columns
-    density = at.tails * (1 - at.tails)
-    by_row = np.outer(question.gaps, by_level).T
-    if at.less is None:
-        own_slope = columns_times(at.lever.slope, fit.coefficients_of(columns))
-        gradient = fit.pull_back(rows, by_row * own_slope * density * (1 - 2 * at.tails))
-        return gradient + fit.pull_back_of(columns, at.lever.slope.T @ (by_row * density))
-    tails_less, change = at.less
-    density_less = tails_less * (1 - tails_less)
-    gradient = fit.pull_back(rows, by_row * (density_less - density))
-    return gradient + fit.pull_back_of(columns, change.T @ (by_row * density_less))
+def _gradients(
+    question: _Question, gains: Sequence[_Gain], rows: Rows, by_levels: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Gradients of Σ by_level·gain of each lever by the parameters, shape (m, q)."""
+    by_predictors, of_bases = [], []
+    for at, by_level in zip(gains, by_levels, strict=True):
+        columns, density = at.term.columns, at.tails * (1 - at.tails)
+        by_row = np.outer(question.gaps, by_level).T
+        if at.less is None:
+            own_slope = columns_times(at.lever.slope, question.fit.coefficients_of(columns))
+            by_predictors.append(by_row * own_slope * density * (1 - 2 * at.tails))
+            by_coefficient = at.lever.slope.T @ (by_row * density)
+        else:
+            tails_less, change = at.less
+            density_less = tails_less * (1 - tails_less)
+            by_predictors.append(by_row * (density_less - density))
+            by_coefficient = change.T @ (by_row * density_less)
+        of_bases.append(question.fit.pull_back_of(columns, by_coefficient))
+    return question.fit.pull_back_each(rows, by_predictors) + np.array(of_bases)
 
 
 def _removal(question: _Question, at: _Gain, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -334,24 +348,29 @@ def _removal(question: _Question, at: _Gain, rows: Rows, predictors: NDArray[np.
     return (at.tails - without) @ question.gaps
 
 
-def _own_parts(
-    batch: pa.RecordBatch, question: _Question, averages: _Averages
-) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
-    """Rows, predictors, and what averaging over these rows and not others does to each effect per unit."""
-    rows, predictors, gains = question.ask(batch)
-    mean_gain = averages.gain / averages.level
-    own = [at.weight * at.lever.level * (at.gain - mean_gain[j]) / averages.level[j] for j, at in enumerate(gains)]
-    return rows, predictors, np.column_stack(own)
-
-
 @dataclass
 class _Averages:
     weight: NDArray[np.float64]  # Σ w by lever
-    level: NDArray[np.float64]  # Σ w·L
-    gain: NDArray[np.float64]  # Σ w·L·gain
     slope: NDArray[np.float64]  # Σ w·m′
     removal: NDArray[np.float64]  # Σ w·(m(0) − m(L))
     gradient: NDArray[np.float64]  # of ``gain`` by the parameters, shape (m, q)
+    level_by: NDArray[np.float64]  # Σ w·L by cluster, shape (G, m)
+    gain_by: NDArray[np.float64]  # Σ w·L·gain by cluster
+
+    @property
+    def level(self) -> NDArray[np.float64]:
+        """Σ w·L."""
+        return np.asarray(self.level_by.sum(axis=0))
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        """Σ w·L·gain."""
+        return np.asarray(self.gain_by.sum(axis=0))
+
+    @property
+    def influence(self) -> NDArray[np.float64]:
+        """What averaging over each cluster's rows and not others does to each effect per unit, shape (G, m)."""
+        return (self.gain_by - self.level_by * (self.gain / self.level)) / self.level
 
 
 class _AverageFold:
@@ -361,30 +380,26 @@ class _AverageFold:
         self._question = question
 
     def zero(self) -> _Averages:
-        m, q = len(self._question.terms), len(self._question.fit.parameters)
-        return _Averages(np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros(m), np.zeros((m, q)))
+        m, q, g = len(self._question.terms), len(self._question.fit.parameters), self._question.n_clusters
+        return _Averages(*(np.zeros(shape) for shape in (m, m, m, (m, q), (g, m), (g, m))))
 
     def step(self, state: _Averages, batch: pa.RecordBatch) -> _Averages:
-        rows, predictors, gains = self._question.ask(batch)
-        for j, at in enumerate(gains):
-            by_level = at.weight * at.lever.level
+        asked = self._question
+        rows, predictors, gains = asked.ask(batch)
+        by_levels = [at.weight * at.lever.level for at in gains]
+        for j, (at, by_level) in enumerate(zip(gains, by_levels, strict=True)):
             state.weight[j] += at.weight.sum()
-            state.level[j] += by_level.sum()
-            state.gain[j] += by_level @ at.gain
             state.slope[j] += at.weight @ at.slope
-            state.removal[j] += at.weight @ _removal(self._question, at, rows, predictors)
-            state.gradient[j] += _gradient(self._question, at, rows, by_level)
+            state.removal[j] += at.weight @ _removal(asked, at, rows, predictors)
+            state.level_by[:, j] += np.bincount(rows.cluster, by_level, asked.n_clusters)
+            state.gain_by[:, j] += np.bincount(rows.cluster, by_level * at.gain, asked.n_clusters)
+        state.gradient += _gradients(asked, gains, rows, by_levels)
         return state
 
     def merge(self, left: _Averages, right: _Averages) -> _Averages:
-        return _Averages(
-            left.weight + right.weight,
-            left.level + right.level,
-            left.gain + right.gain,
-            left.slope + right.slope,
-            left.removal + right.removal,
-            left.gradient + right.gradient,
-        )
+        for name, sums in vars(right).items():
+            getattr(left, name)[...] += sums
+        return left
 
     def finish(self, state: _Averages) -> _Averages:
         return state

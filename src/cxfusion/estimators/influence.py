@@ -1,4 +1,4 @@
-"""How much each cluster moves an average over a fitted ordinal model: the fit's part and the averaging's part.
+"""How much each cluster moves an average over a fitted ordinal model, through the fit.
 
 Whatever is averaged (an effect, a curve), its standard error comes from here.
 """
@@ -6,23 +6,23 @@ Whatever is averaged (an effect, a curve), its standard error comes from here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from cxfusion.estimators.clusters import CR2_BELOW, adjusted_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.rows import Rows
+    from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.estimators.solving import Inverse
     from cxfusion.fold import Sweep
 
-__all__ = ["OrdinalFit", "OwnParts", "ScoredFit", "cluster_influence", "covariance_of", "std_error_of"]
+__all__ = ["OrdinalFit", "ScoredFit", "cluster_influence", "covariance_of", "std_error_of"]
 
 
 class ScoredFit(Protocol):
@@ -47,10 +47,10 @@ class ScoredFit(Protocol):
         """Predictor of every cut, shape (n, cuts)."""
         ...
 
-    def scores_times(
-        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
+    def scores_by(
+        self, rows: Rows, predictors: NDArray[np.float64], codes: NDArray[np.int64], n_codes: int
     ) -> NDArray[np.float64]:
-        """Each row's score times directions of shape (q, m), shape (n, m)."""
+        """Sums of the rows' scores by code, shape (n_codes, q)."""
         ...
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -65,8 +65,8 @@ class OrdinalFit(ScoredFit, Protocol):
         """What some dense columns take from the predictor of each cut, shape (width, cuts)."""
         ...
 
-    def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Σ by_predictor · ∂predictor/∂parameters over rows and cuts, shape (q,)."""
+    def pull_back_each(self, rows: Rows, by_predictors: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Σ by_predictor · ∂predictor/∂parameters over rows and cuts, of each in turn, shape (m, q)."""
         ...
 
     def pull_back_of(self, columns: slice, by_coefficient: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -74,27 +74,22 @@ class OrdinalFit(ScoredFit, Protocol):
         ...
 
 
-OwnParts: TypeAlias = (
-    "Callable[[pa.RecordBatch], tuple[Rows, NDArray[np.float64], NDArray[np.float64]]]"  # rows, predictors, own parts
-)
-
-
 def cluster_influence(
     sweep: Sweep,
-    make_parts: OwnParts,
+    make_rows: RowMaker,
     fit: ScoredFit,
     directions: NDArray[np.float64],
     n_clusters: int,
     inverse: Inverse | None = None,
 ) -> NDArray[np.float64]:
-    """Each cluster's influence on each of m averages, shape (n_clusters, m); one fold.
+    """Each cluster's influence, through the fit, on each of m averages over it, shape (n_clusters, m); one fold.
+
+    What averaging over these rows and not others adds is for the average itself to say.
 
     Parameters
     ----------
     sweep : Sweep
-    make_parts : callable
-        Record batch to rows, predictors of shape (n, cuts), and each row's own part in the averages, shape (n, m);
-        (n, 0) where it has none.
+    make_rows : RowMaker
     fit : CumulativeLogitFit or PartialOddsFit
     directions : array, shape (q, m)
         The inverse information times the gradient of each average.
@@ -103,7 +98,7 @@ def cluster_influence(
     inverse : Inverse, optional
         Of the information of all parameters, where the fit holds some of them at zero.
     """
-    return sweep(_InfluenceFold(make_parts, fit, directions, n_clusters, inverse or fit.inverse))
+    return sweep(_InfluenceFold(make_rows, fit, directions, n_clusters, inverse or fit.inverse))
 
 
 def std_error_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -122,7 +117,6 @@ def _factor(n_clusters: int) -> float:
 
 @dataclass
 class _ClusterSums:
-    own: NDArray[np.float64]  # own parts by cluster, shape (G, m)
     fitted: NDArray[np.float64]  # scores times directions, shape (G, m); with CR2 the scores, (G, q)
     information: NDArray[np.float64]  # by cluster, shape (G, q, q); empty without CR2
 
@@ -131,14 +125,9 @@ class _InfluenceFold:
     """Fold: each cluster's influence on each average."""
 
     def __init__(
-        self,
-        make_parts: OwnParts,
-        fit: ScoredFit,
-        directions: NDArray[np.float64],
-        n_clusters: int,
-        inverse: Inverse,
+        self, make_rows: RowMaker, fit: ScoredFit, directions: NDArray[np.float64], n_clusters: int, inverse: Inverse
     ) -> None:
-        self._make_parts = make_parts
+        self._make_rows = make_rows
         self._fit = fit
         self._directions = directions
         self._n_clusters = n_clusters
@@ -148,37 +137,31 @@ class _InfluenceFold:
     def zero(self) -> _ClusterSums:
         g, (q, m) = self._n_clusters, self._directions.shape
         return _ClusterSums(
-            np.zeros((g, m)),
             np.zeros((g, q if self._with_cr2 else m)),
             np.zeros((g, q, q) if self._with_cr2 else (0, q, q)),
         )
 
     def step(self, state: _ClusterSums, batch: pa.RecordBatch) -> _ClusterSums:
-        rows, predictors, own = self._make_parts(batch)
-        self._add(state.own, rows, own)
+        rows = self._make_rows(batch)
+        predictors = self._fit.predictors(rows)
+        present, codes = np.arange(self._n_clusters), rows.cluster
+        if len(present) > len(codes):  # sums for clusters that are not here would be many zeros
+            present, codes = np.unique(codes, return_inverse=True)
+        scores = self._fit.scores_by(rows, predictors, codes, len(present))
+        state.fitted[present] += scores if self._with_cr2 else scores @ self._directions
         if self._with_cr2:
-            self._add_by_cluster(state, rows, predictors)
-        else:
-            self._add(state.fitted, rows, self._fit.scores_times(rows, predictors, self._directions))
+            self._add_information(state, rows, predictors)
         return state
 
-    def _add(self, sums: NDArray[np.float64], rows: Rows, parts: NDArray[np.float64]) -> None:
-        for j in range(parts.shape[1]):
-            sums[:, j] += np.bincount(rows.cluster, parts[:, j], self._n_clusters)
-
-    def _add_by_cluster(self, state: _ClusterSums, rows: Rows, predictors: NDArray[np.float64]) -> None:
-        every_direction = np.eye(self._directions.shape[0])
+    def _add_information(self, state: _ClusterSums, rows: Rows, predictors: NDArray[np.float64]) -> None:
         for cluster in np.unique(rows.cluster):
             inside = rows.cluster == cluster
-            part, at = rows.where(inside), predictors[inside]
-            state.fitted[cluster] += self._fit.scores_times(part, at, every_direction).sum(axis=0)
-            state.information[cluster] += self._fit.information_of(part, at)
+            state.information[cluster] += self._fit.information_of(rows.where(inside), predictors[inside])
 
     def merge(self, left: _ClusterSums, right: _ClusterSums) -> _ClusterSums:
-        return _ClusterSums(left.own + right.own, left.fitted + right.fitted, left.information + right.information)
+        return _ClusterSums(left.fitted + right.fitted, left.information + right.information)
 
     def finish(self, state: _ClusterSums) -> NDArray[np.float64]:
         if not self._with_cr2:
-            return state.own + state.fitted
-        scores = adjusted_scores(state.fitted, state.information, self._inverse)
-        return state.own + scores @ self._directions
+            return state.fitted
+        return adjusted_scores(state.fitted, state.information, self._inverse) @ self._directions

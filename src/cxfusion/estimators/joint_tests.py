@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.influence import OwnParts, ScoredFit
-    from cxfusion.estimators.rows import RowMaker, Rows
+    from cxfusion.estimators.influence import ScoredFit
+    from cxfusion.estimators.rows import RowMaker
     from cxfusion.fold import Sweep
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "efficient_scores",
     "joint_test",
     "sup_p_value",
-    "without_own",
 ]
 
 SUP_DRAWS: Final = 20_000
@@ -91,7 +90,7 @@ def coefficient_influence(
 ) -> NDArray[np.float64]:
     """Each cluster's influence on some parameters of a fit, shape (n_clusters, parameters); one fold."""
     directions = fit.inverse.matrix[:, parameters]
-    return cluster_influence(sweep, without_own(make_rows, fit), fit, directions, n_clusters)
+    return cluster_influence(sweep, make_rows, fit, directions, n_clusters)
 
 
 @dataclass(frozen=True)
@@ -155,8 +154,7 @@ def efficient_scores(
     directions = np.zeros((len(information), len(tested)))
     directions[tested, np.arange(len(tested))] = 1
     directions[others] = -on_others
-    parts = without_own(make_rows, fit)
-    influence = cluster_influence(sweep, parts, fit, directions, n_clusters, invert_information(information))
+    influence = cluster_influence(sweep, make_rows, fit, directions, n_clusters, invert_information(information))
     left = information[np.ix_(tested, tested)] - information[np.ix_(tested, others)] @ on_others
     return EfficientScores(influence, left)
 
@@ -183,16 +181,6 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) 
     drawn = np.random.default_rng(seed).standard_normal((SUP_DRAWS, len(root))) @ root.T
     n_larger = int(((drawn**2).max(axis=1) >= largest).sum())
     return (1 + n_larger) / (1 + SUP_DRAWS)
-
-
-def without_own(make_rows: RowMaker, fit: ScoredFit) -> OwnParts:
-    """Rows and predictors for the influence on functions of the parameters alone."""
-
-    def parts(batch: pa.RecordBatch) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
-        rows = make_rows(batch)
-        return rows, fit.predictors(rows), np.empty((len(rows.outcome), 0))
-
-    return parts
 
 
 class _InformationFold:

@@ -16,10 +16,12 @@ from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS
 from cxfusion.estimators.influence import ScoredFit
 from cxfusion.estimators.row_likelihood import by_cut, derivatives_at
-from cxfusion.estimators.rows import columns_times
+from cxfusion.estimators.rows import columns_times, sums_by
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -129,8 +131,14 @@ class PartialOddsFit:
 
     def pull_back(self, rows: Rows, by_predictor: NDArray[np.float64]) -> NDArray[np.float64]:
         """Σ by_predictor · ∂predictor/∂parameters, shape (q,)."""
-        proportional = [by_predictor.sum(axis=0), -rows.transposed_times(by_predictor.sum(axis=1))]
-        return np.concatenate([*proportional, -(by_predictor[:, 1:].T @ self._turned(rows)).ravel()])
+        return np.asarray(self.pull_back_each(rows, [by_predictor])[0])
+
+    def pull_back_each(self, rows: Rows, by_predictors: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The same of several in turn, shape (m, q)."""
+        turned = self._turned(rows)
+        each = ((one.sum(axis=0), one.sum(axis=1), -(one[:, 1:].T @ turned).ravel()) for one in by_predictors)
+        of_cuts, by_row, of_extra = (np.array(parts) for parts in zip(*each, strict=True))
+        return np.hstack([of_cuts, -rows.transposed_times(by_row.T).T, of_extra])
 
     def _turned(self, rows: Rows) -> NDArray[np.float64]:
         """The combinations of some rows, shape (n, v), each in one piece."""
@@ -143,17 +151,15 @@ class PartialOddsFit:
         gradient[self.extra_places] = by_coefficient[:, 1:].T @ self.turn[columns]
         return gradient
 
-    def scores_times(
-        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
+    def scores_by(
+        self, rows: Rows, predictors: NDArray[np.float64], codes: NDArray[np.int64], n_codes: int
     ) -> NDArray[np.float64]:
-        """Each row's score times directions of shape (q, m), shape (n, m)."""
+        """Sums of the rows' scores by code, shape (n_codes, q)."""
         by_predictor = by_predictor_of(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
-        n_cuts, width = len(self.cuts), len(self.coefficients)
-        scores = directions[:n_cuts].T @ by_predictor.T
-        scores -= by_predictor.sum(axis=1) * rows.times(directions[n_cuts : n_cuts + width]).T
-        by_extra = by_predictor.T[1:, None] * self._turned(rows).T  # shape (cuts − 1, v, n)
-        scores -= directions[n_cuts + width :].T @ by_extra.reshape(self.extra.size, len(rows.outcome))
-        return scores.T
+        of_design = rows.sums_by(codes, n_codes, -by_predictor.sum(axis=1))
+        turned = -self._turned(rows).T
+        of_extra = [sums_by(codes, n_codes, (turned * column).T) for column in by_predictor.T[1:]]
+        return np.hstack([sums_by(codes, n_codes, by_predictor), of_design, *of_extra])
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (q, q)."""

@@ -14,7 +14,7 @@ import numpy as np
 from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.effects import effect_gradients
 from cxfusion.estimators.influence import cluster_influence
-from cxfusion.estimators.joint_tests import EfficientScores, JointTest, efficient_scores, joint_test, without_own
+from cxfusion.estimators.joint_tests import EfficientScores, JointTest, efficient_scores, joint_test
 from cxfusion.estimators.partial_odds import PartialOddsFit, Surface, fit_partial_odds, freed, surface_at
 from cxfusion.estimators.scale_effects import equally_spread
 from cxfusion.estimators.solving import invert_information, solve_information
@@ -208,9 +208,8 @@ def _influence(
     directions[:q_fit, : len(bends)] = null.inverse.matrix[:, bends]
     directions[:q_fit, len(bends) :] = -null.inverse.matrix @ surface.information[:q_fit, q_fit:]
     directions[tested, len(bends) + np.arange(len(tested))] = 1
-    parts = without_own(model.make_rows, null)
     inverse = invert_information(surface.information)
-    return cluster_influence(model.sweep, parts, null, directions, n_clusters, inverse)
+    return cluster_influence(model.sweep, model.make_rows, null, directions, n_clusters, inverse)
 
 
 def _straight(
@@ -242,5 +241,7 @@ def _shifts(
     kept = np.concatenate([np.arange(len(null.parameters) - null.extra.size), places])
     direction = np.zeros(len(null.parameters))
     direction[kept] = solve_information(surface.information[np.ix_(kept, kept)], surface.gradient[kept])
-    gradients = effect_gradients(model.sweep, model.make_rows, model.make_levers, terms, null, values)
+    gradients = effect_gradients(
+        model.sweep, model.make_rows, model.make_levers, terms, null, values, effects.n_clusters
+    )
     return effects.step * (gradients @ direction)

@@ -9,7 +9,6 @@ import numpy as np
 from scipy.special import expit
 
 from cxfusion.estimators.influence import cluster_influence
-from cxfusion.estimators.joint_tests import without_own
 from cxfusion.estimators.partial_odds import PartialOddsFit
 from cxfusion.evidence.population import MomentModel, Remainder
 
@@ -107,8 +106,7 @@ def _influence(model: FittedModel, columns: Sequence[slice], n_clusters: int) ->
     """Each cluster's influence on the levers' coefficients, shape (n_clusters, coefficients)."""
     gradients = [gradient for at in columns for gradient in _gradients(model, at)]
     directions = model.fit.inverse.matrix @ np.array(gradients).T
-    parts = without_own(model.rows.make_rows, model.fit)
-    return cluster_influence(model.rows.sweep, parts, model.fit, directions, n_clusters)
+    return cluster_influence(model.rows.sweep, model.rows.make_rows, model.fit, directions, n_clusters)
 
 
 def _gradients(model: FittedModel, columns: slice) -> list[NDArray[np.float64]]:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cxfusion.estimators.clusters import CR2_BELOW
-from cxfusion.estimators.effects import effect_gradients
 from cxfusion.estimators.influence import cluster_influence
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, worth_of
 from cxfusion.results.formats import plain
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.influence import OrdinalFit
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.evidence.inquiry import Inquiry
     from cxfusion.evidence.ladder import FittedModel
@@ -74,23 +72,17 @@ def pulls_of(found: Inquiry) -> dict[tuple[str, str], float]:
 
 def _by_answer(model: FittedModel, values: tuple[float, ...]) -> NDArray[np.float64]:
     """Influence of all rows with each answer on each lever's effect per unit, shape (answers, levers)."""
-    terms = model.design.terms([lever.name for lever in model.levers])
-    rows = model.rows
-    gradients = effect_gradients(rows.sweep, rows.make_rows, rows.make_levers, terms, model.fit, values)
-    directions = model.fit.inverse.matrix @ gradients.T
+    directions = model.fit.inverse.matrix @ np.vstack([one.gradient for one in model.effects]).T
     # not the model itself, which holds the session: what a fold holds may have to travel
-    make_parts = partial(_parts, make_rows=rows.make_rows, fit=model.fit, width=directions.shape[1])
+    make_rows = partial(_by_their_answer, make_rows=model.rows.make_rows)
     n_groups = max(len(values), CR2_BELOW)  # answers are no clusters: nothing is to be corrected for their number
-    return cluster_influence(rows.sweep, make_parts, model.fit, directions, n_groups)[: len(values)]
+    return cluster_influence(model.rows.sweep, make_rows, model.fit, directions, n_groups)[: len(values)]
 
 
-def _parts(
-    batch: pa.RecordBatch, make_rows: RowMaker, fit: OrdinalFit, width: int
-) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
-    """Rows with their answer in the place of the cluster, predictors, and nothing of their own in the averages."""
+def _by_their_answer(batch: pa.RecordBatch, make_rows: RowMaker) -> Rows:
+    """Rows with their answer in the place of the cluster."""
     rows = make_rows(batch)
-    grouped = replace(rows, cluster=rows.outcome)
-    return grouped, fit.predictors(rows), np.zeros((len(rows.outcome), width))
+    return replace(rows, cluster=rows.outcome)
 
 
 def with_silence(

@@ -238,7 +238,7 @@ class _Bends:
 
     def _rows(self, batch: pa.RecordBatch, kept: NDArray[np.int64]) -> Rows:
         rows = self.model.make_rows(batch)
-        return replace(rows, dense=rows.dense[:, kept])
+        return replace(rows, dense=rows.dense.T[kept].T)  # each column in one piece
 
     def scores(self, straight: CumulativeLogitFit) -> EfficientScores:
         """Scores of all bends at the straight model."""
