@@ -126,17 +126,23 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
         return _not_applicable(weights, 0, "the log names no customers")
     links = links or link(contacts, EpisodePlan(), columns=["customer_id"])
     rows = links.rows.mutate(customer=links.rows["customer_id"].cast("string"))
-    known = _thinned(answered(replace(contacts, rows=rows)), weights.n_contacts)
+    known = answered(replace(contacts, rows=rows))
     known = known.filter(known[RECONTACTED].notnull()).select("contact_id", "customer", is_recontacted=RECONTACTED)
+    known = _thinned(pairing, known, weights.n_contacts)
     sums = _sums(pairing, known, known.inner_join(weights.rows.select("contact_id", "weight"), "contact_id"))
     if sums["n"] < FEWEST_ANSWERS or sums["customers"] < FEWEST_CUSTOMERS:
         return _not_applicable(weights, sums["n"], "too few answers are known to have been followed by another contact")
     return _tested(weights, sums)
 
 
-def _thinned(rows: ir.Table, n_answered: int) -> ir.Table:
-    """At most about two million contacts: those of some customers, by a hash that every engine computes alike."""
-    return rows if n_answered <= MAX_CONTACTS else rows.filter(in_sample(rows["customer"], MAX_CONTACTS / n_answered))
+def _thinned(pairing: Pairing, rows: ir.Table, n_answered: int) -> ir.Table:
+    """At most about two million contacts: those of some customers, by a hash that every engine computes alike.
+
+    Materialised, since to hash takes longer than all that is asked of them.
+    """
+    if n_answered <= MAX_CONTACTS:
+        return rows
+    return pairing.session.materialize(rows.filter(in_sample(rows["customer"], MAX_CONTACTS / n_answered)))
 
 
 def _sums(pairing: Pairing, everyone: ir.Table, answers: ir.Table) -> dict[str, Any]:

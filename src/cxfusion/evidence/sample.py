@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import numpy as np
@@ -258,16 +258,16 @@ def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:
 
 
 def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple[dict[str, LeverFacts], int, int]:
-    """What each lever looks like, in one pass; rows and slots."""
+    """What each lever looks like, in one pass over the rows and one by cluster; rows and slots."""
     asked: dict[str, ir.Scalar] = {"n": rows.count(), "last_slot": rows[SLOT].max()}
-    key = rows["cluster_key"]
+    ends: dict[str, ir.Scalar] = {}
     for i, lever in enumerate(levers):
         column = rows[lever.name]
         asked |= {f"known_{i}": column.count(), f"distinct_{i}": column.nunique(), f"mean_{i}": exact_mean(column)}
-        asked |= {f"high_{i}": column.max(), f"low_{i}": column.min()}
-        asked |= {f"{side}_{i}": key.nunique(where=is_there) for side, is_there in _sides(column).items()}
         asked |= {f"knots_{i}": column.quantile(KNOT_SHARES, where=column > 0)}
+        ends |= {f"high_{i}": column.max(), f"low_{i}": column.min()}
     found = session.collect(rows.aggregate(**asked)).to_pylist()[0]
+    found |= _over_clusters(session, rows.group_by("cluster_key").aggregate(**ends), len(levers))
     facts = {}
     for i, lever in enumerate(levers):
         knots = tuple(found[f"knots_{i}"] or (None,))
@@ -279,14 +279,21 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
             knots=() if None in knots else tuple(float(knot) for knot in knots),
             low=float(found[f"low_{i}"] or 0.0),
             n_clusters=_clusters_that_tell(
-                int(found[f"some_{i}"]), int(found[f"none_{i}"]), int(found[f"distinct_{i}"])
+                int(found[f"some_{i}"] or 0), int(found[f"none_{i}"] or 0), int(found[f"distinct_{i}"])
             ),
         )
     return facts, int(found["n"]), int(found["last_slot"] or 0) + 1
 
 
-def _sides(column: ir.NumericColumn) -> dict[str, ir.BooleanValue]:
-    return {"some": column > 0, "none": column <= 0}
+def _over_clusters(session: Session, clusters: ir.Table, n_levers: int) -> dict[str, Any]:
+    """Ends of each lever, and the clusters that have some of it or none, from the ends in each cluster."""
+    asked: dict[str, ir.Scalar] = {}
+    for i in range(n_levers):
+        high, low = clusters[f"high_{i}"], clusters[f"low_{i}"]
+        asked |= {f"high_{i}": high.max(), f"low_{i}": low.min()}
+        asked |= {f"some_{i}": (high > 0).sum(), f"none_{i}": (low <= 0).sum()}
+    found: dict[str, Any] = session.collect(clusters.aggregate(**asked)).to_pylist()[0] if asked else {}
+    return found
 
 
 def _clusters_that_tell(some: int, none: int, n_distinct: int) -> int:

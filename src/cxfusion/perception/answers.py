@@ -120,9 +120,8 @@ def answers_of(given: ir.Table, score: str, weights: ResponseWeights | None = No
     told |= {name: own[name] for name in own.columns if name.startswith("key_")}
     if weights is None:
         return own.select(weight=ibis.literal(1.0), **told)
-    coded = weights.coded.select("contact_id", *(name for name, _ in weights.codes))
-    answers = own.select("contact_id", **told).inner_join(weights.rows.select("contact_id", "weight"), "contact_id")
-    return answers.inner_join(coded, "contact_id")
+    coded = weights.coded.select("contact_id", "weight", *(name for name, _ in weights.codes))
+    return own.select("contact_id", **told).inner_join(coded, "contact_id")
 
 
 def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:

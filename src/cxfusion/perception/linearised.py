@@ -11,7 +11,6 @@ import numpy as np
 
 from cxfusion.estimators.calibrated import Calibration, leverages, slopes_of
 from cxfusion.estimators.rows import Indicators, Rows
-from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,21 +94,21 @@ def weighted_answers(
     values = {f"value_{i}": reading.value(answers["score"]).cast("float64") for i, reading in enumerate(readings)}
     customer = ibis.dense_rank().over(order_by=answers["customer"])
     is_known = answers["customer"].notnull()
-    # By the identifier, which stays where it is.
-    place = ibis.row_number().over(order_by=[answers["contact_id"], answers["score"]])
     wanted = answers.select(
         "weight",
         GROUP,
         *(name for name, _ in shown),
+        "contact_id",
+        "score",
         customer_number=customer,
         is_known=is_known,
-        place=place,
         **values,
     )
     n = session.count(answers)
     if not 0 < n <= MOST_ANSWERS:
         return None
-    found = session.collect(compute(session, wanted).order_by("place"))
+    in_order = wanted.order_by("contact_id", "score").drop("contact_id", "score")  # identifiers stay where they are
+    found = session.collect(in_order)
     column = {name: found[name].to_numpy(zero_copy_only=False) for name in found.column_names}
     alone = np.where(column["is_known"], column["customer_number"], -1 - np.arange(n))
     stacked = np.column_stack([np.empty((n, 0)), *(column[name] for name, _ in shown)]).astype(np.int64)

@@ -239,8 +239,10 @@ class _Answers:
         by_score = self.rows["score"].cases(*zip(self.scores.tolist(), factors.tolist(), strict=True), else_=1.0)
         rows = _with_predictor(self.rows.mutate(by_score=by_score), self.codes, coefficients, "again")
         again = (rows["again"] + constant).exp()
-        rows = rows.select("contact_id", weight=rows["weight"] * rows["by_score"] * again)
-        return replace(weights, rows=weights.session.materialize(rows))
+        codes = [name for name, _ in self.codes]
+        rows = rows.select("contact_id", *codes, weight=rows["weight"] * rows["by_score"] * again)
+        coded = weights.session.materialize(rows)
+        return replace(weights, rows=coded.select("contact_id", "weight"), coded=coded)
 
 
 def _margins(batch: pa.RecordBatch, codes: tuple[tuple[str, int], ...], scores: NDArray[np.float64]) -> Rows:

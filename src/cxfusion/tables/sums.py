@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cxfusion.engine.functions import whole_part
+
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
@@ -33,7 +35,7 @@ def exact_sum(value: ir.Value, per_unit: float = PER_SECOND, where: ir.BooleanVa
     """
     if not value.type().is_floating():
         return value.sum(where=where)
-    return (value * per_unit).round().cast("float64").sum(where=where) / per_unit
+    return whole_part(value * per_unit + 0.5).sum(where=where) / per_unit
 
 
 def exact_mean(value: ir.Value, per_unit: float = PER_SECOND, where: ir.BooleanValue | None = None) -> ir.NumericScalar:
