@@ -15,7 +15,7 @@ from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.moments import LinearRows
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.shares import AssociationShares, association_shares, jackknife_shares
-from cxfusion.evidence.linear import column
+from cxfusion.evidence.columns import numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +146,7 @@ def _correlation(scatter: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _rows(batch: pa.RecordBatch, levers: Sequence[str], values: tuple[float, ...]) -> LinearRows:
     score = np.asarray(values)[batch.column("y").to_numpy(zero_copy_only=False)]
-    columns = np.column_stack([score, *(column(batch, lever) for lever in levers)])
+    columns = np.column_stack([score, *(numbers_of(batch, lever) for lever in levers)])
     none = Indicators(np.empty((len(batch), 0), dtype=np.int64), ())
     part = batch.column("cluster").to_numpy(zero_copy_only=False) % PARTS
     return LinearRows(columns, none, np.ones(len(batch)), part)

@@ -16,9 +16,10 @@ from cxfusion.estimators.least_squares import fit_least_squares, robust_covarian
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.ladder import RungEstimate
-from cxfusion.evidence.linear import LinearDesign, column, rung_of_slope
+from cxfusion.evidence.linear import LinearDesign, rung_of_slope
 from cxfusion.evidence.surroundings import mean_of
 from cxfusion.results.labels import lever_label
 
@@ -105,7 +106,7 @@ def _compared(
 
 
 def _rows(batch: pa.RecordBatch, linear: LinearDesign, names: Sequence[str]) -> LinearRows:
-    return linear.rows(batch, np.column_stack([column(batch, name) for name in names]))
+    return linear.rows(batch, np.column_stack([numbers_of(batch, name) for name in names]))
 
 
 def simpson_warnings(ladder: Ladder, levers: Sequence[Lever]) -> Iterator[str]:

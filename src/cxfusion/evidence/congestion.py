@@ -15,9 +15,10 @@ from cxfusion.estimators.instruments import TwoStageFit, fit_two_stage
 from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import Within, within_groups
+from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.ladder import RungEstimate
-from cxfusion.evidence.linear import LinearDesign, column, rung_of_slope
+from cxfusion.evidence.linear import LinearDesign, rung_of_slope
 from cxfusion.evidence.surroundings import AGENT_LOAD, CROWD, SLOT, WAIT
 
 if TYPE_CHECKING:
@@ -127,9 +128,9 @@ class _Crowding:
     basis: Basis
 
     def rows(self, batch: pa.RecordBatch) -> LinearRows:
-        wait, hours = column(batch, WAIT), column(batch, AGENT_LOAD) / 3600
+        wait, hours = numbers_of(batch, WAIT), numbers_of(batch, AGENT_LOAD) / 3600
         by_level = wait[:, None] * self.basis.rows(wait).slope
-        crowd = self.basis.value(column(batch, CROWD))
+        crowd = self.basis.value(numbers_of(batch, CROWD))
         return self.linear.rows(batch, np.column_stack([crowd, by_level, wait, hours, hours**2]), SLOT)
 
     def fit(self, sweep: Sweep, n_slots: int, conf_level: float) -> tuple[TwoStageFit, float, float]:

@@ -203,10 +203,8 @@ class Design:
 
     def make_rows(self, batch: Source) -> Rows:
         """Rows of the model."""
-        return Rows(
-            self._dense(batch), self.indicators(batch, self.controls), _codes(batch, "y"), numbers_of(batch, "weight"),
-            _codes(batch, "cluster"),
-        )  # fmt: skip
+        numbers = (numbers_of(batch, name) for name in ("y", "weight", "cluster"))
+        return Rows(self._dense(batch), self.indicators(batch, self.controls), *numbers)
 
     def basis_columns(self, batch: Source) -> NDArray[np.float64]:
         """Columns of all bases, shape (n, width)."""
@@ -224,7 +222,7 @@ class Design:
         if groupings and isinstance(batch, Columns):
             return batch.groups[groupings]
         shown = [(name, width) for name, width in groupings if width]
-        codes = [_codes(batch, name) for name, _ in shown]
+        codes = [numbers_of(batch, name) for name, _ in shown]
         stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)
         return Indicators(stacked, tuple(width for _, width in shown))
 
@@ -235,8 +233,3 @@ class Design:
             return batch.of(self.bases, projected=True)
         own = self.basis_columns(batch)
         return np.vstack([own.T, self.projection.predict(self.absorbed(batch)).T]).T
-
-
-def _codes(batch: Source, name: str) -> NDArray[np.int64]:
-    codes: NDArray[np.int64] = numbers_of(batch, name)
-    return codes

@@ -16,9 +16,10 @@ from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
 from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.within import within_groups
+from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.congestion import weakness_of
 from cxfusion.evidence.ladder import RungEstimate
-from cxfusion.evidence.linear import column, rung_of_slope
+from cxfusion.evidence.linear import rung_of_slope
 from cxfusion.evidence.trials import ARM, CELL, UNIT
 
 if TYPE_CHECKING:
@@ -170,7 +171,9 @@ class _Trial:
 
     def _grouped(self, batch: pa.RecordBatch) -> LinearRows:
         """Score and lever, with arms and cells as groups."""
-        arm, cell, cluster = (column(batch, name).astype(np.int64) for name in self.codes)
-        score = np.asarray(self.values)[column(batch, "y").astype(np.int64)]
+        arm, cell, cluster = (numbers_of(batch, name).astype(np.int64) for name in self.codes)
+        score = np.asarray(self.values)[numbers_of(batch, "y").astype(np.int64)]
         groups = Indicators(np.column_stack([arm, cell]), self.widths[:2])
-        return LinearRows(np.column_stack([score, column(batch, self.lever)]), groups, column(batch, "weight"), cluster)
+        return LinearRows(
+            np.column_stack([score, numbers_of(batch, self.lever)]), groups, numbers_of(batch, "weight"), cluster
+        )

@@ -11,8 +11,8 @@ import numpy as np
 from cxfusion.estimators.held import ModelRows, keep_parts, may_keep, model_rows
 from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
-from cxfusion.evidence.columns import columns_of, levers_of, with_projection
-from cxfusion.evidence.linear import LinearDesign, column
+from cxfusion.evidence.columns import columns_of, levers_of, numbers_of, with_projection
+from cxfusion.evidence.linear import LinearDesign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,5 +107,5 @@ def _bent(design: Design) -> list[Basis]:
 
 def _with_lines(batch: Source, linear: LinearDesign) -> LinearRows:
     """The score, the bases, and a straight line for each basis that does not begin with one."""
-    lines = [basis.straight().value(column(batch, basis.lever.name)) for basis in _bent(linear.design)]
+    lines = [basis.straight().value(numbers_of(batch, basis.lever.name)) for basis in _bent(linear.design)]
     return linear.rows(batch, np.hstack(lines) if lines else None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.columns import Source
     from cxfusion.evidence.design import Design
 
-__all__ = ["LinearDesign", "column", "rung_of_slope"]
+__all__ = ["LinearDesign", "rung_of_slope"]
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,8 @@ class LinearDesign:
         """Rows of one batch, with further columns at the end."""
         rows = LinearRows.of_scores(self.design.make_rows(batch), self.values)
         columns = rows.columns if further is None else np.column_stack([rows.columns, further])
-        codes = rows.cluster if cluster == "cluster" else column(batch, cluster).astype(np.int64)
+        codes = rows.cluster if cluster == "cluster" else numbers_of(batch, cluster).astype(np.int64)
         return replace(rows, columns=columns, groups=self.design.absorbed(batch), cluster=codes)
-
-
-def column(batch: Source, name: str) -> NDArray[np.float64]:
-    """A column of a batch as numbers."""
-    values: NDArray[np.float64] = numbers_of(batch, name)
-    return values
 
 
 def rung_of_slope(

@@ -18,8 +18,9 @@ from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design, learn_basis
-from cxfusion.evidence.linear import LinearDesign, column
+from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.sample import KEPT, Sample, draw_sample
 from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from cxfusion.estimators.least_squares import LeastSquaresFit
     from cxfusion.estimators.within import Within
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.inquiry import Inquiry
@@ -166,7 +168,8 @@ def _with_levels(sample: Sample, names: Sequence[str], spec: LeverSpec) -> tuple
 def _rows(batch: pa.RecordBatch, linear: LinearDesign, widths: Mapping[str, int]) -> LinearRows:
     """The score, the levers as straight lines, and the levels of each column."""
     levels = [
-        np.equal.outer(column(batch, f"{KEPT}{name}"), np.arange(width)).astype(float) for name, width in widths.items()
+        np.equal.outer(numbers_of(batch, f"{KEPT}{name}"), np.arange(width)).astype(float)
+        for name, width in widths.items()
     ]
     return linear.rows(batch, np.hstack(levels) if levels else None)
 
@@ -198,22 +201,21 @@ class _Screen:
         others = [place for one in self.levers if one.moment in reached for place in self.linear.places(one.name)]
         others.remove(own)
         score, mark = (0, [own, *others]), (own, others)
-        plain = fit_least_squares(self.within, *score)
+        plain, alone = (fit_least_squares(self.within, *side) for side in (score, mark))
         found, start = {}, self.linear.width
         for name, width in self.widths.items():
             levels, start = range(start, start + width), start + width
-            held = fit_least_squares(self.within, 0, [*score[1], *levels])
+            held, beside = (fit_least_squares(self.within, of, [*among, *levels]) for of, among in (score, mark))
             if plain.is_identified[0] and held.is_identified[0]:
-                p_value = max(self._p_value(of, beside, levels) for of, beside in (score, mark))
+                p_value = max(_p_value(plain, held), _p_value(alone, beside))
                 found[name] = p_value, float(held.coefficients[0] - plain.coefficients[0])
         return found
 
-    def _p_value(self, outcome: int, beside: Sequence[int], levels: Sequence[int]) -> float:
-        """Of the F test that the levels say nothing; 1 where groups tell them already."""
-        without = fit_least_squares(self.within, outcome, beside)
-        held = fit_least_squares(self.within, outcome, [*beside, *levels])
-        n_told = without.dof - held.dof
-        if n_told <= 0 or held.residual_sum <= 0:
-            return 1.0
-        statistic = (without.residual_sum - held.residual_sum) / n_told / held.residual_variance
-        return float(fisher_f.sf(max(statistic, 0.0), n_told, held.dof))
+
+def _p_value(without: LeastSquaresFit, held: LeastSquaresFit) -> float:
+    """Of the F test that further columns say nothing; 1 where groups tell them already."""
+    n_told = without.dof - held.dof
+    if n_told <= 0 or held.residual_sum <= 0:
+        return 1.0
+    statistic = (without.residual_sum - held.residual_sum) / n_told / held.residual_variance
+    return float(fisher_f.sf(max(statistic, 0.0), n_told, held.dof))
