@@ -102,7 +102,7 @@ class CumulativeLogitFit:
     ) -> NDArray[np.float64]:
         """Sums of the rows' scores by code, shape (n_codes, cuts + width)."""
         at, w = derivatives_at(predictors, rows.outcome), rows.weight
-        of_cuts = by_cut(w * at.up, -w * at.low, rows.outcome, len(self.cuts)).T
+        of_cuts = by_cut(w * at.up, -w * at.low, rows.outcome, len(self.cuts))[:-1].T
         return np.hstack([sums_by(codes, n_codes, of_cuts), rows.sums_by(codes, n_codes, w * (at.below - at.above))])
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -260,8 +260,7 @@ def _surface_of(rows: Rows, at: RowDerivatives, cuts: NDArray[np.float64]) -> _S
     """Log-likelihood of some rows, its gradient and the observed information, from one product of the design."""
     y, w, n_cuts = rows.outcome, rows.weight, len(cuts)
     d_upper, d_lower, above, below = w * at.d_upper, w * at.d_lower, w * at.above, w * at.below
-    beside = np.empty((n_cuts + 1, len(y)))
-    beside[:-1] = by_cut(d_upper, d_lower, y, n_cuts)
+    beside = by_cut(d_upper, d_lower, y, n_cuts)
     np.subtract(below, above, out=beside[-1])
     among, of_both = rows.cross_products(d_upper + d_lower, beside.T)
     total, near = np.bincount(y, w, n_cuts + 1), _nearness(cuts)

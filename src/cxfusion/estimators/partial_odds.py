@@ -300,7 +300,7 @@ class _SurfaceFold:
 
 def by_predictor_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> NDArray[np.float64]:
     """Derivative of each row's weighted log-likelihood by each predictor, shape (n, cuts)."""
-    return by_cut(rows.weight * at.up, -rows.weight * at.low, rows.outcome, n_cuts).T
+    return by_cut(rows.weight * at.up, -rows.weight * at.low, rows.outcome, n_cuts)[:-1].T
 
 
 def times_curvature(
@@ -318,4 +318,4 @@ def curvature_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> tuple[NDArray[n
     up_low = rows.weight * at.up * at.low
     own = by_cut(rows.weight * at.d_upper + up_low, rows.weight * at.d_lower + up_low, rows.outcome, n_cuts)
     following = (rows.outcome == np.arange(1, n_cuts)[:, None]) * -up_low  # the answer couples its two cuts
-    return own.T, following.T
+    return own[:-1].T, following.T

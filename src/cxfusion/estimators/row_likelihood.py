@@ -93,10 +93,10 @@ def derivatives_at(predictors: NDArray[np.float64], outcome: NDArray[np.int64]) 
 def by_cut(
     above: NDArray[np.float64], below: NDArray[np.float64], outcome: NDArray[np.int64], n_cuts: int
 ) -> NDArray[np.float64]:
-    """What each row gives the cut above its answer and the one below, shape (cuts, n)."""
+    """What each row gives the cut above its answer and the one below, shape (cuts + 1, n); the last row is spare."""
     n = len(outcome)
     wide = np.zeros((n_cuts + 2, n))  # row y + 1 is the cut above the answer, y the one below
     place = outcome * n + np.arange(n)
     wide.ravel()[place] = below
     wide.ravel()[place + n] = above
-    return wide[1:-1]
+    return wide[1:]
