@@ -105,8 +105,9 @@ def sort_rows(reading: Reading, rules: Rules) -> SortedRows:
     found = ask(session, whole, facts | {mark: whole[mark].sum() for mark in marks.values()})
     kept = (whole.filter(status < UNUSABLE) if found["n_unusable"] else whole).drop(STATUS, *marks.values())
     bad = _bad_cells_and_rows(reading, rules, whole) if found["n_bad"] else _nothing(whole)
-    copies = compute(session, _second_copies(kept, rules))
-    if ask(session, copies, {"n": copies.count()})["n"]:
+    repeated = compute(session, kept.group_by(rules.key).having(kept.count() > 1).aggregate())
+    if session.count(repeated):
+        copies = compute(session, _second_copies(kept, repeated, rules))
         kept = compute(session, kept.filter(~_place(kept).isin(_place(copies))))  # unlike a join, keeps their order
         bad = bad.union(_listed(reading, copies, None, SECOND_COPY[reading.section], copies[rules.key]))
     set_aside = compute(session, bad.order_by([*PLACE, "column"]))
@@ -194,10 +195,9 @@ def _listed(
     return listed.filter(listed["reason"].notnull())
 
 
-def _second_copies(rows: ir.Table, rules: Rules) -> ir.Table:
-    """Rows whose key an earlier or better row has; a window only over keys that repeat."""
+def _second_copies(rows: ir.Table, repeated: ir.Table, rules: Rules) -> ir.Table:
+    """Rows whose key an earlier or better row has, among those whose key repeats."""
     key = rules.key
-    repeated = rows.group_by(key).having(rows.count() > 1).aggregate()
     copies = rows.semi_join(repeated, key)
     order = ibis.window(group_by=key, order_by=[*rules.better(copies), *(copies[name] for name in PLACE)])
     ranked = copies.mutate(rank=ibis.row_number().over(order))
