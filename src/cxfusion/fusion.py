@@ -178,6 +178,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
         evidence, field = fit_on_field(pairing, spec, weights, offers, places, links)
+        del links  # and with them their table, as long as the log
     with stage_clock(clock, on_stage, "look into levers", pairing.n_pairs):
         details, left_out = shape_and_place(field, evidence, places)
     with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
