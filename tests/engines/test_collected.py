@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 cloudpickle = pytest.importorskip("pyspark.cloudpickle", reason="pyspark, whose pickles these are, is not installed")
 
 PERSONS_AND_CALLS = ("contact_id", "customer_id", "case_id", "leg_id")
-BOUND = 400
+BOUND = 1_000
 """To which the three samples are set here; beside them no answer may have so many rows."""
 
 
@@ -53,15 +53,14 @@ def study() -> Iterator[tuple[list[pa.Table], dict[str, set[str]], int]]:
         patch.setitem(cx.check_offers.__kwdefaults__, "max_contacts", BOUND)
         patch.setattr(linearised, "MOST_ANSWERS", BOUND)
         patch.setattr(sample, "MAX_POINTS", BOUND)
-        centre = cx.simulate(n_contacts=6_000, seed=3, session=session)
+        centre = cx.simulate(n_contacts=20_000, seed=7, session=session)
         known = defaultdict(set)
         for table in (centre.contacts, centre.surveys):
             for name in (*PERSONS_AND_CALLS, "response_id"):
                 if name in table.columns:
                     known[name] |= set(table.to_arrow()[name].drop_null().to_pylist())
         engine.answers.clear()
-        wait = tuple(lever for lever in cx.LeverSpec().levers if lever.name == "wait_seconds")
-        cx.fuse(centre.contacts, centre.surveys, spec=cx.LeverSpec(levers=wait, case_mix=("queue",)))
+        cx.fuse(centre.contacts, centre.surveys)
         yield engine.answers, dict(known), centre.contacts.n_read
 
 

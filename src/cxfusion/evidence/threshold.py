@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.rows import Rows
+    from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.evidence.columns import Source
     from cxfusion.evidence.design import Design
     from cxfusion.evidence.ground import Ground
@@ -230,15 +230,15 @@ class _Bends:
         """The straight model, or that with one bend added, perhaps from parameters of one like it."""
         kept = np.arange(self.n_plain) if column is None else np.append(np.arange(self.n_plain), self.n_plain + column)
         n_categories = len(self.ground.sample.values)
-        return fit_cumulative_logit(self.model.sweep, lambda batch: self._rows(batch, kept), n_categories, start)
+        return fit_cumulative_logit(self.model.sweep, self._rows_of(kept), n_categories, start)
 
     def without(self, straight: CumulativeLogitFit) -> NDArray[np.float64]:
         """Parameters of a model with one bend that does nothing."""
         return np.insert(straight.parameters, len(straight.cuts) + self.n_plain, 0.0)
 
-    def _rows(self, batch: pa.RecordBatch, kept: NDArray[np.int64]) -> Rows:
-        rows = self.model.make_rows(batch)
-        return replace(rows, dense=rows.dense.T[kept].T)  # each column in one piece
+    def _rows_of(self, kept: NDArray[np.int64]) -> RowMaker:
+        """What makes rows of some columns, without what holds the session: a fold may have to travel."""
+        return partial(_only, self.model.make_rows, kept)
 
     def scores(self, straight: CumulativeLogitFit) -> EfficientScores:
         """Scores of all bends at the straight model."""
@@ -249,18 +249,17 @@ class _Bends:
 
     def sizes(self, column: int, fit: CumulativeLogitFit, kind: Kind) -> tuple[float, float]:
         """Points per unit of the lever before and after; a drop's height stands for the latter."""
-        kept = np.append(np.arange(self.n_plain), self.n_plain + column)
+        make_rows = self._rows_of(np.append(np.arange(self.n_plain), self.n_plain + column))
 
         def ones(batch: pa.RecordBatch) -> list[LeverRows]:
-            n = len(self._rows(batch, kept).outcome)
+            n = len(make_rows(batch).outcome)
             return [LeverRows(np.ones(n), np.ones((n, 1)))] * 2
 
         at_zero = np.zeros(1)
         places = (slice(0, 1), slice(self.n_plain, self.n_plain + 1))
         terms = [LeverTerm(place, 1.0, at_zero, is_capped=False) for place in places]
         effects = estimate_effects(
-            self.model.sweep, lambda batch: self._rows(batch, kept), ones, terms, fit, self.ground.sample.values,
-            self.ground.n_clusters,
+            self.model.sweep, make_rows, ones, terms, fit, self.ground.sample.values, self.ground.n_clusters
         )  # fmt: skip
         level = self.bend.knots[column]
         per_unit = (1 / (1 + level) if self.straight.lever.shape == "log1p" else 1.0) / self.straight.first_unit
@@ -275,3 +274,9 @@ def _cleared(design: Design, n_bends: int, batch: Source) -> Rows:
     bends = slice(1, 1 + n_bends)
     plain = [np.delete(part, bends, axis=1) for part in (own, projected)]
     return replace(rows, dense=np.hstack([*plain, own[:, bends] - projected[:, bends]]))
+
+
+def _only(make_rows: RowMaker, kept: NDArray[np.int64], batch: pa.RecordBatch) -> Rows:
+    """Rows of some columns."""
+    rows = make_rows(batch)
+    return replace(rows, dense=rows.dense.T[kept].T)  # each column in one piece
