@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -13,12 +14,12 @@ from cxfusion.errors import EmptyTableError, UnreadableFileError, UsageError, ne
 from cxfusion.tables.frames import frame_source
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from cxfusion.engine import Source
     from cxfusion.engine.contract import FileFormat
 
-__all__ = ["ACCEPTED", "Data", "nearest_files", "open_source"]
+__all__ = ["ACCEPTED", "Data", "nearest_files", "open_source", "unchanged"]
 
 Data: TypeAlias = Any
 """Whatever :data:`ACCEPTED` lists."""
@@ -93,6 +94,41 @@ def _files(given: str, sheet: str | None) -> FileSource:
     if empty:
         raise EmptyTableError(f"{', '.join(empty)}: the file is empty. Expected a header line and at least one row.")
     return FileSource(tuple(paths), only, only == "parquet" and _is_partitioned(given, paths), sheet)
+
+
+@contextmanager
+def unchanged(data: Data) -> Iterator[None]:
+    """Raise where files were written while they were read, more than once perhaps: whatever was understood is void.
+
+    Raises
+    ------
+    UnreadableFileError
+        A file is another one than before, or gone; whatever else was raised meanwhile came of that.
+    """
+    before = _stamps(_matching(str(data))) if isinstance(data, str | Path) and not is_url(data) else {}
+    try:
+        yield
+    except Exception as error:
+        _require_same(before, error)
+        raise
+    _require_same(before)
+
+
+def _stamps(paths: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Size and time of writing of files that are there."""
+    stats = {path: os.stat(path) for path in paths if os.path.isfile(path)}
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats.items()}
+
+
+def _require_same(before: dict[str, tuple[int, int]], error: Exception | None = None) -> None:
+    now = _stamps(list(before))
+    for path, stamp in before.items():
+        if now.get(path) != stamp:
+            told = "is gone" if path not in now else f"had {stamp[0]:,} bytes and has {now[path][0]:,} now"
+            raise UnreadableFileError(
+                f"{path} was changed while it was read: it {told}. Expected a file that stays as it is; run again when"
+                " whoever writes it is done, or read a copy."
+            ) from error
 
 
 def nearest_files(path: str) -> str:

@@ -20,6 +20,7 @@ from cxfusion.tables.leg_reading import read_legs
 from cxfusion.tables.legs import roll_up
 from cxfusion.tables.look import ask
 from cxfusion.tables.mapping import table_map
+from cxfusion.tables.opening import unchanged
 from cxfusion.tables.reading import Reading, scale_of, start_reading
 from cxfusion.tables.relation import Contacts, Surveys
 from cxfusion.tables.sources import require_source
@@ -106,11 +107,12 @@ def read_contacts(
     """
     given = table_map(map, "contacts")
     kind = require_source(source or given.table("contacts").source, "contacts")
-    if kind.legs is None:
-        between = (since, until)
-        return _contacts(start_reading("contacts", data, given, timezone, session, source, between, pseudonyms))
-    legs = read_legs(kind, data, given.table("contacts"), timezone, session, pseudonyms)
-    return _of_legs(legs, given, timezone, (since, until), pseudonyms)
+    with unchanged(data):
+        if kind.legs is None:
+            between = (since, until)
+            return _contacts(start_reading("contacts", data, given, timezone, session, source, between, pseudonyms))
+        legs = read_legs(kind, data, given.table("contacts"), timezone, session, pseudonyms)
+        return _of_legs(legs, given, timezone, (since, until), pseudonyms)
 
 
 def read_surveys(
@@ -157,9 +159,12 @@ def read_surveys(
     >>> read_surveys(answers).to_arrow().select(["response_id", "csat", "score_status"]).to_pylist()[1]
     {'response_id': '2', 'csat': None, 'score_status': 'score_out_of_scale'}
     """
-    reading = start_reading("surveys", data, map, timezone, session, source, pseudonyms=pseudonyms, needs_key=not alone)
-    _require_scales(reading)
-    rows = sort_rows(reading, SURVEY_RULES)
+    with unchanged(data):
+        reading = start_reading(
+            "surveys", data, map, timezone, session, source, pseudonyms=pseudonyms, needs_key=not alone
+        )
+        _require_scales(reading)
+        rows = sort_rows(reading, SURVEY_RULES)
     return Surveys(
         session=reading.session,
         rows=rows.kept,
