@@ -76,3 +76,14 @@ def test_columns_are_looked_at_by_what_they_can_be(routed):
     found = unused_columns(contacts, LeverSpec(case_mix=("plan",)), ())
     assert {"slow_lane", "mood", "team", "remark", "direction", "queue"} <= set(found)
     assert not {"plan", "case_id", "agent_id", "tenure", "started_at", "wait_seconds", "source_file"} & set(found)
+
+
+def test_of_many_responses_a_part_tells_it_too(routed, monkeypatch):
+    monkeypatch.setattr("cxfusion.evidence.unused.MOST_RESPONSES", 3_000)
+    (note,) = told(evidence_of(routed))
+    assert note.startswith("plan is not held equal, and goes with Waiting time as well as with the score")
+
+
+def test_columns_of_one_level_tell_nothing(routed):
+    kept = routed[["contact_id", "started_at", "queue", "agent_id", "wait_seconds", "csat"]]
+    assert not told(evidence_of(kept.assign(site="north", rare=np.where(np.arange(len(kept)) < 3, "a", "b"))))

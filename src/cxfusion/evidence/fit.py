@@ -288,7 +288,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
             *notes_on_silence(verdicts, findings, pulls),
             *linkage.notes,
             *warned,
-            *notes_on_unused(found, weights),
+            *notes_on_unused(found),
         ),
         checks=_check_frame(sample, ladder),
         ranks=ranks.frame(spec.outcome),

@@ -21,7 +21,7 @@ from cxfusion.evidence.catalogue import MOMENTS
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.linear import LinearDesign
-from cxfusion.evidence.sample import KEPT, Sample, draw_sample
+from cxfusion.evidence.sample import KEPT, Sample, made_numeric
 from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label
 from cxfusion.tables.canonical import CONTACT_COLUMNS
@@ -31,15 +31,16 @@ from cxfusion.tables.sampling import in_sample
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import ibis.expr.types as ir
     import pyarrow as pa
 
+    from cxfusion.engine import Session
     from cxfusion.estimators.least_squares import LeastSquaresFit
     from cxfusion.estimators.within import Within
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.inquiry import Inquiry
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
-    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["columns_to_carry", "notes_on_unused", "unused_columns"]
@@ -77,7 +78,7 @@ def columns_to_carry(pairing: Pairing, spec: LeverSpec) -> tuple[str, ...]:
     return unused_columns(pairing.contacts, spec, ()) if pairing.n_pairs <= MOST_RESPONSES else ()
 
 
-def notes_on_unused(found: Inquiry, weights: ResponseWeights | None) -> list[str]:
+def notes_on_unused(found: Inquiry) -> list[str]:
     """A sentence on each unused column that goes with a lever and with the score, the one that moves most first.
 
     Both ties are F tests of the column's levels in the linear model with all that the within rung holds equal: the
@@ -88,14 +89,13 @@ def notes_on_unused(found: Inquiry, weights: ResponseWeights | None) -> list[str
     Parameters
     ----------
     found : Inquiry
-    weights : ResponseWeights or None
     """
     names = unused_columns(found.pairing.contacts, found.spec, found.present)
     if not names:
         return []
     try:
-        screen = _screen(found, weights, names)
-        tied = sorted(screen.tied(found), key=lambda one: -abs(one.change)) if screen.widths else []
+        screen = _screen(found, names)
+        tied = [] if screen is None else sorted(screen.tied(found), key=lambda one: -abs(one.change))
     except CxfusionError:  # too few answers for this question, not for the others
         return []
     most = {one.column: one for one in reversed(tied)}
@@ -118,12 +118,19 @@ class _Tied:
         )
 
 
-def _screen(found: Inquiry, weights: ResponseWeights | None, names: tuple[str, ...]) -> _Screen:
-    """Moments of the score, the levers and the levels of the columns, all groups held equal."""
+def _screen(found: Inquiry, names: tuple[str, ...]) -> _Screen | None:
+    """Moments of the score, the levers and the levels of the columns, all groups held equal; None of no levels."""
     spec, session = found.spec, found.pairing.session
-    sample = _sample_with(found, weights, names)
+    drawn = _drawn_with(found, names)
+    few = _of_few_levels(session, drawn, names)
+    if not few:
+        return None
+    is_whole = drawn is found.sample.drawn
+    sample = found.sample if is_whole else made_numeric(found.pairing, spec, found.present, drawn)
+    sample, widths = _with_levels(sample, few, spec)
+    if not widths:
+        return None
     levers = tuple(lever for lever in found.tested if lever.role != "placebo")
-    sample, widths = _with_levels(sample, names, spec)
     bases = tuple(learn_basis(lever, sample.facts[lever.name]).straight() for lever in levers)
     coding = sample.coding
     linear = LinearDesign(Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items())), sample.values)
@@ -132,28 +139,33 @@ def _screen(found: Inquiry, weights: ResponseWeights | None, names: tuple[str, .
     return _Screen(within, linear, levers, widths)
 
 
-def _sample_with(found: Inquiry, weights: ResponseWeights | None, names: tuple[str, ...]) -> Sample:
-    """The sample itself where it carries the columns and is small enough; else one of few responses."""
-    carried = {f"{KEPT}{name}" for name in names} <= set(found.sample.rows.columns)
-    if carried and found.sample.n <= MOST_RESPONSES:
-        return found.sample
-    pairing = found.pairing
+def _drawn_with(found: Inquiry, names: tuple[str, ...]) -> ir.Table:
+    """What the sample is made of where it carries the columns and is small enough; else few of its rows, with them."""
+    session, log, drawn = found.pairing.session, found.pairing.contacts, found.sample.drawn
+    missing = {f"{KEPT}{name}": log.value(name) for name in names if f"{KEPT}{name}" not in drawn.columns}
     if found.sample.n > MOST_RESPONSES:
-        few = pairing.rows.filter(in_sample(pairing.rows["contact_id"], MOST_RESPONSES / found.sample.n))
-        pairing = replace(pairing, rows=pairing.session.materialize(few))
-    return draw_sample(pairing, found.spec, found.present, weights, names, is_alone=True)
+        drawn = session.materialize(drawn.filter(in_sample(drawn["contact_id"], MOST_RESPONSES / found.sample.n)))
+    if missing:
+        drawn = session.materialize(drawn.inner_join(log.rows.select("contact_id", **missing), "contact_id"))
+    return drawn
+
+
+def _of_few_levels(session: Session, drawn: ir.Table, names: tuple[str, ...]) -> list[str]:
+    """The columns that have some levels, and few enough."""
+    counted = session.collect(drawn.aggregate(**{name: _level(drawn, name).nunique() for name in names}))
+    return [name for name, n in counted.to_pylist()[0].items() if 2 <= n <= MOST_DISTINCT][:MOST_COLUMNS]
+
+
+def _level(rows: ir.Table, name: str) -> ir.StringValue:
+    return rows[f"{KEPT}{name}"].cast("string").fill_null(MISSING)
 
 
 def _with_levels(sample: Sample, names: Sequence[str], spec: LeverSpec) -> tuple[Sample, dict[str, int]]:
-    """The sample with a code from −1 for each column that has a few levels, and how many levels each has besides."""
+    """The sample with a code from −1 for each of some columns, and how many levels each has besides."""
     session, rows = sample.session, sample.rows
-    rows = session.materialize(
-        rows.mutate(**{f"{KEPT}{name}": rows[f"{KEPT}{name}"].cast("string").fill_null(MISSING) for name in names})
-    )
-    counted = session.collect(rows.aggregate(**{name: rows[f"{KEPT}{name}"].nunique() for name in names}))
-    few = [name for name, n in counted.to_pylist()[0].items() if 2 <= n <= MOST_DISTINCT][:MOST_COLUMNS]
+    rows = session.materialize(rows.mutate(**{f"{KEPT}{name}": _level(rows, name) for name in names}))
     codes, widths = {}, {}
-    for name in few:
+    for name in names:
         listed = level_codes(session, rows, f"{KEPT}{name}", spec.min_level_responses)
         own = listed["code"].clip(upper=MOST_LEVELS - 1)
         if own.max() >= 0:
