@@ -1,4 +1,4 @@
-"""Progress on standard error: a spinner on a terminal and a line for each stage that is done; plain lines elsewhere."""
+"""Progress on standard error: a line for each stage that is done, and on a terminal a clock of the one under way."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class StageLines:
         self._name: str | None = None
         self._n: int | None = None
         self._began = 0.0
-        self._spinner: Any = None
+        self._live: Any = None
 
     def __call__(self, name: str, n: int | None = None) -> None:
         """Begin a stage, or say how many rows the present one has."""
         if name != self._name:
             self._end_stage()
             self._name, self._began = name, time.perf_counter()
+            if self._live is not None:
+                self._live.reset(self._live.task_ids[0])
         self._n = n
-        if self._spinner is not None:
-            self._spinner.update(_in_progress(name, n))
+        if self._live is not None:
+            self._live.update(self._live.task_ids[0], description=_in_progress(name, n), refresh=True)
 
     def __enter__(self) -> Self:
         if not self._quiet and sys.stderr.isatty():
-            from rich.console import Console
-
-            self._spinner = Console(stderr=True).status("")
-            self._spinner.start()
+            self._live = _clock()
+            self._live.start()
         return self
 
     def __exit__(
@@ -52,18 +52,29 @@ class StageLines:
     ) -> None:
         if kind is None:
             self._end_stage()
-        if self._spinner is not None:
-            self._spinner.stop()
+        if self._live is not None:
+            self._live.stop()
 
     def _end_stage(self) -> None:
         if self._name is None or self._quiet:
             return
         line = line_of(self._name, self._n, time.perf_counter() - self._began)
-        if self._spinner is not None:
-            self._spinner.console.print(line, highlight=False, markup=False, style="dim")
+        if self._live is not None:
+            self._live.console.print(line, highlight=False, markup=False, style="dim")
         else:
             with contextlib.suppress(BrokenPipeError):  # nobody listens; the work goes on
                 print(line, file=sys.stderr, flush=True)
+
+
+def _clock() -> Any:
+    """What is done now and for how long, drawn ten times a second and gone in the end."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    drawn = Progress(*columns, console=Console(stderr=True), transient=True)
+    drawn.add_task("start", total=None)
+    return drawn
 
 
 def line_of(name: str, n: int | None, seconds: float) -> str:
