@@ -129,7 +129,7 @@ def test_effects_of_the_partial_model_and_their_error_by_hand(mixed):
     assert effects.estimate[0] == pytest.approx(0.1 * w @ gain, rel=1e-9)
     steps = np.eye(len(fit.parameters)) * 1e-5
     gradient = np.array([w @ (gains(fit.parameters + h) - gains(fit.parameters - h)) / 2e-5 for h in steps])
-    scores = fit.scores_by(rows, fit.predictors(rows), np.arange(len(level)), len(level))
+    scores = fit.scores_times(rows, fit.predictors(rows), np.eye(len(fit.parameters)))
     by_row = 0.1 * (scores @ fit.inverse.matrix @ gradient + w * (gain - w @ gain))
     by_cluster = np.bincount(mixed.cluster, by_row, 45)
     assert effects.std_error[0] == pytest.approx(np.sqrt((by_cluster**2).sum() * 45 / 44), rel=1e-6)

@@ -12,7 +12,6 @@ import numpy as np
 
 from cxfusion.errors import ConvergenceError, SeparationError
 from cxfusion.estimators.row_likelihood import RowDerivatives, by_cut, derivatives_at, row_derivatives
-from cxfusion.estimators.rows import sums_by
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 from cxfusion.fold import algebra_in_one_thread
 
@@ -97,13 +96,18 @@ class CumulativeLogitFit:
         gradient[len(self.cuts) :][columns] = by_coefficient.sum(axis=1)
         return gradient
 
-    def scores_by(
-        self, rows: Rows, predictors: NDArray[np.float64], codes: NDArray[np.int64], n_codes: int
+    def scores_times(
+        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Sums of the rows' scores by code, shape (n_codes, cuts + width)."""
-        at, w = derivatives_at(predictors, rows.outcome), rows.weight
-        of_cuts = by_cut(w * at.up, -w * at.low, rows.outcome, len(self.cuts))[:-1].T
-        return np.hstack([sums_by(codes, n_codes, of_cuts), rows.sums_by(codes, n_codes, w * (at.below - at.above))])
+        """Each row's score times some directions, shape (n, m)."""
+        n_cuts = len(self.cuts)
+        at = derivatives_at(predictors, rows.outcome)
+        of_cuts = np.vstack([directions[:n_cuts], np.zeros((1, directions.shape[1]))])  # no cut above the top category
+        y, w = rows.outcome, rows.weight
+        scores = w * at.up * of_cuts.T.take(y, axis=1)
+        scores -= w * at.low * of_cuts.T.take(y - 1, axis=1)  # below the bottom one: the row of zeros
+        scores += w * (at.below - at.above) * rows.times(directions[n_cuts:]).T
+        return scores.T
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (cuts + width, cuts + width)."""

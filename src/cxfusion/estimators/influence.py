@@ -47,10 +47,10 @@ class ScoredFit(Protocol):
         """Predictor of every cut, shape (n, cuts)."""
         ...
 
-    def scores_by(
-        self, rows: Rows, predictors: NDArray[np.float64], codes: NDArray[np.int64], n_codes: int
+    def scores_times(
+        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Sums of the rows' scores by code, shape (n_codes, q)."""
+        """Each row's score times directions of shape (q, m), shape (n, m)."""
         ...
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -144,19 +144,20 @@ class _InfluenceFold:
     def step(self, state: _ClusterSums, batch: pa.RecordBatch) -> _ClusterSums:
         rows = self._make_rows(batch)
         predictors = self._fit.predictors(rows)
-        present, codes = np.arange(self._n_clusters), rows.cluster
-        if len(present) > len(codes):  # sums for clusters that are not here would be many zeros
-            present, codes = np.unique(codes, return_inverse=True)
-        scores = self._fit.scores_by(rows, predictors, codes, len(present))
-        state.fitted[present] += scores if self._with_cr2 else scores @ self._directions
         if self._with_cr2:
-            self._add_information(state, rows, predictors)
+            self._add_by_cluster(state, rows, predictors)
+            return state
+        for j, column in enumerate(self._fit.scores_times(rows, predictors, self._directions).T):
+            state.fitted[:, j] += np.bincount(rows.cluster, column, self._n_clusters)
         return state
 
-    def _add_information(self, state: _ClusterSums, rows: Rows, predictors: NDArray[np.float64]) -> None:
+    def _add_by_cluster(self, state: _ClusterSums, rows: Rows, predictors: NDArray[np.float64]) -> None:
+        every_direction = np.eye(self._directions.shape[0])
         for cluster in np.unique(rows.cluster):
             inside = rows.cluster == cluster
-            state.information[cluster] += self._fit.information_of(rows.where(inside), predictors[inside])
+            part, at = rows.where(inside), predictors[inside]
+            state.fitted[cluster] += self._fit.scores_times(part, at, every_direction).sum(axis=0)
+            state.information[cluster] += self._fit.information_of(part, at)
 
     def merge(self, left: _ClusterSums, right: _ClusterSums) -> _ClusterSums:
         return _ClusterSums(left.fitted + right.fitted, left.information + right.information)

@@ -16,7 +16,7 @@ from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS
 from cxfusion.estimators.influence import ScoredFit
 from cxfusion.estimators.row_likelihood import by_cut, derivatives_at
-from cxfusion.estimators.rows import columns_times, sums_by
+from cxfusion.estimators.rows import columns_times
 from cxfusion.estimators.solving import Inverse, invert_information, solve_information
 
 if TYPE_CHECKING:
@@ -151,15 +151,17 @@ class PartialOddsFit:
         gradient[self.extra_places] = by_coefficient[:, 1:].T @ self.turn[columns]
         return gradient
 
-    def scores_by(
-        self, rows: Rows, predictors: NDArray[np.float64], codes: NDArray[np.int64], n_codes: int
+    def scores_times(
+        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Sums of the rows' scores by code, shape (n_codes, q)."""
+        """Each row's score times directions of shape (q, m), shape (n, m)."""
         by_predictor = by_predictor_of(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
-        of_design = rows.sums_by(codes, n_codes, -by_predictor.sum(axis=1))
-        turned = -self._turned(rows).T
-        of_extra = [sums_by(codes, n_codes, (turned * column).T) for column in by_predictor.T[1:]]
-        return np.hstack([sums_by(codes, n_codes, by_predictor), of_design, *of_extra])
+        n_cuts, width = len(self.cuts), len(self.coefficients)
+        scores = directions[:n_cuts].T @ by_predictor.T
+        scores -= by_predictor.sum(axis=1) * rows.times(directions[n_cuts : n_cuts + width]).T
+        by_extra = by_predictor.T[1:, None] * self._turned(rows).T  # shape (cuts − 1, v, n)
+        scores -= directions[n_cuts + width :].T @ by_extra.reshape(self.extra.size, len(rows.outcome))
+        return scores.T
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (q, q)."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "sums_by", "weighted_rows"]
+__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "weighted_rows"]
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
@@ -134,15 +134,6 @@ class Indicators:
             start += joint.n_cells
         return found
 
-    def sums_by(self, codes: NDArray[np.int64], n_codes: int, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums of a column by another code and each level, shape (n_codes, width)."""
-        found: list[NDArray[np.float64]] = [np.empty((n_codes, 0))]
-        for level, width in zip(self.codes.T, self.widths, strict=True):
-            shape = (n_codes, width + 1)  # the reference first
-            cells = np.bincount(codes * shape[1] + level + 1, column, shape[0] * shape[1])
-            found.append(np.asarray(cells.reshape(shape)[:, 1:], dtype=np.float64))
-        return np.hstack(found)
-
     def overlap(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weight that every two levels share, shape (width, width)."""
         by_run, (_, cells) = self._by_run(weight), self._runs
@@ -236,11 +227,6 @@ class Rows:
         product = self.dense.T @ columns
         return np.concatenate([product, self.groups.sums(columns)]) if self.groups.width else product
 
-    def sums_by(self, codes: NDArray[np.int64], n_codes: int, factor: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sums by code of the design's rows, each times its factor, shape (n_codes, width)."""
-        dense = sums_by(codes, n_codes, (self.dense.T * factor).T)
-        return np.hstack([dense, self.groups.sums_by(codes, n_codes, factor)])
-
     def cross_product(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weighted cross-product of the design with itself, shape (width, width)."""
         return self.cross_products(weight, np.empty((len(weight), 0)))[0]
@@ -278,14 +264,6 @@ class Rows:
 def columns_times(columns: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
     """Columns times coefficients; columns of the answer stand in one piece each, as later sums want them."""
     return np.asarray(coefficients.T @ columns.T).T
-
-
-def sums_by(codes: NDArray[np.int64], n_codes: int, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of columns of shape (n, m) by code, shape (n_codes, m)."""
-    found = np.empty((columns.shape[1], n_codes))
-    for own, column in zip(found, columns.T, strict=True):
-        own[:] = np.bincount(codes, column, n_codes)
-    return found.T
 
 
 def _tall_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,7 +13,6 @@ import numpy as np
 
 from cxfusion.estimators.partial_odds import by_predictor_of, curvature_of, times_curvature
 from cxfusion.estimators.row_likelihood import derivatives_at
-from cxfusion.estimators.rows import columns_times, sums_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,16 +92,18 @@ class ScaleFit:
         of_design = -rows.transposed_times(by_cut.sum(axis=1))
         return np.concatenate([by_cut.sum(axis=0), of_design, -(rows.dense @ self.turn).T @ by_spread])
 
-    def scores_by(
-        self, rows: Rows, predictors: NDArray[np.float64], codes: NDArray[np.int64], n_codes: int
+    def scores_times(
+        self, rows: Rows, predictors: NDArray[np.float64], directions: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Sums of the rows' scores by code, shape (n_codes, q)."""
+        """Each row's score times directions of shape (q, m), shape (n, m)."""
         by_predictor = by_predictor_of(rows, derivatives_at(predictors, rows.outcome), predictors.shape[1])
         by_cut = by_predictor * self._shrunk(rows)[:, None]
-        of_design = rows.sums_by(codes, n_codes, -by_cut.sum(axis=1))
-        by_spread = -(by_predictor * predictors).sum(axis=1)
-        of_scale = sums_by(codes, n_codes, (columns_times(rows.dense, self.turn).T * by_spread).T)
-        return np.hstack([sums_by(codes, n_codes, by_cut), of_design, of_scale])
+        n_cuts, width = len(self.cuts), len(self.coefficients)
+        scores = directions[:n_cuts].T @ by_cut.T
+        scores -= by_cut.sum(axis=1) * rows.times(directions[n_cuts : n_cuts + width]).T
+        by_spread = (by_predictor * predictors).sum(axis=1)
+        scores -= by_spread * ((self.turn @ directions[self.scale_places]).T @ rows.dense.T)
+        return scores.T
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (q, q)."""
