@@ -69,7 +69,7 @@ __all__ = [
 
 LONGEST_WORD: Final = 160
 LONGEST_TEXT: Final = 1_500
-PASSWORD: Final = re.compile(r"(\w:/{1,2}[^\s:/@'\"]*):[^\s/?#'\"]*@")
+PASSWORD: Final = re.compile(r"(\w:/{1,2}[^\s:/@'\"]*):[^\s'\"]*@")  # to the last @: it may have any letter in it
 SECRET: Final = re.compile(r"([?&])([^\s=&'\"]*(?:passw|pwd|token|secret|key)[^\s=&'\"]*=)[^\s&#'\"]*", re.IGNORECASE)
 MOST_PROBLEMS: Final = 20  # that a message lists
 

@@ -20,6 +20,7 @@ from cxfusion.cli.options import (
     CostPerHour,
     Currency,
     Debug,
+    EngineUrl,
     FileFormatName,
     Interval,
     KeyFile,
@@ -74,8 +75,8 @@ app = typer.Typer(
 @app.command(cls=Command)
 def demo(
     out: Out = Path("demo"), n_contacts: NContacts = 200_000, seed: Seed = 7,
-    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
-    debug: Debug = False,
+    engine: EngineUrl = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Draw a simulated centre whose truth is known, and do the whole job on it."""
     import tempfile
@@ -94,7 +95,7 @@ def demo(
             None,
             contacts={"path": str(files.contacts)},
             surveys={"path": str(files.surveys)},
-            engine={"threads": threads, "memory_limit": memory},
+            engine={"database": engine, "threads": threads, "memory_limit": memory},
         )
         study = run(config, out, on_stage=on_stage)
     _tell_study(study, out, with_report=True, as_json=as_json)
@@ -107,7 +108,7 @@ def fuse(
     surveys_source: SurveysSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
     cost_per_hour: CostPerHour = None, currency: Currency = None, to: To = None, csv: AsCsv = False,
     no_report: NoReport = False, key_file: KeyFile = None,
-    threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    engine: EngineUrl = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
     quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Pair, diagnose, measure, find the levers, and write tables and a report."""
@@ -120,7 +121,7 @@ def fuse(
         pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"outcome": outcome, "since": since, "until": until},
         decisions={"cost_per_hour": cost_per_hour, "currency": currency},
-        engine={"threads": threads, "memory_limit": memory},
+        engine={"database": engine, "threads": threads, "memory_limit": memory},
         privacy=_privacy(key_file),
         output={"database": to, "csv": csv or None},
     )
@@ -131,15 +132,15 @@ def fuse(
 def run_study(
     study_file: StudyFile, out: Out, to: To = None, csv: AsCsv = False, no_report: NoReport = False,
     key_file: KeyFile = None,
-    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
-    debug: Debug = False,
+    engine: EngineUrl = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Do the job of `fuse` as a STUDY.toml describes it: for jobs that run every night."""
     from cxfusion.config import load_study
 
     config = load_study(
         study_file,
-        engine={"threads": threads, "memory_limit": memory},
+        engine={"database": engine, "threads": threads, "memory_limit": memory},
         output={"database": to, "csv": csv or None},
         privacy=_privacy(key_file),
     )
@@ -152,8 +153,8 @@ def check(
     map_file: MapFile = None, contacts_source: ContactsSource = None, surveys_source: SurveysSource = None,
     timezone: Timezone = None, since: Since = None, until: Until = None, against: Against = None,
     key_file: KeyFile = None,
-    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
-    debug: Debug = False,
+    engine: EngineUrl = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """Read, pair and check only: where every row ended, and what looks wrong. Writes nothing."""
     from cxfusion.cli.progress import StageLines
@@ -167,7 +168,7 @@ def check(
         surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
         pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"since": since, "until": until},
-        engine={"threads": threads, "memory_limit": memory},
+        engine={"database": engine, "threads": threads, "memory_limit": memory},
         privacy=_privacy(key_file),
     )
     with StageLines(quiet=quiet) as on_stage:
@@ -190,8 +191,8 @@ def diagnose(
     contacts: ContactLog, out: Out, by: By = None, interval: Interval = None, map_file: MapFile = None,
     contacts_source: ContactsSource = None, timezone: Timezone = None, since: Since = None, until: Until = None,
     to: To = None, csv: AsCsv = False, key_file: KeyFile = None,
-    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, quiet: Quiet = False,
-    debug: Debug = False,
+    engine: EngineUrl = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    quiet: Quiet = False, debug: Debug = False,
 ) -> None:  # fmt: skip
     """The operations half alone: volume, AHT, ASA, abandonment and the like of a contact log."""
     from cxfusion.cli.progress import StageLines
@@ -203,7 +204,7 @@ def diagnose(
         map_file,
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         study={"by": columns or None, "interval": interval, "since": since, "until": until},
-        engine={"threads": threads, "memory_limit": memory},
+        engine={"database": engine, "threads": threads, "memory_limit": memory},
         privacy=_privacy(key_file),
         output={"database": to, "csv": csv or None},
     )
@@ -224,13 +225,15 @@ def diagnose(
 @app.command(cls=Command, name="map")
 def propose(
     file: AnyFile, kind: Kind = None,
-    threads: Threads = None, memory: Memory = None, as_json: AsJson = False, debug: Debug = False,
+    engine: EngineUrl = None, threads: Threads = None, memory: Memory = None, as_json: AsJson = False,
+    debug: Debug = False,
 ) -> None:  # fmt: skip
     """Propose a map for a file: what was recognised, what is doubtful, what is missing."""
-    from cxfusion.engine import Session
+    from cxfusion.config import study_of_options
     from cxfusion.tables.proposal import propose_map
 
-    with Session(threads=threads, memory_limit=memory) as session:
+    config = study_of_options(None, engine={"database": engine, "threads": threads, "memory_limit": memory})
+    with config.engine.session() as session:
         proposal = propose_map(file, session, kind)
     if as_json:
         _print_json({"map": proposal.toml, "to_decide": proposal.to_decide})

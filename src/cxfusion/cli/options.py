@@ -17,6 +17,7 @@ __all__ = [
     "ContactLog",
     "ContactsSource",
     "Debug",
+    "EngineUrl",
     "Interval",
     "KeyFile",
     "Kind",
@@ -159,6 +160,14 @@ Memory = Annotated[
         metavar="SIZE",
         help="Memory that the whole process keeps near, such as 4GB; what does not fit is spilled to disk.",
         rich_help_panel=EVERYWHERE,
+    ),
+]
+EngineUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="URL",
+        help="PostgreSQL database that does the work: postgres://USER@HOST/DATABASE. By default it is done here.",
     ),
 ]
 OneCore = Annotated[

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cxfusion.engine import Session
-from cxfusion.engine.addresses import database_of
+from cxfusion.engine.addresses import database_of, workplace_of
+from cxfusion.engine.session import require_servers_own
 from cxfusion.pairing.plan import Eligible, Key, PairingPlan
 from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.column_map import Words, as_list
@@ -55,6 +56,11 @@ def _interval(name: str) -> str:
     if name not in INTERVALS:
         raise ValueError(f"There is no interval {name!r}. Expected one of: {', '.join(INTERVALS)}.")
     return name
+
+
+def _workplace(url: str) -> str:
+    workplace_of(url)
+    return url
 
 
 LocalTime: TypeAlias = Annotated[datetime, BeforeValidator(_local_time)]
@@ -237,20 +243,32 @@ class EngineSection(_Section):
 
     Attributes
     ----------
+    database : str, optional
+        URL of a PostgreSQL database that does the work, such as ``postgres://kim@db.example/sales``; by default it is
+        done in this process. Its password is in no manifest and no message.
     threads : int, optional
         All cores by default.
     memory_limit : str, optional
-        Such as ``"4GB"``.
+        Such as ``"4GB"``. Not beside ``database``, whose server has its own.
     temp_dir : str, optional
-        Where work that does not fit is spilled; by default beside the output directory.
+        Where work that does not fit is spilled; by default beside the output directory. Not beside ``database``.
     """
 
+    database: Annotated[Place, AfterValidator(_workplace)] | None = Field(default=None, repr=False)
     threads: int | None = Field(default=None, ge=1)
     memory_limit: str | None = None
     temp_dir: str | None = None
 
+    @model_validator(mode="after")
+    def _settings_fit(self) -> EngineSection:
+        if self.database is not None:
+            require_servers_own(self.memory_limit, self.temp_dir)
+        return self
+
     def session(self, spill: Path | None = None) -> Session:
-        """A session of its own, which spills where the study says, else to ``spill``."""
+        """A session of its own; one that is not in a database spills where the study says, else to ``spill``."""
+        if self.database is not None:
+            return Session(self.database, threads=self.threads)
         temp_dir = self.temp_dir if self.temp_dir is not None or spill is None else str(spill)
         return Session(memory_limit=self.memory_limit, threads=self.threads, temp_dir=temp_dir)
 

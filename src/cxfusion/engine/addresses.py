@@ -6,18 +6,19 @@ import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from cxfusion.errors import UsageError, redacted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Address", "database_of", "is_url", "started_at_folder", "table_of"]
+__all__ = ["Address", "database_of", "is_url", "started_at_folder", "table_of", "workplace_of"]
 
 SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # two letters at least: C:// is a drive
 POSTGRES: Final = ("postgres", "postgresql")
 DUCKDB: Final = "duckdb://"
+WORKPLACE: Final = "postgres://kim@db.example/sales"
 OURS: Final = ("table", "schema")
 """Keys after the ``?`` that are ours; all others are the driver's."""
 
@@ -123,13 +124,45 @@ def database_of(url: str, schema: str | None = None) -> Address:
     return Address(kind, target, redacted(url), schema or (inner[0] if inner else ours.get("schema")))
 
 
+def workplace_of(url: str) -> Address:
+    """Address of a database that is to do the work.
+
+    Parameters
+    ----------
+    url : str
+        ``postgres://USER@HOST:PORT/DATABASE``, and what the driver is told behind a ``?``.
+
+    Raises
+    ------
+    UsageError
+        It is no PostgreSQL database, or names something in it.
+
+    Examples
+    --------
+    >>> str(workplace_of("postgres://kim:7up@db.example/sales"))
+    'postgres://kim@db.example/sales'
+    """
+    kind, target, inner, ours = _parts(url)
+    if kind != "postgres":
+        raise UsageError(
+            f"{url!r} cannot do the work. Expected a PostgreSQL database such as {WORKPLACE}; where none is named,"
+            " DuckDB does it in this process."
+        )
+    if inner or ours:
+        raise UsageError(
+            f"{url} names more than a database. Expected one such as {WORKPLACE}: the work is done in a schema that is"
+            " made for it and dropped afterwards."
+        )
+    return Address(kind, target, redacted(url))
+
+
 def _parts(url: str) -> tuple[str, str, list[str], dict[str, str]]:
     """Kind of database, what its driver connects to, what the path names inside it, and the keys that are ours."""
     try:
         parts = urlsplit(url)
         _ = parts.port
-    except ValueError as error:
-        raise UsageError(f"{url} is not a URL: {error}. Mend it.") from None
+    except ValueError:  # whose words may quote a part of the password
+        raise _no_url(url) from None
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     ours = {key: value for key, value in pairs if key in OURS and value}
     query = urlencode([(key, value) for key, value in pairs if key not in OURS])
@@ -137,10 +170,21 @@ def _parts(url: str) -> tuple[str, str, list[str], dict[str, str]]:
         file, inner = _file_and_inner(unquote(url.removeprefix(DUCKDB).partition("?")[0]))
         return "duckdb", file, inner, ours
     if parts.scheme in POSTGRES:
+        if "@" in parts.path or parts.fragment:
+            raise _no_url(url)
+        user, at, place = parts.netloc.rpartition("@")
         database, *inner = [unquote(part) for part in parts.path.split("/") if part] or [""]
-        target = SplitResult("postgresql", parts.netloc, f"/{database}", query, "").geturl()
+        host = f"{quote(user, safe=':%')}{at}{place}"  # empty where the server is this machine's
+        target = f"postgresql://{host}/{quote(database)}{'?' if query else ''}{query}"
         return "postgres", target, inner, ours
     return parts.scheme, parts._replace(query=query).geturl(), [], ours
+
+
+def _no_url(url: str) -> UsageError:
+    return UsageError(
+        f"{url} is not a URL: its host and port cannot be told. Mend it; of a password, letters such as / ? # @ are"
+        " written %2F %3F %23 %40, or leave it to PGPASSWORD or ~/.pgpass."
+    )
 
 
 def _file_and_inner(path: str) -> tuple[str, list[str]]:

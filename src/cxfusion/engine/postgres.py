@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_postgresql import dbapi
 
-from cxfusion.engine.addresses import database_of
 from cxfusion.engine.contract import (
     SOURCE_FILE,
     SOURCE_ROW,
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
     from cxfusion.engine.addresses import Address
 
-__all__ = ["PostgresEngine", "open_postgres"]
+__all__ = ["PostgresEngine"]
 
 State = TypeVar("State")
 Answer = TypeVar("Answer")
@@ -219,17 +218,6 @@ class PostgresEngine:
             cursor.execute(query)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
-
-
-def open_postgres(url: str, threads: int | None = None) -> PostgresEngine:
-    """The engine on the database of a URL.
-
-    Raises
-    ------
-    UsageError
-        It names a table, or the server cannot be used.
-    """
-    return PostgresEngine(database_of(url), threads)
 
 
 def sendable(rows: pa.Table) -> pa.Table:

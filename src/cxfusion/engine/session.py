@@ -6,6 +6,7 @@ import atexit
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
+from cxfusion.engine.addresses import is_url, workplace_of
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UsageError, nearest_names
 from cxfusion.room import Room
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
+    from cxfusion.engine.addresses import Address
     from cxfusion.engine.contract import Capability, Engine, Source
     from cxfusion.fold import Fold, Sweep
 
-__all__ = ["Session", "default_session", "is_spark_frame", "require_one_session"]
+__all__ = ["Session", "default_session", "is_spark_frame", "require_one_session", "require_servers_own"]
 
 Answer = TypeVar("Answer")
 
@@ -182,29 +184,38 @@ def _spark() -> Any:
     return spark
 
 
-def _open_postgres(url: str, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
-    if memory_limit is not None or temp_dir is not None:
-        raise UsageError(
-            "Memory and temporary files of PostgreSQL are those of its server. Leave memory_limit and temp_dir out, and"
-            " set work_mem and temp_tablespaces there."
-        )
+def _open_postgres(address: Address, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
+    require_servers_own(memory_limit, temp_dir)
     try:
-        from cxfusion.engine.postgres import open_postgres
+        from cxfusion.engine.postgres import PostgresEngine
     except ImportError as error:
         raise UsageError(
             f"PostgreSQL was asked for, and adbc-driver-postgresql is not installed ({error}). Install it with"
             "  pip install 'cxfusion[postgres]'"
         ) from error
-    engine: Engine = open_postgres(url, threads)
-    return engine
+    return PostgresEngine(address, threads)
+
+
+def require_servers_own(memory_limit: str | None, temp_dir: str | None) -> None:
+    """Refuse settings that are a database server's own.
+
+    Raises
+    ------
+    UsageError
+    """
+    if memory_limit is not None or temp_dir is not None:
+        raise UsageError(
+            "Memory and temporary files of PostgreSQL are those of its server. Leave memory_limit (--memory) and"
+            " temp_dir out, and set work_mem and temp_tablespaces there."
+        )
 
 
 OPENERS: Final = {"duckdb": _open_duckdb, "spark": _open_spark}
 
 
 def _open_engine(name: str, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
-    if name.startswith(("postgres://", "postgresql://")):
-        return _open_postgres(name, memory_limit, threads, temp_dir)
+    if is_url(name):
+        return _open_postgres(workplace_of(name), memory_limit, threads, temp_dir)
     if name not in OPENERS:
         near = ", ".join(nearest_names(name, OPENERS) or (*OPENERS, "the URL of a PostgreSQL database"))
         raise UnknownNameError(f"There is no engine {name!r}. Expected one of: {near}.")
