@@ -14,7 +14,7 @@ import numpy as np
 from cxfusion.estimators.rows import Indicators
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Columns", "Groupings", "Key", "Source", "columns_of", "levers_of", "numbers_of", "with_projection"]
 
-Key: TypeAlias = "tuple[str, str, tuple[float, ...]]"
+Key: TypeAlias = "tuple[Hashable, ...]"
 """What tells a basis from others."""
 Groupings: TypeAlias = "tuple[tuple[str, int], ...]"
 
@@ -38,11 +38,11 @@ class Columns:
     ----------
     dense : array, shape (p or 2p, n)
         Of every basis; then their projections, once these are known.
-    places : mapping of (str, str, tuple of float) to slice
+    places : mapping of Key to slice
         Where each basis stands.
     numbers : mapping of str to array
         The levels of the levers, the weight, and the codes of answer and cluster.
-    levers : mapping of (str, str, tuple of float) to LeverRows
+    levers : mapping of Key to LeverRows
         What the effects need of the levers asked about.
     groups : mapping of groupings to Indicators
         Those of the controls; together with the groups to be absorbed as long as there is no projection.

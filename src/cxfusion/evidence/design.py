@@ -54,8 +54,9 @@ class Basis:
 
     @property
     def key(self) -> Key:
-        """What tells it from other bases: the lever, its shape and its knots."""
-        return (self.lever.name, self.lever.shape, self.knots)
+        """What tells it from other bases."""
+        kind, lever = type(self).__name__, self.lever
+        return (kind, lever.name, lever.shape, self.knots, self.centre.tobytes(), self.turn.tobytes())
 
     @property
     def width(self) -> int:

@@ -12,7 +12,7 @@ from cxfusion.estimators.curves import Curve, estimate_curve, rearranged
 from cxfusion.estimators.joint_tests import coefficient_influence, joint_test
 from cxfusion.evidence.dose_bases import band_edges, bending_of, curve_levels, learn_bands, learn_spline, observed_bands
 from cxfusion.evidence.ground import Ground, WithinFit, asked_spec, lay_ground
-from cxfusion.evidence.threshold import Threshold, find_threshold
+from cxfusion.evidence.threshold import Threshold, find_threshold, plan_search
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_in_words, figure, number, plain
 from cxfusion.results.labels import lever_label, outcome_label
@@ -210,16 +210,17 @@ def dose_on(ground: Ground, bands: Sequence[float] | None = None, *, is_monotone
     """The same on a ground that is laid already."""
     edges = band_edges(ground, bands)
     banded = learn_bands(ground, edges)
-    by_band = ground.fit_within(banded)
+    basis: Basis = banded if ground.lever.shape == "count" else learn_spline(ground)
+    own, search = (banded,) if basis is banded else (banded, basis), plan_search(ground)
+    known = ground.know(*own, beside=() if isinstance(search, str) else search.bases)
+    by_band = ground.fit_within(banded, known=known)
     steps = _curve(ground, by_band, banded.columns_of(np.eye(len(edges) + 1)))
-    basis: Basis
-    if ground.lever.shape == "count":
-        levels, basis, within, curve = np.array([0.0, *(edge + 1 for edge in edges)]), banded, by_band, steps
+    if basis is banded:
+        levels, within, curve = np.array([0.0, *(edge + 1 for edge in edges)]), by_band, steps
     else:
-        levels, basis = curve_levels(ground), learn_spline(ground)
-        within = ground.fit_within(basis)
+        levels, within = curve_levels(ground), ground.fit_within(basis, known=known)
         curve = _curve(ground, within, basis.value(levels))
-    threshold = find_threshold(ground, ground.spec.conf_level)
+    threshold = find_threshold(ground, search, known, ground.spec.conf_level)
     return DoseResponse(
         spec=ground.spec,
         lever=ground.lever,

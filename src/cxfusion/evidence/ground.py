@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.estimators.held import ModelRows
+    from cxfusion.evidence.known_rows import KnownRows
     from cxfusion.fold import Sweep
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
@@ -97,12 +98,28 @@ class Ground:
         others = tuple(learn_basis(lever, facts[lever.name], few_knots=few_knots) for lever in self.others)
         return Design((*own, *others), (*coding.controls.items(), *controls), tuple(coding.groups.items()))
 
+    def know(
+        self,
+        *own: Basis,
+        beside: Sequence[Basis] = (),
+        controls: tuple[tuple[str, int], ...] = (),
+        few_knots: bool = False,
+    ) -> KnownRows:
+        """The rows of all models that one asks for, read once; no slopes are kept of the bases ``beside``."""
+        every = self.design(*own, *beside, controls=controls, few_knots=few_knots)
+        return know_rows(self.sweep, every, own, self.sample.values)
+
     def fit_within(
-        self, *own: Basis, controls: tuple[tuple[str, int], ...] = (), is_partial: bool = False
+        self,
+        *own: Basis,
+        controls: tuple[tuple[str, int], ...] = (),
+        is_partial: bool = False,
+        known: KnownRows | None = None,
     ) -> WithinFit:
         """Fit the within model with bases of one's own for the lever; where ``is_partial``, some may stay untold.
 
-        There are then many bases for few answers, and the levers beside have fewer knots.
+        There are then many bases for few answers, and the levers beside have fewer knots. The rows are read for this
+        model alone unless they are ``known``.
 
         Raises
         ------
@@ -113,7 +130,7 @@ class Ground:
         """
         plain = self.design(*own, controls=controls, few_knots=is_partial)
         width = sum(basis.width for basis in own)
-        known = know_rows(self.sweep, plain, own, self.sample.values)
+        known = known or self.know(*own, controls=controls, few_knots=is_partial)
         projection = known.projection(plain)
         if projection.residual_share[:width].max() <= NO_VARIATION_BELOW:
             raise _cannot(self.lever, "it does not vary within the same agent, hour and day")

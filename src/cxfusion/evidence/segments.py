@@ -222,7 +222,7 @@ class _OfSegment(Basis):
     @property
     def key(self) -> Key:
         """Segments are told apart too."""
-        return (self.lever.name, f"{self.lever.shape} in {self.segment}", self.knots)
+        return (*super().key, self.segment)
 
     def of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         return super().of(batch) * _is_in(batch, self.segment)[:, None]

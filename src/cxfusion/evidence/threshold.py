@@ -19,18 +19,18 @@ from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
 from cxfusion.estimators.held import ModelRows, model_rows
 from cxfusion.estimators.joint_tests import EfficientScores, efficient_scores, sup_p_value
 from cxfusion.evidence.design import Basis, learn_basis
-from cxfusion.evidence.known_rows import know_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.rows import RowMaker, Rows
-    from cxfusion.evidence.columns import Source
+    from cxfusion.evidence.columns import Key, Source
     from cxfusion.evidence.design import Design
     from cxfusion.evidence.ground import Ground
+    from cxfusion.evidence.known_rows import KnownRows
 
-__all__ = ["Threshold", "find_threshold"]
+__all__ = ["Search", "Threshold", "find_threshold", "plan_search"]
 
 Kind: TypeAlias = Literal["kink", "drop"]
 SEARCHED: Final = np.linspace(0.1, 0.9, 17)
@@ -77,12 +77,26 @@ class Threshold:
     reason: str | None = None
 
 
-def find_threshold(ground: Ground, conf_level: float = 0.95) -> Threshold:
+def plan_search(ground: Ground) -> Search | str:
+    """Where to look for a kink or a drop, or why there is nowhere to look."""
+    if ground.lever.shape == "count":
+        return "counts are compared level by level"
+    levels = np.unique(ground.quantiles([float(share) for share in SEARCHED], positive=True))
+    if len(levels) < LEAST_LEVELS:
+        return "the lever has too few different values to search among"
+    return Search.at(ground, levels, ("kink", "drop"))
+
+
+def find_threshold(ground: Ground, search: Search | str, known: KnownRows, conf_level: float = 0.95) -> Threshold:
     """Search for a kink or a drop in what a lever does to the score.
 
     Parameters
     ----------
     ground : Ground
+    search : Search or str
+        As planned.
+    known : KnownRows
+        With the columns of the search.
     conf_level : float
         Of the interval for the place.
 
@@ -97,19 +111,16 @@ def find_threshold(ground: Ground, conf_level: float = 0.95) -> Threshold:
     Davies (1987), Biometrika 74, 33–43; Hansen (1996), Econometrica 64, 413–430; Hansen (2000), Econometrica 68,
     575–603.
     """
-    if ground.lever.shape == "count":
-        return Threshold(None, reason="counts are compared level by level")
-    levels = np.unique(ground.quantiles([float(share) for share in SEARCHED], positive=True))
-    if len(levels) < LEAST_LEVELS:
-        return Threshold(None, reason="the lever has too few different values to search among")
+    if isinstance(search, str):
+        return Threshold(None, reason=search)
     try:
-        return _searched(ground, levels, conf_level)
+        return _searched(_Bends.of(ground, search, known), conf_level)
     except EstimationError as error:
-        return Threshold(None, n_levels=len(levels), reason=error.message)
+        return Threshold(None, n_levels=len(search.levels), reason=error.message)
 
 
-def _searched(ground: Ground, levels: NDArray[np.float64], conf_level: float) -> Threshold:
-    bends = _Bends.at(ground, levels, ("kink", "drop"))
+def _searched(bends: _Bends, conf_level: float) -> Threshold:
+    ground, levels = bends.ground, bends.search.levels
     straight = bends.fit(None)
     scores = bends.scores(straight)
     told = np.diag(scores.information) > UNTOLD_BELOW * np.diag(scores.information).max()
@@ -151,7 +162,8 @@ def _bracket(levels: NDArray[np.float64], scores: EfficientScores, family: slice
 
 def _placed(ground: Ground, levels: NDArray[np.float64], kind: Kind, reach: float) -> Threshold:
     """The best of some levels, and the ends of its interval."""
-    bends = _Bends.at(ground, levels, (kind,))
+    search = Search.at(ground, levels, (kind,))
+    bends = _Bends.of(ground, search, ground.know(beside=search.bases))
     start, fits = bends.without(bends.fit(None)), []
     for j in range(len(levels)):
         fits.append(bends.fit(j, start))
@@ -190,6 +202,11 @@ class _Bend(Basis):
 
     kinds: tuple[Kind, ...]
 
+    @property
+    def key(self) -> Key:
+        """Kinks and drops at the same levels are told apart."""
+        return (*super().key, self.kinds)
+
     def raw(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
         own, at = level, np.array(self.knots)[:, None]
         if self.lever.shape == "log1p":
@@ -202,17 +219,33 @@ class _Bend(Basis):
 
 
 @dataclass(frozen=True)
-class _Bends:
-    """The within model with a straight lever, and columns that could be added, cleared of the groups."""
+class Search:
+    """What is looked for.
 
-    ground: Ground
+    Attributes
+    ----------
+    straight : Basis
+        The lever as a straight line.
+    bend : Basis
+        A kink and a drop, or one of them, at each level.
+    """
+
     straight: Basis
     bend: _Bend
-    model: ModelRows
-    n_plain: int  # dense columns without the bends
+
+    @property
+    def bases(self) -> tuple[Basis, Basis]:
+        """How the lever stands in its models."""
+        return self.straight, self.bend
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        """Levels of the lever."""
+        return np.array(self.bend.knots)
 
     @classmethod
-    def at(cls, ground: Ground, levels: NDArray[np.float64], kinds: tuple[Kind, ...]) -> _Bends:
+    def at(cls, ground: Ground, levels: NDArray[np.float64], kinds: tuple[Kind, ...]) -> Search:
+        """Search at some levels."""
         lever = ground.lever
         shape: Literal["log1p", "linear"] = "log1p" if lever.shape == "log1p" else "linear"
         straight = learn_basis(replace(lever, shape=shape), ground.sample.facts[lever.name])
@@ -220,11 +253,24 @@ class _Bends:
             [np.ones(len(levels)) * (straight.first_unit if kind == "kink" else 1.0) for kind in kinds]
         )
         bend = _Bend(straight.lever, tuple(levels.tolist()), np.zeros(len(scale)), np.diag(1 / scale), kinds)
-        plain = ground.design(straight, bend)
-        known = know_rows(ground.sweep, plain, (), ground.sample.values)
+        return cls(straight, bend)
+
+
+@dataclass(frozen=True)
+class _Bends:
+    """The within model with a straight lever, and columns that could be added, cleared of the groups."""
+
+    ground: Ground
+    search: Search
+    model: ModelRows
+    n_plain: int  # dense columns without the bends
+
+    @classmethod
+    def of(cls, ground: Ground, search: Search, known: KnownRows) -> _Bends:
+        plain, n_bends = ground.design(*search.bases), search.bend.width
         design = plain.projected(known.projection(plain))
-        model = model_rows(known.sweep, partial(_cleared, design, bend.width), part_rows=None)
-        return cls(ground, straight, bend, model, 2 * (design.width - bend.width))
+        model = model_rows(known.sweep, partial(_cleared, design, n_bends), part_rows=None)
+        return cls(ground, search, model, 2 * (design.width - n_bends))
 
     def fit(self, column: int | None, start: NDArray[np.float64] | None = None) -> CumulativeLogitFit:
         """The straight model, or that with one bend added, perhaps from parameters of one like it."""
@@ -242,9 +288,9 @@ class _Bends:
 
     def scores(self, straight: CumulativeLogitFit) -> EfficientScores:
         """Scores of all bends at the straight model."""
-        zeros = np.zeros(self.bend.width)
+        zeros = np.zeros(self.search.bend.width)
         padded = replace(straight, coefficients=np.insert(straight.coefficients, self.n_plain, zeros))
-        tested = len(straight.cuts) + self.n_plain + np.arange(self.bend.width)
+        tested = len(straight.cuts) + self.n_plain + np.arange(self.search.bend.width)
         return efficient_scores(self.model.sweep, self.model.make_rows, padded, tested, self.ground.n_clusters)
 
     def sizes(self, column: int, fit: CumulativeLogitFit, kind: Kind) -> tuple[float, float]:
@@ -261,8 +307,8 @@ class _Bends:
         effects = estimate_effects(
             self.model.sweep, make_rows, ones, terms, fit, self.ground.sample.values, self.ground.n_clusters
         )  # fmt: skip
-        level = self.bend.knots[column]
-        per_unit = (1 / (1 + level) if self.straight.lever.shape == "log1p" else 1.0) / self.straight.first_unit
+        level, straight = self.search.bend.knots[column], self.search.straight
+        per_unit = (1 / (1 + level) if straight.lever.shape == "log1p" else 1.0) / straight.first_unit
         line, bend = (float(value) for value in effects.estimate)
         return line * per_unit, (line + bend) * per_unit if kind == "kink" else bend
 
