@@ -12,6 +12,11 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
+from cxfusion.evidence.catalogue import Lever
+from cxfusion.evidence.dose_bases import learn_spline
+from cxfusion.evidence.ground import lay_ground
+from cxfusion.evidence.spec import LeverSpec
+from cxfusion.evidence.threshold import plan_search
 
 MAP = Path(__file__).parents[2] / "examples" / "maps" / "ecommerce_support.toml"
 CUTS = np.array([-1.0, 0.0, 0.7, 1.4])
@@ -185,3 +190,18 @@ def test_bands_with_few_answers_are_joined():
     assert (dose.bands["n"] >= 30).all()
     assert dose.bands["n"].sum() == 600
     assert dose.bands["high"].tolist()[:2] == [60, 120]
+
+
+def test_rows_read_once_for_all_models_give_what_rows_of_its_own_give_each():
+    """Of a lever with few values the curve is a straight line too, in other units than that of the search."""
+    frame = world(harm, n=600)
+    frame["wait_seconds"] = np.select([frame["wait_seconds"] < 50, frame["wait_seconds"] < 75], [30.0, 90.0], 200.0)
+    spec = LeverSpec(levers=(Lever("wait_seconds", "before", -30, shape="linear"),))
+    ground = lay_ground(paired(frame), "wait_seconds", spec, None)
+    curve, search = learn_spline(ground), plan_search(ground)
+    assert not isinstance(search, str)
+    assert curve.knots == search.straight.knots == ()
+    known = ground.know(curve, search.straight, beside=(search.bend,))
+    for basis in (curve, search.straight):
+        alone, beside = ground.fit_within(basis).fit, ground.fit_within(basis, known=known).fit
+        assert beside.coefficients == pytest.approx(alone.coefficients, rel=1e-9)

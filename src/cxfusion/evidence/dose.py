@@ -209,7 +209,8 @@ def dose_response(
 def dose_on(ground: Ground, bands: Sequence[float] | None = None, *, is_monotone: bool = False) -> DoseResponse:
     """The same on a ground that is laid already."""
     edges = band_edges(ground, bands)
-    banded = learn_bands(ground, edges)
+    observed = observed_bands(ground, edges)
+    banded = learn_bands(ground, edges, observed)
     basis: Basis = banded if ground.lever.shape == "count" else learn_spline(ground)
     own, search = (banded,) if basis is banded else (banded, basis), plan_search(ground)
     known = ground.know(*own, beside=() if isinstance(search, str) else search.bases)
@@ -225,7 +226,7 @@ def dose_on(ground: Ground, bands: Sequence[float] | None = None, *, is_monotone
         spec=ground.spec,
         lever=ground.lever,
         curve=_curve_frame(ground, levels, curve, within.fit.n, is_monotone),
-        bands=_band_frame(ground, edges, steps),
+        bands=_band_frame(ground, edges, observed, steps),
         tests=pd.DataFrame([_linearity(ground, within, basis), _placed(ground, threshold)], columns=list(TEST_COLUMNS)),
         threshold=threshold,
         is_monotone=is_monotone,
@@ -256,8 +257,7 @@ def _curve_frame(ground: Ground, levels: NDArray[np.float64], curve: Curve, n: i
     return frame[list(CURVE_COLUMNS)]
 
 
-def _band_frame(ground: Ground, edges: Sequence[float], steps: Curve) -> pd.DataFrame:
-    observed = observed_bands(ground, edges)
+def _band_frame(ground: Ground, edges: Sequence[float], observed: pd.DataFrame, steps: Curve) -> pd.DataFrame:
     low, high = steps.interval(ground.spec.conf_level)
     found = ground.sample.facts[ground.lever.name]
     frame = pd.DataFrame(

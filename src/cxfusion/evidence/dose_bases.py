@@ -35,8 +35,8 @@ N_LEVELS: Final = 41
 ENDS: Final = (0.01, 0.99)
 """The curve goes from the first to the 99th percentile of the lever: beyond, there is too little to see."""
 KNOT_SHARES: Final = (0.05, 0.275, 0.5, 0.725, 0.95)
-SEEN: Final = [share / 200 for share in range(1, 200)]
-"""Where the spline's columns are compared with each other."""
+SEEN: Final = [share / 40 for share in range(1, 40)]
+"""Of the positive values: where, and at both ends, the spline's columns are compared with each other."""
 N_BANDS: Final = 8
 
 
@@ -77,7 +77,7 @@ def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
     else:
         edges = [0.0, *ground.quantiles([k / N_BANDS for k in range(1, N_BANDS)], positive=True)]
     edges = sorted(set(edges))
-    return joined_edges(edges, _sizes(ground, edges), ground.spec.min_level_responses)
+    return joined_edges(edges, _sizes(edges, observed_bands(ground, edges)), ground.spec.min_level_responses)
 
 
 def joined_edges(edges: list[float], sizes: NDArray[np.int64], fewest: int) -> list[float]:
@@ -91,11 +91,10 @@ def joined_edges(edges: list[float], sizes: NDArray[np.int64], fewest: int) -> l
     return kept[:-1] if kept and here + sizes[-1] < fewest else kept
 
 
-def _sizes(ground: Ground, edges: Sequence[float]) -> NDArray[np.int64]:
+def _sizes(edges: Sequence[float], observed: pd.DataFrame) -> NDArray[np.int64]:
     """Responses in each band, shape (bands,)."""
-    found = observed_bands(ground, edges)
     sizes = np.zeros(len(edges) + 1, dtype=np.int64)
-    sizes[found["band"].to_numpy()] = found["n"].to_numpy()
+    sizes[observed["band"].to_numpy()] = observed["n"].to_numpy()
     return sizes
 
 
@@ -113,15 +112,6 @@ def observed_bands(ground: Ground, edges: Sequence[float]) -> pd.DataFrame:
     return ground.sample.session.collect(found.order_by("band")).to_pandas()
 
 
-def _largest(ground: Ground, edges: Sequence[float]) -> int:
-    if not edges:
-        raise UsageError(
-            f"{ground.lever.name} has too few answers for two bands. Expected at least"
-            f" {ground.spec.min_level_responses} on each side of an edge."
-        )
-    return int(_sizes(ground, edges).argmax())
-
-
 def curve_levels(ground: Ground) -> NDArray[np.float64]:
     """Levels of the curve: evenly from one end to the other, in the log where the lever enters so."""
     low, high = ground.quantiles(ENDS)
@@ -133,11 +123,12 @@ def curve_levels(ground: Ground) -> NDArray[np.float64]:
 def learn_spline(ground: Ground) -> Basis:
     """Five knots at the lever's quantiles; fewer where they coincide, a straight line below three."""
     lever = ground.lever
-    places = np.unique(ground.quantiles(KNOT_SHARES, positive=True))
+    found = ground.quantiles([*KNOT_SHARES, *SEEN], positive=True)
+    places, facts = np.unique(found[: len(KNOT_SHARES)]), ground.sample.facts[lever.name]
     knots = tuple((np.log1p(places) if lever.shape == "log1p" else places).tolist()) if len(places) >= 3 else ()
     width = max(len(knots) - 1, 1)
     plain = Basis(lever, knots, np.zeros(width), np.eye(width))
-    seen = plain.value(np.array(ground.quantiles(SEEN)))
+    seen = plain.value(np.array([facts.low, *found[len(KNOT_SHARES) :], facts.high]))
     return Basis(lever, knots, seen.mean(axis=0), turn_of(seen))
 
 
@@ -150,7 +141,12 @@ def bending_of(basis: Basis) -> NDArray[np.float64]:
     return np.linalg.svd(straight[None, :])[2][1:]
 
 
-def learn_bands(ground: Ground, edges: Sequence[float]) -> Bands:
-    """One level per band; the largest is the reference."""
-    n = len(edges)
-    return Bands(ground.lever, tuple(edges), np.zeros(n), np.eye(n), _largest(ground, edges))
+def learn_bands(ground: Ground, edges: Sequence[float], observed: pd.DataFrame) -> Bands:
+    """One level per band; the one with most of the observed answers is the reference."""
+    if not edges:
+        raise UsageError(
+            f"{ground.lever.name} has too few answers for two bands. Expected at least"
+            f" {ground.spec.min_level_responses} on each side of an edge."
+        )
+    n, largest = len(edges), int(_sizes(edges, observed).argmax())
+    return Bands(ground.lever, tuple(edges), np.zeros(n), np.eye(n), largest)
