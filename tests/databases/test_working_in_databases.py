@@ -53,7 +53,7 @@ def test_a_study_in_the_database_tells_what_one_here_does(tables, database, pass
 
     for name in SAME:
         pd.testing.assert_frame_equal(*read(name), check_exact=True)
-    for name in ("levers", "evidence"):
+    for name in ("levers", "evidence", "decisions"):
         a, b = read(name)
         assert np.isfinite(a["estimate"]).any()
         pd.testing.assert_frame_equal(a, b, rtol=1e-9, atol=1e-12)

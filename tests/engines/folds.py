@@ -16,7 +16,6 @@ import cxfusion as cx
 from cxfusion.engine.duckdb import DuckDBEngine
 from cxfusion.estimators.held import _KeepFold
 from cxfusion.estimators.robust import _RowScores
-from cxfusion.evidence.population_rows import _RowFold
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 LAWS = ("zero", "step", "merge", "finish")
 KEEPS_ROWS_HERE = {_KeepFold}
 """Asked for only where an engine's rows are in this process: elsewhere models make their rows anew in every sweep."""
-IN_ANY_ORDER = {_RowFold}
-"""Whose answer is rows, in whichever order they were met."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +104,10 @@ def ask_further(session, centre, cases) -> None:
     session.fold(session.materialize(ibis.memtable(weighed.rows)), _RowScores(OwnScores(), 1))
 
 
-def numbers_of(answer: Any, in_any_order: bool = False) -> list[np.ndarray]:
+def numbers_of(answer: Any) -> list[np.ndarray]:
     """All numbers of an answer, array by array."""
     if isinstance(answer, np.ndarray):
-        return [np.sort(answer.astype(float), axis=0) if in_any_order else answer.astype(float)]
+        return [answer.astype(float)]
     if isinstance(answer, int | float | np.number):
         return [np.array([float(answer)])]
     if is_dataclass(answer):
@@ -125,7 +122,7 @@ def numbers_of(answer: Any, in_any_order: bool = False) -> list[np.ndarray]:
         return []
     else:
         raise TypeError(f"an answer of a kind that this does not know: {type(answer)}")
-    return [found for part in parts for found in numbers_of(part, in_any_order)]
+    return [found for part in parts for found in numbers_of(part)]
 
 
 def apart(one: list[np.ndarray], other: list[np.ndarray]) -> float:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import ibis
 import numpy as np
 import pytest
 
@@ -20,6 +21,7 @@ from cxfusion.estimators.support_points import group_alike
 from cxfusion.evidence.inquiry import inquire
 from cxfusion.evidence.populate import populate
 from cxfusion.evidence.population_points import gather_points
+from cxfusion.evidence.sample import order_of
 from cxfusion.evidence.spec import LeverSpec
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "what-if-form.md"
@@ -131,8 +133,14 @@ def test_of_many_responses_the_same_part_stands_for_all_however_the_rows_come(pa
     everyone = [inquiry.sample.facts[lever.name].mean for lever in inquiry.asked if lever.name != "n_prior_contacts"]
     assert np.sort(rows.level.mean(axis=0)) == pytest.approx(np.sort(everyone), rel=0.25)
     monkeypatch.setattr(duckdb, "BATCH_ROWS", 257)
-    again = rows_behind(inquiry)
-    assert np.array_equal(np.sort(again.level, axis=0), np.sort(rows.level, axis=0))
+    backwards = inquiry.sample.rows.order_by(*(ibis.desc(name) for name in order_of(inquiry.sample.coding)))
+    turned = replace(inquiry.sample, rows=pairing.session.materialize(backwards))
+    one, other = (populate(some, inquiry.ladder, inquiry.scale, 0.95) for some in (inquiry.sample, turned))
+    assert len(one.points.weight) > 100
+    for part in ("weight", "level"):
+        assert getattr(other.points, part) == pytest.approx(getattr(one.points, part), rel=1e-9)
+    for level, points in one.segments["queue"].items():
+        assert other.segments["queue"][level].level == pytest.approx(points.level, rel=1e-9)
 
 
 def rows_behind(inquiry):

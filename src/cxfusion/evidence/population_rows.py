@@ -10,18 +10,22 @@ import numpy as np
 
 from cxfusion.estimators.partial_odds import PartialOddsFit
 from cxfusion.evidence.difficulty import WITNESS
-from cxfusion.evidence.sample import IS_POINT
+from cxfusion.evidence.sample import IS_POINT, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.influence import OrdinalFit
     from cxfusion.estimators.rows import RowMaker
+    from cxfusion.evidence.coding import Coding
     from cxfusion.evidence.ladder import FittedModel
     from cxfusion.evidence.sample import Sample
+
+    _Part: TypeAlias = tuple[NDArray[np.int64], "PopulationRows"]
 
 __all__ = ["PopulationRows", "rows_of"]
 
@@ -57,39 +61,46 @@ def rows_of(sample: Sample, fitted: Sequence[FittedModel]) -> PopulationRows:
     if IS_POINT in rows.columns:
         rows = rows.filter(rows[IS_POINT])
     levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
-    return sample.session.fold(rows, _RowFold(fitted, levers, tuple(sample.coding.levels)))
+    return sample.session.fold(rows, _RowFold(fitted, levers, sample.coding))
 
 
 class _RowFold:
-    """Fold: levels, weights and linear predictors of the rows."""
+    """Fold: levels, weights and linear predictors of the rows, in the sample's order.
 
-    def __init__(self, fitted: Sequence[FittedModel], levers: Sequence[str], codes: tuple[str, ...]) -> None:
+    Rows that are alike are told apart by their order, and each engine gives its rows in another.
+    """
+
+    def __init__(self, fitted: Sequence[FittedModel], levers: Sequence[str], coding: Coding) -> None:
         # not the models themselves, which hold the session: a fold may have to travel
         self._bases = [partial(_base, make_rows=m.design.make_rows, fit=m.fit, n_cuts=m.n_cuts) for m in fitted]
         self._levers = levers
-        self._codes = codes
+        self._codes = tuple(coding.levels)
+        self._order = order_of(coding)
 
-    def zero(self) -> list[PopulationRows]:
+    def zero(self) -> list[_Part]:
         return []
 
-    def step(self, state: list[PopulationRows], batch: pa.RecordBatch) -> list[PopulationRows]:
+    def step(self, state: list[_Part], batch: pa.RecordBatch) -> list[_Part]:
         if not len(batch):
             return state
+        order = np.stack([batch.column(name).to_numpy(zero_copy_only=False) for name in self._order])
         numbers = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in ("weight", *self._levers)}
         level = np.column_stack([numbers[name] for name in self._levers])
         codes = {name: batch.column(_code_column(name)).to_numpy(zero_copy_only=False) for name in self._codes}
         base = tuple(base_of(batch) for base_of in self._bases)
-        return [*state, PopulationRows(numbers["weight"], level, base, codes)]
+        return [*state, (order, PopulationRows(numbers["weight"], level, base, codes))]
 
-    def merge(self, left: list[PopulationRows], right: list[PopulationRows]) -> list[PopulationRows]:
+    def merge(self, left: list[_Part], right: list[_Part]) -> list[_Part]:
         return left + right
 
-    def finish(self, state: list[PopulationRows]) -> PopulationRows:
+    def finish(self, state: list[_Part]) -> PopulationRows:
+        place = np.lexsort(np.hstack([order for order, _ in state])[::-1])
+        parts = [part for _, part in state]
         return PopulationRows(
-            weight=np.concatenate([part.weight for part in state]),
-            level=np.concatenate([part.level for part in state]),
-            base=tuple(np.concatenate(parts) for parts in zip(*(part.base for part in state), strict=True)),
-            codes={name: np.concatenate([part.codes[name] for part in state]) for name in self._codes},
+            weight=np.concatenate([part.weight for part in parts])[place],
+            level=np.concatenate([part.level for part in parts])[place],
+            base=tuple(np.concatenate(bases)[place] for bases in zip(*(part.base for part in parts), strict=True)),
+            codes={name: np.concatenate([part.codes[name] for part in parts])[place] for name in self._codes},
         )
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["IS_POINT", "KEPT", "LeverFacts", "Sample", "draw_sample", "made_numeric"]
+__all__ = ["IS_POINT", "KEPT", "LeverFacts", "Sample", "draw_sample", "made_numeric", "order_of"]
 
 MAX_CATEGORIES: Final = 21
 MAX_POINTS: Final = 200_000
@@ -96,8 +96,9 @@ class LeverFacts:
 class Sample:
     """A numeric relation, one row per response, and what was learned while making it.
 
-    The relation has ``y`` (category from 0), ``weight``, one column per lever, the code columns of ``coding``, and what
-    the rest of the log says: ``slot``, ``crowd_wait_seconds``, ``agent_load_seconds``, ``mean_…`` of each lever.
+    The relation has ``y`` (category from 0), ``weight``, one column per lever, the code columns of ``coding``, those of
+    :func:`order_of`, and what the rest of the log says: ``slot``, ``crowd_wait_seconds``, ``agent_load_seconds``,
+    ``mean_…`` of each lever.
 
     Attributes
     ----------
@@ -218,11 +219,11 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
     columns |= dict.fromkeys(trial_values(contacts, spec))
     columns |= dict.fromkeys(name for name in answered.columns if name.startswith(KEPT))
+    columns |= dict.fromkeys(order_of(coding))
     if n > MAX_POINTS:
         numeric = numeric.mutate(**{IS_POINT: in_sample(numeric["contact_id"], MAX_POINTS / n)})
         columns[IS_POINT] = None
-    in_runs = numeric.order_by(*coding.controls, "file", "response_row")  # alike cases stand together
-    rows = session.materialize(in_runs.select(*columns))
+    rows = session.materialize(numeric.order_by(*order_of(coding)).select(*columns))
     return Sample(
         session=session,
         rows=rows,
@@ -236,6 +237,11 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
         notes=_notes(pairing, spec),
         drawn=drawn,
     )
+
+
+def order_of(coding: Coding) -> tuple[str, ...]:
+    """Columns by which the rows of a sample are ordered, so that alike cases stand together; no two rows share them."""
+    return (*coding.controls, "file", "response_row")
 
 
 def _with_witness(contacts: Contacts, levers: tuple[Lever, ...]) -> tuple[Lever, ...]:
