@@ -51,6 +51,7 @@ CHANGES: dict[str, Callable[[str], None]] = {
     "is emptied": lambda path: os.truncate(path, 0),
     "grows": grow,
     "is taken away": os.unlink,
+    "is written anew": lambda path: os.utime(path, (0, 0)),
 }
 
 

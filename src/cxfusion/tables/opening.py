@@ -124,11 +124,18 @@ def _require_same(before: dict[str, tuple[int, int]], error: Exception | None = 
     now = _stamps(list(before))
     for path, stamp in before.items():
         if now.get(path) != stamp:
-            told = "is gone" if path not in now else f"had {stamp[0]:,} bytes and has {now[path][0]:,} now"
             raise UnreadableFileError(
-                f"{path} was changed while it was read: it {told}. Expected a file that stays as it is; run again when"
-                " whoever writes it is done, or read a copy."
+                f"{path} was changed while it was read: it {_change(stamp, now.get(path))}. Expected a file that stays"
+                " as it is; run again when whoever writes it is done, or read a copy."
             ) from error
+
+
+def _change(before: tuple[int, int], now: tuple[int, int] | None) -> str:
+    if now is None:
+        return "is gone"
+    if now[0] == before[0]:
+        return "was written anew, as long as before"
+    return f"had {before[0]:,} bytes and has {now[0]:,} now"
 
 
 def nearest_files(path: str) -> str:
