@@ -10,13 +10,18 @@ import pyarrow as pa
 
 from cxfusion.engine.functions import greatest_of, whole_part
 from cxfusion.tables.formats import TimeForm, microseconds, read_epoch
-from cxfusion.tables.sums import exact_sum
+from cxfusion.tables.sums import PER_ANSWER, exact_sum
 from cxfusion.tables.times import to_local
 
 
 def near(one: ir.Table, other: ir.Table) -> ir.Table:
     """Rows of a group beside the one before."""
     return one.join(other, [one["g"] == other["h"], other["y"] < one["x"], other["y"] >= one["x"] - 13])
+
+
+def _to_steps(value: float) -> float:
+    """A number to the nearest step of exact sums of answers."""
+    return round(value * PER_ANSWER) / PER_ANSWER
 
 
 DATED = TimeForm("pattern", "%d/%m/%Y", ("%d/%m/%Y %H:%M",))
@@ -88,6 +93,11 @@ IDIOMS = {
         -1.0,
     ),
     "exact sums": (lambda t: t, lambda t: exact_sum(t["x"] / 10), 495.0),
+    "exact sums of products of exact sums": (
+        lambda t: t.aggregate(by="g", s=exact_sum(t["x"] / 7, PER_ANSWER)),
+        lambda t: exact_sum(t["s"] * t["s"], PER_ANSWER),
+        sum(_to_steps(sum(_to_steps(x / 7) for x in range(g, 100, 13)) ** 2) for g in range(13)),
+    ),
     "different values": (lambda t: t, lambda t: t["g"].nunique(), 13),
     "a union": (lambda t: ibis.union(t.select("x"), t.select("x")), lambda t: t["x"].sum(), 9900.0),
     "a list that travels along": (

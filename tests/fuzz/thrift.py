@@ -56,7 +56,7 @@ def thrifty(session: Session) -> Iterator[Callable[[], None]]:
             con.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} IF EXISTS "{name}" CASCADE')
 
     with (
-        mock.patch.object(engine, "_new_name", new_name),
+        mock.patch.object(engine, "new_name", new_name),
         mock.patch.object(DuckDBCompiler, "to_sqlglot", tree),
         mock.patch.object(Backend, "compile", text),
     ):

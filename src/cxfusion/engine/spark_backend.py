@@ -35,7 +35,9 @@ class SparkCompiler(PySparkCompiler):  # type: ignore[misc]  # Ibis has no types
 
     def visit_ScalarUDF(self, op: ops.ScalarUDF, **arguments: Any) -> Any:  # noqa: N802 - Ibis looks it up by this name
         """A call of a function that is not Ibis' own."""
-        return self.f.anon[OWN_NAMES.get(op.__func_name__, op.__func_name__)](*arguments.values())
+        called = self.f.anon[OWN_NAMES.get(op.__func_name__, op.__func_name__)](*arguments.values())
+        # Spark's floor is an integer, and an integer by a number with a point a decimal of few digits
+        return self.cast(called, op.dtype) if op.dtype.is_floating() else called
 
     def visit_AggUDF(self, op: ops.AggUDF, *, where: Any, **arguments: Any) -> Any:  # noqa: N802
         """Of the house there is one: the greatest values of a group, which Spark lists and sorts."""
