@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.linalg import helmert
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Pooled", "pool"]
 
-WIDEST: Final = 100.0  # times the spread of the estimates: a variance between groups cannot be larger
+N_PLACES: Final = 200
+ROOT_RTOL: Final = 4 * np.finfo(float).eps  # the least that is allowed
 NUDGE: Final = 1e-4  # for a numeric derivative, relative
 
 
@@ -78,25 +81,33 @@ def pool(estimate: NDArray[np.float64], covariance: NDArray[np.float64]) -> Pool
 
 
 def _between(estimate: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:
-    """Variance between groups, by restricted maximum likelihood; 0 where that is as likely as any."""
-    from scipy.optimize import minimize_scalar
+    """Variance between groups, by restricted maximum likelihood; 0 where that is as likely as any.
 
-    widest = WIDEST * max(float(np.var(estimate, ddof=1)), float(np.diag(covariance).min()))
+    Differences between groups, turned until their errors are independent, have variances λ + v, and what is least is
+    Σ log(λ + v) + z²/(λ + v). It falls below every z² - λ and rises above all of them; between, it may have more than
+    one valley, each as wide as some λ + v.
+    """
+    from scipy.optimize import brentq
 
-    def loss(root: float) -> float:
-        return _restricted_loss(estimate, covariance, root**2)
+    differences = helmert(len(estimate))
+    own, turn = np.linalg.eigh(differences @ covariance @ differences.T)
+    own = np.maximum(own, np.finfo(float).eps * own[-1])  # rounding may leave less than nothing
+    square = (turn.T @ differences @ estimate) ** 2
 
-    found = minimize_scalar(loss, bounds=(0.0, float(np.sqrt(widest))), method="bounded", options={"xatol": 1e-10})
-    return float(found.x**2) if loss(float(found.x)) < loss(0.0) else 0.0
+    def slope(variance: float) -> float:
+        return float(((own + variance - square) / (own + variance) ** 2).sum())
 
+    def loss(variance: float) -> float:
+        return float((np.log(own + variance) + square / (own + variance)).sum())
 
-def _restricted_loss(estimate: NDArray[np.float64], covariance: NDArray[np.float64], variance: float) -> float:
-    """Minus twice the restricted log-likelihood, up to a constant."""
-    total = covariance + variance * np.eye(len(estimate))
-    inverse = np.linalg.inv(total)
-    precision = inverse.sum()
-    left = estimate - inverse.sum(axis=0) @ estimate / precision
-    return float(np.linalg.slogdet(total)[1] + np.log(precision) + left @ inverse @ left)
+    highest = 2 * max(float((square - own).max()), 0.0)
+    places = own[0] * np.expm1(np.linspace(0.0, np.log1p(highest / own[0]), N_PLACES))
+    found = [0.0] + [
+        brentq(slope, low, high, xtol=np.finfo(float).tiny, rtol=ROOT_RTOL)
+        for low, high in pairwise(places.tolist())
+        if slope(low) < 0 <= slope(high)
+    ]
+    return float(min(found, key=loss))
 
 
 @dataclass(frozen=True)
