@@ -202,7 +202,7 @@ class ConvergenceError(EstimationError):
 
 
 class ResourceError(CxfusionError, RuntimeError):
-    """Memory or disk ran out; nothing is wrong with the data. The message says which setting to change."""
+    """Memory or disk ran out, or a server broke off; nothing is wrong with the data. The message says what to do."""
 
     exit_code = 2
 

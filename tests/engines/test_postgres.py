@@ -13,7 +13,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.engine import FrameSource
 from cxfusion.engine.functions import greatest_of
-from cxfusion.errors import UsageError
+from cxfusion.errors import ResourceError, UsageError
 from cxfusion.tables.formats import TimeForm
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 from engines.conformance import TABLE, Total, read
@@ -194,6 +194,19 @@ def test_a_server_that_cannot_be_reached_is_told_without_the_password():
     with pytest.raises(UsageError, match="cannot be used as an engine") as caught:
         cx.Session("postgres://kim:secret@127.0.0.1:1/sales")
     assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_breaks_off_is_told_and_its_schema_named(server, caplog):
+    before = schemas(server)
+    others = "pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    with cx.Session(server) as session:
+        rows = session.materialize(read(session))
+        run(server, f"SELECT pg_terminate_backend(pid) FROM {others}")
+        with pytest.raises(ResourceError, match="The PostgreSQL server broke off"):
+            session.collect(rows)
+    (left,) = set(schemas(server)) - set(before)
+    assert f"Schema {left} is left in postgres://cx@127.0.0.1" in caplog.text
+    run(server, f"DROP SCHEMA {left} CASCADE", "SELECT 1")
 
 
 def test_names_that_would_be_cut_are_refused(session):

@@ -7,6 +7,7 @@ has one, each bucket is a query of bounded size, and the answer depends on the r
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import contextmanager
 from itertools import pairwise
@@ -66,6 +67,9 @@ OLDEST: Final = 150_000
 LONGEST: Final = 63
 NO_ROOM: Final = "53"
 """Class of the codes by which PostgreSQL tells that a resource is used up."""
+LOST: Final = ("08", "57P")
+"""Of those that tell that there is no connection any more; the driver itself has no code for it."""
+LOGGER: Final = logging.getLogger("cxfusion")
 
 
 class PostgresEngine:
@@ -174,9 +178,11 @@ class PostgresEngine:
         return capability in CAPABILITIES
 
     def close(self) -> None:
-        """Drop the schema with all that is in it."""
+        """Drop the schema with all that is in it; where the server is gone, say that it stays."""
         try:
             self._run(f"DROP SCHEMA {self._schema} CASCADE")
+        except ResourceError as error:
+            LOGGER.warning("Schema %s is left in %s: %s", self._schema, self._address, error.message)
         finally:
             self._connection.close()
 
@@ -214,7 +220,7 @@ class PostgresEngine:
             cursor.execute(statement)
 
     def _ask(self, query: str) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
+        with _failing(), self._connection.cursor() as cursor:
             cursor.execute(query)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
@@ -294,14 +300,19 @@ def _refused(address: Address) -> Iterator[None]:
 
 @contextmanager
 def _failing() -> Iterator[None]:
-    """Tell of a server without room as our own error."""
+    """Tell of a server without room, or of one that is gone, as our own error."""
     try:
         yield
     except dbapi.Error as error:
-        if str(error.sqlstate or "").startswith(NO_ROOM):
+        code = str(error.sqlstate or "")
+        if code.startswith(NO_ROOM):
             raise ResourceError(
                 f"The work does not fit on the PostgreSQL server: {_said(error)}. Give it more room, or use an engine"
                 " with more of it."
+            ) from error
+        if code.startswith(LOST) or (isinstance(error, dbapi.OperationalError) and not code):
+            raise ResourceError(
+                f"The PostgreSQL server broke off: {_said(error)}. Run it again when the server can be reached."
             ) from error
         raise
 
