@@ -22,7 +22,7 @@
     ├── EstimationError (ArithmeticError)    a model has no finite optimum                   exit code 4
     │   ├── SeparationError                  a term predicts the outcome perfectly
     │   └── ConvergenceError                 the optimum was not reached
-    ├── ResourceError (RuntimeError)         memory or disk ran out: settings to be changed   exit code 2
+    ├── ResourceError (RuntimeError)         memory, disk or a server gave out               exit code 2
     └── BooksError (RuntimeError)            rows in ≠ rows used + rows set aside: our fault exit code 1
 
 A message says what happened, what was expected, and what to do. Problems of one input are collected
