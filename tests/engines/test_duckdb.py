@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import cxfusion as cx
-from cxfusion.engine import FileSource, RelationSource, require_one_session
+from cxfusion.engine import FileSource, RelationSource, duckdb_backend, require_one_session
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UnreadableFileError, UsageError
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 from engines.conformance import Rows, read
@@ -192,3 +192,22 @@ def test_a_log_that_would_fill_memory_is_packed_in_a_file_of_the_session(tmp_pat
         assert session.collect(read(session))
         assert not names_of(session)
     assert not list(folder.iterdir())
+
+
+def step(name: str, rows: int | None, *children: dict[str, object]) -> dict[str, object]:
+    told = {} if rows is None else {"Estimated Cardinality": str(rows)}
+    return {"name": name, "extra_info": told, "children": list(children)}
+
+
+@pytest.mark.parametrize(
+    ("plan", "rows"),
+    [
+        (step("HASH_JOIN", 5_000, step("SEQ_SCAN ", 200), step("SEQ_SCAN ", 7)), 200),
+        (step("PROJECTION", None, step("FILTER", 40, step("SEQ_SCAN ", 200))), 40),
+        (step("PROJECTION", 5_000, step("UNNEST ", 5_000, step("SEQ_SCAN ", 200))), 5_000),
+        (step("HASH_JOIN", 5_000, step("ARROW_SCAN ", None), step("ARROW_SCAN ", None)), 5_000),
+    ],
+)
+def test_look_ups_do_not_make_a_table_large(plan, rows):
+    """Of several in a row DuckDB expects many times the rows, and so would have them packed for nothing."""
+    assert duckdb_backend.estimated_rows([plan]) == rows

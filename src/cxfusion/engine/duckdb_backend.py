@@ -18,13 +18,15 @@ from cxfusion.engine.file_queries import quoted_text
 from cxfusion.engine.naming import new_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import ibis.expr.types as ir
     from ibis.expr.operations import InMemoryTable
 
-__all__ = ["DuckDBBackend"]
+__all__ = ["DuckDBBackend", "estimated_rows"]
 
 PACKED: Final = "packed"
-LARGE_SHARE: Final = 0.5  # of the memory limit: what is larger leaves too little for the work on it
+LARGE_SHARE: Final = 0.7  # of what the database may take: what is larger leaves too little for the work on it
 FILE_TO_MEMORY: Final = 16  # bytes that a byte of Parquet takes in memory, at most
 TEXT_BYTES: Final = 24
 NUMBER_BYTES: Final = 8
@@ -90,7 +92,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         self._run_pre_execute_hooks(relation)
         told = self.con.execute(f"EXPLAIN (FORMAT json) {self.compile(relation)}").fetchone()[1]
         of_row = sum(TEXT_BYTES if kind.is_string() else NUMBER_BYTES for kind in relation.schema().values())
-        return _estimated_rows(json.loads(told)) * of_row
+        return estimated_rows(json.loads(told)) * of_row
 
     def _begin_packing(self) -> None:
         if not self._is_packing:
@@ -112,11 +114,28 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         """Ibis would hold the database until the process ends."""
 
 
-def _estimated_rows(plans: list[dict[str, Any]]) -> int:
-    """Of the first step that tells it, from the result on."""
+def estimated_rows(plans: list[dict[str, Any]]) -> int:
+    """What the engine expects, but no more than the largest table that is read, unless lists are taken apart.
+
+    Most joins of the house look something up; of several in a row the engine expects many times the rows.
+    """
+    expected, steps = _expected(plans), list(_steps(plans))
+    if any(step["name"].strip() == "UNNEST" for step in steps):
+        return expected
+    read = [_told(step) for step in steps if not step.get("children")]
+    return min(expected, max(read, default=0) or expected)
+
+
+def _expected(plans: list[dict[str, Any]]) -> int:
+    """Rows of the first step that tells them, from the result on."""
+    return next((found for plan in plans if (found := _told(plan) or _expected(plan.get("children", [])))), 0)
+
+
+def _steps(plans: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for plan in plans:
-        told = plan.get("extra_info", {}).get(ESTIMATE)
-        found = int(told) if told is not None else _estimated_rows(plan.get("children", []))
-        if found:
-            return found
-    return 0
+        yield plan
+        yield from _steps(plan.get("children", []))
+
+
+def _told(step: dict[str, Any]) -> int:
+    return int(step.get("extra_info", {}).get(ESTIMATE) or 0)
