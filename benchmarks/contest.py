@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 KB: Final = 1024 if sys.platform == "linux" else 1
 
@@ -90,13 +90,13 @@ def everyone(script: str, contestants: Mapping[str, Contestant], folder: Path, r
     return {"cores": os.cpu_count(), "python": sys.version.split()[0], "repeats": repeats, "contestants": found}
 
 
-def options(about: str | None, contestants: Mapping[str, Contestant], result: str) -> argparse.ArgumentParser:
+def options(about: str | None, contestants: Iterable[str], result: str) -> argparse.ArgumentParser:
     """The options that every such contest has; it adds its own."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the data are, or are to be drawn; else they are not kept")
     parser.add_argument("--out", type=Path, default=Path(result), help="JSON file to write")
-    parser.add_argument("--only", choices=contestants, help=argparse.SUPPRESS)
+    parser.add_argument("--only", choices=list(contestants), help=argparse.SUPPRESS)
     return parser
 
 

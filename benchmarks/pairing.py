@@ -12,7 +12,6 @@ every row went, looks for duplicates and says why a response found nothing.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -211,12 +210,8 @@ def run(folder: Path, repeats: int) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run all of it, or with ``--only`` one contestant."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = contest.options(__doc__, CONTESTANTS, "pairing.json")
     parser.add_argument("--contacts", type=int, default=5_000_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("pairing.json"), help="JSON file to write")
-    parser.add_argument("--folder", type=Path, help="where the files are, or are to be drawn; else they are not kept")
-    parser.add_argument("--only", choices=CONTESTANTS, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.only:
         print(json.dumps(take_part(given.only, given.folder, given.repeats)))
@@ -226,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not (folder / "answers.parquet").exists():
             draw(folder, given.contacts)
         found = {"n_contacts": given.contacts, **run(folder, given.repeats)}
-    given.out.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    contest.write(given.out, found)
     print(f"{given.contacts:,} contacts, {found['contestants']['cx.pair']['n_pairs']:,} pairs, {found['cores']} cores")
     print(f"{'':<20}{'median s':>10}{'processor s':>13}{'peak GB':>9}{'× bare':>8}{'× cx.pair':>11}")
     for name, one in found["contestants"].items():

@@ -95,7 +95,7 @@ def demo(
             None,
             contacts={"path": str(files.contacts)},
             surveys={"path": str(files.surveys)},
-            engine={"database": engine, "threads": threads, "memory_limit": memory},
+            engine=_place(engine, threads, memory),
         )
         study = run(config, out, on_stage=on_stage)
     _tell_study(study, out, with_report=True, as_json=as_json)
@@ -121,7 +121,7 @@ def fuse(
         pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"outcome": outcome, "since": since, "until": until},
         decisions={"cost_per_hour": cost_per_hour, "currency": currency},
-        engine={"database": engine, "threads": threads, "memory_limit": memory},
+        engine=_place(engine, threads, memory),
         privacy=_privacy(key_file),
         output={"database": to, "csv": csv or None},
     )
@@ -140,7 +140,7 @@ def run_study(
 
     config = load_study(
         study_file,
-        engine={"database": engine, "threads": threads, "memory_limit": memory},
+        engine=_place(engine, threads, memory),
         output={"database": to, "csv": csv or None},
         privacy=_privacy(key_file),
     )
@@ -168,7 +168,7 @@ def check(
         surveys={"path": surveys, "source": surveys_source, "timezone": timezone},
         pairing={"by": _names([pair_by or ""]) or None, "within": within},
         study={"since": since, "until": until},
-        engine={"database": engine, "threads": threads, "memory_limit": memory},
+        engine=_place(engine, threads, memory),
         privacy=_privacy(key_file),
     )
     with StageLines(quiet=quiet) as on_stage:
@@ -204,7 +204,7 @@ def diagnose(
         map_file,
         contacts={"path": contacts, "source": contacts_source, "timezone": timezone},
         study={"by": columns or None, "interval": interval, "since": since, "until": until},
-        engine={"database": engine, "threads": threads, "memory_limit": memory},
+        engine=_place(engine, threads, memory),
         privacy=_privacy(key_file),
         output={"database": to, "csv": csv or None},
     )
@@ -232,7 +232,7 @@ def propose(
     from cxfusion.config import study_of_options
     from cxfusion.tables.proposal import propose_map
 
-    config = study_of_options(None, engine={"database": engine, "threads": threads, "memory_limit": memory})
+    config = study_of_options(None, engine=_place(engine, threads, memory))
     with config.engine.session() as session:
         proposal = propose_map(file, session, kind)
     if as_json:
@@ -339,6 +339,11 @@ def _print_json(answer: Any) -> None:
     from cxfusion.delivery.plain_json import to_json
 
     typer.echo(to_json(answer))
+
+
+def _place(engine: str | None, threads: int | None, memory: str | None) -> dict[str, str | int | None]:
+    """Where the work runs, as the section of a study."""
+    return {"database": engine, "threads": threads, "memory_limit": memory}
 
 
 def _privacy(key_file: Path | None) -> dict[str, str | None]:
