@@ -52,7 +52,7 @@ def study() -> Iterator[tuple[list[pa.Table], dict[str, set[str]], int]]:
     with pytest.MonkeyPatch.context() as patch, cx.Session(engine) as session:
         patch.setitem(cx.check_offers.__kwdefaults__, "max_contacts", BOUND)
         patch.setattr(linearised, "MOST_ANSWERS", BOUND)
-        patch.setattr(sample, "MAX_POINTS", BOUND)
+        patch.setattr(sample, "MAX_PART", BOUND)
         centre = cx.simulate(n_contacts=20_000, seed=7, session=session)
         known = defaultdict(set)
         for table in (centre.contacts, centre.surveys):

@@ -10,6 +10,7 @@ import cxfusion as cx
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.joint_tests import efficient_scores
 from cxfusion.estimators.partial_odds import freed
+from cxfusion.evidence import sample
 
 N_AGENTS = 40
 
@@ -70,6 +71,25 @@ def test_a_lever_that_pushes_at_one_end_is_freed_and_its_effect_is_right():
     truth = (mean(0.99) - mean(1.01)) / 0.02 * 30 / wait.mean()
     row = evidence.rungs.set_index("rung").loc["within"]
     assert abs(row["estimate"] - truth) < 2.5 * row["std_error"]
+
+
+@pytest.mark.parametrize("scores", [spoiling, proportional])
+def test_a_part_of_the_answers_decides_what_all_of_them_do(scores, monkeypatch):
+    frame = world(9_000, scores)
+    whole = evidence_of(frame)
+    monkeypatch.setattr(sample, "MAX_PART", 5_000)
+    few = evidence_of(frame)
+    assert few.checks["is_freed"].tolist() == whole.checks["is_freed"].tolist()
+    assert few.checks["is_freed"].any() == (scores is spoiling)
+    for p_values in (few.checks["p_value"], whole.checks["p_value"]):
+        assert (p_values.drop(0) < 0.001).all() == (scores is spoiling)
+    told = [note for note in few.notes if "a sample of" in note]
+    n = int(few.associations["n"].max())
+    assert n == pytest.approx(5_000, rel=0.05)
+    assert len(told) == 1
+    assert "all 9,000 responses" in told[0]
+    assert f"a sample of {n:,} of these" in told[0]
+    pd.testing.assert_frame_equal(few.rungs, whole.rungs, rtol=1e-9)  # estimates and errors are of all
 
 
 def test_a_lever_that_pushes_alike_is_left_alone():

@@ -9,6 +9,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.estimators.tilting import SHAPES, Tilt
+from cxfusion.evidence import sample
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
 from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RungEstimate
@@ -40,6 +41,17 @@ def test_the_first_order_is_that_of_fits_under_other_weights(found):
             slope = (high - low) / (np.log(NEAR[1]) - np.log(NEAR[0]))
             # raking also holds the sample's own chance ties; both agree far below what chance leaves open
             assert pulls[lever.name, shape] == pytest.approx(slope, abs=0.4 * error), (lever.name, shape)
+
+
+def test_a_part_of_the_answers_tells_about_as_much(found, monkeypatch):
+    _, inquiry = found
+    monkeypatch.setattr(sample, "MAX_PART", 1_500)
+    few = inquire(inquiry.pairing, LeverSpec(), None)
+    assert few.sample.n_part == pytest.approx(1_500, rel=0.1)
+    part, whole = pulls_of(few), pulls_of(inquiry)
+    error = inquiry.ladder.of(inquiry.asked[0])["corrected"].std_error
+    assert part.keys() == whole.keys()
+    assert part["wait_seconds", "extremes"] == pytest.approx(whole["wait_seconds", "extremes"], abs=error)
 
 
 def test_silence_at_both_ends_is_what_pulls_here(found):

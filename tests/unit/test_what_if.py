@@ -126,7 +126,7 @@ def test_of_many_responses_the_same_part_stands_for_all_however_the_rows_come(pa
     from cxfusion.engine import duckdb
     from cxfusion.evidence import sample
 
-    monkeypatch.setattr(sample, "MAX_POINTS", 900)
+    monkeypatch.setattr(sample, "MAX_PART", 900)
     inquiry = inquire(pairing, LeverSpec(), None)
     rows = rows_behind(inquiry)
     assert len(rows.weight) == pytest.approx(900, rel=0.15)

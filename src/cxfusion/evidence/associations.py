@@ -55,10 +55,10 @@ def associations_of(
 ) -> pd.DataFrame:
     """Correlation with the score, and shares of R² by Shapley (LMG) and Johnson, as a driver chart has them.
 
-    Nothing is weighted or held equal. Intervals leave out one part of the clusters at a time. A correlation names a
-    lever a driver where its interval excludes 0; a share does where it is more than an equal part of R². ``misled``
-    says where that contradicts the verdict: ``"false_alarm"`` for one that is a proxy or has no effect, ``"missed"``
-    for one that moves the score.
+    Nothing is weighted or held equal; of very many responses a part stands for all (``n``). Intervals leave out one
+    part of the clusters at a time. A correlation names a lever a driver where its interval excludes 0; a share does
+    where it is more than an equal part of R². ``misled`` says where that contradicts the verdict: ``"false_alarm"`` for
+    one that is a proxy or has no effect, ``"missed"`` for one that moves the score.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def associations_of(
     """
     if not levers:
         return pd.DataFrame(columns=list(ASSOCIATION_COLUMNS))
-    known = sample.rows.filter(*(sample.rows[lever].notnull() for lever in levers))
-    sweep = sample.session.sweep(sample.session.materialize(known))
+    rows = sample.part_of(sample.rows)
+    sweep = sample.session.sweep(rows.filter(*(rows[lever].notnull() for lever in levers)))
     try:
         moments = gather_cluster_moments(sweep, partial(_rows, levers=levers, values=sample.values), PARTS)
         measured = _measure(moments, len(levers), conf_level)

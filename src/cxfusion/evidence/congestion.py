@@ -102,8 +102,7 @@ def _fit(
         return ONE_MOMENT
     before = [one for one in levers if one.moment == "before" and one.role != "placebo"]
     needed = [CROWD, AGENT_LOAD, *(one.name for one in before)]
-    known = sample.rows.filter(*(sample.rows[name].notnull() for name in needed))
-    sweep = sample.session.sweep(sample.session.materialize(known))
+    sweep = sample.session.sweep(sample.rows.filter(*(sample.rows[name].notnull() for name in needed)))
     try:
         return _crowding(sample, before).fit(sweep, sample.n_slots, spec.conf_level)
     except TooFewResponsesError:

@@ -10,7 +10,7 @@ import pandas as pd
 from cxfusion.errors import UnknownNameError, require_kind
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
-from cxfusion.evidence.checks import CHECK_COLUMNS
+from cxfusion.evidence.checks import CHECK_COLUMNS, note_on_part, notes_on_freed
 from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.ground import Field, asked_spec
@@ -282,8 +282,9 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
         notes=(
             *sample.notes,
             *found.told,
-            *_freed_notes(ladder),
+            *notes_on_freed(ladder.checks),
             *_notes(spec, found.scale, witness, weights),
+            *note_on_part(sample.n, sample.n_part),
             *([] if found.weights_check is None else [found.weights_check.summary()]),
             *notes_on_silence(verdicts, findings, pulls),
             *linkage.notes,
@@ -312,15 +313,6 @@ def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWei
 
 def _check_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
     return pd.DataFrame([check.row(sample.outcome.name) for check in ladder.checks], columns=list(CHECK_COLUMNS))
-
-
-def _freed_notes(ladder: Ladder) -> Iterator[str]:
-    for check in ladder.checks:
-        if check.is_freed:
-            yield (
-                f"{lever_label(check.lever.name)} does not push alike at every point of the scale: its effect is taken"
-                " from a model that lets its odds differ (partial proportional odds)."
-            )
 
 
 def _sensitivity_frame(ladder: Ladder) -> pd.DataFrame:

@@ -40,11 +40,14 @@ class KnownRows:
     held : Within
         The score, the bases and their straight lines with groups and controls held fixed. A column's projection and its
         residual are the same whatever stands beside it, so one gathering serves all models.
+    part : KnownRows or None
+        Those of the part that stands for all where nothing is estimated, with the same columns; None: there is none.
     """
 
     design: Design
     sweep: Sweep
     held: Within
+    part: KnownRows | None = None
 
     def model(self, design: Design, asked: Sequence[Basis]) -> ModelRows:
         """The rows of one of the models, and of the levers whose effects are asked of it."""
@@ -75,7 +78,9 @@ class KnownRows:
         raise KeyError(basis.lever.name)
 
 
-def know_rows(sweep: Sweep, design: Design, asked: Sequence[Basis], values: tuple[float, ...]) -> KnownRows:
+def know_rows(
+    sweep: Sweep, design: Design, asked: Sequence[Basis], values: tuple[float, ...], part: Sweep | None = None
+) -> KnownRows:
     """Make every column of a design and its projection once.
 
     Parameters
@@ -88,16 +93,22 @@ def know_rows(sweep: Sweep, design: Design, asked: Sequence[Basis], values: tupl
         Of the levers whose effects are asked about.
     values : tuple of float
         What each answer counts.
+    part : Sweep, optional
+        Over the part of the rows that stands for all of them where nothing is estimated.
     """
     lines = partial(_with_lines, linear=LinearDesign(design, values))
     if not may_keep(sweep):
-        return KnownRows(design, sweep, within_groups(gather_moments(sweep, lines)))
-    bare = keep_parts(sweep, partial(columns_of, design=design, asked=asked), part_rows=None)
+        held = within_groups(gather_moments(sweep, lines))
+        return KnownRows(design, sweep, held, None if part is None else KnownRows(design, part, held))
+    make_columns = partial(columns_of, design=design, asked=asked)
+    bare = keep_parts(sweep, make_columns, part_rows=None)
     held = within_groups(gather_moments(bare, lines))
     projection = held.projection.of_columns(range(1, 1 + design.width))
     add = partial(with_projection, groups=design.groups, controls=design.controls, projection=projection)
-    kept = keep_parts(bare, add)
-    return KnownRows(design, kept, held)
+    if part is None:
+        return KnownRows(design, keep_parts(bare, add), held)
+    few = keep_parts(keep_parts(part, make_columns, part_rows=None), add)
+    return KnownRows(design, keep_parts(bare, add), held, KnownRows(design, few, held))
 
 
 def _bent(design: Design) -> list[Basis]:

@@ -88,6 +88,8 @@ class FittedModel:
     design : Design
     fit : CumulativeLogitFit or PartialOddsFit
     rows : ModelRows
+    few : ModelRows
+        Those of the part that stands for all of them where nothing is estimated.
     effects : tuple of Effects
         Of one step of each of the levers.
     n_cuts : int
@@ -100,6 +102,7 @@ class FittedModel:
     design: Design
     fit: OrdinalFit
     rows: ModelRows
+    few: ModelRows
     effects: tuple[Effects, ...]
     n_cuts: int
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from cxfusion.estimators.partial_odds import PartialOddsFit
 from cxfusion.evidence.difficulty import WITNESS
-from cxfusion.evidence.sample import IS_POINT, order_of
+from cxfusion.evidence.sample import order_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,9 +57,7 @@ def rows_of(sample: Sample, fitted: Sequence[FittedModel]) -> PopulationRows:
     """The responses that tell everything that any of the models needs, or a part of them where they are many."""
     needed = {basis.lever.name for model in fitted for basis in model.design.bases}
     needed |= {WITNESS for model in fitted if model.rung == "beside"}
-    rows = sample.rows_that_tell(needed)
-    if IS_POINT in rows.columns:
-        rows = rows.filter(rows[IS_POINT])
+    rows = sample.part_of(sample.rows_that_tell(needed))
     levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
     return sample.session.fold(rows, _RowFold(fitted, levers, sample.coding))
 

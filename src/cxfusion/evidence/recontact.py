@@ -15,7 +15,7 @@ import pandas as pd
 from cxfusion.estimators.distributions import student_t
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.figures import RECONTACTED
-from cxfusion.operations.links import link
+from cxfusion.operations.links import LAG, link
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
@@ -25,9 +25,11 @@ from cxfusion.tables.sampling import in_sample
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from cxfusion.engine import Session
     from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.tables.relation import Contacts
 
 __all__ = ["WeightsCheck", "check_weights"]
 
@@ -40,6 +42,7 @@ FAILED_ABOVE: Final = 0.05
 FEWEST_ANSWERS: Final = 100
 FEWEST_CUSTOMERS: Final = 30
 MAX_CONTACTS: Final = 2_000_000
+OF_CHAINS: Final = ("contact_id", "started_at", "customer_id", "is_abandoned", "direction")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,25 +127,36 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     contacts = pairing.contacts
     if not contacts.has("customer_id"):
         return _not_applicable(weights, 0, "the log names no customers")
-    links = links or link(contacts, EpisodePlan(), columns=["customer_id"])
-    rows = links.rows.mutate(customer=links.rows["customer_id"].cast("string"))
-    known = answered(replace(contacts, rows=rows))
+    rows = _chained(contacts, weights.n_contacts) if links is None else links.rows
+    known = answered(replace(contacts, rows=rows.mutate(customer=rows["customer_id"].cast("string"))))
     known = known.filter(known[RECONTACTED].notnull()).select("contact_id", "customer", is_recontacted=RECONTACTED)
-    known = _thinned(pairing, known, weights.n_contacts)
+    if links is not None:
+        known = _thinned(pairing.session, known, known["customer"], weights.n_contacts)
     sums = _sums(pairing, known, known.inner_join(weights.rows.select("contact_id", "weight"), "contact_id"))
     if sums["n"] < FEWEST_ANSWERS or sums["customers"] < FEWEST_CUSTOMERS:
         return _not_applicable(weights, sums["n"], "too few answers are known to have been followed by another contact")
     return _tested(weights, sums)
 
 
-def _thinned(pairing: Pairing, rows: ir.Table, n_answered: int) -> ir.Table:
+def _chained(contacts: Contacts, n_answered: int) -> ir.Table:
+    """The log chained, of a large one the contacts of some customers: nobody's chain needs those of another."""
+    own = [name for name in OF_CHAINS if contacts.has(name)]
+    log = contacts.rows.select(*own)
+    few = _thinned(contacts.session, log, log["customer_id"], n_answered)
+    links = link(replace(contacts, rows=few), EpisodePlan(), columns=["customer_id"])
+    ends = contacts.session.collect(log.aggregate(last=log["started_at"].max()))["last"]
+    whole = replace(links.chains, last=ends[0].as_py())  # what followed is known as long as anyone was in touch
+    return links.rows.mutate(**{RECONTACTED: whole.is_recontacted(links.rows[LAG])})
+
+
+def _thinned(session: Session, rows: ir.Table, customer: ir.Value, n_answered: int) -> ir.Table:
     """At most about two million contacts: those of some customers, by a hash that every engine computes alike.
 
     Materialised, since to hash takes longer than all that is asked of them.
     """
     if n_answered <= MAX_CONTACTS:
         return rows
-    return pairing.session.materialize(rows.filter(in_sample(rows["customer"], MAX_CONTACTS / n_answered)))
+    return session.materialize(rows.filter(in_sample(customer.cast("string"), MAX_CONTACTS / n_answered)))
 
 
 def _sums(pairing: Pairing, everyone: ir.Table, answers: ir.Table) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cxfusion.errors import ConvergenceError, EstimationError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
-from cxfusion.evidence.checks import Check, check_form, refitted
+from cxfusion.evidence.checks import Check, check_form, nearby, refitted
 from cxfusion.evidence.decomposition import break_down
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.known_rows import KnownRows, know_rows
@@ -122,8 +122,9 @@ def _known(sample: Sample, questions: Sequence[_Question]) -> KnownRows:
     design = Design(tuple(bases.values()), tuple(coding.controls.items()), tuple(coding.groups.items()))
     asked = dict.fromkeys(lever for one in questions for lever in one.asked)
     needed = set().union(*(one.needed for one in questions))
-    sweep = sample.session.sweep(sample.rows_that_tell(needed))
-    return know_rows(sweep, design, [bases[lever] for lever in asked], sample.values)
+    rows, session = sample.rows_that_tell(needed), sample.session
+    part = None if sample.n_part == sample.n else session.sweep(sample.part_of(rows))
+    return know_rows(session.sweep(rows), design, [bases[lever] for lever in asked], sample.values, part)
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class _Fitted:
     checks: list[Check] = field(default_factory=list)
     freed: tuple[Lever, ...] = ()
     tilted: list[Effects | ConvergenceError] = field(default_factory=list)
-    behind: tuple[Design, OrdinalFit, ModelRows] | None = None
+    behind: tuple[Design, OrdinalFit, ModelRows, ModelRows] | None = None
 
     def at_tilt(self, place: int) -> _Fitted:
         """The same under the weights of one tilt."""
@@ -275,8 +276,8 @@ class _Moment:
         checks: list[Check] = []
         effects = effects_at(fit) if not free else None
         if free is None and effects is not None:
-            smallest = self.sample.outcome.smallest_effect
-            found = check_form(model, design, fit, levers, terms, effects, values, smallest)
+            smallest, (few, near) = self.sample.outcome.smallest_effect, self._few(model, design, fit, levers)
+            found = check_form(few, design, near, levers, terms, effects, values, smallest)
             checks, free = found.checks, found.freed
         freed_fit = refitted(model, design, fit, free) if free else None
         if isinstance(freed_fit, ConvergenceError):
@@ -288,8 +289,19 @@ class _Moment:
         if self.plan is not None and design.projection is not None:
             n_clusters = self.sample.coding.n_clusters
             tilted = reweighted_effects(model, freed_fit or fit, design.width, terms, values, n_clusters, self.plan)
-        behind = (design, freed_fit or fit, self.known.model(design, design.bases_of([lever.name for lever in levers])))
+        bases = design.bases_of([lever.name for lever in levers])
+        rows, few = self.known.model(design, bases), (self.known.part or self.known).model(design, bases)
+        behind = (design, freed_fit or fit, rows, few)
         return _Fitted(effects, levers, reasons, checks, tuple(free or ()), tilted, behind)
+
+    def _few(
+        self, model: ModelRows, design: Design, fit: CumulativeLogitFit, levers: list[Lever]
+    ) -> tuple[ModelRows, CumulativeLogitFit]:
+        """A model and its fit on the part of the rows on which its form is checked."""
+        if self.known.part is None:
+            return model, fit
+        few = self.known.part.side_by_side(design, design.bases_of([lever.name for lever in levers]))
+        return few, nearby(few, design, fit)
 
     def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
         for lever in asked:

@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["IS_POINT", "KEPT", "LeverFacts", "Sample", "draw_sample", "made_numeric", "order_of"]
+__all__ = ["IS_PART", "KEPT", "LeverFacts", "Sample", "draw_sample", "made_numeric", "order_of"]
 
 MAX_CATEGORIES: Final = 21
-MAX_POINTS: Final = 200_000
-IS_POINT: Final = "cx:point"
-"""Of more than ``MAX_POINTS`` responses: whether one is of the part that stands for all of them in a what-if, which
-changes a mean by less than it is known."""
+MAX_PART: Final = 200_000
+IS_PART: Final = "cx:part"
+"""Of more than ``MAX_PART`` responses: whether one is of the part that stands for all of them in what is no estimate:
+the points of a what-if, the checks of a model's form, what silence may do, what a driver chart would have said."""
 KEPT: Final = "kept_"
 """Before the name of a column that is carried along as it is."""
 KNOT_SHARES: Final = (0.1, 0.4, 0.7, 0.88, 0.97)
@@ -110,6 +110,8 @@ class Sample:
     score_sd : float
         Standard deviation of what an answer counts.
     n : int
+    n_part : int
+        Responses of the part that stands for all of them where nothing is estimated; all, unless they are many.
     coding : Coding
     facts : mapping of str to LeverFacts
     n_slots : int
@@ -125,6 +127,7 @@ class Sample:
     values: tuple[float, ...]
     score_sd: float
     n: int
+    n_part: int
     coding: Coding
     facts: Mapping[str, LeverFacts]
     n_slots: int
@@ -135,12 +138,14 @@ class Sample:
         """Those of some columns that are missing for some responses."""
         return tuple(name for name in sorted(levers) if name not in self.facts or self.facts[name].n_known < self.n)
 
+    def part_of(self, rows: ir.Table) -> ir.Table:
+        """Of some of the rows those of the part that stands for all of them; all of these, unless they are many."""
+        return rows if self.n_part == self.n else rows.filter(rows[IS_PART])
+
     def rows_that_tell(self, levers: Collection[str]) -> ir.Table:
-        """Rows whose contact has a value of all of these levers, materialised: all of them, where none is missing."""
+        """Rows whose contact has a value of all of these levers: all of them, where none is missing."""
         gaps = self.gaps(levers)
-        if not gaps:
-            return self.rows
-        return self.session.materialize(self.rows.filter(*(self.rows[name].notnull() for name in gaps)))
+        return self.rows.filter(*(self.rows[name].notnull() for name in gaps)) if gaps else self.rows
 
 
 def draw_sample(
@@ -220,10 +225,11 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
     columns |= dict.fromkeys(trial_values(contacts, spec))
     columns |= dict.fromkeys(name for name in answered.columns if name.startswith(KEPT))
     columns |= dict.fromkeys(order_of(coding))
-    if n > MAX_POINTS:
-        numeric = numeric.mutate(**{IS_POINT: in_sample(numeric["contact_id"], MAX_POINTS / n)})
-        columns[IS_POINT] = None
+    if n > MAX_PART:
+        numeric = numeric.mutate(**{IS_PART: in_sample(numeric["contact_id"], MAX_PART / n)})
+        columns[IS_PART] = None
     rows = session.materialize(numeric.order_by(*order_of(coding)).select(*columns))
+    n_part = session.count(rows.filter(rows[IS_PART])) if n > MAX_PART else n
     return Sample(
         session=session,
         rows=rows,
@@ -231,6 +237,7 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
         values=categories.values,
         score_sd=categories.sd,
         n=n,
+        n_part=n_part,
         coding=coding,
         facts=facts,
         n_slots=n_slots,

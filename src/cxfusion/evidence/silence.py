@@ -42,7 +42,8 @@ def pulls_of(found: Inquiry) -> dict[tuple[str, str], float]:
     """What each lever's best estimate loses or gains per unit of log r, had some been r times as likely to answer.
 
     By lever and shape. Weights are divided by how many times as likely each answer was to be given; who lived what
-    stays as it is, so that only answers' scores pull: the inverse information times the scores, summed by answer.
+    stays as it is, so that only answers' scores pull: the inverse information times the scores, summed by answer (of
+    very many over a part that stands for all).
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def pulls_of(found: Inquiry) -> dict[tuple[str, str], float]:
     by_rung: dict[str, dict[str, NDArray[np.float64]]] = {"within": {}, "beside": {}}
     kappas = {}
     for model in found.ladder.models:
-        pulled = -places @ _by_answer(model, found.sample.values)
+        pulled = -places @ _by_answer(model, found.sample.values) * (found.sample.n / found.sample.n_part)
         for j, lever in enumerate(model.levers):
             by_rung[model.rung][lever.name] = pulled[:, j] * float(model.effects[j].step[0])
             if model.kappa is not None:
@@ -74,9 +75,9 @@ def _by_answer(model: FittedModel, values: tuple[float, ...]) -> NDArray[np.floa
     """Influence of all rows with each answer on each lever's effect per unit, shape (answers, levers)."""
     directions = model.fit.inverse.matrix @ np.vstack([one.gradient for one in model.effects]).T
     # not the model itself, which holds the session: what a fold holds may have to travel
-    make_rows = partial(_by_their_answer, make_rows=model.rows.make_rows)
+    make_rows = partial(_by_their_answer, make_rows=model.few.make_rows)
     n_groups = max(len(values), CR2_BELOW)  # answers are no clusters: nothing is to be corrected for their number
-    return cluster_influence(model.rows.sweep, make_rows, model.fit, directions, n_groups)[: len(values)]
+    return cluster_influence(model.few.sweep, make_rows, model.fit, directions, n_groups)[: len(values)]
 
 
 def _by_their_answer(batch: pa.RecordBatch, make_rows: RowMaker) -> Rows:
