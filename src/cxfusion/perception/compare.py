@@ -15,8 +15,9 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.estimators.distributions import false_discovery_control, student_t
 from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
+from cxfusion.perception.figures import SHOWN, numbered
 from cxfusion.perception.linearised import GROUP, weighted_answers
-from cxfusion.perception.measure import SHOWN, measure, numbered, readings_for
+from cxfusion.perception.measure import measure, readings_for
 from cxfusion.perception.scores import RESPONSE_RATE
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import change

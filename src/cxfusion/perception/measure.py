@@ -6,15 +6,13 @@ warning, fewer not at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
-import ibis
 import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
-from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.alone import notes_on_alone, require_no_log
 from cxfusion.perception.answers import (
@@ -22,20 +20,17 @@ from cxfusion.perception.answers import (
     count_responses,
     count_young,
     given_answers,
-    in_intervals,
     reached_by,
-    sums_of,
     surveys_of,
 )
-from cxfusion.perception.linearised import GROUP, add_residuals, weighted_answers
+from cxfusion.perception.figures import ESTIMATES, figures_of
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as interval_in_words
-from cxfusion.results.grouping import Grouping, grouping_by, local_starts
+from cxfusion.results.grouping import Grouping, grouping_by
 from cxfusion.results.labels import metric_label, outcome_label
 from cxfusion.results.schemas import PERCEPTION
-from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys
 
 if TYPE_CHECKING:
@@ -43,32 +38,14 @@ if TYPE_CHECKING:
 
     import altair as alt
     import ibis.expr.types as ir
-    from numpy.typing import NDArray
 
     from cxfusion.pairing import Pairing
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = [
-    "FEW",
-    "SHOWN",
-    "TOO_FEW",
-    "Measurement",
-    "figures_of",
-    "measure",
-    "measure_scores",
-    "numbered",
-    "readings_for",
-]
+__all__ = ["Measurement", "measure", "measure_scores", "notes_on_young", "readings_for"]
 
-FEW: Final = 30
-"""Below so many answers (contacts, for the response rate) a figure is flagged as small."""
-TOO_FEW: Final = 5
-"""Below so many answers, or customers, there is no figure: it would tell what single persons said."""
-SHOWN: Final = ("ok", "small")
-"""Statuses of rows that have a figure."""
-_FIGURES: Final = ("estimate", "std_error", "conf_low", "conf_high")
-_TAKEN: Final = ("metric", *_FIGURES, "unit", "n", "n_clusters", "status", "reason")
+_TAKEN: Final = ("metric", *ESTIMATES, "unit", "n", "n_clusters", "status", "reason")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -290,115 +267,6 @@ def _scale_of(pairing: Pairing | Surveys, score: str) -> Scale:
             f" that holds it: [surveys.columns] {score} = …"
         )
     return scales[score]
-
-
-class Figures(NamedTuple):
-    """Figures of the whole and by group, and whether their errors know what the margins of the weights explain."""
-
-    overall: pd.DataFrame
-    groups: pd.DataFrame
-    is_linearised: bool
-
-
-def figures_of(
-    pairing: Pairing | Surveys,
-    rows: ir.Table,
-    readings: Sequence[Reading],
-    grouping: Grouping,
-    weights: ResponseWeights | None = None,
-) -> Figures:
-    """The figures of the whole, and those by group with the grouping columns before them.
-
-    With weights, the rows are weighted answers with the codes of the margins.
-    """
-    is_linearised = False
-    keys = [f"key_{i}" for i in range(len(grouping.names))]
-    if grouping.interval:
-        rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
-    values = [reading.value for reading in readings]
-    if weights is None:
-        sums = pairing.session.collect(sums_of(rows, values, keys)).to_pandas()
-    else:
-        rows = compute(pairing.session, numbered(rows, keys))
-        sums = pairing.session.collect(sums_of(rows, values, [*keys, GROUP] if keys else [])).to_pandas()
-        answers = weighted_answers(pairing.session, rows, readings, weights.codes)
-        sums = add_residuals(sums, answers, len(readings))
-        is_linearised = answers is not None and bool(sums["residual_0"].notna().all())
-    is_whole = sums["is_whole"].to_numpy(dtype=bool)
-    groups = sums[~is_whole].sort_values(keys, ignore_index=True) if keys else sums[~is_whole]
-    if grouping.interval:
-        groups[keys[-1]] = local_starts(groups[keys[-1]], grouping.interval)
-    renamed = dict(zip(keys, grouping.names, strict=True))
-    by_group = _long(groups, keys, readings).rename(columns=renamed)
-    return Figures(_long(sums[is_whole], [], readings), by_group, is_linearised)
-
-
-def numbered(rows: ir.Table, keys: Sequence[str]) -> ir.Table:
-    """The rows with the number of their group, from 0, as ``group_number``."""
-    if not keys:
-        return rows.mutate(**{GROUP: ibis.literal(0, "int64")})
-    return rows.mutate(**{GROUP: ibis.dense_rank().over(order_by=[rows[key] for key in keys])})
-
-
-def _long(sums: pd.DataFrame, keys: list[str], readings: Sequence[Reading]) -> pd.DataFrame:
-    """One row per group and figure, group by group."""
-    parts = [_rows_of(reading, _clustered(sums, i)) for i, reading in enumerate(readings)]
-    stacked = pd.concat([sums[keys].reset_index(drop=True).join(part) for part in parts], ignore_index=True)
-    group_by_group = np.arange(len(stacked)).reshape(len(readings), -1).T.ravel()
-    return stacked.iloc[group_by_group].reset_index(drop=True)
-
-
-def _clustered(sums: pd.DataFrame, i: int) -> ClusteredSums:
-    """The sums of the i-th figure, out of the columns that all figures share and its own."""
-    names = [field.name for field in fields(ClusteredSums) if field.name != "residual"]
-    columns = (name if name in sums else f"{name}_{i}" for name in names)
-    found = [np.asarray(sums[column].fillna(0), dtype=np.float64) for column in columns]
-    if f"residual_{i}" in sums:
-        found.append(np.asarray(sums[f"residual_{i}"], dtype=np.float64))
-    return ClusteredSums(*found)
-
-
-def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
-    """The figure's rows, one per group."""
-    mean = weighted_mean(sums)
-    interval = reading.interval(mean)
-    status = _status(mean.n, mean.n_clusters, reading.not_applicable)
-    frame = pd.DataFrame(
-        {
-            "metric": reading.metric,
-            "estimate": reading.origin + reading.factor * mean.estimate,
-            "std_error": reading.factor * reading.std_error(mean),
-            "conf_low": reading.origin + reading.factor * interval.low,
-            "conf_high": reading.origin + reading.factor * interval.high,
-            "unit": reading.unit,
-            "n": mean.n.astype(np.int64),
-            "n_clusters": mean.n_clusters.astype(np.int64),
-            "status": status,
-            "reason": pd.Series(_reasons(status, mean.n, reading), dtype="str"),
-        }
-    )
-    frame.loc[~frame["status"].isin(SHOWN), list(_FIGURES)] = np.nan
-    return frame
-
-
-def _status(n: NDArray[np.float64], n_customers: NDArray[np.float64], not_applicable: str | None) -> list[str]:
-    if not_applicable:
-        return ["not_applicable"] * len(n)
-    kinds = np.select([n == 0, n_customers < TOO_FEW, n < FEW], ["not_applicable", "suppressed", "small"], "ok")
-    return [str(kind) for kind in kinds]
-
-
-def _reasons(status: Sequence[str], n: NDArray[np.float64], reading: Reading) -> list[str | None]:
-    """Why there is no figure, or why to take it with care."""
-    words = {
-        "not_applicable": reading.not_applicable or reading.nothing,
-        "small": f"fewer than {FEW} {reading.counted}",
-    }
-    hidden = (reading.counted if few < TOO_FEW else "customers" for few in n)
-    return [
-        f"fewer than {TOO_FEW} {which}: not shown" if kind == "suppressed" else words.get(kind)
-        for kind, which in zip(status, hidden, strict=True)
-    ]
 
 
 def _notes(n_others: int, weights: ResponseWeights | None, *, is_linearised: bool) -> tuple[str, ...]:

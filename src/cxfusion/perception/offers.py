@@ -17,27 +17,24 @@ from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
 from cxfusion.estimators.distributions import false_discovery_control
 from cxfusion.estimators.rows import Indicators
 from cxfusion.pairing.result import require_pairing
-from cxfusion.perception.answers import CUSTOMER
+from cxfusion.perception.askable import FEWEST, askable
 from cxfusion.perception.asked import asked_about
-from cxfusion.perception.attributes import attribute_of, attributes_of, codes_here
-from cxfusion.perception.measure import TOO_FEW, readings_for
+from cxfusion.perception.figures import TOO_FEW
+from cxfusion.perception.measure import readings_for
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
-from cxfusion.tables.coding import answered, group_codes, local_time, one_place, with_codes
-from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import altair as alt
-    import ibis.expr.types as ir
     from numpy.typing import NDArray
 
     from cxfusion.pairing import Pairing
+    from cxfusion.perception.askable import Codes
 
 __all__ = ["OfferCheck", "check_offers"]
 
-Codes: TypeAlias = tuple[tuple[str, int], ...]
 Flags: TypeAlias = "tuple[NDArray[np.bool_], NDArray[np.float64]]"
 """Who is flagged, and q-values."""
 
@@ -45,8 +42,6 @@ COLUMNS: Final = (
     "n", "n_asked", "asked_rate", "expected_of_all", "expected_of_asked", "estimate", "std_error", "conf_low",
     "conf_high", "p_value", "q_value", "unit", "is_flagged", "status", "reason",
 )  # fmt: skip
-FEWEST: Final = 30
-"""Contacts asked about, and others, of an agent who can be tested."""
 FEWEST_ANSWERS: Final = 100
 FALSE_DISCOVERY_RATE: Final = 0.05
 FLAGGED_ABOVE: Final = 0.05
@@ -55,16 +50,7 @@ FIRED_BELOW: Final = 0.01
 FIRED_ABOVE: Final = 0.05
 """Root mean square, over agents, of the excess that chance does not explain, in the same measure."""
 MAX_CONTACTS: Final = 300_000
-ENOUGH: Final = 500
-"""Contacts of an agent, as few as one in ten of which may have been asked about."""
-TOO_THIN: Final = 250
-"""A sample that would leave fewer of them on average takes some agents, and enough contacts of each."""
-MOST_DATES: Final = 400
-"""Of longer logs weeks are told apart."""
-DAYS_A_WEEK: Final = 7
 MOST_ROUNDS: Final = 3
-AGENT: Final = "agent_code"
-"""What stands for the agent in the rows that come here: who it is comes once."""
 NORMAL_95: Final = 1.959963984540054
 
 
@@ -217,7 +203,7 @@ def check_offers(
         )
     sent = asked_about(pairing)
     basis, note = ("asked", None) if sent.reason is None else ("answered", _not_known(sent.reason))
-    rows, codes, told = _coded(pairing, score, by, sent.rows, max_contacts)
+    rows, codes, told = askable(pairing, score, by, sent.rows, max_contacts)
     note = " ".join(one for one in (note, told) if one) or None
     try:
         return _checked(rows, codes, _direction(pairing, score), OfferCheck(
@@ -244,60 +230,6 @@ def _nothing(score: str, by: str, basis: str, reason: str, note: str | None = No
 
 def _direction(pairing: Pairing, score: str) -> float:
     return 1.0 if pairing.surveys.scales[score].higher_is_better else -1.0
-
-
-def _coded(
-    pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: int
-) -> tuple[pd.DataFrame, Codes, str | None]:
-    """Contacts that agents could have asked about, with the codes of what operations know of them; and what to say."""
-    session, contacts = pairing.session, pairing.contacts
-    log = answered(contacts)
-    attributes = attributes_of(contacts, log)
-    columns = attributes | {
-        "agent": log[by].cast("string"),
-        "customer": contacts.value("customer_id").cast("string"),
-        "date": local_time(contacts)["date"],
-    }
-    everyone = log.select("contact_id", "source_file", "source_row", **columns)
-    thinned, told = _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts)
-    files, agents = group_codes(session, contacts.rows, ("source_file",)), group_codes(session, thinned, ("agent",))
-    placed = with_codes(thinned, {"file": files, AGENT: agents})
-    placed = session.materialize(placed.mutate(place=one_place(placed["file"], placed["source_row"])))
-    pairs = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == CUSTOMER)
-    given = pairs.group_by(scored_id="contact_id").aggregate(score=pairs[score].mean())
-    joined = placed.left_join(given, [("contact_id", "scored_id")]).left_join(sent, [("contact_id", "asked_id")])
-    shown = joined.select(
-        "place", AGENT, "date", "score", *attributes,
-        is_asked=joined["asked_id"].notnull() | joined["score"].notnull(),
-        customer_known=joined["customer"].notnull(),
-        customer=joined["place"].min().over(group_by=joined["customer"]),  # who it is stays where it is
-    )  # fmt: skip
-    found = session.collect(shown.order_by("place").drop("place")).to_pandas()
-    found["agent"] = agents["agent"].to_numpy()[found.pop(AGENT)]
-    period = found["date"] // (1 if found["date"].nunique() <= MOST_DATES else DAYS_A_WEEK)
-    codes = codes_here(found[list(attributes)].assign(**{attribute_of("date"): period}), FEWEST)
-    widths = tuple((name, int(own.max(initial=-1)) + 1) for name, own in codes.items())
-    return found.drop(columns=list(attributes)).assign(**codes), widths, told
-
-
-def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str | None]:
-    """At most about so many contacts, by a hash that every engine computes alike; and what to say of it.
-
-    Agents with too few contacts left could not be tested: where there are so many of them, some are left out instead.
-    """
-    sizes = rows.aggregate(n=rows.count(), agents=rows["agent"].nunique())
-    n, n_agents = (int(size) for size in pairing.session.collect(sizes).to_pylist()[0].values())
-    if n <= most:
-        return rows, None
-    wanted = ENOUGH * n_agents if most < TOO_THIN * n_agents else most
-    of_contacts = min(1.0, wanted / n)
-    of_agents = most / (n * of_contacts)
-    if of_contacts < 1:
-        rows = rows.filter(in_sample(rows["contact_id"], of_contacts))
-    if of_agents >= 1:
-        return rows, None
-    told = f"Of the {n_agents:,} that the log names, about one in {1 / of_agents:.0f} is checked."
-    return rows.filter(in_sample(rows["agent"], of_agents)), told
 
 
 def _checked(rows: pd.DataFrame, codes: Codes, direction: float, empty: OfferCheck) -> OfferCheck:

@@ -15,7 +15,7 @@ from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.links import Links, plan_of, recontacts_by
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER
-from cxfusion.perception.measure import figures_of
+from cxfusion.perception.figures import figures_of
 from cxfusion.perception.scores import Reading
 from cxfusion.results.base import Result
 from cxfusion.results.formats import figure as in_words

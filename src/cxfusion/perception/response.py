@@ -18,7 +18,8 @@ from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighte
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER, reached_by
 from cxfusion.perception.asked import Asked, asked_about
-from cxfusion.perception.measure import FEW, TOO_FEW, notes_on_young
+from cxfusion.perception.figures import FEW, TOO_FEW
+from cxfusion.perception.measure import notes_on_young
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.look import compute

@@ -1,0 +1,89 @@
+"""Contacts that agents could have asked about: what operations know of each, as codes, and whether they asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from cxfusion.perception.answers import CUSTOMER
+from cxfusion.perception.attributes import attribute_of, attributes_of, codes_here
+from cxfusion.tables.coding import answered, group_codes, local_time, one_place, with_codes
+from cxfusion.tables.sampling import in_sample
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from cxfusion.pairing import Pairing
+
+__all__ = ["FEWEST", "Codes", "askable"]
+
+Codes: TypeAlias = tuple[tuple[str, int], ...]
+
+FEWEST: Final = 30
+"""Contacts asked about, and others, of an agent who can be tested."""
+ENOUGH: Final = 500
+"""Contacts of an agent, as few as one in ten of which may have been asked about."""
+TOO_THIN: Final = 250
+"""A sample that would leave fewer of them on average takes some agents, and enough contacts of each."""
+MOST_DATES: Final = 400
+"""Of longer logs weeks are told apart."""
+DAYS_A_WEEK: Final = 7
+AGENT: Final = "agent_code"
+"""What stands for the agent in the rows that come here: who it is comes once."""
+
+
+def askable(
+    pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: int
+) -> tuple[pd.DataFrame, Codes, str | None]:
+    """Contacts that agents could have asked about, with the codes of what operations know of them; and what to say."""
+    session, contacts = pairing.session, pairing.contacts
+    log = answered(contacts)
+    attributes = attributes_of(contacts, log)
+    columns = attributes | {
+        "agent": log[by].cast("string"),
+        "customer": contacts.value("customer_id").cast("string"),
+        "date": local_time(contacts)["date"],
+    }
+    everyone = log.select("contact_id", "source_file", "source_row", **columns)
+    thinned, told = _thinned(pairing, everyone.filter(everyone["agent"].notnull()), max_contacts)
+    thinned = session.materialize(thinned)
+    files, agents = group_codes(session, thinned, ("source_file",)), group_codes(session, thinned, ("agent",))
+    placed = with_codes(thinned, {"file": files, AGENT: agents})
+    placed = placed.mutate(place=one_place(placed["file"], placed["source_row"]))
+    pairs = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == CUSTOMER)
+    given = pairs.group_by(scored_id="contact_id").aggregate(score=pairs[score].mean())
+    customers = placed.group_by("customer").aggregate(first_place=placed["place"].min())
+    joined = placed.left_join(customers, "customer", rname="of_{name}")
+    joined = joined.left_join(given, [("contact_id", "scored_id")]).left_join(sent, [("contact_id", "asked_id")])
+    shown = joined.select(
+        "place", AGENT, "date", "score", *attributes,
+        is_asked=joined["asked_id"].notnull() | joined["score"].notnull(),
+        customer_known=joined["customer"].notnull(),
+        customer=joined["first_place"].fill_null(-1),  # who it is stays where it is
+    )  # fmt: skip
+    found = session.collect(shown.order_by("place").drop("place")).to_pandas()
+    found["agent"] = agents["agent"].to_numpy()[found.pop(AGENT)]
+    period = found["date"] // (1 if found["date"].nunique() <= MOST_DATES else DAYS_A_WEEK)
+    codes = codes_here(found[list(attributes)].assign(**{attribute_of("date"): period}), FEWEST)
+    widths = tuple((name, int(own.max(initial=-1)) + 1) for name, own in codes.items())
+    return found.drop(columns=list(attributes)).assign(**codes), widths, told
+
+
+def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str | None]:
+    """At most about so many contacts, by a hash that every engine computes alike; and what to say of it.
+
+    Agents with too few contacts left could not be tested: where there are so many of them, some are left out instead.
+    """
+    sizes = rows.aggregate(n=rows.count(), agents=rows["agent"].nunique())
+    n, n_agents = (int(size) for size in pairing.session.collect(sizes).to_pylist()[0].values())
+    if n <= most:
+        return rows, None
+    wanted = ENOUGH * n_agents if most < TOO_THIN * n_agents else most
+    of_contacts = min(1.0, wanted / n)
+    of_agents = most / (n * of_contacts)
+    if of_contacts < 1:
+        rows = rows.filter(in_sample(rows["contact_id"], of_contacts))
+    if of_agents >= 1:
+        return rows, None
+    told = f"Of the {n_agents:,} that the log names, about one in {1 / of_agents:.0f} is checked."
+    return rows.filter(in_sample(rows["agent"], of_agents)), told
