@@ -123,6 +123,44 @@ def names_of(session: cx.Session) -> set[str]:
     return {name for (name,) in found}
 
 
+def stored_columns(session: cx.Session) -> set[str]:
+    query = "SELECT column_name FROM duckdb_columns() WHERE table_name IN (SELECT table_name FROM duckdb_tables())"
+    return {name for (name,) in session._engine._backend.con.execute(query).fetchall()}
+
+
+def test_the_only_file_of_a_log_is_not_stored_with_every_row(session, tmp_path):
+    """A path is longer than all that a row tells."""
+    path = tmp_path / "calls.csv"
+    path.write_text("id,wait\nc1,1\nc2,2\nc3,1\n")
+    kept = session.materialize(session.read(FileSource((str(path),), "csv")))
+    few = session.materialize(kept.filter(kept["wait"] == "1"))
+    known = ibis.memtable(pa.table({"key": ["c1", "c4"]}))
+    joined = session.materialize(few.left_join(known, few["id"] == known["key"]))
+    assert "source_file" not in stored_columns(session)
+    assert joined.columns == ("id", "wait", "source_file", "source_row", "key")
+    found = session.collect(joined.order_by("source_row")).to_pylist()
+    assert [(row["id"], row["source_file"], row["key"]) for row in found] == [
+        ("c1", str(path), "c1"),
+        ("c3", str(path), None),
+    ]
+
+
+def test_what_a_join_may_leave_empty_is_stored(session, tmp_path):
+    path = tmp_path / "calls.csv"
+    path.write_text("id\nc1\n")
+    log = session.read(FileSource((str(path),), "csv"))
+    known = ibis.memtable(pa.table({"key": ["c1", "c4"]}))
+    beside = session.materialize(known.left_join(log, known["key"] == log["id"]))
+    other = session.materialize(log.outer_join(known, log["id"] == known["key"]))
+    for rows in (beside, other):
+        assert session.collect(rows.order_by("key"))["source_file"].to_pylist() == [str(path), None]
+
+
+def test_rows_that_are_all_one_text_are_as_many_as_they_were(session):
+    one = session.materialize(read(session).select(only=ibis.literal("same")))
+    assert session.collect(one)["only"].to_pylist() == ["same"] * session.count(read(session))
+
+
 def test_a_table_lives_as_long_as_what_is_built_on_it(session):
     """Else every intermediate of a study would stay in memory until its end."""
     before = names_of(session)

@@ -138,7 +138,11 @@ class DuckDBEngine:
         table: ir.Table = self._backend.table(view)
         _require_shallow(table, source)
         elapsed = [name for name, kind in table.schema().items() if kind.is_interval()]
-        return table.mutate(**{name: _seconds(table[name]) for name in elapsed}) if elapsed else table
+        told: dict[str, ir.Value] = {name: _seconds(table[name]) for name in elapsed}
+        file = _only_file(source)
+        if file is not None:
+            told[SOURCE_FILE] = ibis.literal(file)
+        return table.mutate(**told) if told else table
 
     def materialize(self, relation: ir.Table) -> ir.Table:
         """The same rows, computed once and kept until no relation refers to them."""
@@ -216,6 +220,17 @@ def _beside_the_process(memory_limit: float) -> float:
 
 def _numbered(table: str, name: str) -> str:
     return f"SELECT *, {quoted_text(name)} AS {SOURCE_FILE}, row_number() OVER () AS {SOURCE_ROW} FROM {table}"
+
+
+def _only_file(source: Source) -> str | None:
+    """The file that all rows are of, where that is known: a literal need not be stored with every row."""
+    match source:
+        case FileSource(paths=(path,)):
+            return path
+        case FileSource() | FrameSource():  # several, or a frame that may name them itself
+            return None
+        case _:
+            return source.name
 
 
 def _require_shallow(table: ir.Table, source: Source) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ibis.backends.duckdb import Backend
 
+from cxfusion.engine.constant_columns import constants_of
 from cxfusion.engine.file_queries import quoted_text
 from cxfusion.engine.naming import new_name
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
     from ibis.expr.operations import InMemoryTable
+
+    from cxfusion.engine.constant_columns import Constants
 
 __all__ = ["DuckDBBackend", "estimated_rows"]
 
@@ -48,6 +51,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
     def __init__(self, *args: object, **settings: object) -> None:
         super().__init__(*args, **settings)
         self._unreachable: deque[str] = deque()
+        self._constants: dict[str, Constants] = {}
         self._n_expected = 0
         self._is_packing = False
 
@@ -56,26 +60,38 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         self._n_expected += n_bytes
 
     def kept(self, relation: ir.Table) -> ir.Table:
-        """The rows of a relation as a table, until no relation refers to it."""
+        """The rows of a relation as a table, until no relation refers to it; text that never varies is not stored."""
         self.drop_unreachable()
+        constants = constants_of(relation, self._constants)
+        varying = [column for column in relation.columns if column not in constants]
+        if not constants or not varying:
+            table, place = self._stored(relation)
+            self._drop_with(table.op(), f"TABLE {place}")
+            return table
+        table, place = self._stored(relation.select(*varying))
+        whole = table.mutate(**{name: literal.to_expr() for name, literal in constants.items()})
         name = new_name("relation")
-        if self._is_large(relation):
-            self._begin_packing()
-            table: ir.Table = self.create_table(name, relation, database=(PACKED, "main"))
-            self._drop_with(table.op(), f'{PACKED}.main."{name}"')
-        else:
-            table = self.create_table(name, relation)
-            self._drop_with(table.op(), f'"{name}"')
-        return table
+        view: ir.Table = self.create_view(name, whole.select(*relation.columns))
+        self._constants[name] = constants
+        self._drop_with(view.op(), f'VIEW "{name}"', f"TABLE {place}")
+        return view
+
+    def _stored(self, relation: ir.Table) -> tuple[ir.Table, str]:
+        """The rows of a relation as a table, and its name in SQL."""
+        name = new_name("relation")
+        if not self._is_large(relation):
+            return self.create_table(name, relation), f'"{name}"'
+        self._begin_packing()
+        return self.create_table(name, relation, database=(PACKED, "main")), f'{PACKED}.main."{name}"'
 
     def drop_unreachable(self) -> None:
         """Give back the memory of tables that nothing can read any more; between queries, since it is one itself."""
         while self._unreachable:
-            self.con.execute(f"DROP TABLE {self._unreachable.popleft()}")
+            self.con.execute(f"DROP {self._unreachable.popleft()}")
 
-    def _drop_with(self, holder: object, name: str) -> None:
-        """Drop a table after the last relation that holds this object; not at once, as a query may be under way."""
-        weakref.finalize(holder, self._unreachable.append, name).atexit = False
+    def _drop_with(self, holder: object, *places: str) -> None:
+        """Drop tables after the last relation that holds this object; not at once, as a query may be under way."""
+        weakref.finalize(holder, self._unreachable.extend, places).atexit = False
 
     def _is_large(self, relation: ir.Table) -> bool:
         """Whether a relation would take most of the memory; where all that was read cannot, nothing is estimated."""
@@ -108,7 +124,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         self.con.register(arrow, op.data.to_pyarrow(op.schema))
         self.con.execute(f'CREATE OR REPLACE TEMP TABLE "{op.name}" AS FROM "{arrow}"')
         self.con.unregister(arrow)
-        self._drop_with(op, f'"{op.name}"')
+        self._drop_with(op, f'TABLE "{op.name}"')
 
     def _make_memtable_finalizer(self, name: str) -> None:
         """Ibis would hold the database until the process ends."""

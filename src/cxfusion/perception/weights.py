@@ -194,9 +194,12 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
 
 
 def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
-    """All answers, and of the rest a known share of those that are old enough."""
-    everyone = everyone.filter(everyone["answered"] | ~everyone["is_young"])
-    return everyone if rate >= 1 else everyone.filter(everyone["answered"] | in_sample(everyone["contact_id"], rate))
+    """All answers, and of the rest a known share of those that are old enough; only those of answers keep their id."""
+    is_kept = everyone["answered"] | ~everyone["is_young"]
+    if rate < 1:
+        is_kept &= everyone["answered"] | in_sample(everyone["contact_id"], rate)
+    own_id = ibis.ifelse(everyone["answered"], everyone["contact_id"], ibis.null("string"))
+    return everyone.filter(is_kept).mutate(contact_id=own_id)
 
 
 def _weighted(pairing: Pairing, score: str, answers: ir.Table, cells: Cells, sizes: _Sizes) -> ResponseWeights:

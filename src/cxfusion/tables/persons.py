@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["FEWEST_PERSONS", "groups_of_few"]
 
 FEWEST_PERSONS: Final = 5
-SOME_ROWS: Final = 100_000
+SOME_ROWS: Final = 20_000
 
 
 def groups_of_few(

@@ -1,0 +1,59 @@
+"""Columns of text that say the same in every row of a relation, as its expression tells: these need not be stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from ibis.expr.operations import DatabaseTable, Field, JoinChain, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+    from ibis.expr.operations import Relation
+
+__all__ = ["Constants", "constants_of"]
+
+Constants: TypeAlias = "dict[str, Literal]"
+"""By column."""
+KEEPING: Final = ("inner", "left", "semi", "anti")
+"""Joins that add no row of nulls to what they begin with."""
+
+
+def constants_of(relation: ir.Table, known: Mapping[str, Constants]) -> Constants:
+    """The columns of text that are literals, wherever in the steps of a relation these were written.
+
+    Parameters
+    ----------
+    relation : ibis.Table
+    known : mapping of str to (mapping of str to Literal)
+        The same of tables that are there already, by name.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> rows = ibis.table({"n": "int64"}, name="log").mutate(file=ibis.literal("calls.csv"))
+    >>> [*constants_of(rows.filter(rows["n"] > 1), {})]
+    ['file']
+    """
+    texts = (name for name, kind in relation.schema().items() if kind.is_string())
+    told = {name: _literal(relation.op(), name, known) for name in texts}
+    return {name: literal for name, literal in told.items() if literal is not None}
+
+
+def _literal(step: Relation, name: str, known: Mapping[str, Constants]) -> Literal | None:
+    """What a column is in every row, if that is known: columns that are handed on are followed to where they begin."""
+    while True:
+        if isinstance(step, DatabaseTable):
+            return known.get(step.name, {}).get(name)
+        value = step.values.get(name)
+        if isinstance(value, Literal):
+            return value
+        if not isinstance(value, Field) or (isinstance(step, JoinChain) and not _is_kept(step, value)):
+            return None
+        step, name = value.rel, value.name
+
+
+def _is_kept(join: JoinChain, column: Field) -> bool:
+    """Whether a join hands on a column of the table that it begins with as it is."""
+    return column.rel == join.first and all(link.how in KEEPING for link in join.rest)
