@@ -200,6 +200,20 @@ def test_a_worker_that_dies_costs_nothing(spark, tmp_path):
         assert session.collect(rows.aggregate(n=rows.count())).to_pylist() == [{"n": 1000}]
 
 
+def test_rows_stay_on_the_workers_until_nothing_refers_to_them(spark):
+    kept = spark.sparkContext._jsc.getPersistentRDDs
+    with cx.Session("spark") as session:
+        rows = session.read(FrameSource(CALLS, "log"))
+        some = rows.filter(rows["wait_seconds"] > 10)
+        asked = [rows, some, some]
+        assert [session.fold(one, Rows()) for one in asked] == [3, 1, 1]
+        assert len(kept()) == 2
+        del some, asked
+        assert session.fold(rows, Rows()) == 3
+        assert len(kept()) == 1
+    assert len(kept()) == 0
+
+
 def test_what_a_fold_raises_on_a_worker_is_raised_here(spark):
     with cx.Session("spark") as session, pytest.raises(SeparationError, match="perfectly") as caught:
         session.fold(session.read(FrameSource(CALLS, "log")), Refusing())

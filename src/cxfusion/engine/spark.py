@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import weakref
+from collections import deque
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -31,11 +33,12 @@ from cxfusion.engine.databases import BATCH_ROWS
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.rows_here import rows_here
 from cxfusion.engine.spark_backend import SparkBackend, frame_of
-from cxfusion.engine.spark_folding import fold_on_workers
+from cxfusion.engine.spark_folding import RowsOnWorkers, rows_on_workers
 from cxfusion.errors import UsageError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
+    from ibis.expr.operations import Node
     from pyspark.sql import DataFrame
 
     from cxfusion.fold import Fold
@@ -82,6 +85,8 @@ class SparkEngine:
         default = str(context._jsc.hadoopConfiguration().get("fs.defaultFS"))
         self._folder = f"{shared_folder(str(context.master), default, temp_dir)}/{new_name('cxfusion')}"
         self._backend = SparkBackend(spark)
+        self._folded: weakref.WeakKeyDictionary[Node, RowsOnWorkers] = weakref.WeakKeyDictionary()
+        self._unreachable: deque[RowsOnWorkers] = deque()
 
     def read(self, source: Source) -> ir.Table:
         """Relation of every row of a source, with ``source_file`` and ``source_row`` added.
@@ -109,8 +114,18 @@ class SparkEngine:
         return rows.cast(relation.schema().to_pyarrow())
 
     def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
-        """Answer of a fold: every partition is folded where it is, and the states are merged here, in their order."""
-        return fold_on_workers(fold, self._backend.frame(relation), relation.schema().to_pyarrow())
+        """Answer of a fold: every partition is folded where it is, and the states are merged here, in their order.
+
+        The rows stay on the workers for as long as something refers to the relation.
+        """
+        while self._unreachable:
+            self._unreachable.popleft().let_go()
+        asked = relation.op()
+        if asked not in self._folded:
+            self._folded[asked] = rows_on_workers(self._backend.frame(relation), relation.schema().to_pyarrow())
+            # not at once: whatever lets go of a relation may do so in the midst of a call
+            weakref.finalize(asked, self._unreachable.append, self._folded[asked]).atexit = False
+        return self._folded[asked].fold(fold)
 
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""
@@ -122,6 +137,8 @@ class SparkEngine:
         if context._jsc is None:  # the application has ended, and nothing can be asked of it any more
             return
         self._backend.drop_views()
+        for rows in (*self._folded.values(), *self._unreachable):
+            rows.let_go()
         path = context._jvm.org.apache.hadoop.fs.Path(self._folder)
         path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)
 
