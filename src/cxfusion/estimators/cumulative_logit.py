@@ -6,14 +6,17 @@ P(Y ≤ k) = expit(cut_k − x·b), so a positive coefficient moves answers to h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cxfusion.errors import ConvergenceError, SeparationError
+from cxfusion.errors import SeparationError
+from cxfusion.estimators.first_look import look_first
+from cxfusion.estimators.newton import CONVERGED_AT, Sample, Surface, climb
 from cxfusion.estimators.row_likelihood import RowDerivatives, by_cut, derivatives_at, row_derivatives
-from cxfusion.estimators.solving import Inverse, invert_information, solve_information
-from cxfusion.fold import algebra_in_one_thread
+from cxfusion.estimators.solving import Inverse, invert_information
+from cxfusion.fold import algebra_in_one_thread, fold_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,14 +24,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.first_look import FirstLook
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Sweep
 
 __all__ = ["CumulativeLogitFit", "fit_cumulative_logit"]
 
-CONVERGED_AT = 1e-9  # Newton decrement: about twice the distance of the log-likelihood from its maximum
-MAX_STEPS = 50
-MAX_HALVINGS = 20
 SEPARATED_BELOW = 1e-5  # share of a parameter's first information that is left once it runs away
 
 
@@ -123,7 +124,7 @@ def fit_cumulative_logit(
     Parameters
     ----------
     sweep : Sweep
-        Runs a fold over the rows; called about seven times.
+        Runs a fold over the rows; called about four times; with few rows, or where none may be kept, about seven times.
     make_rows : RowMaker
     n_categories : int
         Outcomes are 0 … n_categories − 1, each seen at least once.
@@ -156,78 +157,48 @@ def fit_cumulative_logit(
     >>> fit.coefficients.round(4).tolist()  # log odds ratio of (2:1) to (1:2)
     [1.3863]
     """
-    totals = sweep(_CategoryTotals(make_rows, n_categories))
-    if (totals.weight <= 0).any():
+    look = look_first(sweep, make_rows, n_categories)
+    if (look.weight <= 0).any():
         raise ValueError("every category from 0 to n_categories - 1 must be seen with a positive weight")
-    below = np.cumsum(totals.weight)[:-1] / totals.weight.sum()
-    parameters = np.concatenate([np.log(below / (1 - below)), np.zeros(totals.width)]) if start is None else start
-    surface = sweep(_LikelihoodFold(make_rows, parameters, n_categories))
-    first_information = np.diag(surface.information)
-    for n_steps in range(1, MAX_STEPS + 1):  # noqa: B007  (reported with the fit)
-        direction = solve_information(surface.information, surface.gradient)
-        if surface.gradient @ direction < CONVERGED_AT:
-            break
-        parameters, surface = _step(sweep, make_rows, parameters, direction, surface, n_categories)
-    else:
-        raise ConvergenceError(
-            f"The cumulative logit did not settle within {MAX_STEPS} Newton steps. Expected a log-likelihood with a"
-            " maximum; look for a lever or control that predicts the answers perfectly, or for very large values."
-        )
-    parameters = parameters + direction  # the decrement is already negligible: no need to look again
-    inverse = invert_information(surface.information)
-    is_separated = _separated(surface.information, first_information, inverse)[n_categories - 1 :]
-    _refuse_separated(is_separated, totals.n_dense)
+    begin, sample = _begin(look) if start is None else start, _sampled(look)
+    near = begin if sample is None else sample.begun(begin)
+    everyone = partial(_surface_at, sweep, make_rows, n_categories)
+    peak = climb(everyone, near, CONVERGED_AT * look.weight.sum(), sample)
+    inverse = invert_information(peak.information)
+    is_separated = _separated(peak.information, peak.first_information, inverse)[n_categories - 1 :]
+    _refuse_separated(is_separated, look.n_dense)
     return CumulativeLogitFit(
-        cuts=parameters[: n_categories - 1],
-        coefficients=parameters[n_categories - 1 :],
+        cuts=peak.parameters[: n_categories - 1],
+        coefficients=peak.parameters[n_categories - 1 :],
         inverse=inverse,
-        log_likelihood=surface.log_likelihood,
-        n=totals.n,
+        log_likelihood=peak.log_likelihood,
+        n=look.n,
         is_separated=is_separated,
-        n_steps=n_steps,
+        n_steps=peak.n_steps,
     )
 
 
-@dataclass
-class _Totals:
-    weight: NDArray[np.float64]
-    n: int
-    width: int
-    n_dense: int
+def _begin(look: FirstLook) -> NDArray[np.float64]:
+    """The parameters of a model without columns."""
+    below = np.cumsum(look.weight)[:-1] / look.weight.sum()
+    return np.concatenate([np.log(below / (1 - below)), np.zeros(look.width)])
 
 
-class _CategoryTotals:
-    """Fold: weight of each category, and the shape of the design."""
-
-    def __init__(self, make_rows: RowMaker, n_categories: int) -> None:
-        self._make_rows = make_rows
-        self._n_categories = n_categories
-
-    def zero(self) -> _Totals:
-        return _Totals(np.zeros(self._n_categories), 0, 0, 0)
-
-    def step(self, state: _Totals, batch: pa.RecordBatch) -> _Totals:
-        rows = self._make_rows(batch)
-        weight = np.bincount(rows.outcome, rows.weight, self._n_categories).astype(float)
-        return self.merge(state, _Totals(weight, len(rows.outcome), rows.width, rows.dense.shape[1]))
-
-    def merge(self, left: _Totals, right: _Totals) -> _Totals:
-        return _Totals(
-            left.weight + right.weight,
-            left.n + right.n,
-            max(left.width, right.width),
-            max(left.n_dense, right.n_dense),
-        )
-
-    def finish(self, state: _Totals) -> _Totals:
-        return state
+def _sampled(look: FirstLook) -> Sample | None:
+    rows = look.sample()
+    if rows is None:
+        return None
+    few = partial(_surface_at, partial(fold_batches, batches=[rows]), _as_they_are, len(look.weight))
+    return Sample(few, len(rows.outcome), look.weight.sum() / rows.weight.sum(), rows.weight.mean())
 
 
-@dataclass
-class _Surface:
-    log_likelihood: float
-    gradient: NDArray[np.float64]
-    information: NDArray[np.float64]
+def _as_they_are(rows: Any) -> Rows:
+    whole: Rows = rows
+    return whole
+
+
+def _surface_at(sweep: Sweep, make_rows: RowMaker, n_categories: int, parameters: NDArray[np.float64]) -> Surface:
+    return sweep(_LikelihoodFold(make_rows, parameters, n_categories))
 
 
 class _LikelihoodFold:
@@ -238,11 +209,10 @@ class _LikelihoodFold:
         self._parameters = parameters
         self._n_cuts = n_categories - 1
 
-    def zero(self) -> _Surface:
-        q = len(self._parameters)
-        return _Surface(0.0, np.zeros(q), np.zeros((q, q)))
+    def zero(self) -> Surface:
+        return Surface.flat(len(self._parameters))
 
-    def step(self, state: _Surface, batch: pa.RecordBatch) -> _Surface:
+    def step(self, state: Surface, batch: pa.RecordBatch) -> Surface:
         rows = self._make_rows(batch)
         cuts, coefficients = np.split(self._parameters, [self._n_cuts])
         # a trial point too far out gives a row probability 0; its likelihood of −inf then refuses the point
@@ -251,16 +221,14 @@ class _LikelihoodFold:
             surface = _surface_of(rows, at, cuts)
         return self.merge(state, surface)
 
-    def merge(self, left: _Surface, right: _Surface) -> _Surface:
-        left.gradient += right.gradient
-        left.information += right.information
-        return _Surface(left.log_likelihood + right.log_likelihood, left.gradient, left.information)
+    def merge(self, left: Surface, right: Surface) -> Surface:
+        return left.add(right)
 
-    def finish(self, state: _Surface) -> _Surface:
+    def finish(self, state: Surface) -> Surface:
         return state
 
 
-def _surface_of(rows: Rows, at: RowDerivatives, cuts: NDArray[np.float64]) -> _Surface:
+def _surface_of(rows: Rows, at: RowDerivatives, cuts: NDArray[np.float64]) -> Surface:
     """Log-likelihood of some rows, its gradient and the observed information, from one product of the design."""
     y, w, n_cuts = rows.outcome, rows.weight, len(cuts)
     d_upper, d_lower, above, below = w * at.d_upper, w * at.d_lower, w * at.above, w * at.below
@@ -279,35 +247,12 @@ def _surface_of(rows: Rows, at: RowDerivatives, cuts: NDArray[np.float64]) -> _S
     up = total * near + np.bincount(y, above, n_cuts + 1)
     low = total * near + np.bincount(y, below, n_cuts + 1)
     gradient = np.concatenate([up[:-1] - low[1:], of_both[:, -1]])
-    return _Surface(float(w @ np.log(at.probability)), gradient, information)
+    return Surface(float(w @ np.log(at.probability)), gradient, information)
 
 
 def _nearness(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
     """By what ``up`` exceeds ``above``, and ``low`` ``below``, in each category: the nearer its cuts, the more."""
     return np.concatenate([[0.0], 1 / np.expm1(np.diff(cuts)), [0.0]])
-
-
-def _step(
-    sweep: Sweep,
-    make_rows: RowMaker,
-    parameters: NDArray[np.float64],
-    direction: NDArray[np.float64],
-    surface: _Surface,
-    n_categories: int,
-) -> tuple[NDArray[np.float64], _Surface]:
-    """One Newton step, halved until the likelihood does not fall."""
-    allowance = 1e-10 * abs(surface.log_likelihood)  # rounding of a long sum
-    for halving in range(MAX_HALVINGS):
-        trial = parameters + direction * 0.5**halving
-        if (np.diff(trial[: n_categories - 1]) <= 0).any():
-            continue
-        there = sweep(_LikelihoodFold(make_rows, trial, n_categories))
-        if there.log_likelihood >= surface.log_likelihood - allowance:
-            return trial, there
-    raise ConvergenceError(
-        "The cumulative logit found no better point along its Newton direction. Expected a smooth likelihood; look"
-        " for infinite or extremely large values among the levers."
-    )
 
 
 def _separated(

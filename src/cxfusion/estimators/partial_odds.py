@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 
-from cxfusion.errors import ConvergenceError
-from cxfusion.estimators.cumulative_logit import CONVERGED_AT, MAX_HALVINGS, MAX_STEPS
 from cxfusion.estimators.influence import ScoredFit
+from cxfusion.estimators.newton import CONVERGED_AT, Surface, climb
 from cxfusion.estimators.row_likelihood import by_cut, derivatives_at
 from cxfusion.estimators.rows import columns_times
-from cxfusion.estimators.solving import Inverse, invert_information, solve_information
+from cxfusion.estimators.solving import Inverse, invert_information
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "OrdinalModel",
     "PartialOddsFit",
-    "Surface",
     "by_predictor_of",
     "curvature_of",
     "fit_partial_odds",
@@ -200,21 +198,12 @@ def freed(fit: CumulativeLogitFit, turn: NDArray[np.float64]) -> PartialOddsFit:
     return PartialOddsFit(fit.cuts, fit.coefficients, extra, turn, fit.inverse, fit.log_likelihood, fit.n)
 
 
-@dataclass
-class Surface:
-    """Log-likelihood at some parameters, its gradient, and the observed information."""
-
-    log_likelihood: float
-    gradient: NDArray[np.float64]
-    information: NDArray[np.float64]
-
-
 def surface_at(sweep: Sweep, make_rows: RowMaker, fit: OrdinalModel) -> Surface:
     """The likelihood's surface at a fit's parameters; one fold."""
     return sweep(_SurfaceFold(make_rows, fit))
 
 
-def fit_partial_odds(sweep: Sweep, make_rows: RowMaker, start: Model, surface: Surface | None = None) -> Model:
+def fit_partial_odds(sweep: Sweep, make_rows: RowMaker, start: Model) -> Model:
     """Fit partial proportional odds, or another model of its kind such as one with scale effects.
 
     Parameters
@@ -223,8 +212,6 @@ def fit_partial_odds(sweep: Sweep, make_rows: RowMaker, start: Model, surface: S
     make_rows : RowMaker
     start : PartialOddsFit or ScaleFit
         Of :func:`freed` or :func:`equally_spread`, or a fit nearby.
-    surface : Surface, optional
-        At the start, where it is known already.
 
     Raises
     ------
@@ -236,33 +223,12 @@ def fit_partial_odds(sweep: Sweep, make_rows: RowMaker, start: Model, surface: S
     ----------
     Peterson & Harrell (1990), Applied Statistics 39, 205–217.
     """
-    here, surface = start, surface or surface_at(sweep, make_rows, start)
-    for _ in range(MAX_STEPS):
-        direction = solve_information(surface.information, surface.gradient)
-        if surface.gradient @ direction < CONVERGED_AT:
-            settled = here.at(here.parameters + direction)
-            return settled.settled(invert_information(surface.information), surface.log_likelihood)
-        here, surface = _step(sweep, make_rows, here, direction, surface)
-    raise ConvergenceError(
-        f"Partial proportional odds did not settle within {MAX_STEPS} Newton steps. Expected a log-likelihood with a"
-        " maximum; use fewer columns that differ between cuts."
-    )
 
+    def look(parameters: NDArray[np.float64]) -> Surface:
+        return surface_at(sweep, make_rows, start.at(parameters))
 
-def _step(
-    sweep: Sweep, make_rows: RowMaker, here: Model, direction: NDArray[np.float64], surface: Surface
-) -> tuple[Model, Surface]:
-    """One Newton step, halved until the likelihood does not fall."""
-    allowance = 1e-10 * abs(surface.log_likelihood)  # rounding of a long sum
-    for halving in range(MAX_HALVINGS):
-        trial = here.at(here.parameters + direction * 0.5**halving)
-        there = surface_at(sweep, make_rows, trial)
-        if there.log_likelihood >= surface.log_likelihood - allowance:
-            return trial, there
-    raise ConvergenceError(
-        "Partial proportional odds found no better point along their Newton direction. Expected a smooth likelihood;"
-        " use fewer columns that differ between cuts."
-    )
+    peak = climb(look, start.parameters, CONVERGED_AT * start.n, name="The model with partial proportional odds")
+    return start.at(peak.parameters).settled(invert_information(peak.information), peak.log_likelihood)
 
 
 class _SurfaceFold:
@@ -273,8 +239,7 @@ class _SurfaceFold:
         self._fit = fit
 
     def zero(self) -> Surface:
-        q = len(self._fit.parameters)
-        return Surface(0.0, np.zeros(q), np.zeros((q, q)))
+        return Surface.flat(len(self._fit.parameters))
 
     def step(self, state: Surface, batch: pa.RecordBatch) -> Surface:
         rows = self._make_rows(batch)
@@ -290,11 +255,7 @@ class _SurfaceFold:
         return self.merge(state, part)
 
     def merge(self, left: Surface, right: Surface) -> Surface:
-        return Surface(
-            left.log_likelihood + right.log_likelihood,
-            left.gradient + right.gradient,
-            left.information + right.information,
-        )
+        return left.add(right)
 
     def finish(self, state: Surface) -> Surface:
         return state

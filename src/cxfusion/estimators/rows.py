@@ -11,10 +11,12 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "weighted_rows"]
+__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "stacked", "weighted_rows"]
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
@@ -206,8 +208,8 @@ class Rows:
         """Columns of the design."""
         return int(self.dense.shape[1]) + self.groups.width
 
-    def where(self, is_kept: NDArray[np.bool_]) -> Rows:
-        """The rows marked true."""
+    def where(self, is_kept: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
+        """The rows marked true, or at some places."""
         return Rows(
             self.dense[is_kept],
             Indicators(self.groups.codes[is_kept], self.groups.widths),
@@ -259,6 +261,18 @@ class Rows:
         among[:p, p:] = products[p:, :p].T
         among[p:, p:] = self.groups.overlap(weight)
         return among, products[:, p:]
+
+
+def stacked(pieces: Sequence[Rows]) -> Rows:
+    """Rows of the same columns as one piece, each dense column in one piece too."""
+    codes, widths = np.concatenate([piece.groups.codes for piece in pieces]), pieces[0].groups.widths
+    return Rows(
+        np.concatenate([piece.dense.T for piece in pieces], axis=1).T,
+        Indicators(codes, widths),
+        np.concatenate([piece.outcome for piece in pieces]),
+        np.concatenate([piece.weight for piece in pieces]),
+        np.concatenate([piece.cluster for piece in pieces]),
+    )
 
 
 def columns_times(columns: NDArray[np.float64], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.effects import effect_gradients
 from cxfusion.estimators.influence import cluster_influence
 from cxfusion.estimators.joint_tests import EfficientScores, JointTest, efficient_scores, joint_test
-from cxfusion.estimators.partial_odds import PartialOddsFit, Surface, fit_partial_odds, freed, surface_at
+from cxfusion.estimators.partial_odds import PartialOddsFit, fit_partial_odds, freed, surface_at
 from cxfusion.estimators.scale_effects import equally_spread
 from cxfusion.estimators.solving import invert_information, solve_information
 from cxfusion.results.labels import lever_label
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
     from cxfusion.estimators.effects import Effects, LeverTerm
     from cxfusion.estimators.held import ModelRows
+    from cxfusion.estimators.newton import Surface
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.design import Design
 
