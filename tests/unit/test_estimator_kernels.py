@@ -83,8 +83,9 @@ def test_products_of_a_design_are_those_of_its_dummies(widths, is_ordered):
     np.testing.assert_allclose(rows.groups.matrix.toarray(), whole[:, 3:])
 
 
-@pytest.mark.parametrize("lead_at_once", [4, 512])
-def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns(monkeypatch, lead_at_once):
+@pytest.mark.parametrize(("sparse_times", "lead_at_once"), [(0, 512), (1e9, 4), (1e9, 512)])
+def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns(monkeypatch, sparse_times, lead_at_once):
+    monkeypatch.setattr(group_system, "SPARSE_TIMES", sparse_times)
     monkeypatch.setattr(group_system, "LEAD_AT_ONCE", lead_at_once)
     codes = RNG.integers(0, 9, size=(300, 2))
     columns = RNG.normal(size=(300, 3)) + codes[:, [0]]

@@ -27,6 +27,7 @@ __all__ = ["REPEATED_BELOW", "GroupSystem", "group_system"]
 
 REPEATED_BELOW = 1e-10  # share of a group's weight, or of a column's variance, that counts as nothing left
 LEAD_AT_ONCE: Final = 512  # lead groups in one dense product
+SPARSE_TIMES: Final = 30  # as long takes a multiplication in a sparse product
 
 
 @dataclass(frozen=True)
@@ -162,11 +163,15 @@ def group_system(moments: Moments, groupings: Sequence[int]) -> GroupSystem:
 def _by_way_of_lead(with_lead: sparse.csr_array, per_weight: NDArray[np.float64]) -> NDArray[np.float64]:
     """What the lead explains of the others' weights, shape (r + 1, r + 1).
 
-    Dense, some lead groups at a time: in a large log nearly every two groups meet, and a sparse product then takes
-    thirty times as long.
+    Dense, some lead groups at a time, where nearly every two groups meet, as in a large log; sparse where a lead group
+    meets few others, as among some answers of many agents.
     """
-    by_lead, root = sparse.csc_array(with_lead), np.sqrt(per_weight)
-    explained = np.zeros((with_lead.shape[0], with_lead.shape[0]))
+    by_lead, root, size = sparse.csc_array(with_lead), np.sqrt(per_weight), with_lead.shape[0]
+    n_met = np.diff(by_lead.indptr).astype(float)
+    if SPARSE_TIMES * (n_met @ n_met) < len(n_met) * size**2:
+        scaled = by_lead @ sparse.diags_array(root)
+        return np.asarray((scaled @ scaled.T).toarray())
+    explained = np.zeros((size, size))
     for start in range(0, len(root), LEAD_AT_ONCE):
         at = slice(start, start + LEAD_AT_ONCE)
         some = by_lead[:, at].toarray() * root[at]

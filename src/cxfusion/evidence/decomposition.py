@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from cxfusion.estimators.least_squares import LeastSquaresFit
     from cxfusion.estimators.within import Within
@@ -89,6 +90,7 @@ def break_down(
         after = fit_least_squares(within, 0, every)
     except TooFewResponsesError as error:
         return [Breakdown(lever.name, {}, error.message) for lever in levers]
+    with_hour = within.moments.overlap[:, within.moments.positions([linear.groupings.index(HOUR)])]
     found = []
     for lever in levers:
         rungs = ladder.of(lever)
@@ -99,7 +101,7 @@ def break_down(
             continue
         scale = rungs["within"].step * linear.per_unit(lever.name)
         try:
-            parts = _parts(after, linear, queue_of_hour, own)
+            parts = _parts(after, linear, queue_of_hour, with_hour, own)
         except EstimationError:
             reason = "agents, hours and days repeat one another, so that their parts cannot be told apart"
             found.append(Breakdown(lever.name, {}, reason))
@@ -110,7 +112,11 @@ def break_down(
 
 
 def _parts(
-    after: LeastSquaresFit, linear: LinearDesign, queue_of_hour: NDArray[np.int64], own: int
+    after: LeastSquaresFit,
+    linear: LinearDesign,
+    queue_of_hour: NDArray[np.int64],
+    with_hour: sparse.csr_array,
+    own: int,
 ) -> dict[str, float]:
     """What each block took from the slope of one column; the blocks of the linear model sum exactly."""
     moments = after.within.moments
@@ -121,7 +127,6 @@ def _parts(
     of_queue = np.bincount(queue_of_hour, moments.group_weight[hour]).astype(float)
     in_queue = _ratio(by_queue, of_queue)[queue_of_hour]
     in_hour = _ratio(by_group[hour], moments.group_weight[hour])
-    with_hour = moments.overlap[:, hour]
     queue_mean, hour_mean = with_hour @ in_queue, with_hour @ in_hour  # of any groups' effects, seen from the lever
     blocks = {"case_mix": by_group.copy(), "hour": np.zeros_like(by_group), "day": np.zeros_like(by_group)}
     blocks["case_mix"][np.concatenate([at[name] for name in (AGENT, HOUR, DAY, HOUR_CONTROL) if name in at])] = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.columns import columns_of, levers_of, numbers_of, with_projection
 from cxfusion.evidence.linear import LinearDesign
+from cxfusion.evidence.robustness import YARDSTICK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,11 +63,19 @@ class KnownRows:
         """The projection of a design's bases on groups and controls."""
         return self.held.projection.of_columns([place for basis in design.bases for place in self._places(basis)])
 
-    def lines(self, bases: Sequence[Basis]) -> Within:
-        """The score and the straight lines of some bases."""
+    @cached_property
+    def without_reason(self) -> Within:
+        """The same as ``held``, but for the kind of case, which is not held fixed."""
+        names = LinearDesign(self.design, ()).groupings
+        if YARDSTICK not in names:
+            return self.held
+        return within_groups(self.held.moments, [at for at, name in enumerate(names) if name != YARDSTICK])
+
+    def lines(self, bases: Sequence[Basis], held: Within | None = None) -> Within:
+        """The score and the straight lines of some bases; with other groups held fixed where these are given."""
         bent = {basis.key: 1 + self.design.width + at for at, basis in enumerate(_bent(self.design))}
         places = [bent.get(basis.key, self._places(basis).start) for basis in bases]
-        return self.held.of_columns([0, *places])
+        return (held or self.held).of_columns([0, *places])
 
     def _places(self, basis: Basis) -> range:
         """Where a basis stands among the columns held fixed; the score is column 0."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.moments import Block
 from cxfusion.estimators.sensitivity import ConfounderBound, NotComputable, Sensitivity, sensitivity_of
-from cxfusion.estimators.within import within_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.linear import LinearDesign
 
-__all__ = ["SENSITIVITY_COLUMNS", "Robustness", "robustness_of"]
+__all__ = ["SENSITIVITY_COLUMNS", "YARDSTICK", "Robustness", "robustness_of"]
 
 YARDSTICK: Final = "control_reason"
 SENSITIVITY_COLUMNS: Final = (
@@ -71,7 +70,11 @@ def _bound(bound: ConfounderBound | NotComputable, scale: float) -> dict[str, An
 
 
 def robustness_of(
-    within: Within, linear: LinearDesign, levers: Sequence[Lever], steps: dict[str, float]
+    within: Within,
+    without_reason: Within,
+    linear: LinearDesign,
+    levers: Sequence[Lever],
+    steps: dict[str, float],
 ) -> list[Robustness]:
     """Sensitivity of each lever of a within design.
 
@@ -79,6 +82,8 @@ def robustness_of(
     ----------
     within : Within
         The linear design, all its groupings held fixed.
+    without_reason : Within
+        The same, the recorded reason not held fixed.
     linear : LinearDesign
         Straight bases, with controls and groups.
     levers : sequence of Lever
@@ -88,9 +93,7 @@ def robustness_of(
     names = linear.groupings
     everything = Block(groupings=tuple(range(len(names))))
     yardsticks = {"reason": Block(groupings=(names.index(YARDSTICK),))} if YARDSTICK in names else {}
-    without = {
-        name: within_groups(within.moments, everything.without(block).groupings) for name, block in yardsticks.items()
-    }
+    without = dict.fromkeys(yardsticks, without_reason)
     found = []
     for lever in levers:
         (own,) = linear.places(lever.name)

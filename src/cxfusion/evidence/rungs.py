@@ -186,7 +186,8 @@ class _Moment:
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
         linear = LinearDesign(Design(straight, controls, groups), self.sample.values)
         lines = self.known.lines(bases)
-        ladder.robustness += robustness_of(lines, linear, self.asked, steps)
+        fewer = self.known.lines(bases, self.known.without_reason)
+        ladder.robustness += robustness_of(lines, fewer, linear, self.asked, steps)
         ladder.breakdowns += break_down(lines, linear, coding.queue_of_hour, self.asked, ladder)
         kappa = self._kappa() if heard else None
         ladder.models += self._model(within, "within", kappa)

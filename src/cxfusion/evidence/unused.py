@@ -55,6 +55,8 @@ MOST_LEVELS: Final = 20
 """Of their own; rarer ones stand together."""
 MOST_RESPONSES: Final = 50_000
 """Looked at; what moves an effect by what counts here shows in fewer."""
+MOST_CARRIED: Final = 5_000_000
+"""Values that a sample carries along for this."""
 SHARE_THAT_COUNTS: Final = 0.1
 """Of the smallest effect that matters: a smaller change of an effect is not worth a note."""
 
@@ -74,8 +76,9 @@ def unused_columns(contacts: Contacts, spec: LeverSpec, levers: Sequence[Lever])
 
 
 def columns_to_carry(pairing: Pairing, spec: LeverSpec) -> tuple[str, ...]:
-    """Columns that the sample should carry along, so that it need not be drawn again: none where it is large."""
-    return unused_columns(pairing.contacts, spec, ()) if pairing.n_pairs <= MOST_RESPONSES else ()
+    """Columns that the sample should carry along, so that the log need not be asked again: none where that is much."""
+    names = unused_columns(pairing.contacts, spec, ())
+    return names if pairing.n_pairs * len(names) <= MOST_CARRIED else ()
 
 
 def notes_on_unused(found: Inquiry) -> list[str]:
