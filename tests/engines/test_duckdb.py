@@ -232,6 +232,33 @@ def test_a_log_that_would_fill_memory_is_packed_in_a_file_of_the_session(tmp_pat
     assert not list(folder.iterdir())
 
 
+def packing_of(session: cx.Session, relation: ibis.Table) -> dict[str, str]:
+    """How each column of text of a packed table is packed."""
+    own = session._engine._backend
+    ((name,),) = own.con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'packed'").fetchall()
+    query = "SELECT DISTINCT column_name, compression FROM pragma_storage_info(?) WHERE segment_type = 'VARCHAR'"
+    return dict(own.con.execute(query, [f"packed.main.{name}"]).fetchall())
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_ids_are_not_packed_where_some_rows_tell_which_they_are(tmp_path, is_joined):
+    """To look at some rows of what is joined first could join all of them once more."""
+    path = str(tmp_path / "log.parquet")
+    note = "repeat('said ', 8) || range % 50_000 AS note"
+    rows = f"SELECT 'c' || range * 7919 % 300_007 AS id, 'agent ' || range % 90 AS agent, {note} FROM range(300_000)"
+    duckdb.sql(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
+    with cx.Session(memory_limit="60MB", threads=1, temp_dir=str(tmp_path)) as session:
+        log = session.read(FileSource((path,), "parquet"))
+        teams = ibis.memtable(
+            pa.table({"agent": [f"agent {i}" for i in range(90)], "team": [i % 7 for i in range(90)]})
+        )
+        kept = session.materialize(log.left_join(teams, "agent") if is_joined else log)
+        packed = packing_of(session, kept)
+        assert (packed["id"] == "Uncompressed") is not is_joined
+        assert "Uncompressed" not in {packed["agent"], packed["note"]}
+        assert session.count(kept) == 300_000
+
+
 def step(name: str, rows: int | None, *children: dict[str, object]) -> dict[str, object]:
     told = {} if rows is None else {"Estimated Cardinality": str(rows)}
     return {"name": name, "extra_info": told, "children": list(children)}
