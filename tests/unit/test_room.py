@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
@@ -48,8 +47,8 @@ def test_rows_from_a_file_give_the_same_numbers_to_the_last_bit(budget_bytes):
 
 
 def test_a_file_is_made_only_beyond_the_budget(monkeypatch):
-    made = []
-    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: made.append(io.BytesIO()) or made[-1])
+    made, temporary_file = [], tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **given: made.append(temporary_file(**given)) or made[-1])
     fitted(1 << 40)
     assert not made
     fitted(3_000_000)

@@ -5,10 +5,13 @@ The folds are the same either way: they step over what was kept instead of over 
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
+import sys
 import tempfile
 import weakref
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar
 
@@ -31,6 +34,7 @@ __all__ = ["PART_ROWS", "ModelRows", "Part", "keep_parts", "may_keep", "model_ro
 
 Answer = TypeVar("Answer")
 
+ALIGNED: Final = 64  # bytes, as array libraries like them
 PART_ROWS: Final = 16_384  # few enough for the columns of a part to stay in a processor's cache
 
 
@@ -80,23 +84,41 @@ class _Store:
         weakref.finalize(self, self._file.close)
 
     def write(self, part: Part | _Written) -> _Written:
-        start = self._file.seek(0, os.SEEK_END)
-        pickle.dump(part, self._file, protocol=5)
+        arrays: list[pickle.PickleBuffer] = []
+        told = pickle.dumps(part, protocol=5, buffer_callback=arrays.append)
+        start = self._write_at_next(mmap.ALLOCATIONGRANULARITY, told)
+        spans = [slice(0, len(told))]
+        for array in arrays:
+            place = self._write_at_next(ALIGNED, array.raw()) - start
+            spans.append(slice(place, place + array.raw().nbytes))
         self._file.flush()
-        return _Written(self, start)
+        return _Written(self, start, tuple(spans))
 
-    def read(self, start: int) -> Part:
-        self._file.seek(start)
-        part: Part = pickle.load(self._file)  # noqa: S301 - only we can open it
-        return part
+    def map(self, start: int, n_bytes: int) -> mmap.mmap:
+        return mmap.mmap(self._file.fileno(), n_bytes, access=mmap.ACCESS_READ, offset=start)
+
+    def _write_at_next(self, multiple: int, data: bytes | memoryview) -> int:
+        """Where the data stand: at the next multiple of so many bytes."""
+        end = self._file.seek(0, os.SEEK_END)
+        self._file.write(bytes(-end % multiple))
+        self._file.write(data)
+        return end + -end % multiple
 
 
 @dataclass(frozen=True)
 class _Written:
-    """A part in a store: read when its turn comes, and let go again."""
+    """A part in a store: mapped when its turn comes, and let go again."""
 
     store: _Store
     start: int
+    spans: tuple[slice, ...]
+
+    def mapped(self) -> tuple[Part, mmap.mmap]:
+        """The part, whose arrays are the file itself, mapped into memory as long as one of them is in use."""
+        there = self.store.map(self.start, self.spans[-1].stop)
+        told, *arrays = (memoryview(there)[span] for span in self.spans)
+        part: Part = pickle.loads(told, buffers=arrays)  # noqa: S301 - only we can open it
+        return part, there
 
 
 _Kept: TypeAlias = "Part | _Written"
@@ -117,8 +139,20 @@ class _KeptSweep:
         return fold_batches(fold, self._parts(), self.room.threads)
 
     def _parts(self) -> Iterator[Part]:
+        """Each of them; the memory of those from a file goes back once the folds are past them.
+
+        Rows that a fold keeps may still refer to some arrays of theirs, which are then mapped anew where they are used.
+        """
+        mapped: deque[mmap.mmap] = deque()
         for part in self.kept:
-            yield part.store.read(part.start) if isinstance(part, _Written) else part
+            if not isinstance(part, _Written):
+                yield part
+                continue
+            found, there = part.mapped()
+            mapped.append(there)
+            yield found
+            if len(mapped) > self.room.threads + 1 and sys.platform != "win32":
+                mapped.popleft().madvise(mmap.MADV_DONTNEED)
 
 
 def _no_levers(_: Any) -> Sequence[LeverRows]:

@@ -12,7 +12,6 @@ import numpy as np
 from scipy import sparse
 
 from cxfusion.errors import TooFewResponsesError
-from cxfusion.estimators.rows import weighted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,52 +160,75 @@ def gather_moments(sweep: Sweep, make_rows: LinearMaker) -> Moments:
     return sweep(_MomentsFold(make_rows))
 
 
+@dataclass(frozen=True)
+class _Gathered:
+    """Moments whose overlap is still in pieces: the weight that groups share with those of later groupings.
+
+    Each piece is at most half as large as the one before. To add a small sparse matrix to a large one copies the large
+    one, so pieces of like size are added first.
+    """
+
+    moments: Moments
+    shared: tuple[sparse.csr_array, ...]
+
+
 class _MomentsFold:
     """Fold: moments centred at each batch's own mean before they merge, since raw sums lose digits."""
 
     def __init__(self, make_rows: LinearMaker) -> None:
         self._make_rows = make_rows
 
-    def zero(self) -> Moments | None:
+    def zero(self) -> _Gathered | None:
         return None
 
-    def step(self, state: Moments | None, batch: pa.RecordBatch) -> Moments | None:
+    def step(self, state: _Gathered | None, batch: pa.RecordBatch) -> _Gathered | None:
         rows = self._make_rows(batch)
-        return self.merge(state, _moments_of(rows)) if rows.weight.sum() > 0 else state
+        if rows.weight.sum() <= 0:
+            return state
+        return self.merge(state, _Gathered(_moments_of(rows), (_shared(rows.groups, rows.weight),)))
 
-    def merge(self, left: Moments | None, right: Moments | None) -> Moments | None:
+    def merge(self, left: _Gathered | None, right: _Gathered | None) -> _Gathered | None:
         if left is None or right is None:
             return left or right
-        weight = left.weight + right.weight
-        mean = left.mean + (right.weight / weight) * (right.mean - left.mean)
-        from_left, from_right = left.mean - mean, right.mean - mean
-        return Moments(
-            n=left.n + right.n,
-            weight=weight,
-            mean=mean,
-            scatter=left.scatter
-            + right.scatter
-            + left.weight * np.outer(from_left, from_left)
-            + right.weight * np.outer(from_right, from_right),
-            group_weight=left.group_weight + right.group_weight,
-            group_scatter=left.group_scatter
-            + right.group_scatter
-            + np.outer(left.group_weight, from_left)
-            + np.outer(right.group_weight, from_right),
-            overlap=left.overlap + right.overlap,
-            widths=left.widths,
-        )
+        return _Gathered(_merged(left.moments, right.moments), _piled(*left.shared, *right.shared))
 
-    def finish(self, state: Moments | None) -> Moments:
+    def finish(self, state: _Gathered | None) -> Moments:
         if state is None:
             raise TooFewResponsesError(
                 "A linear model was asked of no rows. Expected responses with a positive weight; check the weights and"
                 " what was left out of the sample."
             )
-        return state
+        shared = sum(reversed(state.shared[:-1]), start=state.shared[-1])
+        own = sparse.diags_array(state.moments.group_weight)
+        return replace(state.moments, overlap=sparse.csr_array(shared + shared.T + own))
+
+
+def _merged(left: Moments, right: Moments) -> Moments:
+    """Moments of the rows of both, but for their overlap; in the memory of the left ones."""
+    weight = left.weight + right.weight
+    mean = left.mean + (right.weight / weight) * (right.mean - left.mean)
+    for one in (left, right):
+        away = one.mean - mean
+        left.scatter[:] += one.weight * np.outer(away, away)
+        left.group_scatter[:] += np.outer(one.group_weight, away)
+    left.scatter[:] += right.scatter
+    left.group_scatter[:] += right.group_scatter
+    left.group_weight[:] += right.group_weight
+    return replace(left, n=left.n + right.n, weight=weight, mean=mean)
+
+
+def _piled(*pieces: sparse.csr_array) -> tuple[sparse.csr_array, ...]:
+    """Sparse matrices, the larger first, of which those of like size are added."""
+    pile: list[sparse.csr_array] = []
+    for one in sorted(pieces, key=lambda piece: piece.nnz, reverse=True):
+        pile.append(one)
+        while len(pile) > 1 and pile[-2].nnz < 2 * pile[-1].nnz:
+            pile[-2:] = [pile[-2] + pile[-1]]
+    return tuple(pile)
 
 
 def _moments_of(rows: LinearRows) -> Moments:
+    """Moments of one batch, but for their overlap."""
     weight = float(rows.weight.sum())
     mean = rows.weight @ rows.columns / weight
     centred = rows.columns - mean
@@ -219,6 +241,17 @@ def _moments_of(rows: LinearRows) -> Moments:
         scatter=centred.T @ weighted,
         group_weight=indicators.T @ rows.weight,
         group_scatter=indicators.T @ weighted,
-        overlap=sparse.csr_array(indicators.T @ weighted_rows(indicators, rows.weight)),
+        overlap=sparse.csr_array((0, 0)),
         widths=rows.groups.widths,
     )
+
+
+def _shared(groups: Indicators, weight: NDArray[np.float64]) -> sparse.csr_array:
+    """Weight that each group shares with those of later groupings, shape (width, width)."""
+    starts = np.cumsum([0, *groups.widths])[:-1]
+    columns = np.where(groups.codes >= 0, groups.codes + starts, -1).astype(np.int32).T  # half the memory of 64 bits
+    one, other = np.triu_indices(len(groups.widths), 1)
+    rows, beside = columns[one].ravel(), columns[other].ravel()
+    is_shared = (rows >= 0) & (beside >= 0)
+    pairs = (rows[is_shared], beside[is_shared])
+    return sparse.coo_array((np.tile(weight, len(one))[is_shared], pairs), shape=(groups.width, groups.width)).tocsr()

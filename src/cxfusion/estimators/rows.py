@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "stacked", "weighted_rows"]
+__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "stacked"]
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
@@ -288,12 +288,6 @@ def _tall_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDAr
     for start in range(0, n, rows):
         product += right[:, start : start + rows] @ left[start : start + rows]
     return product.T
-
-
-def weighted_rows(matrix: sparse.csr_array, weight: NDArray[np.float64]) -> sparse.csr_array:
-    """A sparse matrix, each row of it times its weight; a product with a diagonal matrix takes ten times as long."""
-    data = matrix.data * np.repeat(weight, np.diff(matrix.indptr))
-    return sparse.csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 class RowMaker(Protocol):
