@@ -25,7 +25,6 @@ from cxfusion.tables.sampling import in_sample
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cxfusion.engine import Session
     from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
@@ -112,8 +111,8 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
 
     Notes
     -----
-    Of logs with more than two million contacts, customers are thinned by an MD5 of their id, each with all contacts.
-    The weights are taken as given, so that the error is somewhat too large.
+    A log of more than two million contacts that is not chained yet is thinned by an MD5 of the customer's id, each with
+    all contacts. The weights are taken as given, so that the error is somewhat too large.
 
     Examples
     --------
@@ -130,8 +129,6 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     rows = _chained(contacts, weights.n_contacts) if links is None else links.rows
     known = answered(replace(contacts, rows=rows.mutate(customer=rows["customer_id"].cast("string"))))
     known = known.filter(known[RECONTACTED].notnull()).select("contact_id", "customer", is_recontacted=RECONTACTED)
-    if links is not None:
-        known = _thinned(pairing.session, known, known["customer"], weights.n_contacts)
     sums = _sums(pairing, known, known.inner_join(weights.rows.select("contact_id", "weight"), "contact_id"))
     if sums["n"] < FEWEST_ANSWERS or sums["customers"] < FEWEST_CUSTOMERS:
         return _not_applicable(weights, sums["n"], "too few answers are known to have been followed by another contact")
@@ -139,24 +136,16 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
 
 
 def _chained(contacts: Contacts, n_answered: int) -> ir.Table:
-    """The log chained, of a large one the contacts of some customers: nobody's chain needs those of another."""
-    own = [name for name in OF_CHAINS if contacts.has(name)]
-    log = contacts.rows.select(*own)
-    few = _thinned(contacts.session, log, log["customer_id"], n_answered)
+    """The log chained; of a large one the contacts of some customers, as nobody's chain needs those of another."""
+    log = contacts.rows.select(*(name for name in OF_CHAINS if contacts.has(name)))
+    few = log
+    if n_answered > MAX_CONTACTS:
+        is_kept = in_sample(log["customer_id"].cast("string"), MAX_CONTACTS / n_answered)
+        few = contacts.session.materialize(log.filter(is_kept))
     links = link(replace(contacts, rows=few), EpisodePlan(), columns=["customer_id"])
     ends = contacts.session.collect(log.aggregate(last=log["started_at"].max()))["last"]
     whole = replace(links.chains, last=ends[0].as_py())  # what followed is known as long as anyone was in touch
     return links.rows.mutate(**{RECONTACTED: whole.is_recontacted(links.rows[LAG])})
-
-
-def _thinned(session: Session, rows: ir.Table, customer: ir.Value, n_answered: int) -> ir.Table:
-    """At most about two million contacts: those of some customers, by a hash that every engine computes alike.
-
-    Materialised, since to hash takes longer than all that is asked of them.
-    """
-    if n_answered <= MAX_CONTACTS:
-        return rows
-    return session.materialize(rows.filter(in_sample(customer.cast("string"), MAX_CONTACTS / n_answered)))
 
 
 def _sums(pairing: Pairing, everyone: ir.Table, answers: ir.Table) -> dict[str, Any]:

@@ -184,8 +184,10 @@ def draw_sample(
     names = [lever.name for lever in _with_witness(contacts, levers)]
     own = moment_and_agent(contacts) | trial_values(contacts, spec)
     own |= {f"{KEPT}{name}": contacts.value(name) for name in kept}
-    joined = _scored(pairing, spec).inner_join(answered_contacts(contacts, spec, names, own), "contact_id")
-    drawn = with_surroundings(_weighted(joined, weights), contacts, spec, tuple(names), is_alone)
+    log = answered_contacts(contacts, spec, names, own).drop("source_file", "source_row")
+    rows = _weighted(_scored(pairing, spec).inner_join(log, "contact_id"), weights)
+    between = tuple(lever.name for lever in levers if lever.role != "placebo" and lever.moment != "after")
+    drawn = with_surroundings(rows, contacts, spec, between, is_alone)
     if blend is not None:
         drawn = session.materialize(blend(drawn))
     return made_numeric(pairing, spec, levers, drawn)

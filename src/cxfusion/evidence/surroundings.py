@@ -67,13 +67,14 @@ def with_surroundings(
     Returns
     -------
     ibis.Table
-        The same rows with ``crowd_wait_seconds`` (mean wait of all other contacts of the queue in the same quarter of
-        an hour), ``agent_load_seconds`` (work that the agent began in the hour before that quarter), both null where
-        the log does not know, and ``mean_…`` of each lever over all contacts that its agent answered.
+        The same rows, but for ``quarter`` and ``agent``, with ``crowd_wait_seconds`` (mean wait of all other contacts
+        of the queue in the same quarter of an hour), ``agent_load_seconds`` (work that the agent began in the hour
+        before that quarter), both null where the log does not know, and ``mean_…`` of each lever over all contacts that
+        its agent answered.
     """
     session = contacts.session
     rows = session.materialize(rows)
-    columns = [*rows.columns, SLOT, CROWD, AGENT_LOAD]
+    columns = [*(name for name in rows.columns if name not in (QUARTER, "agent")), SLOT, CROWD, AGENT_LOAD]
     has_crowd = not is_alone and WAIT in rows.columns and contacts.has(WAIT)
     joined = rows.inner_join(_slots(session, rows, contacts if has_crowd else None), ["queue", QUARTER])
     joined = joined.mutate(**{CROWD: _mean_of_others(joined) if has_crowd else ibis.null("float64")})
