@@ -199,7 +199,6 @@ def segments_on(whole: Ground, by: str, edges: Sequence[float] | None = None) ->
     found = segments_of(whole, by, edges)
     marked = whole.rows.mutate(**{SEGMENT: found.code.cast("int64")})
     rows = marked.filter(marked[SEGMENT].notnull()).mutate(**{SEGMENT_CONTROL: marked[SEGMENT] - 1}).drop(f"{KEPT}{by}")
-    rows = whole.sample.session.materialize(rows)
     return _estimated(replace(whole, rows=rows, sweep=whole.sample.session.sweep(rows)), found)
 
 
