@@ -100,7 +100,7 @@ class CellRows:
         n = len(batch)
         shown = [(name, width) for name, width in self.codes if width]
         columns = [batch.column(name).to_numpy() for name, _ in shown]
-        stacked = np.column_stack([np.empty((n, 0), dtype=np.int64), *columns])
+        stacked = np.vstack([np.empty((0, n), dtype=np.int64), *columns]).T  # column by column, as it is read
         return Rows(
             dense=np.empty((n, 0)),
             groups=Indicators(stacked, tuple(width for _, width in shown)),

@@ -292,7 +292,8 @@ def _fitter(
 ) -> Callable[[NDArray[np.bool_]], Choosing]:
     """The fit by its reference."""
     shown = [(name, width) for name, width in codes if width]
-    stacked = np.column_stack([np.empty((len(kept), 0)), *(kept[name] for name, _ in shown)]).astype(np.int64)
+    # column by column in memory, as they are read
+    stacked = np.vstack([np.empty((0, len(kept)), np.int64), *(kept[name] for name, _ in shown)]).T
     levels = Indicators(stacked, tuple(width for _, width in shown))
     member = pd.factorize(kept["agent"], sort=True)[0].astype(np.int64)
     expected = expected_values(levels, member, direction * kept["score"].to_numpy(np.float64))
