@@ -184,8 +184,8 @@ def _kind(table: Contacts | Surveys | Legs) -> str:
 def _table(table: Contacts | Surveys, plan: CheckPlan, now: datetime) -> tuple[list[Finding], dict[str, Any]]:
     """What is found in one table, and its profile."""
     if isinstance(table, Contacts):
-        year = table.rows["started_at"].year()
-        span = ask(table.session, table.rows, {"first": year.min(), "last": year.max()})
+        start = table.rows["started_at"]
+        span = ask(table.session, table.rows, {"first": start.min().year(), "last": start.max().year()})
         probes = list(of_contacts(table, plan, now, (span["first"] or 1970, span["last"] or 1970)))
     else:
         probes = list(of_surveys(table, plan, now))

@@ -49,8 +49,9 @@ def text(contacts: Contacts, name: str) -> ir.StringValue:
 
 def local_time(contacts: Contacts) -> dict[str, ir.Value]:
     """When contacts started, by the site's clock: ``hour_of_week`` (0 is Monday's first hour), ``date`` as a number."""
-    year = contacts.rows["started_at"].year()
-    found = contacts.session.collect(contacts.rows.aggregate(first=year.min(), last=year.max())).to_pylist()[0]
+    start = contacts.rows["started_at"]
+    ends = contacts.rows.aggregate(first=start.min().year(), last=start.max().year())
+    found = contacts.session.collect(ends).to_pylist()[0]
     years = (int(found["first"] or 2000), int(found["last"] or 2000))
     local = to_local(contacts.rows["started_at"], contacts.timezone, years)
     hour = (local.day_of_week.index() * 24 + local.hour()).cast("int64")
