@@ -13,17 +13,13 @@ every row went, looks for duplicates and says why a response found nothing.
 from __future__ import annotations
 
 import json
-import os
-import statistics
-import subprocess
-import sys
 import tempfile
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import contest
+from contest import Contestant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,7 +97,7 @@ def with_sql(folder: Path) -> Callable[[], Any]:
 
 
 def bare(folder: Path) -> Callable[[], Any]:
-    """What cxfusion does between reading and bookkeeping, from Parquet to a table."""
+    """What cxfusion does between reading and bookkeeping, from Parquet."""
     import ibis
 
     import cxfusion as cx
@@ -120,11 +116,9 @@ def bare(folder: Path) -> Callable[[], Any]:
             "customer_id",
             earliest=until - ibis.interval(WINDOW),
             until=until,
-            is_open=ibis.literal(False),
         )
         log = log.select("contact_id", "customer_id", **times, is_eligible=ibis.literal(True))
-        found = session.materialize(last_contacts(asking, log, WINDOW))
-        return session.collect(found.select("response_id", "contact_id"))
+        return session.collect(last_contacts(asking, log, WINDOW).select("response_id", "contact_id"))
 
     return pair
 
@@ -136,7 +130,7 @@ def whole(folder: Path) -> Callable[[], Any]:
     session = cx.Session()
     contacts = cx.read_contacts(folder / "contacts.parquet", session=session)
     answers = cx.read_surveys(folder / "answers.parquet", session=session)
-    plan = cx.PairingPlan(one_per_contact=False, eligible="all")
+    plan = cx.PairingPlan(eligible="all")
 
     def pair() -> Any:
         return session.collect(cx.pair(contacts, answers, plan).pairs.select("response_id", "contact_id"))
@@ -153,59 +147,42 @@ def _in_memory(parts: tuple[Callable[[], Any], Callable[[Any], Any]]) -> Callabl
     return lambda: parts[1](frames)
 
 
-CONTESTANTS: Final[dict[str, Callable[[Path], Callable[[], Any]]]] = {
-    "cxfusion, bare": bare,
-    "cx.pair": whole,
-    "plain SQL": with_sql,
-    "pandas": lambda folder: _with_reading(with_pandas(folder)),
-    "pandas, in memory": lambda folder: _in_memory(with_pandas(folder)),
-    "Polars": lambda folder: _with_reading(with_polars(folder)),
-    "Polars, in memory": lambda folder: _in_memory(with_polars(folder)),
+CONTESTANTS: Final = {
+    "cxfusion, bare": Contestant(bare),
+    "cx.pair": Contestant(whole),
+    "plain SQL": Contestant(with_sql),
+    "pandas": Contestant(lambda folder: _with_reading(with_pandas(folder))),
+    "pandas, in memory": Contestant(lambda folder: _in_memory(with_pandas(folder))),
+    "Polars": Contestant(lambda folder: _with_reading(with_polars(folder)), "polars"),
+    "Polars, in memory": Contestant(lambda folder: _in_memory(with_polars(folder)), "polars"),
 }
 
 
 def take_part(name: str, folder: Path, repeats: int) -> dict[str, Any]:
-    """What one contestant needs, and what it finds."""
+    """What one contestant needs, and how many pairs it finds, which it leaves in the folder."""
     import pandas as pd
 
-    took, found = contest.take_part(CONTESTANTS[name], folder, repeats)
+    took, found = contest.take_part(CONTESTANTS[name].prepare, folder, repeats)
     frame = found if isinstance(found, pd.DataFrame) else pd.DataFrame(found.to_pandas())
     frame.to_parquet(folder / f"{name}.pairs")
-    return {**took, "n_pairs": len(frame)}
+    return {**took, "found": {"n_pairs": len(frame)}}
 
 
 def require_same(folder: Path, names: Sequence[str]) -> float:
-    """Stop where pairs differ in more than one in ten thousand; the largest share that does."""
+    """Stop where pairs differ in more than one in ten thousand; the largest share that does.
+
+    Of several answers about one contact ``cx.pair`` keeps the first: these are not compared with its own.
+    """
     import pandas as pd
 
-    found = pd.concat(
-        {
-            name: pd.read_parquet(folder / f"{name}.pairs").set_index("response_id")["contact_id"].astype(str)
-            for name in names
-        },
-        axis=1,
-    )
-    shares = [float((found[names[0]] != found[name]).mean()) for name in names[1:]]
-    if max(shares, default=0.0) > 1e-4:
-        raise AssertionError(f"Pairs differ from those of {names[0]}: {dict(zip(names[1:], shares, strict=True))}")
-    return max(shares, default=0.0)
-
-
-def run(folder: Path, repeats: int) -> dict[str, Any]:
-    """Everyone in turn, in processes of their own."""
-    names = [name for name in CONTESTANTS if "Polars" not in name or find_spec("polars")]
-    found = {}
-    for name in names:
-        command = [sys.executable, __file__, "--only", name, "--folder", str(folder), "--repeats", str(repeats)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        found[name] = json.loads(done.stdout)
-    medians = {name: statistics.median(found[name]["seconds"]) for name in names}
-    return {
-        "benchmark": "pairing by customer and window", "cores": os.cpu_count(), "repeats": repeats,
-        "share_that_differs": require_same(folder, names), "contestants": found, "median_seconds": medians,
-        "ratio_to_bare": {name: median / medians["cxfusion, bare"] for name, median in medians.items()},
-        "ratio_to_cx_pair": {name: median / medians["cx.pair"] for name, median in medians.items()},
-    }  # fmt: skip
+    found = {name: pd.read_parquet(folder / f"{name}.pairs").set_index("response_id")["contact_id"] for name in names}
+    beside = pd.concat({name: pairs.astype(str) for name, pairs in found.items()}, axis=1)
+    first = beside[names[0]]
+    is_compared = {name: ~first.duplicated(keep=False) if name == "cx.pair" else first.notna() for name in names[1:]}
+    shares = {name: float((first != beside[name])[is_compared[name]].mean()) for name in names[1:]}
+    if max(shares.values(), default=0.0) > 1e-4:
+        raise AssertionError(f"Pairs differ from those of {names[0]}: {shares}")
+    return max(shares.values(), default=0.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -220,14 +197,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = given.folder or Path(passing)
         if not (folder / "answers.parquet").exists():
             draw(folder, given.contacts)
-        found = {"n_contacts": given.contacts, **run(folder, given.repeats)}
-    contest.write(given.out, found)
-    print(f"{given.contacts:,} contacts, {found['contestants']['cx.pair']['n_pairs']:,} pairs, {found['cores']} cores")
-    print(f"{'':<20}{'median s':>10}{'processor s':>13}{'peak GB':>9}{'× bare':>8}{'× cx.pair':>11}")
-    for name, one in found["contestants"].items():
-        ratios = f"{found['ratio_to_bare'][name]:>8.2f}{found['ratio_to_cx_pair'][name]:>11.2f}"
-        spent = f"{statistics.median(one['processor_seconds']):>13.2f}{one['peak_bytes'] / 1e9:>9.2f}"
-        print(f"{name:<20}{found['median_seconds'][name]:>10.2f}{spent}{ratios}")
+        found = contest.everyone(__file__, CONTESTANTS, folder, given.repeats)
+        share = require_same(folder, contest.took_part(found))
+    about = {"benchmark": "pairing by customer and window", "n_contacts": given.contacts, "share_that_differs": share}
+    contest.write(given.out, {**about, **found})
+    n_pairs = found["contestants"]["cx.pair"]["found"]["n_pairs"]
+    print(f"{given.contacts:,} contacts, {n_pairs:,} pairs, {found['cores']} cores")
+    print("\n".join(contest.lines_of(found, ["cxfusion, bare", "cx.pair"])))
 
 
 if __name__ == "__main__":

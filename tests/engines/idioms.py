@@ -55,6 +55,11 @@ IDIOMS = {
         sum(sorted((x % 2, x) for x in range(g, 100, 13))[-1][1] for g in range(13)) * 1000
         + sum(sorted((x % 2, x) for x in range(g, 100, 13))[-2][1] for g in range(13)),
     ),
+    "the last two of some": (
+        lambda t: t.aggregate(by="g", last=greatest_of(ibis.struct({"x": t["x"]}), 2, where=t["x"] < 39)),
+        lambda t: t["last"][0]["x"].sum() * 1000 + t["last"][1]["x"].sum(),
+        sum(range(26, 39)) * 1000 + sum(range(13, 26)),
+    ),
     "numbers with a fraction": (
         lambda t: t.mutate(half=t["x"] / 2),
         lambda t: (t["half"] != whole_part(t["half"])).sum(),

@@ -19,7 +19,7 @@ def whole_part(number):  # type: ignore[no-untyped-def]
     """The next whole number below; Ibis' own is cast to an integer, which costs half as much again."""
 
 
-def greatest_of(value: ir.Value, n: int) -> ir.ArrayScalar:
+def greatest_of(value: ir.Value, n: int, where: ir.BooleanValue | None = None) -> ir.ArrayScalar:
     """The ``n`` greatest values of a group, the greatest first; fewer where there are fewer.
 
     What is kept of a group while its rows stream by is no more than these.
@@ -29,8 +29,10 @@ def greatest_of(value: ir.Value, n: int) -> ir.ArrayScalar:
     value : ibis column
         Structures compare by their first field, then by the next.
     n : int
+    where : ibis column, optional
+        Which rows of the group count.
     """
-    greatest: ir.ArrayScalar = _greatest(value.type())(value, n)
+    greatest: ir.ArrayScalar = _greatest(value.type())(value, n, where=where)
     return greatest
 
 

@@ -30,6 +30,9 @@ PARTS: Final = ("ivr_seconds", "wait_seconds", "talk_seconds", "hold_seconds")
 ORDER: Final = ("ended_at", "started_at", "contact_id")
 """What makes one contact later than another: a total order, whatever the order of the rows."""
 
+INSTANT: Final = ibis.interval(microseconds=1)
+"""The shortest time that is told apart: a day does not reach its end, but for this."""
+
 
 def log_of(
     contacts: Contacts, plan: PairingPlan, further: Iterable[str] = (), around: ir.Table | None = None
@@ -96,16 +99,15 @@ def searches(responses: ir.Table, key: str, window: timedelta) -> ir.Table:
     Returns
     -------
     ibis.Table
-        ``response_id, customer_id, earliest`` (for a start), ``until`` (for an end), ``is_open`` (``until`` itself is
-        no longer in).
+        ``response_id, customer_id, earliest`` (for a start), ``until`` (for an end; of a day its last microsecond).
     """
     anchored = responses.filter(responses["key"] == key, responses["anchor_at"].notnull())
+    until = anchored["anchor_until"]
     return anchored.select(
         "response_id",
         "customer_id",
         earliest=anchored["anchor_at"] - ibis.interval(window),
-        until=anchored["anchor_until"],
-        is_open=anchored["anchor_is_day"],
+        until=ibis.ifelse(anchored["anchor_is_day"], until - INSTANT, until),
     )
 
 
@@ -139,10 +141,10 @@ def met(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
         As of :func:`log_of`, perhaps with further columns.
     window : timedelta
     """
-    bits = _microseconds(window + timedelta(days=1)).bit_length()  # no search spans more than two slices
+    bits = _microseconds(window + timedelta(days=1)).bit_length() + 1  # few searches lie in two slices, none in three
     sliced = log.mutate(slice=_slice(log["started_at"], bits))
-    first = _slice(asking["earliest"], bits)
-    asking = asking.mutate(slice=ibis.array([first, first + 1])).unnest("slice")
+    first, last = (_slice(asking[end], bits) for end in ("earliest", "until"))
+    asking = asking.mutate(slice=ibis.array([first, last.nullif(first)])).unnest("slice")  # null meets nothing
     return sliced.join(
         asking,
         [
@@ -150,7 +152,6 @@ def met(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
             sliced["slice"] == asking["slice"],
             sliced["started_at"] >= asking["earliest"],
             sliced["ended_at"] <= asking["until"],
-            ~asking["is_open"] | (sliced["ended_at"] < asking["until"]),
         ],
     ).select(asking["response_id"], *(sliced[name] for name in log.columns))
 
@@ -163,13 +164,13 @@ def last_met(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:
     Returns
     -------
     ibis.Table
-        ``response_id, n_candidates`` (eligible ones; 0 where only others were met), ``last`` (up to two of
-        ``is_eligible, ended_at, started_at, contact_id``, those that may pair before those that may not).
+        ``response_id, n_candidates`` (eligible ones; 0 where only others were met), ``last`` (of them, up to two
+        ``ended_at, started_at, contact_id``).
     """
     found = met(asking, log, window)
-    order = ibis.struct({name: found[name] for name in ("is_eligible", *ORDER)})
+    may_pair, order = found["is_eligible"], ibis.struct({name: found[name] for name in ORDER})
     return found.aggregate(
-        by="response_id", n_candidates=found["is_eligible"].sum().cast("int64"), last=greatest_of(order, 2)
+        by="response_id", n_candidates=may_pair.sum().cast("int64"), last=greatest_of(order, 2, where=may_pair)
     )
 
 

@@ -11,7 +11,7 @@ from cxfusion.pairing.responses import RELATIONSHIP
 from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import ibis.expr.types as ir
 
@@ -47,11 +47,12 @@ def keyed(responses: ir.Table, contacts: Contacts, log: ir.Table, plan: PairingP
     Returns
     -------
     ibis.Table
-        Materialised, with ``key`` (one of the plan's; ``"exposure"`` for relationship surveys; null where there is
+        With ``key`` (one of the plan's; ``"exposure"`` for relationship surveys; null where there is
         none, or no score) and ``wanted_contact_id``, the contact that an exact key stands for (null where the log has
-        no such leg).
+        no such leg). Materialised where tables had to be joined for it.
     """
-    rows = _with_known(with_contacts(responses, contacts), log, plan)
+    looked_up = [key for key in plan.keys[:-1] if key != "leg_id"] if plan.falls_through else []
+    rows = _with_known(with_contacts(responses, contacts), log, looked_up)
     has = {"leg_id": contacts.legs is not None, **{key: contacts.has(key) for key in ("case_id", "customer_id")}}
     choices = list(_in_order(rows, plan) if plan.falls_through else _by_default(rows, plan, has))
     of_contact = ibis.cases(*choices)
@@ -61,9 +62,8 @@ def keyed(responses: ir.Table, contacts: Contacts, log: ir.Table, plan: PairingP
     chosen = rows.mutate(key=key)
     by_leg = chosen["key"] == "leg_id"
     wanted = ibis.ifelse(by_leg, chosen["leg_contact_id"], chosen["root_contact_id"])
-    return compute(
-        contacts.session, chosen.mutate(wanted_contact_id=wanted).select(*responses.columns, "key", "wanted_contact_id")
-    )
+    found = chosen.mutate(wanted_contact_id=wanted).select(*responses.columns, "key", "wanted_contact_id")
+    return compute(contacts.session, found) if looked_up or contacts.legs is not None else found
 
 
 def with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:
@@ -88,12 +88,10 @@ def with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:
     return rows.mutate(root_contact_id=ibis.coalesce(rows["root"], rows["asked_contact_id"])).drop("root")
 
 
-def _with_known(rows: ir.Table, log: ir.Table, plan: PairingPlan) -> ir.Table:
+def _with_known(rows: ir.Table, log: ir.Table, keys: Sequence[Key]) -> ir.Table:
     """With ``known_KEY``: whether the log has what a response gives; only where the answer may send it to the next."""
     rows = rows.mutate(known_leg_id=rows["leg_contact_id"].notnull())
-    for key in plan.keys[:-1] if plan.falls_through else ():
-        if key == "leg_id":
-            continue
+    for key in keys:
         asked = "root_contact_id" if key == "contact_id" else ASKED[key]
         there = log.semi_join(rows.filter(rows[asked].notnull()), [(key, asked)]).select(there=key).distinct()
         joined = rows.left_join(there, [(asked, "there")])

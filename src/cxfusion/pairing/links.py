@@ -15,6 +15,7 @@ from cxfusion.pairing.keys import ASKED, keyed
 from cxfusion.pairing.reasons import PAIRED
 from cxfusion.pairing.responses import asked
 from cxfusion.results.base import Result
+from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -131,7 +132,8 @@ def other_candidates(pairing: Pairing) -> ir.Table:
         "response_id", "reason", "n_candidates", chosen="contact_id"
     )
     log = log_of(contacts, plan, around=pairing.around)
-    responses = keyed(asked(pairing.surveys).semi_join(doubtful, "response_id"), contacts, log, plan)
+    responses = keyed(asked(pairing.surveys), contacts, log, plan)
+    responses = compute(pairing.session, responses.semi_join(doubtful, "response_id"))
     eligible = log.filter(log["is_eligible"])
     in_window = met(searches(responses, "customer_id", plan.window), eligible, plan.window)
     placed = places_in_cases(responses, log)
