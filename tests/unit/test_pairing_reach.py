@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 import cxfusion as cx
-from cxfusion.pairing.candidates import log_of, searches, within_reach
-from cxfusion.pairing.keys import keyed
+from cxfusion.pairing.candidates import log_of, within_reach
 from cxfusion.pairing.responses import asked
 
 FIRST = datetime(2026, 1, 5, 9)
@@ -28,8 +27,9 @@ def reached(session, answered_at):
     answers = [{"customer_id": "ann", "answered_at": at, "csat": 5} for at in answered_at]
     plan = cx.PairingPlan(by="customer_id")
     rows = log_of(contacts, plan)
-    responses = keyed(asked(cx.read_surveys(answers, session=session)), contacts, rows, plan)
-    near = within_reach(session, searches(responses, "customer_id", plan.window), rows)
+    responses = session.collect(asked(cx.read_surveys(answers, session=session)))
+    ends = (min(responses["anchor_at"].to_pylist()), max(responses["anchor_until"].to_pylist()))
+    near = within_reach(rows, *ends, plan.window)
     return set(session.collect(near.select("contact_id"))["contact_id"].to_pylist())
 
 

@@ -13,6 +13,7 @@ from cxfusion.tables.books import (
     counted_cells,
     counted_rows,
     leg_books,
+    reading_counts,
     require_log_balance,
     set_aside_rows,
 )
@@ -40,13 +41,14 @@ def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
         The counts of a stage do not add up to the rows read.
     """
     leg_rows, leg_cells = leg_books(contacts)
+    of_log, of_survey = reading_counts(contacts), reading_counts(surveys)
     counted = Books.of(
         [
             *leg_rows,
-            counted_rows("contacts", contacts, _contact_reasons(contacts, rows), PAIRED),
-            counted_rows("responses", surveys, _counts(surveys, rows), (*PAIRED, EXPOSED)),
+            counted_rows("contacts", of_log, _contact_reasons(contacts, rows), PAIRED),
+            counted_rows("responses", of_survey, _counts(surveys, rows), (*PAIRED, EXPOSED)),
         ],
-        [*leg_cells, counted_cells("contact_cells", contacts), counted_cells("response_cells", surveys)],
+        [*leg_cells, counted_cells("contact_cells", of_log), counted_cells("response_cells", of_survey)],
     )
     require_log_balance(counted, contacts)
     counted.require_balance("responses", surveys.n_read)

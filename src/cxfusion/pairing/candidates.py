@@ -15,10 +15,10 @@ from cxfusion.tables.formats import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     import ibis.expr.types as ir
 
-    from cxfusion.engine import Session
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.relation import Contacts
 
@@ -111,20 +111,20 @@ def searches(responses: ir.Table, key: str, window: timedelta) -> ir.Table:
     )
 
 
-def within_reach(session: Session, asking: ir.Table, log: ir.Table) -> ir.Table:
+def within_reach(log: ir.Table, first: datetime | None, last: datetime | None, window: timedelta) -> ir.Table:
     """The contacts that started while any search could meet them: of a year's log, what a week's survey can be about.
 
     Parameters
     ----------
-    session : Session
-    asking : ibis.Table
-        As of :func:`searches`.
     log : ibis.Table
         As of :func:`log_of`.
+    first, last : datetime, optional
+        The first and the last anchor; None where there is none.
+    window : timedelta
     """
-    ends = session.collect(asking.aggregate(first=asking["earliest"].min(), last=asking["until"].max()))
-    first, last = (ends[name][0].as_py() for name in ("first", "last"))
-    return log.filter(log["started_at"].between(ibis.literal(first), ibis.literal(last))) if first else log
+    if first is None or last is None:
+        return log
+    return log.filter(log["started_at"].between(ibis.literal(first - window), ibis.literal(last)))
 
 
 def met(asking: ir.Table, log: ir.Table, window: timedelta) -> ir.Table:

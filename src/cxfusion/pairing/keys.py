@@ -11,7 +11,7 @@ from cxfusion.pairing.responses import RELATIONSHIP
 from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -47,23 +47,26 @@ def keyed(responses: ir.Table, contacts: Contacts, log: ir.Table, plan: PairingP
     Returns
     -------
     ibis.Table
-        With ``key`` (one of the plan's; ``"exposure"`` for relationship surveys; null where there is
-        none, or no score) and ``wanted_contact_id``, the contact that an exact key stands for (null where the log has
-        no such leg). Materialised where tables had to be joined for it.
+        With ``key`` (one of the plan's; ``"exposure"`` for relationship surveys; null where there is none, or no
+        score) and ``wanted_contact_id``, the contact that an exact key stands for (null where the log has no such
+        leg). What had to be joined for it is materialised.
     """
     looked_up = [key for key in plan.keys[:-1] if key != "leg_id"] if plan.falls_through else []
-    rows = _with_known(with_contacts(responses, contacts), log, looked_up)
+    if looked_up or contacts.legs is not None:
+        rows = compute(contacts.session, _with_known(with_contacts(responses, contacts), log, looked_up))
+        of_leg, of_contact = rows["leg_contact_id"], rows["root_contact_id"]
+    else:
+        rows, of_leg, of_contact = responses, ibis.null("string"), responses["asked_contact_id"]
+    known: dict[str, ir.BooleanValue] = {"leg_id": of_leg.notnull()}
+    known |= {key: rows[f"known_{key}"] for key in looked_up}
     has = {"leg_id": contacts.legs is not None, **{key: contacts.has(key) for key in ("case_id", "customer_id")}}
-    choices = list(_in_order(rows, plan) if plan.falls_through else _by_default(rows, plan, has))
-    of_contact = ibis.cases(*choices)
-    of_customer = ibis.ifelse(rows["customer_id"].notnull(), EXPOSURE, ibis.null("string"))
-    key = ibis.ifelse(rows["survey_level"] == RELATIONSHIP, of_customer, of_contact)
+    choices = list(_in_order(rows, plan, known) if plan.falls_through else _by_default(rows, plan, has, known))
+    about_one = ibis.cases(*choices)
+    about_all = ibis.ifelse(rows["customer_id"].notnull(), EXPOSURE, ibis.null("string"))
+    key = ibis.ifelse(rows["survey_level"] == RELATIONSHIP, about_all, about_one)
     key = ibis.ifelse(rows["score_status"].isnull(), key, ibis.null("string"))
-    chosen = rows.mutate(key=key)
-    by_leg = chosen["key"] == "leg_id"
-    wanted = ibis.ifelse(by_leg, chosen["leg_contact_id"], chosen["root_contact_id"])
-    found = chosen.mutate(wanted_contact_id=wanted).select(*responses.columns, "key", "wanted_contact_id")
-    return compute(contacts.session, found) if looked_up or contacts.legs is not None else found
+    wanted = ibis.ifelse(key == "leg_id", of_leg, of_contact)
+    return rows.select(*responses.columns, key=key, wanted_contact_id=wanted)
 
 
 def with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:
@@ -90,7 +93,6 @@ def with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:
 
 def _with_known(rows: ir.Table, log: ir.Table, keys: Sequence[Key]) -> ir.Table:
     """With ``known_KEY``: whether the log has what a response gives; only where the answer may send it to the next."""
-    rows = rows.mutate(known_leg_id=rows["leg_contact_id"].notnull())
     for key in keys:
         asked = "root_contact_id" if key == "contact_id" else ASKED[key]
         there = log.semi_join(rows.filter(rows[asked].notnull()), [(key, asked)]).select(there=key).distinct()
@@ -99,17 +101,21 @@ def _with_known(rows: ir.Table, log: ir.Table, keys: Sequence[Key]) -> ir.Table:
     return rows
 
 
-def _in_order(rows: ir.Table, plan: PairingPlan) -> Iterator[tuple[ir.BooleanValue, str]]:
+def _in_order(
+    rows: ir.Table, plan: PairingPlan, known: Mapping[str, ir.BooleanValue]
+) -> Iterator[tuple[ir.BooleanValue, str]]:
     """The first key whose value the log knows; else the last that is given."""
     for key in plan.keys[:-1]:
-        yield rows[f"known_{key}"], key
+        yield known[key], key
     for key in reversed(plan.keys):
         yield rows[ASKED[key]].notnull(), key
 
 
-def _by_default(rows: ir.Table, plan: PairingPlan, has: dict[str, bool]) -> Iterator[tuple[ir.BooleanValue, str]]:
+def _by_default(
+    rows: ir.Table, plan: PairingPlan, has: Mapping[str, bool], known: Mapping[str, ir.BooleanValue]
+) -> Iterator[tuple[ir.BooleanValue, str]]:
     """The first key that is given; an unknown leg leaves it to the contact's id, and what the log lacks comes last."""
-    yield rows["known_leg_id"], "leg_id"
+    yield known["leg_id"], "leg_id"
     yield rows["asked_contact_id"].notnull(), "contact_id"
     for key in sorted(plan.keys, key=lambda key: not has.get(key, True)):
         yield rows[ASKED[key]].notnull(), key

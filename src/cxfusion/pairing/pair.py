@@ -24,8 +24,8 @@ from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys, require_contacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import timedelta
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime, timedelta
 
     import ibis.expr.types as ir
 
@@ -125,7 +125,8 @@ def _found(session: Session, responses: ir.Table, log: ir.Table, plan: PairingPl
 
     Each key is looked up by itself: asked together, an engine would copy the log for them to share.
     """
-    given = session.collect(responses.select("key").distinct())["key"].to_pylist()
+    anchors = responses.aggregate(by="key", first=responses["anchor_at"].min(), last=responses["anchor_until"].max())
+    given = {row.pop("key"): row for row in session.collect(anchors).to_pylist()}
     parts = [
         compute(session, part.mutate(**_absent(part)).select(*FOUND).cast(FOUND))
         for part in _by_key(session, responses, log, plan, given)
@@ -134,13 +135,17 @@ def _found(session: Session, responses: ir.Table, log: ir.Table, plan: PairingPl
 
 
 def _by_key(
-    session: Session, responses: ir.Table, log: ir.Table, plan: PairingPlan, given: Sequence[str | None]
+    session: Session,
+    responses: ir.Table,
+    log: ir.Table,
+    plan: PairingPlan,
+    given: Mapping[str | None, Mapping[str, datetime | None]],
 ) -> Iterator[ir.Table]:
     if "case_id" in given:
         yield last_of_cases(session, responses, log)
     if "customer_id" in given:
-        asking = searches(responses, "customer_id", plan.window)
-        yield last_contacts(asking, within_reach(session, asking, log), plan.window)
+        near = within_reach(log, **given["customer_id"], window=plan.window)
+        yield last_contacts(searches(responses, "customer_id", plan.window), near, plan.window)
     if EXPOSURE in given:
         lived = met(searches(responses, EXPOSURE, plan.exposure_window), log, plan.exposure_window)
         yield lived.aggregate(by="response_id", n_candidates=lived.count())

@@ -152,16 +152,14 @@ def reading_counts(table: Contacts | Surveys | Legs) -> pd.DataFrame:
     return counts.sort_values(["column", "reason"], ignore_index=True)
 
 
-def counted_rows(
-    stage: str, table: Contacts | Surveys | Legs, used: pd.DataFrame, first: Sequence[str]
-) -> pd.DataFrame:
+def counted_rows(stage: str, unused: pd.DataFrame, used: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
     """Rows of one stage by reason: those named first come first, then the most frequent; none that did not occur.
 
     Parameters
     ----------
     stage : str
-    table : Contacts, Surveys or Legs
-        Whose reading says what it did not use.
+    unused : pandas.DataFrame
+        What the reading did not use, as of :func:`reading_counts`.
     used : pandas.DataFrame
         ``reason, n`` of the rows it kept.
     first : sequence of str
@@ -172,18 +170,16 @@ def counted_rows(
     pandas.DataFrame
         ``stage, reason, n``.
     """
-    aside = reading_counts(table)
-    counts = pd.concat([used, aside.loc[aside["column"].isna(), ["reason", "n"]]])
+    counts = pd.concat([used, unused.loc[unused["column"].isna(), ["reason", "n"]]])
     total = counts[counts["n"] != 0].groupby("reason", as_index=False).agg(n=("n", "sum"))
     total = total.assign(stage=stage, is_later=~total["reason"].isin(first))
     total = total.sort_values(["is_later", "n", "reason"], ascending=[True, False, True])
     return total[["stage", "reason", "n"]]
 
 
-def counted_cells(stage: str, table: Contacts | Surveys | Legs) -> pd.DataFrame:
-    """Cells of one stage that became missing: ``stage, column, reason, n``."""
-    counts = reading_counts(table)
-    return counts[counts["column"].notna()].assign(stage=stage)[["stage", "column", "reason", "n"]]
+def counted_cells(stage: str, unused: pd.DataFrame) -> pd.DataFrame:
+    """Cells of one stage that became missing, of :func:`reading_counts`: ``stage, column, reason, n``."""
+    return unused[unused["column"].notna()].assign(stage=stage)[["stage", "column", "reason", "n"]]
 
 
 def leg_books(contacts: Contacts) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
@@ -192,7 +188,8 @@ def leg_books(contacts: Contacts) -> tuple[list[pd.DataFrame], list[pd.DataFrame
     if legs is None:
         return [], []
     kept = pd.DataFrame({"reason": ["in_contact"], "n": [legs.count()]})
-    return [counted_rows("legs", legs, kept, ["in_contact"])], [counted_cells("leg_cells", legs)]
+    unused = reading_counts(legs)
+    return [counted_rows("legs", unused, kept, ["in_contact"])], [counted_cells("leg_cells", unused)]
 
 
 def log_books(contacts: Contacts) -> Books:
@@ -205,8 +202,9 @@ def log_books(contacts: Contacts) -> Books:
     """
     used = pd.DataFrame({"reason": ["used"], "n": [contacts.count()]})
     leg_rows, leg_cells = leg_books(contacts)
-    rows = [*leg_rows, counted_rows("contacts", contacts, used, ["used"])]
-    books = Books.of(rows, [*leg_cells, counted_cells("contact_cells", contacts)])
+    unused = reading_counts(contacts)
+    rows = [*leg_rows, counted_rows("contacts", unused, used, ["used"])]
+    books = Books.of(rows, [*leg_cells, counted_cells("contact_cells", unused)])
     require_log_balance(books, contacts)
     return books
 
