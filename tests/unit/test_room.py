@@ -166,6 +166,13 @@ def test_rows_that_are_kept_hold_nothing_else_of_their_batch():
     assert not np.shares_memory(kept[0].rows.outcome, batch.column("y").to_numpy())
 
 
+@pytest.mark.parametrize(("n", "parts"), [(0, []), (5_000, [5_000]), (5_001, [2_501, 2_500]), (11_000, [2_750] * 4)])
+def test_parts_are_about_as_long_as_each_other(n, parts):
+    batch = TABLE.slice(0, n).combine_chunks().to_batches()
+    kept = held.keep_parts(partial(fold_batches, batches=batch), make_rows_held, Room(), part_rows=5_000).kept
+    assert [len(part.rows.outcome) for part in kept] == parts
+
+
 def make_rows_held(batch: pa.RecordBatch) -> held._Held:
     return held._Held(make_rows(batch), ())
 

@@ -257,6 +257,14 @@ class _Keeping:
             ) from error
 
 
+def _cut(batch: Any, part_rows: int) -> list[Any]:
+    """Pieces of about the same length, and if several then an even number: the last core to end holds up the others."""
+    n_pieces = max(-(-len(batch) // part_rows), 1)
+    n_pieces += n_pieces % 2 if n_pieces > 1 else 0
+    rows = max(-(-len(batch) // n_pieces), 1)
+    return [batch.slice(at, rows) for at in range(0, len(batch), rows)]
+
+
 def _alone(piece: Any) -> Any:
     """Rows whose columns are each a piece of memory: of a batch of an engine one that is kept would keep all."""
     return piece.take(np.arange(len(piece))) if isinstance(piece, pa.RecordBatch) else piece
@@ -275,8 +283,7 @@ class _KeepFold:
 
     def step(self, state: _Keeping, batch: Any) -> _Keeping:
         """The parts of a batch, in memory: at most some batches are under way, whatever the budget."""
-        rows = self._part_rows
-        pieces = [batch] if rows is None else [batch.slice(at, rows) for at in range(0, len(batch), rows)]
+        pieces = [batch] if self._part_rows is None else _cut(batch, self._part_rows)
         state.parts += [self._make_part(_alone(piece)) for piece in pieces]
         return state
 
