@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Constants", "constants_of"]
 
-Constants: TypeAlias = "dict[str, Literal]"
+Constants: TypeAlias = dict[str, str]
 """By column."""
 KEEPING: Final = ("inner", "left", "semi", "anti")
 """Joins that add no row of nulls to what they begin with."""
@@ -26,29 +26,34 @@ def constants_of(relation: ir.Table, known: Mapping[str, Constants]) -> Constant
     Parameters
     ----------
     relation : ibis.Table
-    known : mapping of str to (mapping of str to Literal)
+    known : mapping of str to (mapping of str to str)
         The same of tables that are there already, by name.
+
+    Returns
+    -------
+    dict of str to str
+        The column's text.
 
     Examples
     --------
     >>> import ibis
     >>> rows = ibis.table({"n": "int64"}, name="log").mutate(file=ibis.literal("calls.csv"))
-    >>> [*constants_of(rows.filter(rows["n"] > 1), {})]
-    ['file']
+    >>> constants_of(rows.filter(rows["n"] > 1), {})
+    {'file': 'calls.csv'}
     """
     texts = (name for name, kind in relation.schema().items() if kind.is_string())
-    told = {name: _literal(relation.op(), name, known) for name in texts}
-    return {name: literal for name, literal in told.items() if literal is not None}
+    told = {name: _text(relation.op(), name, known) for name in texts}
+    return {name: text for name, text in told.items() if text is not None}
 
 
-def _literal(step: Relation, name: str, known: Mapping[str, Constants]) -> Literal | None:
+def _text(step: Relation, name: str, known: Mapping[str, Constants]) -> str | None:
     """What a column is in every row, if that is known: columns that are handed on are followed to where they begin."""
     while True:
         if isinstance(step, DatabaseTable):
             return known.get(step.name, {}).get(name)
         value = step.values.get(name)
         if isinstance(value, Literal):
-            return value
+            return None if value.value is None else str(value.value)
         if not isinstance(value, Field) or (isinstance(step, JoinChain) and not _is_kept(step, value)):
             return None
         step, name = value.rel, value.name

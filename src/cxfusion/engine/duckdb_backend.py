@@ -74,10 +74,12 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
             table, place = self._stored(relation)
             self._drop_with(table.op(), f"TABLE {place}")
             return table
-        table, place = self._stored(relation.select(*varying))
-        whole = table.mutate(**{name: literal.to_expr() for name, literal in constants.items()})
+        _, place = self._stored(relation.select(*varying))
+        told = {name: f"{quoted_text(text)} AS {quoted_name(name)}" for name, text in constants.items()}
+        columns = ", ".join(told.get(column) or quoted_name(column) for column in relation.columns)
         name = new_name("relation")
-        view: ir.Table = self.create_view(name, whole.select(*relation.columns))
+        self.con.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM {place}')
+        view: ir.Table = self.table(name)
         self._constants[name] = constants
         self._drop_with(view.op(), f'VIEW "{name}"', f"TABLE {place}")
         return view
