@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import pickle
+import subprocess
 import sys
 import tempfile
 import time
@@ -170,7 +171,7 @@ def opened(engine: str, master: str) -> Engine:
 
 
 def measured(log: Path, engine: str, master: str) -> dict[str, Any]:
-    """One study."""
+    """One study, in this process."""
     metered = MeteredEngine(opened(engine, master))
     with cx.Session(metered) as session:
         metered.enter(READ)
@@ -180,6 +181,15 @@ def measured(log: Path, engine: str, master: str) -> dict[str, Any]:
         metered.enter(None)
         n = {"contacts": contacts.n_read, "responses": surveys.n_read}
     return {**n, "stages": {name: asdict(moved) for name, moved in metered.stages.items()}}
+
+
+def apart(log: Path, given: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """One study in a process of its own, which nothing before has warmed up."""
+    out = folder / "one.json"
+    options = ["--paths", str(log), "--engine", given.engine, "--master", given.master, "--out", str(out)]
+    subprocess.run([sys.executable, __file__, *options], check=True, stdout=subprocess.DEVNULL)
+    (found,) = json.loads(out.read_text())["logs"]
+    return dict(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -198,8 +208,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         drawn = [Path(folder) / str(n) for n in given.contacts]
         for log, n in zip(drawn, given.contacts, strict=True):
             write_centre(log, n, seed=7)
-        for log in [*drawn, *given.paths]:
-            found.append(measured(log, given.engine, given.master))
+        logs = [*drawn, *given.paths]
+        for log in logs:
+            found.append(
+                measured(log, given.engine, given.master) if len(logs) == 1 else apart(log, given, Path(folder))
+            )
             print(table_of(found[-1]), flush=True)
     versions = {"cores": os.cpu_count(), "python": sys.version.split()[0], "engine": given.engine}
     given.out.write_text(json.dumps({"benchmark": "bytes moved", **versions, "logs": found}, indent=2) + "\n")

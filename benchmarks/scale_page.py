@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 PAGE: Final = Path(__file__).parents[1] / "docs" / "explanation" / "scale.md"
 MEASURED: Final = Path(__file__).with_name("measured")
 BILLION: Final = 1e9
-CLUSTERS: Final = (16, 64, 256)
+CLUSTERS: Final = (16, 100, 256)
+SETTLED: Final = {"look into levers": 1e6}
+"""Contacts from which on a stage costs no more, since it takes a sample of the answers: a tenth of them answered."""
 Log = dict[str, Any]
 
 
@@ -79,27 +81,40 @@ def projection(logs: Sequence[Log]) -> str:
     """Processor seconds on Spark at two sizes, a line through them by stage, and where it leads."""
     small, large = sorted(logs, key=lambda log: log["contacts"])
     lines = [
-        "On Spark it was measured at two sizes, on two cores of one machine, in seconds of the processor of all its"
-        "\nprocesses. A line through the two leads to the last column; what a stage costs whatever the log, to plan and"
-        " to start\nits jobs, is in its first. Two small sizes on one machine do not show what is shuffled between"
-        " machines: take it for\nan order of magnitude.",
+        f"Measured at {small['contacts']:,} and {large['contacts']:,} contacts, each in a process of its own on two"
+        " cores of one machine,\nin seconds of the processor of Python, Java and their workers. A line through the two"
+        " says what a stage costs\nwhatever the log, to plan, compile and start its jobs, and what each million of"
+        " contacts adds:",
         "",
-        f"| Stage | Processor seconds of {small['contacts']:,} contacts | of {large['contacts']:,} | of each further"
-        " million | of a billion, hours |",
-        "| --- | --- | --- | --- | --- |",
+        f"| Stage | Seconds of {small['contacts']:,} | of {large['contacts']:,} | whatever the log | of each million |"
+        " of a billion, hours of one core |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    both = {**large["stages"], "all": _added(large["stages"])}
-    before = {**small["stages"], "all": _added(small["stages"])}
-    hours = 0.0
-    for name, one in both.items():
-        less, more = (stages[name]["processor_seconds"] for stages in (before, both))
-        if name != "all" and not one["queries"]:
-            continue
-        slope = max((more - less) / (large["contacts"] - small["contacts"]), 0.0)
-        hours = (more + slope * (BILLION - large["contacts"])) / 3600
-        lines.append(f"| {name.capitalize()} | {less:,.1f} | {more:,.1f} | {slope * 1e6:,.1f} | {hours:,.1f} |")
+    shown = [name for name, one in large["stages"].items() if one["queries"]]
+    rows = [_line_through(small, large, name) for name in shown]
+    for name, row in zip([*shown, "all"], [*rows, tuple(map(sum, zip(*rows, strict=True)))], strict=True):
+        lines.append(f"| {name.capitalize()} | {' | '.join(f'{value:,.1f}' for value in row)} |")
+    hours = sum(row[-1] for row in rows)
     spread = ", ".join(f"{hours / n * 60:,.0f} minutes on {n} cores" for n in CLUSTERS)
-    return "\n".join([*lines, "", f"Shared evenly that is {spread}, and no less than what is done in one place."])
+    told = f"Shared evenly that is {spread}, and no less than what is done in one place:"
+    return "\n".join([*lines, "", told, _states_of(large)])
+
+
+def _line_through(small: Log, large: Log, name: str) -> tuple[float, ...]:
+    """Of a stage: both measurements, where the line begins, its slope by million, and hours of a billion."""
+    less, more = (log["stages"][name]["processor_seconds"] for log in (small, large))
+    slope = max((more - less) / (large["contacts"] - small["contacts"]), 0.0)
+    fixed = more - slope * large["contacts"]
+    return less, more, fixed, slope * 1e6, (fixed + slope * SETTLED.get(name, BILLION)) / 3600
+
+
+def _states_of(log: Log) -> str:
+    moved = _added(log["stages"])
+    return (
+        f"of {log['contacts']:,} contacts {moved['answer_bytes'] / 1e6:,.0f} MB of answers came back and, in"
+        f" {moved['folds']} sweeps, {moved['state_bytes'] / 1e6:,.0f} MB of states from a task,\nwhich of 100 tasks are"
+        f" {moved['state_bytes'] / 1e7:,.1f} GB; one process merges them."
+    )
 
 
 TABLES: Final[dict[str, Callable[[Sequence[Log]], str]]] = {

@@ -32,7 +32,9 @@ def test_tables_stand_between_their_marks(tmp_path):
         SCRIPT["main"](["--page", str(page), "--measured", str(tmp_path)])
         told = page.read_text()
         # two seconds a million: 14 for the first three, and 2 for each of the 997 others
-        assert f"| Pair | 10.0 | 14.0 | 2.0 | {(14 + 2 * 997) / 3600:,.1f} |" in told
+        hours = f"{(14 + 2 * 997) / 3600:,.1f}"
+        assert f"| Pair | 10.0 | 14.0 | 8.0 | 2.0 | {hours} |" in told
+        assert f"| All | 10.0 | 14.0 | 8.0 | 2.0 | {hours} |" in told
         assert "| Pair | 2 | 1.5 | 1.0 | 1 | 0.0 | 0.0 | 3 |" in told
         assert "stale" not in told
         assert told.startswith("a\n")
