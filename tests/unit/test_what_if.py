@@ -122,6 +122,20 @@ def test_the_points_stand_for_the_rows(pairing):
         assert coarse.std_error[0] == pytest.approx(fine.std_error[0], rel=0.05)
 
 
+def test_the_rounding_of_an_engines_sums_parts_no_rows_that_are_alike(pairing):
+    inquiry = inquire(pairing, LeverSpec(), None)
+    population = populate(inquiry.sample, inquiry.ladder, inquiry.scale, 0.95)
+    rows = rows_behind(inquiry)
+    rounded = [base.round(1) for base in rows.base]  # many rows are alike then
+    noise = 1e-13 * np.random.default_rng(0).normal(size=rounded[0].shape)
+    one, other = (
+        gather_points(replace(rows, base=tuple(base + times * noise for base in rounded)), population.levers)
+        for times in (0, 1)
+    )
+    np.testing.assert_array_equal(one.weight, other.weight)
+    np.testing.assert_array_equal(one.level, other.level)
+
+
 def test_of_many_responses_the_same_part_stands_for_all_however_the_rows_come(pairing, monkeypatch):
     from cxfusion.engine import duckdb
     from cxfusion.evidence import sample

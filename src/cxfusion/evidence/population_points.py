@@ -25,6 +25,8 @@ MAX_GROUPS: Final = 800
 MAX_SEGMENT_GROUPS: Final = 100
 LEVEL_COUNTS: Final = 3.0
 """How much more than in the linear predictor a group must be alike in its levers: of these it keeps the mean alone."""
+TOLD_APART: Final = 8
+"""Decimals of a standard deviation: rows that are alike must not be parted by the rounding of an engine's sums."""
 MIN_CONTACTS: Final = 5
 MIN_SEGMENT_RESPONSES: Final = 30
 
@@ -40,12 +42,8 @@ def gather_points(
     counts = np.array([form.lever.shape == "count" for form in forms])
     apart = np.where(counts, np.minimum(np.rint(rows.level), COUNTED_TO + 1), rows.level > 0).astype(np.int64)
     expected = np.hstack([base.mean(axis=1, keepdims=True) for base in rows.base])
-    group: NDArray[np.int64] = group_alike(
-        apart,
-        np.hstack([LEVEL_COUNTS * _standard(_places(rows.level, forms)), _standard(expected)]),
-        max_groups,
-        min_contacts,
-    )
+    coordinates = np.hstack([LEVEL_COUNTS * _standard(_places(rows.level, forms)), _standard(expected)])
+    group: NDArray[np.int64] = group_alike(apart, coordinates.round(TOLD_APART), max_groups, min_contacts)
     weight = np.bincount(group, rows.weight).astype(float)
     level = _means(group, rows.weight, weight, rows.level)
     level = np.where(counts & (level <= COUNTED_TO), np.rint(level), level)
