@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -98,6 +98,16 @@ class Indicators:
 
     codes: NDArray[np.int64]
     widths: tuple[int, ...]
+
+    @classmethod
+    def named(
+        cls, widths: Sequence[tuple[str, int]], codes_of: Callable[[str], NDArray[np.int64]], n: int
+    ) -> Indicators:
+        """Groupings of ``n`` rows by their names; those without columns are left out, and their codes not asked for."""
+        shown = [(name, width) for name, width in widths if width]
+        # column by column in memory, as they are read
+        codes = np.vstack([np.empty((0, n), dtype=np.int64), *(codes_of(name) for name, _ in shown)]).T
+        return cls(codes, tuple(width for _, width in shown))
 
     @property
     def width(self) -> int:

@@ -98,12 +98,9 @@ class CellRows:
     def __call__(self, batch: pa.RecordBatch, /) -> Rows:
         """Rows of one batch."""
         n = len(batch)
-        shown = [(name, width) for name, width in self.codes if width]
-        columns = [batch.column(name).to_numpy() for name, _ in shown]
-        stacked = np.vstack([np.empty((0, n), dtype=np.int64), *columns]).T  # column by column, as it is read
         return Rows(
             dense=np.empty((n, 0)),
-            groups=Indicators(stacked, tuple(width for _, width in shown)),
+            groups=Indicators.named(self.codes, lambda name: batch.column(name).to_numpy(), n),
             outcome=batch.column("answered").to_numpy(zero_copy_only=False).astype(np.int64),
             weight=batch.column("n").to_numpy(),
             cluster=np.zeros(n, dtype=np.int64),

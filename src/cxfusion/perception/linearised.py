@@ -111,10 +111,9 @@ def weighted_answers(
     found = session.collect(in_order)
     column = {name: found[name].to_numpy(zero_copy_only=False) for name in found.column_names}
     alone = np.where(column["is_known"], column["customer_number"], -1 - np.arange(n))
-    stacked = np.vstack([np.empty((0, n), np.int64), *(column[name] for name, _ in shown)]).T
     rows = Rows(
         dense=np.ones((n, 1)),
-        groups=Indicators(stacked, tuple(width for _, width in shown)),
+        groups=Indicators.named(shown, column.__getitem__, n),
         outcome=np.zeros(n, dtype=np.int64),
         weight=column["weight"].astype(np.float64),
         cluster=np.unique(alone, return_inverse=True)[1],

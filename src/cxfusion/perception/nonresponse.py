@@ -248,12 +248,9 @@ class _Answers:
 def _margins(batch: pa.RecordBatch, codes: tuple[tuple[str, int], ...], scores: NDArray[np.float64]) -> Rows:
     """Rows of the raking; the outcome is the score's place among those given."""
     n = len(batch)
-    shown = [(name, width) for name, width in codes if width]
-    columns = [batch.column(name).to_numpy() for name, _ in shown]
-    stacked = np.column_stack(columns) if columns else np.empty((n, 0), dtype=np.int64)
     return Rows(
         dense=np.empty((n, 0)),
-        groups=Indicators(stacked, tuple(width for _, width in shown)),
+        groups=Indicators.named(codes, lambda name: batch.column(name).to_numpy(), n),
         outcome=np.searchsorted(scores, batch.column("score").to_numpy().astype(float)),
         weight=batch.column("weight").to_numpy(),
         cluster=np.zeros(n, dtype=np.int64),

@@ -291,10 +291,7 @@ def _fitter(
     kept: pd.DataFrame, codes: Codes, direction: float, is_tested: NDArray[np.bool_]
 ) -> Callable[[NDArray[np.bool_]], Choosing]:
     """The fit by its reference."""
-    shown = [(name, width) for name, width in codes if width]
-    # column by column in memory, as they are read
-    stacked = np.vstack([np.empty((0, len(kept)), np.int64), *(kept[name] for name, _ in shown)]).T
-    levels = Indicators(stacked, tuple(width for _, width in shown))
+    levels = Indicators.named(codes, lambda name: kept[name].to_numpy(), len(kept))
     member = pd.factorize(kept["agent"], sort=True)[0].astype(np.int64)
     expected = expected_values(levels, member, direction * kept["score"].to_numpy(np.float64))
     clusters = [_numbers(kept["date"])]
