@@ -20,6 +20,7 @@ from cxfusion.results.base import Result
 from cxfusion.tables.books import reading_counts
 from cxfusion.tables.look import ask
 from cxfusion.tables.relation import Contacts, Surveys
+from cxfusion.tables.times import years_asked, years_told
 from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
@@ -184,9 +185,8 @@ def _kind(table: Contacts | Surveys | Legs) -> str:
 def _table(table: Contacts | Surveys, plan: CheckPlan, now: datetime) -> tuple[list[Finding], dict[str, Any]]:
     """What is found in one table, and its profile."""
     if isinstance(table, Contacts):
-        start = table.rows["started_at"]
-        span = ask(table.session, table.rows, {"first": start.min().year(), "last": start.max().year()})
-        probes = list(of_contacts(table, plan, now, (span["first"] or 1970, span["last"] or 1970)))
+        found = ask(table.session, table.rows, years_asked(table.rows["started_at"]))
+        probes = list(of_contacts(table, plan, now, years_told(found)))
     else:
         probes = list(of_surveys(table, plan, now))
     findings, counted = _judged(table.session, table.rows, probes, profile_facts(table))

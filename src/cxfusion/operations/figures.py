@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cxfusion.engine.functions import whole_part
 from cxfusion.errors import UsageError
 from cxfusion.tables.sums import exact_sum
+from cxfusion.tables.times import years_asked, years_told
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -155,11 +156,11 @@ class Log:
 
 def look_at(contacts: Contacts, limits: Limits = USUAL_LIMITS) -> Log:
     """The log, with which columns hold anything, found in one pass."""
-    rows, started_at = contacts.rows, contacts.rows["started_at"]
+    rows = contacts.rows
     blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True)
     known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
     gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
-    ends = {"first": started_at.min().year(), "last": started_at.max().year()}
+    ends = years_asked(rows["started_at"])
     durations = [rows[name] for name in PARTIAL if name.endswith("_seconds") and contacts.has(name)]
     fractions = {f"fraction_{i}": (value != whole_part(value)).any() for i, value in enumerate(durations)}
     seen = contacts.session.collect(rows.aggregate(**known, **gone, **ends, **fractions)).to_pylist()[0]
@@ -169,7 +170,7 @@ def look_at(contacts: Contacts, limits: Limits = USUAL_LIMITS) -> Log:
         limits=limits,
         has_wait_of_abandoned=bool(seen["n_gone_with_wait"]) or not seen["n_gone"],
         has_whole_seconds=not any(seen[name] for name in fractions),
-        years=(seen["first"] or 1970, seen["last"] or 1970),  # of an empty log
+        years=years_told(seen),
     )
 
 

@@ -14,7 +14,7 @@ from cxfusion.perception.scores import SCORES
 from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
-from cxfusion.tables.times import to_local
+from cxfusion.tables.times import to_local, years_asked, years_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -176,10 +176,8 @@ def in_intervals(rows: ir.Table, pairing: Pairing | Surveys, interval: timedelta
     """
     rows = rows.filter(rows["started_at"].notnull())
     timezone = pairing.timezone if isinstance(pairing, Surveys) else pairing.contacts.timezone
-    years = rows.aggregate(first=rows["started_at"].min().year(), last=rows["started_at"].max().year())
-    seen = pairing.session.collect(years).to_pylist()[0]
-    spanned = (seen["first"] or 1970, seen["last"] or 1970)  # no rows span nothing
-    local = to_local(rows["started_at"], timezone, spanned)
+    found = pairing.session.collect(rows.aggregate(**years_asked(rows["started_at"]))).to_pylist()[0]
+    local = to_local(rows["started_at"], timezone, years_told(found))
     return rows.mutate(**{name: local.epoch_seconds() // int(interval.total_seconds())})
 
 

@@ -22,7 +22,7 @@ from cxfusion.results.formats import count, percent
 from cxfusion.results.labels import outcome_label
 from cxfusion.tables.coding import local_time
 from cxfusion.tables.opening import open_source
-from cxfusion.tables.times import to_local
+from cxfusion.tables.times import to_local, years_asked, years_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -194,12 +194,12 @@ def _answers(pairing: Pairing, name: str, rows: ir.Table) -> Iterator[_Seen]:
     is_paired = rows["reason"].isin(PAIRED)
     asked = rows.aggregate(
         n=rows.count(), paired=is_paired.sum(), contacts=rows["contact_id"].nunique(where=is_paired),
-        first=rows["anchor_at"].min().year(), last=rows["anchor_at"].max().year(),
+        **years_asked(rows["anchor_at"]),
     )  # fmt: skip
     found = pairing.session.collect(asked).to_pylist()[0]
     if not found["n"]:
         return
-    local = to_local(rows["anchor_at"], pairing.contacts.timezone, (found["first"] or 2000, found["last"] or 2000))
+    local = to_local(rows["anchor_at"], pairing.contacts.timezone, years_told(found))
     days = _by_day(pairing, rows, local.epoch_seconds() // SECONDS_A_DAY)
     share = (found["paired"] or 0) / found["n"]
     yield _Seen(

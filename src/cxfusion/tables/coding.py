@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cxfusion.tables.times import to_local
+from cxfusion.tables.times import to_local, years_asked, years_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,10 +50,8 @@ def text(contacts: Contacts, name: str) -> ir.StringValue:
 def local_time(contacts: Contacts) -> dict[str, ir.Value]:
     """When contacts started, by the site's clock: ``hour_of_week`` (0 is Monday's first hour), ``date`` as a number."""
     start = contacts.rows["started_at"]
-    ends = contacts.rows.aggregate(first=start.min().year(), last=start.max().year())
-    found = contacts.session.collect(ends).to_pylist()[0]
-    years = (int(found["first"] or 2000), int(found["last"] or 2000))
-    local = to_local(contacts.rows["started_at"], contacts.timezone, years)
+    found = contacts.session.collect(contacts.rows.aggregate(**years_asked(start))).to_pylist()[0]
+    local = to_local(start, contacts.timezone, years_told(found))
     hour = (local.day_of_week.index() * 24 + local.hour()).cast("int64")
     return {HOUR_OF_WEEK: hour, "date": local.epoch_seconds() // SECONDS_A_DAY}
 

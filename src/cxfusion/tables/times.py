@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import ibis
@@ -17,9 +17,11 @@ import ibis
 from cxfusion.errors import ConfigError, nearest_names
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import ibis.expr.types as ir
 
-__all__ = ["Years", "is_skipped", "require_zone", "to_local", "to_utc"]
+__all__ = ["Years", "is_skipped", "require_zone", "to_local", "to_utc", "years_asked", "years_told"]
 
 Years: TypeAlias = tuple[int, int]
 """First and last year that occur in the data."""
@@ -63,6 +65,16 @@ def require_zone(name: str) -> str:
             f"There is no time zone {name!r}. Expected an IANA name; nearest or most usual: {near}."
         ) from error
     return name
+
+
+def years_asked(utc: ir.TimestampValue) -> dict[str, ir.Value]:
+    """What :func:`years_told` needs: the years of both ends, since every row's own would cost as much as all else."""
+    return {"first_year": utc.min().year(), "last_year": utc.max().year()}
+
+
+def years_told(found: Mapping[str, Any]) -> Years:
+    """First and last year, from the answers to :func:`years_asked`; 1970 where there is no instant."""
+    return int(found["first_year"] or 1970), int(found["last_year"] or 1970)
 
 
 def to_local(utc: ir.TimestampValue, zone: str, years: Years) -> ir.TimestampValue:
