@@ -13,7 +13,7 @@ from cxfusion.estimators.cumulative_logit import _LikelihoodFold
 from cxfusion.estimators.left_out import products_without
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.row_likelihood import derivatives_at, row_derivatives
-from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.estimators.rows import Indicators, Rows, overlap_of
 from cxfusion.estimators.support_points import _as_one
 from cxfusion.estimators.within import within_groups
 from cxfusion.fold import algebra_in_one_thread, fold_batches
@@ -65,7 +65,7 @@ def test_a_predictor_far_out_has_a_probability_and_no_warning(eta):
 
 
 @pytest.mark.parametrize("is_ordered", [True, False])
-@pytest.mark.parametrize("widths", [(4,), (3, 2, 6), (300, 2, 9), (1, 40, 40, 2)])
+@pytest.mark.parametrize("widths", [(4,), (3, 2, 6), (15, 16), (300, 2, 9), (1, 40, 40, 2)])
 def test_products_of_a_design_are_those_of_its_dummies(widths, is_ordered):
     n, dense = 700, RNG.normal(size=(700, 3))
     codes = np.column_stack([RNG.integers(-1, width, n) for width in widths])
@@ -81,6 +81,8 @@ def test_products_of_a_design_are_those_of_its_dummies(widths, is_ordered):
         np.testing.assert_allclose(rows.times(coefficients), whole @ coefficients, atol=1e-10)
     np.testing.assert_allclose(rows.transposed_times(weight), whole.T @ weight, atol=1e-10)
     np.testing.assert_allclose(rows.groups.matrix.toarray(), whole[:, 3:])
+    shared = overlap_of(rows.groups.met(weight), widths).toarray()
+    np.testing.assert_allclose(shared, whole[:, 3:].T @ (whole[:, 3:] * weight[:, None]), atol=1e-10)
 
 
 @pytest.mark.parametrize(("sparse_times", "lead_at_once"), [(0, 512), (1e9, 4), (1e9, 512)])

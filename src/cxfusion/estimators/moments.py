@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from cxfusion.errors import TooFewResponsesError
+from cxfusion.estimators.rows import overlap_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,14 +163,14 @@ def gather_moments(sweep: Sweep, make_rows: LinearMaker) -> Moments:
 
 @dataclass(frozen=True)
 class _Gathered:
-    """Moments whose overlap is still in pieces: the weight that groups share with those of later groupings.
+    """Moments whose overlap is still in pieces, as what the cells of groupings share (:meth:`Indicators.met`).
 
     Each piece is at most half as large as the one before. To add a small sparse matrix to a large one copies the large
     one, so pieces of like size are added first.
     """
 
     moments: Moments
-    shared: tuple[sparse.csr_array, ...]
+    met: tuple[sparse.csr_array, ...]
 
 
 class _MomentsFold:
@@ -185,12 +186,12 @@ class _MomentsFold:
         rows = self._make_rows(batch)
         if rows.weight.sum() <= 0:
             return state
-        return self.merge(state, _Gathered(_moments_of(rows), (_shared(rows.groups, rows.weight),)))
+        return self.merge(state, _Gathered(_moments_of(rows), (rows.groups.met(rows.weight),)))
 
     def merge(self, left: _Gathered | None, right: _Gathered | None) -> _Gathered | None:
         if left is None or right is None:
             return left or right
-        return _Gathered(_merged(left.moments, right.moments), _piled(*left.shared, *right.shared))
+        return _Gathered(_merged(left.moments, right.moments), _piled(*left.met, *right.met))
 
     def finish(self, state: _Gathered | None) -> Moments:
         if state is None:
@@ -198,9 +199,8 @@ class _MomentsFold:
                 "A linear model was asked of no rows. Expected responses with a positive weight; check the weights and"
                 " what was left out of the sample."
             )
-        shared = sum(reversed(state.shared[:-1]), start=state.shared[-1])
-        own = sparse.diags_array(state.moments.group_weight)
-        return replace(state.moments, overlap=sparse.csr_array(shared + shared.T + own))
+        met = sum(reversed(state.met[:-1]), start=state.met[-1])
+        return replace(state.moments, overlap=overlap_of(met, state.moments.widths))
 
 
 def _merged(left: Moments, right: Moments) -> Moments:
@@ -233,25 +233,13 @@ def _moments_of(rows: LinearRows) -> Moments:
     mean = rows.weight @ rows.columns / weight
     centred = rows.columns - mean
     weighted = centred * rows.weight[:, None]
-    indicators = rows.groups.matrix
     return Moments(
         n=int(np.count_nonzero(rows.weight > 0)),
         weight=weight,
         mean=mean,
         scatter=centred.T @ weighted,
-        group_weight=indicators.T @ rows.weight,
-        group_scatter=indicators.T @ weighted,
+        group_weight=rows.groups.sums(rows.weight),
+        group_scatter=rows.groups.sums(weighted),
         overlap=sparse.csr_array((0, 0)),
         widths=rows.groups.widths,
     )
-
-
-def _shared(groups: Indicators, weight: NDArray[np.float64]) -> sparse.csr_array:
-    """Weight that each group shares with those of later groupings, shape (width, width)."""
-    starts = np.cumsum([0, *groups.widths])[:-1]
-    columns = np.where(groups.codes >= 0, groups.codes + starts, -1).astype(np.int32).T  # half the memory of 64 bits
-    one, other = np.triu_indices(len(groups.widths), 1)
-    rows, beside = columns[one].ravel(), columns[other].ravel()
-    is_shared = (rows >= 0) & (beside >= 0)
-    pairs = (rows[is_shared], beside[is_shared])
-    return sparse.coo_array((np.tile(weight, len(one))[is_shared], pairs), shape=(groups.width, groups.width)).tocsr()

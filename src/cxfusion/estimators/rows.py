@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "stacked"]
+__all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "overlap_of", "stacked"]
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
 MOST_CELLS = 256
 """Combinations of levels up to which groupings are counted as one; tables of two such stay in a processor's cache."""
+CELLS_PER_ROW = 2
+"""Pairs of cells per row up to which a table of them is faster than a list of those that meet."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,13 @@ class _Joint:
     def by_column(self, by_cell: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums by column, from sums by cell of shape (cells, …)."""
         return by_cell[1:] if len(self.widths) == 1 else self._has_column.T @ by_cell
+
+    @property
+    def columns_of_cells(self) -> sparse.csr_array:
+        """Whether a cell has the level of a column, sparse, shape (cells, columns)."""
+        if len(self.widths) == 1:
+            return sparse.csr_array(sparse.eye_array(self.n_cells, self.n_cells - 1, k=-1))
+        return sparse.csr_array(self._has_column)
 
     def by_cell(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
         """What the coefficients of shape (columns, …) come to in every cell."""
@@ -146,6 +155,28 @@ class Indicators:
             start += joint.n_cells
         return found
 
+    def met(self, weight: NDArray[np.float64]) -> sparse.csr_array:
+        """Weight that each cell shares with those of later joint groupings, and half of its own, shape (cells, cells).
+
+        Of many levels few meet, and their pairs are listed; where they are no more than the rows, they are counted.
+        """
+        by_run, (_, cells) = self._by_run(weight), self._runs
+        starts = self._cell_starts
+        found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
+        for a, (one, size) in enumerate(zip(cells, np.diff(starts), strict=True)):
+            own = np.arange(starts[a], starts[a + 1])
+            found.append((own, own, np.bincount(one, by_run, size).astype(float) / 2))
+            for b, width in enumerate(np.diff(starts)[a + 1 :], a + 1):
+                if size * width > CELLS_PER_ROW * len(by_run):
+                    found.append((starts[a] + one, starts[b] + cells[b], by_run))
+                    continue
+                shared = np.bincount(one * width + cells[b], by_run).astype(float)
+                at = np.flatnonzero(shared)
+                found.append((starts[a] + at // width, starts[b] + at % width, shared[at]))
+        rows, columns, shared = (np.concatenate(pieces) for pieces in zip(*found, strict=True))
+        places = (rows.astype(np.int32), columns.astype(np.int32))  # half the memory of 64 bits
+        return sparse.coo_array((shared, places), shape=2 * (starts[-1],)).tocsr()
+
     def overlap(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weight that every two levels share, shape (width, width)."""
         by_run, (_, cells) = self._by_run(weight), self._runs
@@ -178,18 +209,30 @@ class Indicators:
         starts, _ = self._runs
         return np.repeat(np.arange(len(starts)), np.diff(starts, append=len(self.codes)))
 
+    @property
+    def _cell_starts(self) -> NDArray[np.int64]:
+        """Where the cells of each joint grouping begin among all cells, and where the last ends."""
+        return np.cumsum([0, *(joint.n_cells for _, joint in _joints_of(self.widths))])
+
     @cached_property
     def _cells_of_runs(self) -> sparse.csc_array:
         """Whether a run is in a cell, those of all joint groupings one after another, sparse, shape (cells, runs)."""
-        _, cells = self._runs
-        sizes = [joint.n_cells for _, joint in _joints_of(self.widths)]
-        places = (cells + np.concatenate([[0], np.cumsum(sizes)])[: len(sizes), None]).T.ravel()
-        ends = np.arange(cells.shape[1] + 1) * len(sizes)
-        return sparse.csc_array((np.ones(len(places)), places, ends), shape=(sum(sizes), cells.shape[1]))
+        (_, cells), starts = self._runs, self._cell_starts
+        places = (cells + starts[:-1, None]).T.ravel()
+        ends = np.arange(cells.shape[1] + 1) * len(cells)
+        return sparse.csc_array((np.ones(len(places)), places, ends), shape=(starts[-1], cells.shape[1]))
 
     def _by_run(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         starts, _ = self._runs
         return columns if len(starts) == len(columns) else np.add.reduceat(columns, starts, axis=0)
+
+
+def overlap_of(met: sparse.csr_array, widths: tuple[int, ...]) -> sparse.csr_array:
+    """Weight that every two levels of some groupings share, shape (width, width), from :meth:`Indicators.met`."""
+    none = sparse.csr_array((0, 0))
+    columns = sparse.block_diag([none, *(joint.columns_of_cells for _, joint in _joints_of(widths))], format="csr")
+    half = columns.T @ met @ columns
+    return sparse.csr_array(half + half.T)
 
 
 @dataclass(frozen=True)
