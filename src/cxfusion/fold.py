@@ -5,16 +5,13 @@ A fold holds no rows, so memory does not grow with the table, and any split of t
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from threading import Condition, Lock, Thread
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
@@ -71,31 +68,74 @@ def fold_batches(fold: Fold[State, Answer], batches: Iterable[Any], threads: int
     ----------
     fold : Fold
     batches : iterable of pyarrow.RecordBatch
-        Or of whatever the fold steps over. At most ``threads`` + 1 of them are held at a time.
+        Or of whatever the fold steps over. Each thread holds one of them at a time.
     threads : int
         That step at the same time; array libraries let go of the interpreter while they work.
     """
-    state = fold.zero()
-    for part in _states_of(fold, batches, threads):
-        state = fold.merge(state, part)
-    return fold.finish(state)
-
-
-def _states_of(fold: Fold[State, Any], batches: Iterable[Any], threads: int) -> Iterator[State]:
-    def state_of(batch: Any) -> State:
-        return fold.step(fold.zero(), batch)
-
+    line = _Line(fold, batches, threads)
     if threads == 1:
-        yield from map(state_of, batches)
-        return
-    with algebra_in_one_thread(), ThreadPoolExecutor(threads) as pool:
-        begun: deque[Future[State]] = deque()
-        for batch in batches:
-            begun.append(pool.submit(state_of, batch))
-            if len(begun) > threads:
-                yield begun.popleft().result()
-        while begun:
-            yield begun.popleft().result()
+        line.work()
+        return fold.finish(line.state())
+    with algebra_in_one_thread():
+        helpers = [Thread(target=line.work) for _ in range(threads - 1)]
+        for helper in helpers:
+            helper.start()
+        line.work()
+        for helper in helpers:
+            helper.join()
+    return fold.finish(line.state())
+
+
+class _Line(Generic[State]):
+    """Batches in their order; a thread that is done with one takes the next.
+
+    So none is woken for every batch by another that hands them out, which takes about as long as a short batch.
+    """
+
+    def __init__(self, fold: Fold[State, Any], batches: Iterable[Any], threads: int) -> None:
+        self._fold = fold
+        self._batches = enumerate(batches)
+        self._threads = threads
+        self._taking = Lock()
+        self._changed = Condition()
+        self._merged = fold.zero()
+        self._n_merged = 0
+        self._waiting: dict[int, State] = {}  # by the places of their batches
+        self._errors: dict[int, BaseException] = {}
+
+    def work(self) -> None:
+        """Step over batches until there are none left, or there is an error."""
+        place = 0
+        try:
+            while (taken := self._take()) is not None:
+                place, batch = taken
+                self._add(place, self._fold.step(self._fold.zero(), batch))
+        except BaseException as error:  # noqa: BLE001 - raised where the answer is asked for
+            with self._changed:
+                self._errors[place] = error
+                self._changed.notify_all()
+
+    def state(self) -> State:
+        """State of all batches; of several errors the first batch's, whichever thread was the first."""
+        if self._errors:
+            raise self._errors[min(self._errors)]
+        return self._merged
+
+    def _take(self) -> tuple[int, Any] | None:
+        """The next batch, as soon as there are not too many states that wait for one before them."""
+        with self._taking:
+            with self._changed:
+                self._changed.wait_for(lambda: self._errors or len(self._waiting) < self._threads)
+            return None if self._errors else next(self._batches, None)
+
+    def _add(self, place: int, state: State) -> None:
+        """Merge a state, and those that waited for it; or let it wait for its turn."""
+        with self._changed:
+            self._waiting[place] = state
+            while self._n_merged in self._waiting:
+                self._merged = self._fold.merge(self._merged, self._waiting.pop(self._n_merged))
+                self._n_merged += 1
+            self._changed.notify_all()
 
 
 class _Limit:

@@ -136,7 +136,7 @@ class _KeptSweep:
         return self.share.room
 
     def __call__(self, fold: Fold[Any, Answer], /) -> Answer:
-        return fold_batches(fold, self._parts(), self.room.threads)
+        return fold_batches(fold, self._parts(), max(min(self.room.threads, len(self.kept)), 1))
 
     def _parts(self) -> Iterator[Part]:
         """Each of them; the memory of those from a file goes back once the folds are past them.
