@@ -12,7 +12,7 @@ from cxfusion.estimators.held import keep_parts
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, WITNESS_LEVER
-from cxfusion.evidence.columns import columns_of, levers_of, numbers_of, with_projection
+from cxfusion.evidence.columns import columns_of, levers_of, numbers_of
 from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.sample import LeverFacts
 from cxfusion.fold import fold_batches
@@ -51,8 +51,7 @@ CHOICES = {
 @pytest.mark.parametrize("chosen", CHOICES.values(), ids=CHOICES)
 @pytest.mark.parametrize("is_projected", [False, True])
 def test_a_choice_of_columns_is_what_the_design_makes_of_a_batch(chosen, is_projected):
-    columns = columns_of(BATCH, WHOLE, BASES)
-    held = with_projection(columns, GROUPS, CONTROLS, PROJECTION)
+    held = columns_of(BATCH, WHOLE.projected(PROJECTION), BASES)
     design = Design(tuple(BASES[j] for j in chosen), CONTROLS, GROUPS)
     if is_projected:
         ends = np.cumsum([basis.width for basis in BASES])
@@ -69,11 +68,9 @@ def test_a_choice_of_columns_is_what_the_design_makes_of_a_batch(chosen, is_proj
 
 def test_parts_of_kept_columns_are_cut_and_written_like_batches(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    kept = keep_parts(SWEEP, partial(columns_of, design=WHOLE, asked=BASES[:1]), part_rows=None)
-    add = partial(with_projection, groups=GROUPS, controls=CONTROLS, projection=PROJECTION)
+    make = partial(columns_of, design=WHOLE.projected(PROJECTION), asked=BASES[:1])
     for budget_bytes in (0, 1 << 40):
-        short = keep_parts(kept, add, Room(budget_bytes), part_rows=700)
-        parts = short(_Everything())
+        parts = keep_parts(SWEEP, make, Room(budget_bytes), part_rows=700)(_Everything())
         assert [len(part) for part in parts] == [500] * 6
         rows = [WHOLE.projected(PROJECTION).make_rows(part) for part in parts]
         whole = WHOLE.projected(PROJECTION).make_rows(BATCH)

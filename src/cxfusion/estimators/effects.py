@@ -71,16 +71,6 @@ class LeverRows:
     one_less: NDArray[np.float64] | None = None
     is_counted: NDArray[np.bool_] | None = None
 
-    def at(self, rows: slice) -> LeverRows:
-        """Some of the rows."""
-        less, counted = self.one_less, self.is_counted
-        return LeverRows(
-            self.level[rows],
-            self.slope[rows],
-            None if less is None else less[rows],
-            None if counted is None else counted[rows],
-        )
-
     def weight(self, rows: Rows) -> NDArray[np.float64]:
         """Weight of each row in the lever's averages, shape (n,)."""
         return rows.weight if self.is_counted is None else rows.weight * self.is_counted

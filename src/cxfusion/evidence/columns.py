@@ -5,13 +5,11 @@ A design makes its rows of these as it does of a record batch, which is what it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-
-from cxfusion.estimators.rows import Indicators
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping, Sequence
@@ -19,11 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.absorb import Projection
     from cxfusion.estimators.effects import LeverRows
+    from cxfusion.estimators.rows import Indicators
     from cxfusion.evidence.design import Basis, Design
 
-__all__ = ["Columns", "Groupings", "Key", "Source", "columns_of", "levers_of", "numbers_of", "with_projection"]
+__all__ = ["Columns", "Groupings", "Key", "Source", "columns_of", "levers_of", "numbers_of"]
 
 Key: TypeAlias = "tuple[Hashable, ...]"
 """What tells a basis from others."""
@@ -37,44 +35,32 @@ class Columns:
     Attributes
     ----------
     dense : array, shape (p or 2p, n)
-        Of every basis; then their projections, once these are known.
+        Of every basis; then their projections, where the design has them.
     places : mapping of Key to slice
         Where each basis stands.
     numbers : mapping of str to array
         The levels of the levers, the weight, and the codes of answer and cluster.
     levers : mapping of Key to LeverRows
         What the effects need of the levers asked about.
-    groups : mapping of groupings to Indicators
-        Those of the controls; together with the groups to be absorbed as long as there is no projection.
+    controls : Indicators
     """
 
     dense: NDArray[np.float64]
     places: Mapping[Key, slice]
     numbers: Mapping[str, NDArray[Any]]
     levers: Mapping[Key, LeverRows]
-    groups: Mapping[Groupings, Indicators]
+    controls: Indicators
 
     @property
     def n_bytes(self) -> int:
         """About how much memory they take."""
         of_levers = [one.slope for one in self.levers.values()]
         of_levers += [one.one_less for one in self.levers.values() if one.one_less is not None]
-        of_groups = 2 * sum(one.codes.nbytes for one in self.groups.values())  # with what is made of them
-        return of_groups + sum(array.nbytes for array in (self.dense, *self.numbers.values(), *of_levers))
+        of_controls = 2 * self.controls.codes.nbytes  # with what is made of them
+        return of_controls + sum(array.nbytes for array in (self.dense, *self.numbers.values(), *of_levers))
 
     def __len__(self) -> int:
         return int(self.dense.shape[1])
-
-    def slice(self, start: int, n: int) -> Columns:
-        """Some rows that stand together."""
-        rows = np.s_[start : start + n]
-        return replace(
-            self,
-            dense=self.dense[:, rows],
-            numbers={name: column[rows] for name, column in self.numbers.items()},
-            levers={key: one.at(rows) for key, one in self.levers.items()},
-            groups={name: Indicators(one.codes[rows], one.widths) for name, one in self.groups.items()},
-        )
 
     def of(self, bases: Sequence[Basis], *, projected: bool = False) -> NDArray[np.float64]:
         """The columns of some bases, and then their projections, shape (n, columns), each in one piece."""
@@ -102,19 +88,19 @@ def numbers_of(batch: Source, name: str) -> NDArray[Any]:
 
 
 def columns_of(batch: pa.RecordBatch, design: Design, asked: Sequence[Basis]) -> Columns:
-    """All columns of a design without projections, and what the effects need of some of its bases."""
+    """All columns of a design, and what the effects need of some of its bases."""
     places, start = {}, 0
     for basis in design.bases:
         places[basis.key] = slice(start, start + basis.width)
         start += basis.width
     names = dict.fromkeys(["weight", "y", "cluster", *(basis.lever.name for basis in design.bases)])
-    absorbed = (*design.groups, *design.controls)
+    rows = design.make_rows(batch)
     return Columns(
-        dense=np.ascontiguousarray(design.basis_columns(batch).T),
+        dense=np.ascontiguousarray(rows.dense.T),
         places=places,
         numbers={name: numbers_of(batch, name) for name in names},
         levers={basis.key: basis.rows_of(batch) for basis in asked},
-        groups={groupings: design.indicators(batch, groupings) for groupings in (design.controls, absorbed)},
+        controls=rows.groups,
     )
 
 
@@ -123,11 +109,3 @@ def levers_of(batch: Source, bases: Sequence[Basis]) -> list[LeverRows]:
     if isinstance(batch, Columns):
         return [batch.levers[basis.key] for basis in bases]
     return [basis.rows_of(batch) for basis in bases]
-
-
-def with_projection(columns: Columns, groups: Groupings, controls: Groupings, projection: Projection) -> Columns:
-    """The columns followed by their projections; what only these needed is let go."""
-    absorbed = columns.groups[(*groups, *controls)]
-    predicted = projection.predict(absorbed)
-    dense = np.vstack([columns.dense, predicted.T])
-    return replace(columns, dense=dense, groups={controls: columns.groups[controls]})

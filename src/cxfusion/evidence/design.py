@@ -221,7 +221,7 @@ class Design:
     def indicators(self, batch: Source, groupings: Groupings) -> Indicators:
         """Codes of some groupings; those without a column are left out."""
         if groupings and isinstance(batch, Columns):
-            return batch.groups[groupings]
+            return batch.controls
         shown = [(name, width) for name, width in groupings if width]
         codes = [numbers_of(batch, name) for name, _ in shown]
         stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)

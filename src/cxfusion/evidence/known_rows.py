@@ -11,17 +11,18 @@ import numpy as np
 from cxfusion.estimators.held import ModelRows, keep_parts, may_keep, model_rows
 from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
-from cxfusion.evidence.columns import columns_of, levers_of, numbers_of, with_projection
+from cxfusion.evidence.columns import columns_of, levers_of, numbers_of
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.robustness import YARDSTICK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
     from cxfusion.estimators.absorb import Projection
     from cxfusion.estimators.moments import LinearRows
     from cxfusion.estimators.within import Within
-    from cxfusion.evidence.columns import Source
     from cxfusion.evidence.design import Basis, Design
     from cxfusion.fold import Sweep
 
@@ -105,19 +106,13 @@ def know_rows(
     part : Sweep, optional
         Over the part of the rows that stands for all of them where nothing is estimated.
     """
-    lines = partial(_with_lines, linear=LinearDesign(design, values))
-    if not may_keep(sweep):
-        held = within_groups(gather_moments(sweep, lines))
-        return KnownRows(design, sweep, held, None if part is None else KnownRows(design, part, held))
-    make_columns = partial(columns_of, design=design, asked=asked)
-    bare = keep_parts(sweep, make_columns, part_rows=None)
-    held = within_groups(gather_moments(bare, lines))
-    projection = held.projection.of_columns(range(1, 1 + design.width))
-    add = partial(with_projection, groups=design.groups, controls=design.controls, projection=projection)
-    if part is None:
-        return KnownRows(design, keep_parts(bare, add), held)
-    few = keep_parts(keep_parts(part, make_columns, part_rows=None), add)
-    return KnownRows(design, keep_parts(bare, add), held, KnownRows(design, few, held))
+    held = within_groups(gather_moments(sweep, partial(_with_lines, linear=LinearDesign(design, values))))
+    if may_keep(sweep):
+        projected = design.projected(held.projection.of_columns(range(1, 1 + design.width)))
+        make_columns = partial(columns_of, design=projected, asked=asked)
+        sweep = keep_parts(sweep, make_columns)
+        part = None if part is None else keep_parts(part, make_columns)
+    return KnownRows(design, sweep, held, None if part is None else KnownRows(design, part, held))
 
 
 def _bent(design: Design) -> list[Basis]:
@@ -125,7 +120,7 @@ def _bent(design: Design) -> list[Basis]:
     return [basis for basis in design.bases if basis.lever.shape == "log1p"]
 
 
-def _with_lines(batch: Source, linear: LinearDesign) -> LinearRows:
+def _with_lines(batch: pa.RecordBatch, linear: LinearDesign) -> LinearRows:
     """The score, the bases, and a straight line for each basis that does not begin with one."""
     lines = [basis.straight().value(numbers_of(batch, basis.lever.name)) for basis in _bent(linear.design)]
     return linear.rows(batch, np.hstack(lines) if lines else None)
