@@ -71,10 +71,14 @@ class Moved:
 
 
 class Weighed:
-    """A fold whose state is weighed before its answer is made of it: what one worker sends."""
+    """A fold whose state is weighed before its answer is made of it: what one worker sends.
+
+    Of one that holds rows the answer is weighed, which is made over there.
+    """
 
     def __init__(self, fold: Any) -> None:
         self.fold = fold
+        self.holds_rows = getattr(fold, "holds_rows", False)
 
     def zero(self) -> Any:
         return self.fold.zero()
@@ -86,7 +90,8 @@ class Weighed:
         return self.fold.merge(left, right)
 
     def finish(self, state: Any) -> tuple[int, Any]:
-        return len(pickle.dumps(state, protocol=5)), self.fold.finish(state)
+        answer = self.fold.finish(state)
+        return len(pickle.dumps(answer if self.holds_rows else state, protocol=5)), answer
 
 
 class MeteredEngine:

@@ -1,6 +1,7 @@
 """The one way numbers are drawn from rows: ``zero``, ``step`` per record batch, ``merge``, ``finish``.
 
-A fold holds no rows, so memory does not grow with the table, and any split of the rows gives the same answer.
+A fold holds no rows, unless of a bounded sample, so memory does not grow with the table, and any split of the rows
+gives the same answer.
 """
 
 from __future__ import annotations
@@ -8,15 +9,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from functools import cache
 from threading import Condition, Lock, Thread
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
 
-__all__ = ["Fold", "Sweep", "algebra_in_one_thread", "fold_batches"]
+__all__ = ["Fold", "RowsTogether", "Sweep", "algebra_in_one_thread", "fold_batches"]
 
 State = TypeVar("State")
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -28,6 +29,9 @@ class Fold(Protocol[State, Answer_co]):
 
     Laws, tested as properties: ``zero`` is neutral in ``merge``; ``merge`` is associative and commutative up to
     rounding; stepping two batches equals merging their two states. A fold never writes to a batch.
+
+    One whose state holds rows, which only those of a bounded sample may, says so: ``holds_rows = True``. Where rows
+    live in other processes, its states are merged and its answer is made over there, so that no row comes here.
     """
 
     def zero(self) -> State:
@@ -56,6 +60,45 @@ class Sweep(Protocol):
     def __call__(self, fold: Fold[Any, Answer], /) -> Answer:
         """Answer of the fold for all rows of the table."""
         ...
+
+
+class RowsTogether:
+    """Fold: what is made of all rows of a bounded sample at once, wherever they live.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Of the rows.
+    order : sequence of str
+        Columns whose values no two rows share; engines give rows in any order.
+    answer_of : callable
+        Takes the rows in this order as a table. It may have to travel.
+    """
+
+    holds_rows = True
+
+    def __init__(self, schema: pa.Schema, order: Sequence[str], answer_of: Callable[[pa.Table], Any]) -> None:
+        self._schema = schema
+        self._order: list[tuple[str, Literal["ascending", "descending"]]] = [(name, "ascending") for name in order]
+        self._answer_of = answer_of
+
+    def zero(self) -> list[pa.RecordBatch]:
+        """None."""
+        return []
+
+    def step(self, state: list[pa.RecordBatch], batch: pa.RecordBatch) -> list[pa.RecordBatch]:
+        """One more of them."""
+        return [*state, batch]
+
+    def merge(self, left: list[pa.RecordBatch], right: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+        """Those of both."""
+        return left + right
+
+    def finish(self, state: list[pa.RecordBatch]) -> Any:
+        """What is made of all of them."""
+        import pyarrow as pa
+
+        return self._answer_of(pa.Table.from_batches(state, self._schema).sort_by(self._order))
 
 
 def fold_batches(fold: Fold[State, Answer], batches: Iterable[Any], threads: int = 1) -> Answer:

@@ -1,4 +1,4 @@
-"""What leaves an engine is numbers: no identifier of a contact, customer or answer, and no rows but three samples.
+"""What leaves an engine is numbers: no identifier of a contact, customer or answer, and no rows but one sample.
 
 What goes to its workers is folds, each of which can be sent.
 """
@@ -14,7 +14,6 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.engine.duckdb import DuckDBEngine
-from cxfusion.evidence import sample
 from cxfusion.perception import linearised
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ cloudpickle = pytest.importorskip("pyspark.cloudpickle", reason="pyspark, whose 
 
 PERSONS_AND_CALLS = ("contact_id", "customer_id", "case_id", "leg_id")
 BOUND = 1_000
-"""To which the three samples are set here; beside them no answer may have so many rows."""
+"""To which the sample is set here; no other answer may have so many rows."""
 
 
 class WatchedEngine(DuckDBEngine):
@@ -50,9 +49,7 @@ def study() -> Iterator[tuple[list[pa.Table], dict[str, set[str]], int]]:
     """Every answer of a whole job, the identifiers of its tables, and how many contacts there are."""
     engine = WatchedEngine()
     with pytest.MonkeyPatch.context() as patch, cx.Session(engine) as session:
-        patch.setitem(cx.check_offers.__kwdefaults__, "max_contacts", BOUND)
         patch.setattr(linearised, "MOST_ANSWERS", BOUND)
-        patch.setattr(sample, "MAX_PART", BOUND)
         centre = cx.simulate(n_contacts=20_000, seed=7, session=session)
         known = defaultdict(set)
         for table in (centre.contacts, centre.surveys):

@@ -19,6 +19,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.engine import FileSource, FrameSource, RelationSource
 from cxfusion.errors import SeparationError, UsageError
+from cxfusion.fold import RowsTogether
 from engines import conformance, folds
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 
@@ -215,9 +216,58 @@ def test_rows_stay_on_the_workers_until_nothing_refers_to_them(spark):
 
 
 def test_what_a_fold_raises_on_a_worker_is_raised_here(spark):
-    with cx.Session("spark") as session, pytest.raises(SeparationError, match="perfectly") as caught:
-        session.fold(session.read(FrameSource(CALLS, "log")), Refusing())
-    assert caught.value.problems == ("wait_seconds",)
+    with cx.Session("spark") as session:
+        rows = session.read(FrameSource(CALLS, "log"))
+        for refusing in (Refusing(), RowsTogether(rows.schema().to_pyarrow(), ("contact_id",), refuse)):
+            with pytest.raises(SeparationError, match="perfectly") as caught:
+                session.fold(rows, refusing)
+            assert caught.value.problems == ("wait_seconds",)
+
+
+def test_rows_that_a_fold_holds_do_not_come_here(spark):
+    with cx.Session("spark") as session:
+        rows = session.materialize(session.read(FrameSource(pa.table({"x": range(1000)}), "log")))
+        made = session.fold(rows, RowsTogether(rows.schema().to_pyarrow(), ("source_row",), whereabouts))
+    assert made == (1000, [0, 1, 2], made[2])
+    assert made[2] != os.getpid()
+
+
+def whereabouts(rows):
+    """How many rows, the first of them, and the process that has them."""
+    return len(rows), rows["x"].to_pylist()[:3], os.getpid()
+
+
+def refuse(rows):
+    raise SeparationError("a term predicts the outcome perfectly", ["wait_seconds"])
+
+
+class Where(Rows):
+    """Fold: states by the process that merged them."""
+
+    def merge(self, left, right):
+        return {**(left or {}), **(right or {}), os.getpid(): None}
+
+    def zero(self):
+        return {}
+
+    def step(self, state, batch):
+        return {(int(x),): None for x in batch["x"].to_numpy()}
+
+
+def test_states_of_many_partitions_are_merged_over_there_in_their_order(spark, monkeypatch):
+    from cxfusion.engine import spark_folding
+
+    with cx.Session("spark") as session:
+        rows = session.materialize(session.read(FrameSource(pa.table({"x": range(1000)}), "log")))
+        (held,) = [session._engine._folded[rows.op()] for _ in [session.fold(rows, Rows())]]
+        many = spark_folding.RowsOnWorkers(held.packed.repartition(9))
+        here = many.fold(Where())
+        monkeypatch.setattr(spark_folding, "MOST_STATES", 8)
+        there = many.fold(Where())
+        assert many.fold(Rows()) == 1000
+    told = [[name for name in found if isinstance(name, tuple)] for found in (here, there)]
+    assert told[0] == told[1]
+    assert len(told[0]) == 1000
 
 
 def test_the_application_is_left_as_it_was(spark, tmp_path):

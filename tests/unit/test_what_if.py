@@ -158,9 +158,9 @@ def test_of_many_responses_the_same_part_stands_for_all_however_the_rows_come(pa
 
 
 def rows_behind(inquiry):
-    from cxfusion.evidence.population_rows import rows_of
+    from cxfusion.evidence.population_rows import made_of_rows
 
-    return rows_of(inquiry.sample, [model for model in inquiry.ladder.models if model.levers])
+    return made_of_rows(inquiry.sample, [model for model in inquiry.ladder.models if model.levers], lambda rows: rows)
 
 
 def test_no_point_is_of_fewer_than_five_contacts():

@@ -1,14 +1,17 @@
 """Folds on Spark's workers: every partition becomes one state, and only states travel.
 
-The rows of a relation stay there as Arrow batches from its first fold on, so that no later one plans a query, or reads
-and decodes files, again.
+Of many partitions, states are merged over there before they come here; those that hold rows never do. The rows of a
+relation stay there as Arrow batches from its first fold on, so that no later one plans a query, or reads and decodes
+files, again.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from math import isqrt
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 from zipimport import zipimporter
 
 import pyarrow as pa
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["RowsOnWorkers", "rows_on_workers"]
 
 Batches: TypeAlias = "Iterable[pa.RecordBatch]"
+MOST_STATES: Final = 16
+"""So many come here as they are; of more those of a few neighbours are merged first, which takes a stage more."""
 State = TypeVar("State")
 Answer = TypeVar("Answer")
 
@@ -56,11 +61,19 @@ class RowsOnWorkers:
         CxfusionError
             What a step of the fold raised on a worker.
         """
+        n = self.packed.getNumPartitions()
+        states = self.packed.mapPartitionsWithIndex(_state_of(fold))
+        if getattr(fold, "holds_rows", False):
+            answer: Answer
+            (answer,) = map(
+                _unless_error, _gathered(states, n, 1).mapPartitions(_merged_by(fold, is_last=True)).collect()
+            )
+            return answer
+        if n > MOST_STATES:
+            states = _gathered(states, n, isqrt(n)).mapPartitions(_merged_by(fold, is_last=False))
         state = fold.zero()
-        for part in self.packed.mapPartitions(_state_of(fold)).collect():  # in the order of the partitions
-            if isinstance(part, CxfusionError):
-                raise part
-            state = fold.merge(state, part)
+        for _, part in states.collect():  # in the order of the partitions
+            state = fold.merge(state, _unless_error(part))
         return fold.finish(state)
 
     def let_go(self) -> None:
@@ -92,8 +105,10 @@ def _packed_as(schema: pa.Schema) -> Callable[[Batches], Batches]:
     return packed
 
 
-def _state_of(fold: Fold[Any, Any]) -> Callable[[Iterable[Row]], Iterator[Any]]:
-    def state_of(rows: Iterable[Row]) -> Iterator[Any]:
+def _state_of(fold: Fold[Any, Any]) -> Callable[[int, Iterable[Row]], Iterator[tuple[int, Any]]]:
+    """From the rows of a partition to its number and its state, or the error that a step raised."""
+
+    def state_of(number: int, rows: Iterable[Row]) -> Iterator[tuple[int, Any]]:
         try:
             state = fold.zero()
             for row in rows:
@@ -102,9 +117,38 @@ def _state_of(fold: Fold[Any, Any]) -> Callable[[Iterable[Row]], Iterator[Any]]:
         except CxfusionError as error:
             state = error
         _forget_archives()
-        yield state
+        yield number, state
 
     return state_of
+
+
+def _gathered(states: RDD[tuple[int, Any]], n: int, n_places: int) -> RDD[tuple[int, Any]]:
+    """States of so many partitions brought to fewer places, neighbours to the same one."""
+    return states.partitionBy(n_places, lambda number: number * n_places // n)
+
+
+def _merged_by(fold: Fold[Any, Any], *, is_last: bool) -> Callable[[Iterable[tuple[int, Any]]], Iterator[Any]]:
+    """From states, which come in any order, to one of them all, or, of the last place of all, to the answer."""
+
+    def merged(states: Iterable[tuple[int, Any]]) -> Iterator[Any]:
+        told = sorted(states, key=itemgetter(0))
+        try:
+            state = fold.zero()
+            for _, part in told:
+                state = fold.merge(state, _unless_error(part))
+            found = fold.finish(state) if is_last else state
+        except CxfusionError as error:
+            found = error
+        _forget_archives()
+        yield found if is_last else (told[0][0], found)
+
+    return merged
+
+
+def _unless_error(found: Any) -> Any:
+    if isinstance(found, CxfusionError):
+        raise found
+    return found
 
 
 def _forget_archives() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,13 +12,17 @@ from cxfusion.estimators.influence import covariance_of
 from cxfusion.evidence.population import LeverForm, Population, Reading
 from cxfusion.evidence.population_models import bases_of, moment_models, with_kappas
 from cxfusion.evidence.population_points import gather_points, segment_points
-from cxfusion.evidence.population_rows import rows_of
+from cxfusion.evidence.population_rows import made_of_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from cxfusion.evidence.design import Basis
     from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.population import Points
+    from cxfusion.evidence.population_rows import PopulationRows
     from cxfusion.evidence.sample import Sample
     from cxfusion.tables.relation import Scale
 
@@ -42,24 +48,36 @@ def populate(sample: Sample, ladder: Ladder, scale: Scale, conf_level: float) ->
     fitted = [model for model in ladder.models if model.levers]
     if not fitted:
         return None
-    rows = rows_of(sample, fitted)
-    bases = {name: basis for model in fitted for name, basis in bases_of(model.design, model.levers).items()}
-    forms = tuple(_form(basis, rows.level[:, j], rows.weight) for j, basis in enumerate(bases.values()))
-    points = gather_points(rows, forms)
-    models, influence = moment_models(fitted, points, list(bases.values()), readings, sample.coding.n_clusters)
+    named = {name: basis for model in fitted for name, basis in bases_of(model.design, model.levers).items()}
+    bases = tuple(named.values())
+    found = made_of_rows(sample, fitted, partial(_gathered, bases=bases, levels=sample.coding.levels))
+    models, influence = moment_models(fitted, found.points, bases, readings, sample.coding.n_clusters)
     models, covariance = with_kappas(models, fitted, covariance_of(influence))
     return Population(
         outcome=sample.outcome.name,
         readings=readings,
-        levers=forms,
+        levers=found.forms,
         models=models,
         covariance=covariance,
         n_clusters=sample.coding.n_clusters,
         conf_level=conf_level,
-        points=points,
-        segments=segment_points(rows, forms, sample),
+        points=found.points,
+        segments=found.segments,
         is_better_above=sample.outcome.is_better_above(scale),
     )
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    forms: tuple[LeverForm, ...]
+    points: Points
+    segments: dict[str, dict[str, Points]]
+
+
+def _gathered(rows: PopulationRows, bases: Sequence[Basis], levels: Mapping[str, Sequence[str]]) -> _Gathered:
+    """What becomes of the rows, where they are: no row leaves."""
+    forms = tuple(_form(basis, rows.level[:, j], rows.weight) for j, basis in enumerate(bases))
+    return _Gathered(forms, gather_points(rows, forms), segment_points(rows, forms, levels))
 
 
 def readings_of(sample: Sample, scale: Scale) -> tuple[Reading, ...]:

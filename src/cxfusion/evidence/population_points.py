@@ -11,13 +11,12 @@ from cxfusion.estimators.support_points import group_alike
 from cxfusion.evidence.population import COUNTED_TO, Points
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from cxfusion.evidence.population import LeverForm
     from cxfusion.evidence.population_rows import PopulationRows
-    from cxfusion.evidence.sample import Sample
 
 __all__ = ["gather_points", "segment_points"]
 
@@ -85,10 +84,12 @@ def _means(
     return np.column_stack([np.bincount(group, weight * column) / total for column in columns.T])
 
 
-def segment_points(rows: PopulationRows, forms: Sequence[LeverForm], sample: Sample) -> dict[str, dict[str, Points]]:
+def segment_points(
+    rows: PopulationRows, forms: Sequence[LeverForm], levels: Mapping[str, Sequence[str]]
+) -> dict[str, dict[str, Points]]:
     """The points of each large level of the case mix, where a column has several of these."""
     found: dict[str, dict[str, Points]] = {}
-    for column, labels in sample.coding.levels.items():
+    for column, labels in levels.items():
         codes = rows.codes[column]
         large = [code for code in range(-1, len(labels) - 1) if (codes == code).sum() >= MIN_SEGMENT_RESPONSES]
         if len(large) > 1:

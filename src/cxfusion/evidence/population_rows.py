@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from cxfusion.evidence.difficulty import WITNESS
 from cxfusion.evidence.sample import order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     import pyarrow as pa
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     _Part: TypeAlias = tuple[NDArray[np.int64], "PopulationRows"]
 
-__all__ = ["PopulationRows", "rows_of"]
+__all__ = ["PopulationRows", "made_of_rows"]
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -53,22 +55,34 @@ class PopulationRows:
         return PopulationRows(self.weight[is_kept], self.level[is_kept], tuple(b[is_kept] for b in self.base), {})
 
 
-def rows_of(sample: Sample, fitted: Sequence[FittedModel]) -> PopulationRows:
-    """The responses that tell everything that any of the models needs, or a part of them where they are many."""
+def made_of_rows(sample: Sample, fitted: Sequence[FittedModel], make: Callable[[PopulationRows], Answer]) -> Answer:
+    """What is made of the responses that tell everything that any of the models needs; of a part where they are many.
+
+    It is made where they live.
+    """
     needed = {basis.lever.name for model in fitted for basis in model.design.bases}
     needed |= {WITNESS for model in fitted if model.rung == "beside"}
     rows = sample.part_of(sample.rows_that_tell(needed))
     levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
-    return sample.session.fold(rows, _RowFold(fitted, levers, sample.coding))
+    return sample.session.fold(rows, _RowFold(fitted, levers, sample.coding, make))
 
 
 class _RowFold:
-    """Fold: levels, weights and linear predictors of the rows, in the sample's order.
+    """Fold: what is made of levels, weights and linear predictors of the rows, in the sample's order.
 
     Rows that are alike are told apart by their order, and each engine gives its rows in another.
     """
 
-    def __init__(self, fitted: Sequence[FittedModel], levers: Sequence[str], coding: Coding) -> None:
+    holds_rows = True
+
+    def __init__(
+        self,
+        fitted: Sequence[FittedModel],
+        levers: Sequence[str],
+        coding: Coding,
+        make: Callable[[PopulationRows], Any],
+    ) -> None:
+        self._make = make
         # not the models themselves, which hold the session: a fold may have to travel
         self._bases = [partial(_base, make_rows=m.design.make_rows, fit=m.fit, n_cuts=m.n_cuts) for m in fitted]
         self._levers = levers
@@ -91,15 +105,16 @@ class _RowFold:
     def merge(self, left: list[_Part], right: list[_Part]) -> list[_Part]:
         return left + right
 
-    def finish(self, state: list[_Part]) -> PopulationRows:
+    def finish(self, state: list[_Part]) -> Any:
         place = np.lexsort(np.hstack([order for order, _ in state])[::-1])
         parts = [part for _, part in state]
-        return PopulationRows(
+        rows = PopulationRows(
             weight=np.concatenate([part.weight for part in parts])[place],
             level=np.concatenate([part.level for part in parts])[place],
             base=tuple(np.concatenate(bases)[place] for bases in zip(*(part.base for part in parts), strict=True)),
             codes={name: np.concatenate([part.codes[name] for part in parts])[place] for name in self._codes},
         )
+        return self._make(rows)
 
 
 def _code_column(name: str) -> str:

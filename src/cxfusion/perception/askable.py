@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+from cxfusion.fold import RowsTogether
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.attributes import attribute_of, attributes_of, codes_here
 from cxfusion.tables.coding import answered, group_codes, local_time, one_place, with_codes
 from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-    import pandas as pd
+    from collections.abc import Callable
 
+    import ibis.expr.types as ir
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cxfusion.engine import Session
     from cxfusion.pairing import Pairing
 
-__all__ = ["FEWEST", "Codes", "askable"]
+__all__ = ["FEWEST", "Askable", "Codes", "askable"]
+
+Answer = TypeVar("Answer")
 
 Codes: TypeAlias = tuple[tuple[str, int], ...]
 
@@ -29,13 +40,48 @@ MOST_DATES: Final = 400
 """Of longer logs weeks are told apart."""
 DAYS_A_WEEK: Final = 7
 AGENT: Final = "agent_code"
-"""What stands for the agent in the rows that come here: who it is comes once."""
+"""What stands for the agent in the rows: who it is comes here once."""
+OTHERS: Final = ("agent", "date", "score", "is_asked", "customer_known", "customer")
+"""Columns of the rows that say nothing of the operations."""
 
 
-def askable(
-    pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: int
-) -> tuple[pd.DataFrame, Codes, str | None]:
-    """Contacts that agents could have asked about, with the codes of what operations know of them; and what to say."""
+@dataclass(frozen=True)
+class Askable:
+    """Contacts that agents could have asked about.
+
+    Attributes
+    ----------
+    rows : ibis.Table
+        ``agent`` (a place among the names), ``date``, ``score``, what operations know, ``is_asked``,
+        ``customer_known`` and ``customer`` (a number).
+    names : array
+        Of the agents, sorted.
+    note : str or None
+        What to say of the sample.
+    """
+
+    session: Session
+    rows: ir.Table
+    names: NDArray[np.object_]
+    note: str | None
+
+    def made(self, make: Callable[[pd.DataFrame, Codes], Answer]) -> Answer:
+        """What is made of the rows, in the order of the log, and of the codes of what operations know: over there."""
+        schema = self.rows.schema().to_pyarrow()
+        return self.session.fold(self.rows, RowsTogether(schema, ("place",), partial(_made, make=make)))
+
+
+def _made(rows: pa.Table, make: Callable[[pd.DataFrame, Codes], Answer]) -> Answer:
+    found = rows.drop_columns("place").to_pandas()
+    operations = found.columns.difference(OTHERS, sort=False)
+    period = found["date"] // (1 if found["date"].nunique() <= MOST_DATES else DAYS_A_WEEK)
+    codes = codes_here(found[operations].assign(**{attribute_of("date"): period}), FEWEST)
+    widths = tuple((name, int(own.max(initial=-1)) + 1) for name, own in codes.items())
+    return make(found.drop(columns=operations).assign(**codes), widths)
+
+
+def askable(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts: int) -> Askable:
+    """Contacts that agents could have asked about, or a sample of them."""
     session, contacts = pairing.session, pairing.contacts
     log = answered(contacts)
     attributes = attributes_of(contacts, log)
@@ -56,17 +102,13 @@ def askable(
     joined = placed.left_join(customers, "customer", rname="of_{name}")
     joined = joined.left_join(given, [("contact_id", "scored_id")]).left_join(sent, [("contact_id", "asked_id")])
     shown = joined.select(
-        "place", AGENT, "date", "score", *attributes,
+        "place", "date", "score", *attributes,
+        agent=joined[AGENT],
         is_asked=joined["asked_id"].notnull() | joined["score"].notnull(),
         customer_known=joined["customer"].notnull(),
-        customer=joined["first_place"].fill_null(-1),  # who it is stays where it is
+        customer=joined["first_place"].fill_null(-1),
     )  # fmt: skip
-    found = session.collect(shown.order_by("place").drop("place")).to_pandas()
-    found["agent"] = agents["agent"].to_numpy()[found.pop(AGENT)]
-    period = found["date"] // (1 if found["date"].nunique() <= MOST_DATES else DAYS_A_WEEK)
-    codes = codes_here(found[list(attributes)].assign(**{attribute_of("date"): period}), FEWEST)
-    widths = tuple((name, int(own.max(initial=-1)) + 1) for name, own in codes.items())
-    return found.drop(columns=list(attributes)).assign(**codes), widths, told
+    return Askable(session, shown, agents["agent"].to_numpy(object), told)
 
 
 def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str | None]:

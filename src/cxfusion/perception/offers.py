@@ -7,6 +7,7 @@ own, beyond the rule that the whole centre's offers follow.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
@@ -203,14 +204,14 @@ def check_offers(
         )
     sent = asked_about(pairing)
     basis, note = ("asked", None) if sent.reason is None else ("answered", _not_known(sent.reason))
-    rows, codes, told = askable(pairing, score, by, sent.rows, max_contacts)
-    note = " ".join(one for one in (note, told) if one) or None
+    contacts_asked = askable(pairing, score, by, sent.rows, max_contacts)
+    note = " ".join(one for one in (note, contacts_asked.note) if one) or None
+    direction = _direction(pairing, score)
     try:
-        return _checked(rows, codes, _direction(pairing, score), OfferCheck(
-            score, by, basis, _no_agents(by), None, None, 0, 0, None, "not_applicable", None, note
-        ))  # fmt: skip
+        found = contacts_asked.made(partial(_found, direction=direction))
     except ConvergenceError as error:
         return _nothing(score, by, basis, error.message.rstrip("."), note)
+    return _told(found, contacts_asked.names, direction, _nothing(score, by, basis, None, note))
 
 
 def _not_known(reason: str) -> str:
@@ -224,7 +225,7 @@ def _no_agents(by: str) -> pd.DataFrame:
     return pd.DataFrame(columns=[by, *COLUMNS])
 
 
-def _nothing(score: str, by: str, basis: str, reason: str, note: str | None = None) -> OfferCheck:
+def _nothing(score: str, by: str, basis: str, reason: str | None, note: str | None = None) -> OfferCheck:
     return OfferCheck(score, by, basis, _no_agents(by), None, None, 0, 0, None, "not_applicable", reason, note)
 
 
@@ -232,37 +233,77 @@ def _direction(pairing: Pairing, score: str) -> float:
     return 1.0 if pairing.surveys.scales[score].higher_is_better else -1.0
 
 
-def _checked(rows: pd.DataFrame, codes: Codes, direction: float, empty: OfferCheck) -> OfferCheck:
-    sizes = rows.groupby("agent")["is_asked"].agg(n="size", n_asked="sum").reset_index()
-    is_tested = (sizes["n_asked"] >= FEWEST) & (sizes["n"] - sizes["n_asked"] >= FEWEST)
-    n_answers = int(rows["score"].notna().sum())
-    untested = _untested(sizes, is_tested, empty)
-    if n_answers < FEWEST_ANSWERS or is_tested.sum() < 2:
-        few = (
-            f"fewer than {FEWEST_ANSWERS} scores" if n_answers < FEWEST_ANSWERS else "fewer than two agents to compare"
-        )
-        return replace(empty, agents=untested, reason=few)
-    asking = sizes[sizes["n_asked"] > 0].reset_index(drop=True)
-    first, last, flags = _rounds(rows, codes, direction, asking["agent"], is_tested[sizes["n_asked"] > 0].to_numpy())
-    tested = _table(asking, last, flags, direction, empty)
-    tested = tested[tested[empty.by].isin(sizes.loc[is_tested, "agent"])]
+@dataclass(frozen=True)
+class _Found:
+    """What the contacts tell: numbers by agent, in the order of their places, none by contact.
+
+    Attributes
+    ----------
+    agent, n, n_asked, n_scored : int array, shape (agents,)
+        Contacts of each, those asked about, and those with a score.
+    is_tested : bool array, shape (agents,)
+    first, last : Choosing or None
+        Of the agents that asked anybody; None where too little is known.
+    flags : Flags
+        Of the same agents.
+    """
+
+    agent: NDArray[np.int64]
+    n: NDArray[np.int64]
+    n_asked: NDArray[np.int64]
+    n_scored: NDArray[np.int64]
+    is_tested: NDArray[np.bool_]
+    first: Choosing | None
+    last: Choosing | None
+    flags: Flags
+
+    @property
+    def reason(self) -> str | None:
+        """Why agents cannot be compared."""
+        if self.n_scored.sum() < FEWEST_ANSWERS:
+            return f"fewer than {FEWEST_ANSWERS} scores"
+        return "fewer than two agents to compare" if self.is_tested.sum() < 2 else None
+
+
+def _found(rows: pd.DataFrame, codes: Codes, direction: float) -> _Found:
+    by_agent = rows.groupby("agent")
+    sizes = by_agent["is_asked"].agg(n="size", n_asked="sum").assign(n_scored=by_agent["score"].count())
+    n, n_asked, n_scored = sizes.to_numpy(np.int64).T
+    is_tested = (n_asked >= FEWEST) & (n - n_asked >= FEWEST)
+    agent = sizes.index.to_numpy(np.int64)
+    found = _Found(agent, n, n_asked, n_scored, is_tested, None, None, (np.empty(0, bool), np.empty(0)))
+    if found.reason is not None:
+        return found
+    first, last, flags = _rounds(rows, codes, direction, agent[n_asked > 0], is_tested[n_asked > 0])
+    return replace(found, first=first, last=last, flags=flags)
+
+
+def _told(found: _Found, names: NDArray[np.object_], direction: float, empty: OfferCheck) -> OfferCheck:
+    sizes = pd.DataFrame({"agent": names[found.agent], "n": found.n, "n_asked": found.n_asked})
+    untested = _untested(sizes, found.is_tested, empty)
+    if found.first is None or found.last is None:
+        return replace(empty, agents=untested, reason=found.reason)
+    asking = found.n_asked > 0
+    tested = _table(sizes.loc[asking, "agent"], found.last, found.flags, direction, empty)[found.is_tested[asking]]
     ordered = tested.sort_values(["estimate", empty.by], ascending=[False, True], ignore_index=True)
-    brought = rows["agent"].isin(tested.loc[tested["is_flagged"], empty.by]) & rows["score"].notna()
-    has_fired = first.p_value_all < FIRED_BELOW and last.beyond_chance > FIRED_ABOVE and flags[0].any()
+    is_flagged = found.flags[0]
+    has_fired = (
+        found.first.p_value_all < FIRED_BELOW and found.last.beyond_chance > FIRED_ABOVE and bool(is_flagged.any())
+    )
     return replace(
         empty,
         agents=pd.concat([ordered, untested], ignore_index=True) if len(untested) else ordered,
-        common=last.common,
-        p_value=first.p_value_all,
+        common=found.last.common,
+        p_value=found.first.p_value_all,
         n_tested=len(tested),
-        n_flagged=int(flags[0].sum()),
-        flagged_share=float(brought.sum() / n_answers),
+        n_flagged=int(is_flagged.sum()),
+        flagged_share=float(found.n_scored[asking][is_flagged].sum() / found.n_scored.sum()),
         status="failed" if has_fired else "passed",
     )
 
 
 def _rounds(
-    rows: pd.DataFrame, codes: Codes, direction: float, agents: pd.Series[str], is_tested: NDArray[np.bool_]
+    rows: pd.DataFrame, codes: Codes, direction: float, agents: NDArray[np.int64], is_tested: NDArray[np.bool_]
 ) -> tuple[Choosing, Choosing, Flags]:
     """The fit with everyone as the reference, that with those not flagged, and who is flagged by it, with q-values."""
     fit = _fitter(rows[rows["agent"].isin(agents)], codes, direction, is_tested)
@@ -280,7 +321,6 @@ def _rounds(
 
 
 def _flags(fit: Choosing, is_tested: NDArray[np.bool_]) -> Flags:
-
     q_value = np.full(len(is_tested), np.nan)
     q_value[is_tested] = false_discovery_control(fit.p_value[is_tested])
     is_large = fit.excess > FLAGGED_ABOVE * fit.spread
@@ -306,11 +346,11 @@ def _numbers(values: pd.Series[Any]) -> NDArray[np.int64]:
     return np.asarray(pd.factorize(values)[0], dtype=np.int64)
 
 
-def _table(asking: pd.DataFrame, fit: Choosing, flags: Flags, direction: float, empty: OfferCheck) -> pd.DataFrame:
+def _table(agents: pd.Series[str], fit: Choosing, flags: Flags, direction: float, empty: OfferCheck) -> pd.DataFrame:
     reach = NORMAL_95 * fit.std_error
     return pd.DataFrame(
         {
-            empty.by: asking["agent"], "n": fit.n, "n_asked": fit.n_picked, "asked_rate": fit.n_picked / fit.n,
+            empty.by: agents.to_numpy(), "n": fit.n, "n_asked": fit.n_picked, "asked_rate": fit.n_picked / fit.n,
             "expected_of_all": direction * fit.of_all, "expected_of_asked": direction * fit.of_picked,
             "estimate": fit.excess, "std_error": fit.std_error,
             "conf_low": fit.excess - reach, "conf_high": fit.excess + reach, "p_value": fit.p_value,
@@ -319,7 +359,7 @@ def _table(asking: pd.DataFrame, fit: Choosing, flags: Flags, direction: float, 
     )  # fmt: skip
 
 
-def _untested(sizes: pd.DataFrame, is_tested: pd.Series[bool], empty: OfferCheck) -> pd.DataFrame:
+def _untested(sizes: pd.DataFrame, is_tested: NDArray[np.bool_], empty: OfferCheck) -> pd.DataFrame:
     """Agents with too few contacts asked about, or too few others; of very few not even the rate is shown."""
     found = sizes[~is_tested].sort_values("agent", ignore_index=True)
     is_hidden = found["n"] < TOO_FEW
