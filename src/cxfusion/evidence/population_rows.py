@@ -64,7 +64,8 @@ def made_of_rows(sample: Sample, fitted: Sequence[FittedModel], make: Callable[[
     needed |= {WITNESS for model in fitted if model.rung == "beside"}
     rows = sample.part_of(sample.rows_that_tell(needed))
     levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
-    return sample.session.fold(rows, _RowFold(fitted, levers, sample.coding, make))
+    made: Answer = sample.session.fold(rows, _RowFold(fitted, levers, sample.coding, make))
+    return made
 
 
 class _RowFold:

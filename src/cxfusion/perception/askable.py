@@ -68,12 +68,13 @@ class Askable:
     def made(self, make: Callable[[pd.DataFrame, Codes], Answer]) -> Answer:
         """What is made of the rows, in the order of the log, and of the codes of what operations know: over there."""
         schema = self.rows.schema().to_pyarrow()
-        return self.session.fold(self.rows, RowsTogether(schema, ("place",), partial(_made, make=make)))
+        made: Answer = self.session.fold(self.rows, RowsTogether(schema, ("place",), partial(_made, make=make)))
+        return made
 
 
 def _made(rows: pa.Table, make: Callable[[pd.DataFrame, Codes], Answer]) -> Answer:
     found = rows.drop_columns("place").to_pandas()
-    operations = found.columns.difference(OTHERS, sort=False)
+    operations = [name for name in found.columns if name not in OTHERS]
     period = found["date"] // (1 if found["date"].nunique() <= MOST_DATES else DAYS_A_WEEK)
     codes = codes_here(found[operations].assign(**{attribute_of("date"): period}), FEWEST)
     widths = tuple((name, int(own.max(initial=-1)) + 1) for name, own in codes.items())
