@@ -44,7 +44,7 @@ def test_the_surface_of_a_cumulative_logit_is_what_small_steps_show():
         return weight @ np.log(expit(ends[y + 1] - eta) - expit(ends[y] - eta))
 
     at = np.concatenate([CUTS, [0.3, -0.2]])
-    fold = _LikelihoodFold(lambda batch: batch, at, 5)
+    fold = _LikelihoodFold(lambda batch: batch, np.bincount(y, weight, 5), at)
     found = fold_batches(fold, [rows])
     assert found.log_likelihood == pytest.approx(log_likelihood(at), rel=1e-12)
     steps = 1e-4 * np.eye(6)

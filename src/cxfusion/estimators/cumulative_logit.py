@@ -112,7 +112,9 @@ class CumulativeLogitFit:
 
     def information_of(self, rows: Rows, predictors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Observed information of some rows, shape (cuts + width, cuts + width)."""
-        return _surface_of(rows, derivatives_at(predictors, rows.outcome), self.cuts).information
+        weight = np.bincount(rows.outcome, rows.weight, len(self.cuts) + 1).astype(float)
+        at = derivatives_at(predictors, rows.outcome)
+        return _with_nearness(_surface_of(rows, at, len(self.cuts)), self.cuts, weight).information
 
 
 @algebra_in_one_thread()
@@ -162,7 +164,7 @@ def fit_cumulative_logit(
         raise ValueError("every category from 0 to n_categories - 1 must be seen with a positive weight")
     begin, sample = _begin(look) if start is None else start, _sampled(look)
     near = begin if sample is None else sample.begun(begin)
-    everyone = partial(_surface_at, sweep, make_rows, n_categories)
+    everyone = partial(_surface_at, sweep, make_rows, look.weight)
     peak = climb(everyone, near, CONVERGED_AT * look.weight.sum(), sample)
     inverse = invert_information(peak.information)
     is_separated = _separated(peak.information, peak.first_information, inverse)[n_categories - 1 :]
@@ -188,8 +190,9 @@ def _sampled(look: FirstLook) -> Sample | None:
     rows = look.sample()
     if rows is None:
         return None
-    few = partial(_surface_at, partial(fold_batches, batches=[rows]), _as_they_are, len(look.weight))
-    return Sample(few, len(rows.outcome), look.weight.sum() / rows.weight.sum(), rows.weight.mean())
+    weight = np.bincount(rows.outcome, rows.weight, len(look.weight)).astype(float)
+    few = partial(_surface_at, partial(fold_batches, batches=[rows]), _as_they_are, weight)
+    return Sample(few, len(rows.outcome), look.weight.sum() / weight.sum(), rows.weight.mean())
 
 
 def _as_they_are(rows: Any) -> Rows:
@@ -197,62 +200,73 @@ def _as_they_are(rows: Any) -> Rows:
     return whole
 
 
-def _surface_at(sweep: Sweep, make_rows: RowMaker, n_categories: int, parameters: NDArray[np.float64]) -> Surface:
-    return sweep(_LikelihoodFold(make_rows, parameters, n_categories))
+def _surface_at(
+    sweep: Sweep, make_rows: RowMaker, weight: NDArray[np.float64], parameters: NDArray[np.float64]
+) -> Surface:
+    return sweep(_LikelihoodFold(make_rows, weight, parameters))
 
 
 class _LikelihoodFold:
     """Fold: log-likelihood, gradient and observed information at given parameters."""
 
-    def __init__(self, make_rows: RowMaker, parameters: NDArray[np.float64], n_categories: int) -> None:
+    def __init__(self, make_rows: RowMaker, weight: NDArray[np.float64], parameters: NDArray[np.float64]) -> None:
         self._make_rows = make_rows
+        self._weight = weight  # of each answer, in all rows
         self._parameters = parameters
-        self._n_cuts = n_categories - 1
+        self._cuts, self._coefficients = np.split(parameters, [len(weight) - 1])
 
     def zero(self) -> Surface:
         return Surface.flat(len(self._parameters))
 
     def step(self, state: Surface, batch: pa.RecordBatch) -> Surface:
         rows = self._make_rows(batch)
-        cuts, coefficients = np.split(self._parameters, [self._n_cuts])
         # a trial point too far out gives a row probability 0; its likelihood of −inf then refuses the point
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            at = row_derivatives(cuts, rows.times(coefficients), rows.outcome)
-            surface = _surface_of(rows, at, cuts)
+            at = row_derivatives(self._cuts, rows.times(self._coefficients), rows.outcome)
+            surface = _surface_of(rows, at, len(self._cuts))
         return self.merge(state, surface)
 
     def merge(self, left: Surface, right: Surface) -> Surface:
         return left.add(right)
 
     def finish(self, state: Surface) -> Surface:
-        return state
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            return _with_nearness(state, self._cuts, self._weight)
 
 
-def _surface_of(rows: Rows, at: RowDerivatives, cuts: NDArray[np.float64]) -> Surface:
-    """Log-likelihood of some rows, its gradient and the observed information, from one product of the design."""
-    y, w, n_cuts = rows.outcome, rows.weight, len(cuts)
+def _surface_of(rows: Rows, at: RowDerivatives, n_cuts: int) -> Surface:
+    """Log-likelihood of some rows, its gradient and the observed information, from one product of the design.
+
+    What :func:`_with_nearness` adds is missing: it asks of the rows only how many gave which answer.
+    """
+    y, w = rows.outcome, rows.weight
     d_upper, d_lower, above, below = w * at.d_upper, w * at.d_lower, w * at.above, w * at.below
     beside = by_cut(d_upper, d_lower, y, n_cuts)
     np.subtract(below, above, out=beside[-1])
     among, of_both = rows.cross_products(d_upper + d_lower, beside.T)
-    total, near = np.bincount(y, w, n_cuts + 1), _nearness(cuts)
-    between = total * near * (1 + near)  # Σ of up · low, the same number for all answers of a category
-    of_cuts, q = np.arange(n_cuts), n_cuts + rows.width
+    q = n_cuts + rows.width
     information = np.empty((q, q))
     information[n_cuts:, n_cuts:] = among
     information[n_cuts:, :n_cuts] = -of_both[:, :-1]
     information[:n_cuts, n_cuts:] = -of_both[:, :-1].T
-    information[:n_cuts, :n_cuts] = np.diag(beside[:-1].sum(axis=1) + between[:-1] + between[1:])
-    information[of_cuts[1:], of_cuts[:-1]] = information[of_cuts[:-1], of_cuts[1:]] = -between[1:-1]
-    up = total * near + np.bincount(y, above, n_cuts + 1)
-    low = total * near + np.bincount(y, below, n_cuts + 1)
+    information[:n_cuts, :n_cuts] = np.diag(beside[:-1].sum(axis=1))
+    up, low = np.bincount(y, above, n_cuts + 1), np.bincount(y, below, n_cuts + 1)
     gradient = np.concatenate([up[:-1] - low[1:], of_both[:, -1]])
     return Surface(float(w @ np.log(at.probability)), gradient, information)
 
 
-def _nearness(cuts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """By what ``up`` exceeds ``above``, and ``low`` ``below``, in each category: the nearer its cuts, the more."""
-    return np.concatenate([[0.0], 1 / np.expm1(np.diff(cuts)), [0.0]])
+def _with_nearness(surface: Surface, cuts: NDArray[np.float64], weight: NDArray[np.float64]) -> Surface:
+    """With what a category adds the more, the nearer its cuts, and the same for each of its answers.
+
+    It is what ``up`` exceeds ``above`` by, and ``low`` ``below``; and ``up · low``.
+    """
+    near = np.concatenate([[0.0], 1 / np.expm1(np.diff(cuts)), [0.0]])
+    beyond, between, cut = weight * near, weight * near * (1 + near), np.arange(len(cuts))
+    surface.gradient[cut] += beyond[:-1] - beyond[1:]
+    surface.information[cut, cut] += between[:-1] + between[1:]
+    surface.information[cut[1:], cut[:-1]] -= between[1:-1]
+    surface.information[cut[:-1], cut[1:]] -= between[1:-1]
+    return surface
 
 
 def _separated(

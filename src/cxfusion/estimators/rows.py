@@ -300,20 +300,13 @@ class Rows:
         -------
         arrays, shapes (width, width) and (width, m)
         """
-        p, total = self.dense.shape[1], self.width
-        right = np.empty((p + beside.shape[1], len(weight)))  # column by column, as what it is multiplied with
-        np.multiply(self.dense.T, weight, out=right[:p])
-        right[p:] = beside.T
-        products = np.empty((total, len(right)))
-        products[:p] = _tall_product(self.dense, right)
-        if not self.groups.width:
-            return products[:, :p], products[:, p:]
-        products[p:] = self.groups.sums(right.T)
-        among = np.empty((total, total))
-        among[:, :p] = products[:, :p]
-        among[:p, p:] = products[p:, :p].T
-        among[p:, p:] = self.groups.overlap(weight)
-        return among, products[:, p:]
+        weighted = np.empty(self.dense.T.shape) if self.groups.width else None
+        among, of_beside = _products(self.dense, weight, beside.T, weighted)
+        if weighted is None:
+            return among, of_beside
+        across = self.groups.sums(weighted.T)
+        among = np.block([[among, across.T], [across, self.groups.overlap(weight)]])
+        return among, np.concatenate([of_beside, self.groups.sums(beside)])
 
 
 def stacked(pieces: Sequence[Rows]) -> Rows:
@@ -333,14 +326,26 @@ def columns_times(columns: NDArray[np.float64], coefficients: NDArray[np.float64
     return np.asarray(coefficients.T @ columns.T).T
 
 
-def _tall_product(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """left.T @ right.T for shapes (n, p) and (q, n), by runs of rows short enough for BLAS to take its fast way."""
-    n, p = left.shape
-    rows = max(FAST_PRODUCT // max(p * len(right), 1), 1)
-    product = np.zeros((len(right), p))
+def _products(
+    dense: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    beside: NDArray[np.float64],
+    weighted: NDArray[np.float64] | None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted cross-product of columns, and their product with rows of numbers beside them.
+
+    By runs of rows short enough for BLAS to take its fast way, and for a processor's cache: what is weighted there is
+    not read from memory again, and written to it only where ``weighted`` is to hold it.
+    """
+    n, p = dense.shape
+    rows = max(FAST_PRODUCT // max(p * max(p, len(beside)), 1), 1)
+    among, of_beside = np.zeros((p, p)), np.zeros((len(beside), p))
     for start in range(0, n, rows):
-        product += right[:, start : start + rows] @ left[start : start + rows]
-    return product.T
+        run = slice(start, start + rows)
+        left, kept = dense[run], None if weighted is None else weighted[:, run]
+        among += np.multiply(left.T, weight[run], out=kept) @ left
+        of_beside += beside[:, run] @ left
+    return among, of_beside.T
 
 
 class RowMaker(Protocol):
