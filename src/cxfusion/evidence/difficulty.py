@@ -112,7 +112,7 @@ class _Heard:
 def _heard(sweep: Sweep, design: Design, others: list[str], n_parts: int) -> _Heard:
     make_rows = partial(_marks, design=design, others=others, n_parts=n_parts)
     if may_keep(sweep):
-        sweep, make_rows = keep_parts(sweep, make_rows, part_rows=None), partial(_as_they_are)
+        sweep, make_rows = keep_parts(sweep, make_rows), partial(_as_they_are)
     projection = within_groups(gather_moments(sweep, make_rows)).projection
     return _Heard(projection, products_without(sweep, make_rows, projection, n_parts))
 
