@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import ibis
 import numpy as np
 import pandas as pd
 
@@ -19,7 +20,6 @@ from cxfusion.operations.links import LAG, link
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
-from cxfusion.tables.coding import answered
 from cxfusion.tables.sampling import in_sample
 
 if TYPE_CHECKING:
@@ -127,8 +127,10 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     if not contacts.has("customer_id"):
         return _not_applicable(weights, 0, "the log names no customers")
     rows = _chained(contacts, weights.n_contacts) if links is None else links.rows
-    known = answered(replace(contacts, rows=rows.mutate(customer=rows["customer_id"].cast("string"))))
-    known = known.filter(known[RECONTACTED].notnull()).select("contact_id", "customer", is_recontacted=RECONTACTED)
+    # no filters: of two in a row DuckDB expects so few rows that it would make the log the hash table of the join
+    is_abandoned = replace(contacts, rows=rows).value("is_abandoned").fill_null(False)
+    again = is_abandoned.ifelse(ibis.null("boolean"), rows[RECONTACTED]).cast("float64")
+    known = rows.select("contact_id", customer=rows["customer_id"].cast("string"), again=again)
     sums = _sums(pairing, known, known.inner_join(weights.rows.select("contact_id", "weight"), "contact_id"))
     if sums["n"] < FEWEST_ANSWERS or sums["customers"] < FEWEST_CUSTOMERS:
         return _not_applicable(weights, sums["n"], "too few answers are known to have been followed by another contact")
@@ -149,16 +151,16 @@ def _chained(contacts: Contacts, n_answered: int) -> ir.Table:
 
 
 def _sums(pairing: Pairing, everyone: ir.Table, answers: ir.Table) -> dict[str, Any]:
-    """Sums over all contacts, and over the answers by customer."""
-    whole = everyone.aggregate(everyone=everyone["is_recontacted"].cast("float64").mean())
-    again = answers["is_recontacted"].cast("float64")
+    """Sums over all contacts, and over the answers by customer, of those whose ``again`` is known."""
+    whole = everyone.aggregate(everyone=everyone["again"].mean())
+    again, weight = answers["again"], answers["weight"]
     by_customer = answers.group_by("customer").aggregate(
-        n=answers.count(), x=again.sum(), w=answers["weight"].sum(), wx=(answers["weight"] * again).sum()
+        n=again.count(), x=again.sum(), w=weight.sum(where=again.notnull()), wx=(weight * again).sum()
     )
+    n, x, w, wx = (by_customer[name] for name in ("n", "x", "w", "wx"))
     added = by_customer.aggregate(
-        n=by_customer["n"].sum(), customers=by_customer.count(), x=by_customer["x"].sum(), w=by_customer["w"].sum(),
-        wx=by_customer["wx"].sum(), ww=(by_customer["w"] ** 2).sum(), wxwx=(by_customer["wx"] ** 2).sum(),
-        wxw=(by_customer["wx"] * by_customer["w"]).sum(),
+        n=n.sum(), customers=(n > 0).sum(), x=x.sum(), w=w.sum(), wx=wx.sum(),
+        ww=(w**2).sum(), wxwx=(wx**2).sum(), wxw=(wx * w).sum(),
     )  # fmt: skip
     found: dict[str, Any] = {**pairing.session.collect(whole).to_pylist()[0]}
     found |= pairing.session.collect(added).to_pylist()[0]
