@@ -276,3 +276,11 @@ def step(name: str, rows: int | None, *children: dict[str, object]) -> dict[str,
 def test_look_ups_do_not_make_a_table_large(plan, rows):
     """Of several in a row DuckDB expects many times the rows, and so would have them packed for nothing."""
     assert duckdb_backend.estimated_rows([plan]) == rows
+
+
+def test_the_columns_of_what_is_kept_are_those_that_the_engine_would_tell(session):
+    kinds = ["timestamp", "timestamp('UTC')", "date", "time", "interval('us')", "float32", "decimal(10, 2)", "uuid"]
+    kinds += ["array<timestamp>", "struct<a: timestamp, b: map<string, int16>>", "!int64", "binary", "json", "boolean"]
+    rows = read(session).select(**{f"c{i}": ibis.null(kind) for i, kind in enumerate(kinds) if "!" not in kind})
+    kept = session.materialize(rows.mutate(number=ibis.literal(1), at=ibis.timestamp("2026-01-05")))
+    assert kept.schema() == session._engine._backend.table(kept.get_name()).schema()

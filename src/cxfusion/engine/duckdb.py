@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import duckdb
 import ibis
 import ibis.expr.datatypes as dt
-from ibis.expr.operations import DatabaseTable
 
 from cxfusion.engine.contract import (
     SOURCE_FILE,
@@ -159,21 +158,9 @@ class DuckDBEngine:
     def fold(self, relation: ir.Table, fold: Fold[State, Answer]) -> Answer:
         """Answer of a fold over the rows, in bounded memory and in the relation's order."""
         self._backend.drop_unreachable()
-        if isinstance(relation.op(), DatabaseTable):
-            return self._fold_named(relation.get_name(), fold)
         # not ibis' to_pyarrow_batches: ibis 12 still calls a method that DuckDB 1.5 deprecates and DuckDB 2 lacks
-        view = new_name("fold")
-        self._backend.create_view(view, relation)
-        try:
-            return self._fold_named(view, fold)
-        finally:
-            self._backend.drop_view(view)
-
-    def _fold_named(self, name: str, fold: Fold[State, Answer]) -> Answer:
-        with (
-            _told_as_unreadable(),
-            self._backend.con.execute(f"FROM {name}").to_arrow_reader(BATCH_ROWS) as batches,
-        ):
+        query = self._backend.query(relation)
+        with _told_as_unreadable(), self._backend.con.execute(query).to_arrow_reader(BATCH_ROWS) as batches:
             return fold_batches(fold, batches, self._threads)
 
     def _file_query(self, source: FileSource) -> str:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 import weakref
 from collections import deque
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import ibis
+import ibis.expr.operations as ops
 from ibis.backends.duckdb import Backend
 
 from cxfusion.engine.constant_columns import constants_of
@@ -21,6 +24,7 @@ from cxfusion.engine.naming import new_name
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
     from ibis.expr.operations import InMemoryTable
 
@@ -79,30 +83,45 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         columns = ", ".join(told.get(column) or quoted_name(column) for column in relation.columns)
         name = new_name("relation")
         self.con.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM {place}')
-        view: ir.Table = self.table(name)
+        view = self._named(name, relation)
         self._constants[name] = constants
         self._drop_with(view.op(), f'VIEW "{name}"', f"TABLE {place}")
         return view
 
     def _stored(self, relation: ir.Table) -> tuple[ir.Table, str]:
         """The rows of a relation as a table, and its name in SQL."""
-        name = new_name("relation")
-        if not self._is_large(relation):
-            return self.create_table(name, relation), f'"{name}"'
-        self._begin_packing()
-        place, query, ids = f'{PACKED}.main."{name}"', self.compile(relation), self._unlike(relation)
+        name, query = new_name("relation"), self.query(relation)
+        is_large = self._is_large(relation, query)
+        if is_large:
+            self._begin_packing()
+        within = (PACKED, "main") if is_large else ()
+        ids = self._unlike(relation, query) if is_large else set()
         columns = [
             f"{column.sql(self.dialect)}{UNPACKED if column.name in ids else ''}"
             for column in relation.schema().to_sqlglot_column_defs(self.dialect)
         ]
+        place = ".".join(quoted_name(part) for part in (*within, name))
         self.con.execute(f"CREATE TABLE {place} ({', '.join(columns)})")
         self.con.execute(f"INSERT INTO {place} {query}")
-        return self.table(name, database=(PACKED, "main")), place
+        return self._named(name, relation, within), place
 
-    def _unlike(self, relation: ir.Table) -> set[str]:
+    def _named(self, name: str, relation: ir.Table, within: tuple[str, ...] = ()) -> ir.Table:
+        """A table or view that has the columns of a relation: the engine need not be asked about them."""
+        kinds = ibis.schema({column: as_told(kind) for column, kind in relation.schema().items()})
+        space = ops.Namespace(**dict(zip(("catalog", "database"), within, strict=False)))
+        table: ir.Table = ops.DatabaseTable(name, schema=kinds, source=self, namespace=space).to_expr()
+        return table
+
+    def query(self, relation: ir.Table) -> str:
+        """A relation in SQL; what it has in memory is there for it."""
+        self._run_pre_execute_hooks(relation)
+        text: str = self.compile(relation)
+        return text
+
+    def _unlike(self, relation: ir.Table, query: str) -> set[str]:
         """Columns of short text of which hardly any two rows are alike, where a few rows are had for little."""
         texts = [name for name, kind in relation.schema().items() if kind.is_string()]
-        if not texts or not all(step["name"].strip() in PASSING for step in _steps(self._plan(relation))):
+        if not texts or not all(step["name"].strip() in PASSING for step in _steps(self._plan(query))):
             return set()
         few = self.compile(relation.select(*texts).limit(SOME_ROWS))
         asked = ", ".join(
@@ -121,10 +140,10 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         """Drop tables after the last relation that holds this object; not at once, as a query may be under way."""
         weakref.finalize(holder, self._unreachable.extend, places).atexit = False
 
-    def _is_large(self, relation: ir.Table) -> bool:
+    def _is_large(self, relation: ir.Table, query: str) -> bool:
         """Whether a relation would take most of the memory; where all that was read cannot, nothing is estimated."""
         most = LARGE_SHARE * self.memory_limit()
-        return self._n_expected * FILE_TO_MEMORY > most and self._estimated_bytes(relation) > most
+        return self._n_expected * FILE_TO_MEMORY > most and self._estimated_bytes(relation, query) > most
 
     def memory_limit(self) -> float:
         """Bytes that the database may take."""
@@ -132,13 +151,12 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         size, unit = told.split()
         return float(size) * UNITS[unit]
 
-    def _estimated_bytes(self, relation: ir.Table) -> float:
-        self._run_pre_execute_hooks(relation)
+    def _estimated_bytes(self, relation: ir.Table, query: str) -> float:
         of_row = sum(TEXT_BYTES if kind.is_string() else NUMBER_BYTES for kind in relation.schema().values())
-        return estimated_rows(self._plan(relation)) * of_row
+        return estimated_rows(self._plan(query)) * of_row
 
-    def _plan(self, relation: ir.Table) -> list[dict[str, Any]]:
-        told = self.con.execute(f"EXPLAIN (FORMAT json) {self.compile(relation)}").fetchone()[1]
+    def _plan(self, query: str) -> list[dict[str, Any]]:
+        told = self.con.execute(f"EXPLAIN (FORMAT json) {query}").fetchone()[1]
         plans: list[dict[str, Any]] = json.loads(told)
         return plans
 
@@ -160,6 +178,14 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
 
     def _make_memtable_finalizer(self, name: str) -> None:
         """Ibis would hold the database until the process ends."""
+
+
+@cache
+def as_told(kind: dt.DataType) -> dt.DataType:
+    """A type as the engine tells it of a column that was made with it: every time of day to the microsecond."""
+    mapper = DuckDBBackend.compiler.type_mapper
+    told: dt.DataType = mapper.from_string(mapper.to_string(kind), nullable=kind.nullable)
+    return told
 
 
 def estimated_rows(plans: list[dict[str, Any]]) -> int:
