@@ -20,6 +20,8 @@ __all__ = ["Indicators", "RowMaker", "Rows", "columns_times", "overlap_of", "sta
 
 FAST_PRODUCT = 900_000
 """Multiplications in one matrix product; OpenBLAS multiplies up to a million in place, three times as fast."""
+SHORT_RUN = 2
+"""Rows of a run, on average, below which each row is one of its own: to sum so few takes longer than it saves."""
 MOST_CELLS = 256
 """Combinations of levels up to which groupings are counted as one; tables of two such stay in a processor's cache."""
 LONG_RUN = 8
@@ -203,7 +205,7 @@ class Indicators:
             cell[:] = joint.cells(self.codes[:, groupings])
         is_new = (cells[:, 1:] != cells[:, :-1]).any(axis=0)
         starts = np.concatenate([np.zeros(min(n, 1), np.intp), 1 + np.flatnonzero(is_new)])
-        return starts, cells if len(starts) == n else cells[:, starts]
+        return (np.arange(n), cells) if SHORT_RUN * len(starts) > n else (starts, cells[:, starts])
 
     @cached_property
     def _run_of_row(self) -> NDArray[np.intp]:
