@@ -71,7 +71,7 @@ class Within:
     def residuals(self, rows: LinearRows) -> NDArray[np.float64]:
         """Residual columns of some rows, shape (n, m)."""
         left = rows.columns - (self.moments.mean + self.constant)
-        return np.asarray(left - rows.groups.matrix @ self.group_effects)
+        return left - rows.groups.times(self.group_effects)
 
 
 def within_groups(moments: Moments, groupings: Sequence[int] | None = None) -> Within:
