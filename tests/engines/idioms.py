@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from cxfusion.engine.functions import greatest_of, whole_part
+from cxfusion.tables.coding import number_of
 from cxfusion.tables.formats import TimeForm, microseconds, read_epoch
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
 from cxfusion.tables.times import to_local
@@ -31,6 +32,13 @@ IDIOMS = {
         lambda t: t.mutate(place=ibis.row_number().over(group_by="g", order_by=["x", "id"])).filter(ibis._.g == 3),
         lambda t: t["place"].max(),
         7,
+    ),
+    "numbers of texts": (
+        lambda t: t.mutate(
+            number=number_of(t["g"].cast("string")), n=t.count().over(group_by=number_of(t["g"].cast("string")))
+        ),
+        lambda t: t["number"].nunique() * 1000 + t["n"].max() + (t["number"] <= 0).sum(),
+        13_008,
     ),
     "a range around a row": (
         lambda t: t.mutate(n=t.count().over(ibis.range_window(order_by=t["x"], preceding=(2, 1)))),

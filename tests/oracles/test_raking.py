@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 from cxfusion.errors import ConvergenceError
-from cxfusion.estimators.calibrated import calibration_residuals, leverages, slopes_of
+from cxfusion.estimators.calibrated import CalibratedRows, calibration_residuals, leverages
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.estimators.solving import invert_information
+from cxfusion.fold import fold_batches
 
 N, HIGH, MIDDLE, API99, NOT_WIDE = 6194, 755, 1018, 3_914_069, 1072
 
@@ -27,6 +29,23 @@ def weights_of(sample, totals, n_batches=1):
     import pyarrow as pa
 
     return fit.weights(sample.rows(pa.RecordBatch.from_pydict({"row": everything})))
+
+
+def residuals_of(rows, weight, value, domain, n_domains, batches=None, **how):
+    """Of one figure, from rows that come in some batches: places of rows."""
+    size = np.bincount(rows.cluster)[rows.cluster]
+    whole = CalibratedRows(rows, weight, value[:, None], domain[:, None], size)
+    batches = [np.arange(len(weight))] if batches is None else batches
+
+    def make(at):
+        arrays = (whole.weight[at], whole.values[at], whole.domains[at], whole.size[at])
+        return CalibratedRows(rows.where(at), *arrays)
+
+    def sweep(fold):
+        return fold_batches(fold, batches)
+
+    sweep.may_keep_rows = False
+    return calibration_residuals(sweep, make, n_domains, **how)
 
 
 def test_raking_distance_as_survey_calibrate(schools, array_sample):
@@ -98,9 +117,9 @@ def design(schools):
         mean = np.bincount(where, weight * y) / total
         n_districts, k = 15, int(where.max()) + 1
         small = np.sqrt(n_districts / (n_districts - 1) * (1 - n_districts / schools.fpc[0]))
-        of_mean = calibration_residuals(rows, weight, np.asarray(y - mean[where], float), where, k)
-        of_total = calibration_residuals(rows, weight, np.asarray(schools.enroll, float), where, k)
-        return mean, small * np.sqrt(of_mean.squares) / total, small * np.sqrt(of_total.squares)
+        of_mean = residuals_of(rows, weight, np.asarray(y, float), where, k)
+        of_total = residuals_of(rows, weight, np.asarray(schools.enroll, float), where, k, is_mean=False)
+        return mean, small * np.sqrt(of_mean.squares[0]) / total, small * np.sqrt(of_total.squares[0])
 
     return errors
 
@@ -163,18 +182,35 @@ def test_margins_as_codes_and_clusters_of_one_are_the_same_sums(schools):
     for cluster in (np.arange(n), np.arange(n) // 2, schools.dnum.factorize()[0]):
         by_code = Rows(ones, Indicators(level[:, None], (2,)), np.zeros(n), weight, cluster)
         by_column = Rows(dense, none, np.zeros(n), weight, cluster)
-        found, expected = (calibration_residuals(rows, weight, value, domain, 2) for rows in (by_code, by_column))
+        found, expected = (residuals_of(rows, weight, value, domain, 2, is_mean=False) for rows in (by_code, by_column))
         assert found.squares == pytest.approx(expected.squares, rel=1e-10)
         slopes = np.linalg.lstsq(
             dense * np.sqrt(weight)[:, None], np.sqrt(weight)[:, None] * value[:, None] * np.eye(2)[domain]
         )
         residual = weight[:, None] * (value[:, None] * np.eye(2)[domain] - dense @ slopes[0])
         by_cluster = np.array([residual[cluster == c].sum(axis=0) for c in np.unique(cluster)])
-        assert found.squares == pytest.approx((by_cluster**2).sum(axis=0), rel=1e-9)  # they sum to 0
+        assert found.squares[0] == pytest.approx((by_cluster**2).sum(axis=0), rel=1e-9)  # they sum to 0
         assert found.n_margins == 3
-        pairs = calibration_residuals(by_code, weight, value, domain, 2, is_pairwise=True)
-        assert pairs.products == pytest.approx(by_cluster.T @ by_cluster, rel=1e-9)
+        pairs = residuals_of(by_code, weight, value, domain, 2, is_mean=False, is_pairwise=True)
+        assert pairs.products[0] == pytest.approx(by_cluster.T @ by_cluster, rel=1e-9)
         assert pairs.squares == pytest.approx(found.squares, rel=1e-12)
+
+
+@pytest.mark.parametrize("is_pairwise", [False, True])
+def test_clusters_that_come_in_pieces_are_put_together(schools, is_pairwise):
+    n = len(schools)
+    level = schools.stype.map({"E": -1, "H": 0, "M": 1}).to_numpy()
+    value, weight = schools.api00.to_numpy(float), schools.raked.to_numpy()
+    domain, cluster = (schools["sch.wide"] == "Yes").to_numpy().astype(np.int64), schools.dnum.factorize()[0]
+    rows = Rows(np.ones((n, 1)), Indicators(level[:, None], (2,)), np.zeros(n), weight, cluster)
+    in_any_order = np.random.default_rng(0).permutation(n)
+    how = {"is_pairwise": is_pairwise, "most_leverage": 0.5}
+    expected = residuals_of(rows, weight, value, domain, 2, **how)
+    for batches in (np.array_split(np.argsort(cluster), 7), np.array_split(in_any_order, 40), [in_any_order, []]):
+        found = residuals_of(rows, weight, value, domain, 2, [np.asarray(b, np.int64) for b in batches], **how)
+        assert found.products == pytest.approx(expected.products, rel=1e-10)
+        assert found.total == pytest.approx(expected.total, rel=1e-12)
+        assert (found.n, found.n_margins) == (expected.n, expected.n_margins)
 
 
 def test_leverages_are_the_diagonal_of_the_weighted_hat_matrix(schools):
@@ -187,4 +223,6 @@ def test_leverages_are_the_diagonal_of_the_weighted_hat_matrix(schools):
         np.zeros(n), weight, np.arange(n),
     )  # fmt: skip
     dense = np.column_stack([rows.dense, level == 0, level == 1, wide == 0]) * np.sqrt(weight)[:, None]
-    assert leverages(rows, slopes_of(rows)) == pytest.approx(np.diag(dense @ np.linalg.pinv(dense)), rel=1e-9)
+    assert leverages(rows, invert_information(rows.cross_product(weight))) == pytest.approx(
+        np.diag(dense @ np.linalg.pinv(dense)), rel=1e-9
+    )

@@ -224,7 +224,7 @@ def test_known_margins_make_a_weighted_figure_surer(teams):
 def test_errors_that_take_the_weights_as_given_say_so(teams, monkeypatch):
     pairing, weights, found = teams
     assert not any("as given" in note for note in cx.measure(pairing, "csat", weights=weights).notes)
-    monkeypatch.setattr("cxfusion.perception.linearised.MOST_ANSWERS", 10)
+    monkeypatch.setattr("cxfusion.perception.linearised.FEWEST_PER_MARGIN", 1_000)
     measured = cx.measure(pairing, "csat", weights=weights)
     assert any("take the weights as given" in note for note in measured.notes)
     row = measured.table.iloc[0]

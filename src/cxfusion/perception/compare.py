@@ -16,7 +16,7 @@ from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.estimators.distributions import false_discovery_control, student_t
 from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
 from cxfusion.perception.figures import SHOWN, numbered
-from cxfusion.perception.linearised import GROUP, weighted_answers
+from cxfusion.perception.linearised import GROUP, residuals_of
 from cxfusion.perception.measure import measure, readings_for
 from cxfusion.perception.scores import RESPONSE_RATE
 from cxfusion.results.base import Result, require_metric
@@ -233,18 +233,14 @@ def _through_margins(
 ) -> list[dict[tuple[str, str], float]] | None:
     """The same where weights are calibrated: figures of two groups also move together through the margins."""
     rows = compute(pairing.session, numbered(rows, keys))
-    answers = weighted_answers(pairing.session, rows, readings, weights.codes)
-    if answers is None:
-        return None
     groups = pairing.session.collect(rows.select(GROUP, *keys).distinct().order_by(GROUP)).to_pandas()
     names = _names(groups[list(keys)], grouping).to_list()
-    total = np.bincount(answers.group, answers.rows.weight)
+    residuals = residuals_of(pairing.session, rows, readings, weights.codes, len(groups), is_pairwise=True)
+    if residuals is None:
+        return None
     found = []
-    for i, reading in enumerate(readings):
-        spread = answers.spread(i, by_group=True, is_pairwise=True)
-        if np.isnan(spread).any():
-            return None
-        covariance = reading.factor**2 * spread / np.outer(total, total)
+    for reading, products in zip(readings, residuals.products, strict=True):
+        covariance = reading.factor**2 * products / np.outer(residuals.total, residuals.total)
         found.append({(names[a], names[b]): float(covariance[a, b]) for a, b in combinations(range(len(names)), 2)})
     return found
 

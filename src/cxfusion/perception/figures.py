@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.perception.answers import in_intervals, sums_of
-from cxfusion.perception.linearised import GROUP, add_residuals, weighted_answers
+from cxfusion.perception.linearised import GROUP, add_residuals, residuals_of
 from cxfusion.results.grouping import local_starts
 from cxfusion.tables.look import compute
 
@@ -67,9 +67,9 @@ def figures_of(
     else:
         rows = compute(pairing.session, numbered(rows, keys))
         sums = pairing.session.collect(sums_of(rows, values, [*keys, GROUP] if keys else [])).to_pandas()
-        answers = weighted_answers(pairing.session, rows, readings, weights.codes)
-        sums = add_residuals(sums, answers, len(readings))
-        is_linearised = answers is not None and bool(sums["residual_0"].notna().all())
+        n_groups = int((~sums["is_whole"].to_numpy(bool)).sum())
+        found = residuals_of(pairing.session, rows, readings, weights.codes, n_groups)
+        sums, is_linearised = add_residuals(sums, found), found is not None
     is_whole = sums["is_whole"].to_numpy(dtype=bool)
     groups = sums[~is_whole].sort_values(keys, ignore_index=True) if keys else sums[~is_whole]
     if grouping.interval:

@@ -27,12 +27,15 @@ __all__ = [
     "group_codes",
     "level_codes",
     "local_time",
+    "number_of",
     "one_place",
     "text",
     "with_codes",
 ]
 
 MISSING: Final = "(missing)"
+HALF_A_NUMBER: Final = 2**31
+SALT: Final = "again "
 HOUR_OF_WEEK: Final = "hour_of_week"
 SECONDS_A_DAY: Final = 86_400
 
@@ -122,3 +125,12 @@ def with_codes(rows: ir.Table, lists: Mapping[str, pd.DataFrame]) -> ir.Table:
         coded = pa.Table.from_pandas(levels.rename(columns={"code": name}), preserve_index=False)
         rows = rows.inner_join(ibis.memtable(coded), keys)
     return rows
+
+
+def number_of(key: ir.StringValue) -> ir.IntegerValue:
+    """A number above 0 for each text, by which rows of it are brought together; every engine has numbers of its own.
+
+    Of two hashes, since Spark's have 32 bits: of ten million customers some would then be taken for one.
+    """
+    one, other = (text.hash().cast("int64") & (HALF_A_NUMBER - 1) for text in (key, SALT + key))
+    return one * HALF_A_NUMBER + other + 1
