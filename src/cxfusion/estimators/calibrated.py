@@ -244,7 +244,7 @@ class _Clusters:
             explained = coefficients.T @ self.meat @ coefficients - shared - shared.T
             return np.asarray(self.own[i] + explained - np.outer(left, left) / self.n)
         explained = (coefficients * (self.meat @ coefficients - 2 * self.crossed[i])).sum(axis=0)
-        return np.maximum(self.own[i] + explained - left**2 / self.n, 0.0)
+        return np.asarray(np.maximum(self.own[i] + explained - left**2 / self.n, 0.0))
 
 
 class _ClustersFold:
