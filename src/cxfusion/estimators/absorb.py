@@ -60,4 +60,6 @@ class Projection:
 
     def predict(self, groups: Indicators) -> NDArray[np.float64]:
         """Projected columns of some rows, shape (n, m)."""
-        return np.asarray(groups.times(self.coefficients[:-1]) + self.coefficients[-1])
+        predicted = groups.times(self.coefficients[:-1])
+        predicted += self.coefficients[-1]
+        return predicted

@@ -46,26 +46,33 @@ def restricted_cubic_spline(
 
 def spline_values(x: NDArray[np.float64], knots: Sequence[float]) -> NDArray[np.float64]:
     """The basis alone, column by column, shape (k - 1, n)."""
-    return np.vstack([x, _bends(_cubed, x, knots)])
+    return _under(x, _cubed, x, knots)
 
 
 def spline_slopes(x: NDArray[np.float64], knots: Sequence[float]) -> NDArray[np.float64]:
     """The derivative alone, column by column, shape (k - 1, n)."""
-    return np.vstack([np.ones_like(x), 3 * _bends(np.square, x, knots)])
+    slopes = _under(1.0, np.square, x, knots)
+    slopes[1:] *= 3
+    return slopes
 
 
 def _cubed(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return x * x * x  # ``x**3`` takes ten times as long
 
 
-def _bends(
-    power: Callable[[NDArray[np.float64]], NDArray[np.float64]], x: NDArray[np.float64], knots: Sequence[float]
+def _under(
+    first: NDArray[np.float64] | float,
+    power: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    x: NDArray[np.float64],
+    knots: Sequence[float],
 ) -> NDArray[np.float64]:
-    """A power of what lies beyond each inner knot, less what keeps it straight beyond the last, shape (k - 2, n)."""
+    """Under a first column a power of what lies beyond each inner knot, less what keeps it straight beyond the last."""
     *inner, before_last, last = knots
     from_before, from_last = (power(np.maximum(x - knot, 0.0)) for knot in (before_last, last))
-    bends = np.empty((len(inner), len(x)))
-    for bend, knot in zip(bends, inner, strict=True):
+    columns = np.empty((1 + len(inner), len(x)))
+    columns[0] = first
+    for bend, knot in zip(columns[1:], inner, strict=True):
         share = (last - knot) / (last - before_last)
         bend[:] = power(np.maximum(x - knot, 0.0)) - share * from_before + (share - 1) * from_last
-    return np.asarray(bends / (last - inner[0]) ** 2)
+    columns[1:] /= (last - inner[0]) ** 2
+    return columns

@@ -76,9 +76,9 @@ class Basis:
         """Their slopes, shape (raw columns, n)."""
         return _raw_slope(self.lever, self.knots, level)
 
-    def value(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Basis columns, shape (n, width); each stands in one piece in memory."""
-        return np.asarray(self.turn.T @ (self.raw(level) - self.centre[:, None])).T
+    def value(self, level: NDArray[np.float64], out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Basis columns, shape (n, width); each stands in one piece in memory, in ``out`` where that is given."""
+        return np.asarray(np.matmul(self.turn.T, self.raw(level) - self.centre[:, None], out=out)).T
 
     def slope(self, level: NDArray[np.float64]) -> NDArray[np.float64]:
         """Slopes of the basis columns, shape (n, width)."""
@@ -88,9 +88,9 @@ class Basis:
         """The same lever as one straight line."""
         return Basis(replace(self.lever, shape="linear"), (), self.centre[:1], self.turn[:1, :1])
 
-    def of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
-        """Basis columns of a batch, shape (n, width)."""
-        return self.value(numbers_of(batch, self.lever.name))
+    def of(self, batch: pa.RecordBatch, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Basis columns of a batch, as :meth:`value` gives them."""
+        return self.value(numbers_of(batch, self.lever.name), out)
 
     def rows_of(self, batch: pa.RecordBatch) -> LeverRows:
         """What the effect estimator needs of a batch."""
@@ -211,8 +211,7 @@ class Design:
         """Columns of all bases, shape (n, width)."""
         if isinstance(batch, Columns):
             return batch.of(self.bases)
-        none = np.empty((0, len(batch)))
-        return np.vstack([none, *(basis.of(batch).T for basis in self.bases)]).T
+        return self._made(batch, self.width).T
 
     def absorbed(self, batch: Source) -> Indicators:
         """Codes of the absorbed groupings, then of the controls."""
@@ -232,5 +231,15 @@ class Design:
             return self.basis_columns(batch)
         if isinstance(batch, Columns):
             return batch.of(self.bases, projected=True)
-        own = self.basis_columns(batch)
-        return np.vstack([own.T, self.projection.predict(self.absorbed(batch)).T]).T
+        columns = self._made(batch, 2 * self.width)
+        columns[self.width :] = self.projection.predict(self.absorbed(batch)).T
+        return columns.T
+
+    def _made(self, batch: pa.RecordBatch, height: int) -> NDArray[np.float64]:
+        """Columns of all bases, as the first rows of an array of some height."""
+        columns, start = np.empty((height, len(batch))), 0
+        for basis in self.bases:
+            stop = start + basis.width
+            basis.of(batch, columns[start:stop])
+            start = stop
+        return columns

@@ -147,8 +147,8 @@ def _marks(batch: pa.RecordBatch, design: Design, others: list[str], n_parts: in
     for name in others:
         level = batch.column(name).to_numpy()
         marks.append(level if name.startswith("n_") else np.log1p(level))
-    # row by row, as the sums by group read them
-    columns = np.vstack([*marks, design.basis_columns(batch).T]).T.copy()
+    columns = np.empty((len(batch), len(marks) + design.width))  # row by row, as the sums by group read them
+    columns[:, : len(marks)], columns[:, len(marks) :] = np.column_stack(marks), design.basis_columns(batch)
     part = numbers_of(batch, "cluster") % n_parts
     return LinearRows(columns, design.absorbed(batch), numbers_of(batch, "weight"), part)
 

@@ -223,8 +223,10 @@ class _OfSegment(Basis):
         """Segments are told apart too."""
         return (*super().key, self.segment)
 
-    def of(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
-        return super().of(batch) * _is_in(batch, self.segment)[:, None]
+    def of(self, batch: pa.RecordBatch, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        columns = super().of(batch, out)
+        columns *= _is_in(batch, self.segment)[:, None]
+        return columns
 
     def rows_of(self, batch: pa.RecordBatch) -> LeverRows:
         inside = _is_in(batch, self.segment)
