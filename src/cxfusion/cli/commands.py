@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+KEPT_BEFORE_A_LOOK: Final = 10_000
+"""New objects after which Python looks for circles of them that nobody holds; by default 700, while imports and queries
+make hundreds of thousands that stay."""
 
 app = typer.Typer(
     name="cxfusion",
@@ -357,6 +361,7 @@ def _names(given: Iterable[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line; the process ends with the exit codes of the documentation."""
+    gc.set_threshold(KEPT_BEFORE_A_LOOK)
     try:
         app(prog_name="cxfusion")
     except SystemExit as end:
