@@ -73,7 +73,7 @@ def test_errors_quote_neither_rows_nor_queries(read):
     with pytest.raises(UnreadableFileError, match=r"[Ll]ine") as caught:
         read(LOG + "Mrs Miller,+43 1 234\n")
     assert "Miller" not in str(caught.value)
-    with pytest.raises(UnreadableFileError) as caught:
+    with pytest.raises(UnreadableFileError, match="Expected a whole Parquet file") as caught:
         read(b"PAR1 no footer", "log.parquet")
     assert "LINE" not in str(caught.value)
     with pytest.raises(UnreadableFileError, match="lines end in different ways"):

@@ -83,11 +83,11 @@ def line_of(name: str, n: int | None, seconds: float) -> str:
     Examples
     --------
     >>> line_of("pair", 1_900_000, 0.8)
-    'pair              1,900,000 rows     0.8 s    2,375,000 rows/s'
+    'pair                1,900,000 rows     0.8 s    2,375,000 rows/s'
     """
     rows = "" if n is None else f"{n:,} rows"
     rate = "" if not n else f"{n / max(seconds, 0.001):>12,.0f} rows/s"
-    return f"{name:<14}{rows:>18}{seconds:>8.1f} s {rate}".rstrip()
+    return f"{name:<16}{rows:>18}{seconds:>8.1f} s {rate}".rstrip()
 
 
 def _in_progress(name: str, n: int | None) -> str:

@@ -283,8 +283,13 @@ def _unreadable(source: Source | None, error: duckdb.Error) -> UnreadableFileErr
     where = named or (", ".join(source.paths) if isinstance(source, FileSource) else "The source")
     of_the_file = takewhile(lambda line: not line.startswith(("Possible", "file =")), told)  # the rest is SQL advice
     words = [KIND_OF_ERROR.sub("", line) for line in of_the_file if not line.startswith(NOT_TOLD)]
+    is_parquet = isinstance(source, FileSource) and source.format == "parquet"
+    wanted = (
+        "a whole Parquet file; copy or export it again"
+        if is_parquet
+        else "the same columns in every row; mend what is named below, or export the file again"
+    )
     return UnreadableFileError(
-        f"{where} could not be read as a table. Expected the same columns in every row; mend what is named below, or"
-        " export the file again.",
+        f"{where} could not be read as a table. Expected {wanted}.",
         [IRREGULAR if line.startswith(JARGON) else line for line in words if not line.startswith("This can happen")],
     )

@@ -199,8 +199,11 @@ def _answers(rows: list[dict[str, Any]]) -> tuple[Cell, ...]:
 
 
 def _remarks(rows: pd.DataFrame) -> list[str]:
-    """Why a figure is absent or partial, each said once; cells of few answers say it themselves."""
+    """Why a figure is absent or partial, of the whole where it has a reason; cells of few answers say it themselves."""
     told = rows[rows["reason"].notna() & ~rows["status"].isin(["small", "suppressed"])]
+    kind = told["metric"].astype(str) + " " + told["status"].astype(str)
+    is_whole = told["grouping"] == "all"
+    told = told[is_whole | ~kind.isin(kind[is_whole])]
     pairs = dict.fromkeys(zip(told["metric"], told["reason"], strict=True))
     return [f"{metric_label(metric)}. {reason_label(reason)}." for metric, reason in pairs]
 

@@ -146,8 +146,8 @@ def duration_short(seconds: float | None) -> str:
     return f"{sign}{minutes // 60} h {minutes % 60:02d} min"
 
 
-def change(value: float | None, unit: str | None = None) -> str:
-    """A change with its sign: two decimals on a score, one in NPS points.
+def change(value: float | None, unit: str | None = None, *, finer: int = 0) -> str:
+    """A change with its sign: two decimals on a score, one in NPS points, and as many more as ``finer`` says.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def change(value: float | None, unit: str | None = None) -> str:
     """
     if value is None or _missing(value):
         return DASH
-    return _fixed(value, decimals(unit), sign="+")
+    return _fixed(value, decimals(unit) + finer, sign="+")
 
 
 def decimals(unit: str | None) -> int:
@@ -164,8 +164,10 @@ def decimals(unit: str | None) -> int:
     return 1 if unit and ("nps" in unit.lower() or unit == "percentage points") else 2
 
 
-def figure(value: float | None, unit: str | None) -> str:
+def figure(value: float | None, unit: str | None, *, finer: int = 0) -> str:
     """A measured figure in its own unit: seconds, a share, a count, or points of a score.
+
+    Shares and points have as many more decimals as ``finer`` says.
 
     Examples
     --------
@@ -175,10 +177,10 @@ def figure(value: float | None, unit: str | None) -> str:
     if unit == "seconds":
         return duration_short(value)
     if unit in _SHARES:
-        return percent(value)
+        return percent(value, 1 + finer)
     if unit in _COUNTS:
         return count(value)
-    return number(value, decimals(unit))
+    return number(value, decimals(unit) + finer)
 
 
 def difference(value: float | None, unit: str | None) -> str:
@@ -200,15 +202,16 @@ def difference(value: float | None, unit: str | None) -> str:
 
 
 def interval(low: float | None, high: float | None, unit: str | None = None, *, signed: bool = False) -> str:
-    """Both ends of an interval: "4.50 to 4.54", signed for a change.
+    """Both ends of an interval: "4.50 to 4.54", signed for a change; ends that would read the same are told finer.
 
     Examples
     --------
-    >>> interval(0.052, 0.11, signed=True), interval(0.61, 0.64, "share")
-    ('+0.05 to +0.11', '61.0 to 64.0 %')
+    >>> interval(0.052, 0.11, signed=True), interval(0.61, 0.64, "share"), interval(3.8172, 3.8224)
+    ('+0.05 to +0.11', '61.0 to 64.0 %', '3.817 to 3.822')
     """
-    if _missing(low) or _missing(high):
+    if low is None or high is None or _missing(low) or _missing(high):
         return DASH
     show = change if signed else figure
-    low_text = show(low, unit).removesuffix(" %")  # one sign for both ends
-    return say("{low} to {high}", low=low_text, high=show(high, unit))
+    finer = int(low < high and show(low, unit) == show(high, unit))
+    low_text = show(low, unit, finer=finer).removesuffix(" %")  # one sign for both ends
+    return say("{low} to {high}", low=low_text, high=show(high, unit, finer=finer))

@@ -194,6 +194,19 @@ def test_kpis_stand_by_group_and_say_what_is_missing(content):
     }
 
 
+def test_a_reason_that_groups_share_with_the_whole_is_told_once_with_the_figures_of_the_whole(content):
+    handled = content.operations[content.operations["metric"] == "aht_seconds"].reset_index(drop=True)
+    told = [f"known for {n} of 9" for n in range(len(handled))]
+    told[-1] = "the log of this queue has none"
+    handled = handled.assign(status=["ok"] * (len(handled) - 1) + ["not_applicable"], reason=told)
+    (table,) = operations_tables(handled)
+    whole = int(handled.index[handled["grouping"] == "all"][0])
+    assert set(table.notes) == {
+        f"Average handle time. Known for {whole} of 9.",
+        "Average handle time. The log of this queue has none.",
+    }
+
+
 def test_a_long_list_of_groups_is_cut_and_says_so():
     rows = pd.DataFrame({
         "grouping": "agent_id", "group": [f"a{i}" for i in range(200)], "metric": "volume", "estimate": 10.0,
