@@ -51,7 +51,7 @@ Answer = TypeVar("Answer")
 CAPABILITIES: Final[frozenset[Capability]] = frozenset({"files", "frames", "streaming_fold", "rows_here"})
 DEEPEST: Final = 16
 """Levels of nesting that DuckDB still reads: each level of Parquet more takes it almost twice as long."""
-OF_THE_PROCESS: Final = 300_000_000
+OF_THE_PROCESS: Final = 600_000_000
 """Bytes of Python, its libraries and what they hold, of a memory limit that is not small."""
 OF_THE_DATABASE: Final = 0.7
 OF_ROWS: Final = 0.2
