@@ -56,7 +56,7 @@ class StageLines:
             self._live.stop()
 
     def _end_stage(self) -> None:
-        if self._name is None or self._quiet:
+        if self._name is None or self._quiet or self._n == 0:  # of nothing there is nothing to tell
             return
         line = line_of(self._name, self._n, time.perf_counter() - self._began)
         if self._live is not None:
