@@ -145,6 +145,15 @@ def test_the_only_file_of_a_log_is_not_stored_with_every_row(session, tmp_path):
     ]
 
 
+def test_rows_sorted_by_their_only_file_first_are_sorted_by_what_follows(session, tmp_path):
+    path = tmp_path / "calls.csv"
+    path.write_text("id,wait\nc1,2\nc2,1\nc3,3\n")
+    rows = session.read(FileSource((str(path),), "csv"))
+    kept = session.materialize(rows.order_by("source_file", ibis.desc("wait")))
+    assert session.collect(kept)["id"].to_pylist() == ["c3", "c1", "c2"]
+    assert session.collect(session.materialize(rows.order_by("source_file")))["id"].to_pylist() == ["c1", "c2", "c3"]
+
+
 def test_what_a_join_may_leave_empty_is_stored(session, tmp_path):
     path = tmp_path / "calls.csv"
     path.write_text("id\nc1\n")

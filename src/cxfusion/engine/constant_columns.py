@@ -1,10 +1,13 @@
-"""Columns of text that say the same in every row of a relation, as its expression tells: these need not be stored."""
+"""Columns of text that say the same in every row of a relation, as its expression tells.
+
+These need not be stored, nor sorted by.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from ibis.expr.operations import DatabaseTable, Field, JoinChain, Literal
+from ibis.expr.operations import DatabaseTable, Field, JoinChain, Literal, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from ibis.expr.operations import Relation
 
-__all__ = ["Constants", "constants_of"]
+__all__ = ["Constants", "constants_of", "sorted_by_others"]
 
 Constants: TypeAlias = dict[str, str]
 """By column."""
@@ -62,3 +65,21 @@ def _text(step: Relation, name: str, known: Mapping[str, Constants]) -> str | No
 def _is_kept(join: JoinChain, column: Field) -> bool:
     """Whether a join hands on a column of the table that it begins with as it is."""
     return column.rel == join.first and all(link.how in KEEPING for link in join.rest)
+
+
+def sorted_by_others(relation: ir.Table, constants: Constants) -> ir.Table:
+    """A relation in the same order, not sorted by what is the same in every row.
+
+    Examples
+    --------
+    >>> import ibis
+    >>> rows = ibis.table({"n": "int64"}, name="log").mutate(file=ibis.literal("calls.csv"))
+    >>> [key.name for key in sorted_by_others(rows.order_by("file", "n"), {"file": "calls.csv"}).op().keys]
+    ['n']
+    """
+    step = relation.op()
+    if not isinstance(step, Sort):
+        return relation
+    keys = [key for key in step.keys if not (isinstance(key.arg, Field) and key.arg.name in constants)]
+    rows: ir.Table = step.parent.to_expr()
+    return rows.order_by([key.to_expr() for key in keys]) if keys else rows

@@ -17,7 +17,7 @@ import ibis
 import ibis.expr.operations as ops
 from ibis.backends.duckdb import Backend
 
-from cxfusion.engine.constant_columns import constants_of
+from cxfusion.engine.constant_columns import constants_of, sorted_by_others
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.engine.naming import new_name
 
@@ -78,7 +78,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
             table, place = self._stored(relation)
             self._drop_with(table.op(), f"TABLE {place}")
             return table
-        _, place = self._stored(relation.select(*varying))
+        _, place = self._stored(sorted_by_others(relation, constants).select(*varying))
         told = {name: f"{quoted_text(text)} AS {quoted_name(name)}" for name, text in constants.items()}
         columns = ", ".join(told.get(column) or quoted_name(column) for column in relation.columns)
         name = new_name("relation")

@@ -21,19 +21,21 @@ from cxfusion.tables.books import (
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+    from cxfusion.pairing.plan import PairingPlan
     from cxfusion.tables.relation import Contacts, Surveys
 
 __all__ = ["books", "set_aside_of"]
 
 
-def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
+def books(contacts: Contacts, surveys: Surveys, rows: ir.Table, plan: PairingPlan) -> Books:
     """Count where every row and every bad cell went.
 
     Parameters
     ----------
     contacts, surveys : Contacts, Surveys
     rows : ibis.Table
-        One row per response, with ``reason`` and the ``contact_id`` of those that are paired.
+        One row per response, with ``reason``, ``respondent_role`` and the ``contact_id`` of those that are paired.
+    plan : PairingPlan
 
     Raises
     ------
@@ -42,11 +44,17 @@ def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
     """
     leg_rows, leg_cells = leg_books(contacts)
     of_log, of_survey = reading_counts(contacts), reading_counts(surveys)
+    by = {"reason": rows["reason"].cast("string"), "respondent_role": rows["respondent_role"]}
+    counts: pd.DataFrame = surveys.session.collect(rows.aggregate(by=by, n=rows.count())).to_pandas()
+    paired = counts[counts["reason"].isin(PAIRED)]
+    is_each_of_its_own = plan.one_per_contact and len(paired.drop_duplicates("respondent_role")) <= 1
+    reached = paired[["reason", "n"]] if is_each_of_its_own else _reached(contacts, rows)
+    unreached = pd.DataFrame({"reason": ["no_response"], "n": [contacts.count() - int(reached["n"].sum())]})
     counted = Books.of(
         [
             *leg_rows,
-            counted_rows("contacts", of_log, _contact_reasons(contacts, rows), PAIRED),
-            counted_rows("responses", of_survey, _counts(surveys, rows), (*PAIRED, EXPOSED)),
+            counted_rows("contacts", of_log, pd.concat([reached, unreached]), PAIRED),
+            counted_rows("responses", of_survey, counts[["reason", "n"]], (*PAIRED, EXPOSED)),
         ],
         [*leg_cells, counted_cells("contact_cells", of_log), counted_cells("response_cells", of_survey)],
     )
@@ -55,16 +63,13 @@ def books(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> Books:
     return counted
 
 
-def _contact_reasons(contacts: Contacts, rows: ir.Table) -> pd.DataFrame:
-    """Reasons of the contacts kept; where several responses were paired with one, the most exact key counts."""
+def _reached(contacts: Contacts, rows: ir.Table) -> pd.DataFrame:
+    """Contacts by the reason of their pairs; where one has several, the most exact key counts."""
     paired = rows.filter(rows["reason"].isin(PAIRED))
     rank = ibis.cases(*((paired["reason"] == reason, place) for place, reason in enumerate(PAIRED)))
     reached = paired.aggregate(by="contact_id", rank=rank.min())
     counted = contacts.session.collect(reached.aggregate(by="rank", n=reached.count())).to_pandas()
-    counts = counted.assign(reason=[PAIRED[place] for place in counted["rank"]])[["reason", "n"]]
-    unreached = {"reason": ["no_response"], "n": [contacts.count() - int(counts["n"].sum())]}
-    both: list[pd.DataFrame] = [counts, pd.DataFrame(unreached)]
-    return pd.concat(both)
+    return counted.assign(reason=[PAIRED[place] for place in counted["rank"]])[["reason", "n"]]
 
 
 def set_aside_of(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Table:
@@ -79,10 +84,3 @@ def set_aside_of(contacts: Contacts, surveys: Surveys, rows: ir.Table) -> ir.Tab
         original="response_id",
     )
     return set_aside_rows(contacts, surveys.set_aside, responses)
-
-
-def _counts(table: Contacts | Surveys, rows: ir.Table) -> pd.DataFrame:
-    """Rows by reason."""
-    reason = rows["reason"].cast("string")
-    counts: pd.DataFrame = table.session.collect(rows.aggregate(by={"reason": reason}, n=rows.count())).to_pandas()
-    return counts

@@ -109,7 +109,7 @@ def pair(
         contacts=contacts,
         surveys=surveys,
         plan=plan,
-        books=books(contacts, surveys, rows),
+        books=books(contacts, surveys, rows, plan),
         set_aside=set_aside_of(contacts, surveys, rows),
         around=around,
         answer_lag=answer_lag(session, whole.select(*OF_LAG)),

@@ -122,7 +122,7 @@ class Pairing(Relation):
         return replace(
             self,
             rows=clear,
-            books=books(self.contacts, self.surveys, clear),
+            books=books(self.contacts, self.surveys, clear, self.plan),
             set_aside=set_aside_of(self.contacts, self.surveys, clear),
         )
 
