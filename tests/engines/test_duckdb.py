@@ -185,6 +185,15 @@ def test_a_table_lives_as_long_as_what_is_built_on_it(session):
     assert names_of(session) == before
 
 
+def test_what_is_known_of_a_table_goes_with_it(session):
+    known = session._engine._backend._constants
+    kept = session.materialize(read(session).mutate(only=ibis.literal("same")))
+    assert [told["only"] for told in known.values()] == ["same"]
+    del kept
+    gc.collect()
+    assert not known
+
+
 def test_what_a_fold_no_longer_needs_is_not_dropped_under_it(session):
     """A statement on the connection would end the stream of rows that the fold is reading."""
 

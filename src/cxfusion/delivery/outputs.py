@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import ibis
 
@@ -22,11 +23,11 @@ from cxfusion.results.schemas import (
     SET_ASIDE,
     as_arrow,
 )
-from cxfusion.tables.books import set_aside_rows
+from cxfusion.tables.books import count_listed, set_aside_rows
 from cxfusion.tables.look import compute
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import ibis.expr.types as ir
@@ -47,7 +48,8 @@ __all__ = ["asked_for", "write_diagnosis", "write_manifest", "write_rejection", 
 
 COMPRESSION: Final = "snappy"  # every reader knows it
 SLICE_ROWS: Final = 1 << 18
-"""Pairs that are in memory at a time: some 40 MB."""
+"""Pairs, or rows set aside, that are in memory at a time: some 40 MB."""
+Told = TypeVar("Told")
 
 
 def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Study, *, with_report: bool) -> None:
@@ -136,20 +138,9 @@ def _write_books(folder: Path, pairing: Pairing) -> None:
 
 
 def _write_pairs(path: Path, pairing: Pairing) -> None:
-    """The pairs, if they are as many as the books say; by slices, since there may be millions."""
-    import pyarrow.parquet as pq
-
-    session, n = pairing.session, 0
-    place = ibis.row_number().over(order_by=["response_file", "response_row"])
-    pairs = pairing.pairs.select(*(name for name in PAIRS.names if name in pairing.pairs.columns), place=place)
-    pairs = compute(session, pairs) if pairing.n_pairs > SLICE_ROWS else pairs
-    with pq.ParquetWriter(path, PAIRS, compression=COMPRESSION) as file:
-        for start in range(0, max(pairing.n_pairs, 1), SLICE_ROWS):
-            some = session.collect(
-                pairs.filter(pairs["place"].between(start, start + SLICE_ROWS - 1)).order_by("place")
-            )
-            file.write_table(as_arrow(some, PAIRS))
-            n += some.num_rows
+    """The pairs, if they are as many as the books say."""
+    slices = _slices(pairing.session, pairing.pairs, PAIRS, ("response_file", "response_row"), pairing.n_pairs)
+    n = sum(_write_slices(path, slices, PAIRS, len))
     if n != pairing.n_pairs:
         raise BooksError(
             f"{n:,} pairs were to be written, but the books count {pairing.n_pairs:,}. This is a fault of"
@@ -158,9 +149,35 @@ def _write_pairs(path: Path, pairing: Pairing) -> None:
 
 
 def _write_set_aside(folder: Path, session: Session, set_aside: ir.Table, books: Books) -> None:
-    listed = session.collect(set_aside.order_by("stage", "source_file", "source_row", "column"))
-    books.require_listed(listed)
-    _write_parquet(folder / "set_aside.parquet", listed, SET_ASIDE)
+    order = ("stage", "source_file", "source_row", "column")
+    slices = _slices(session, set_aside, SET_ASIDE, order, session.count(set_aside))
+    found = _write_slices(folder / "set_aside.parquet", slices, SET_ASIDE, count_listed)
+    books.require_listed(sum(found, start=Counter()))
+
+
+def _slices(session: Session, rows: ir.Table, schema: pa.Schema, order: Sequence[str], n: int) -> Iterator[pa.Table]:
+    """Columns of so many rows in order, some rows at a time, since there may be millions; at least one slice."""
+    shown = (name for name in schema.names if name in rows.columns)
+    placed = rows.select(*shown, place=ibis.row_number().over(order_by=list(order)))
+    if n > SLICE_ROWS:
+        placed = compute(session, placed)
+    for start in range(0, max(n, 1), SLICE_ROWS):
+        some = placed.filter(placed["place"].between(start, start + SLICE_ROWS - 1))
+        yield session.collect(some.order_by("place"))
+
+
+def _write_slices(
+    path: Path, slices: Iterable[pa.Table], schema: pa.Schema, told_of: Callable[[pa.Table], Told]
+) -> list[Told]:
+    """Write a table, and what is told of each of its slices."""
+    import pyarrow.parquet as pq
+
+    told = []
+    with pq.ParquetWriter(path, schema, compression=COMPRESSION) as file:
+        for some in slices:
+            file.write_table(as_arrow(some, schema))
+            told.append(told_of(some))
+    return told
 
 
 def _write_parquet(path: Path, table: pd.DataFrame | pa.Table, schema: pa.Schema) -> None:

@@ -85,6 +85,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         self.con.execute(f'CREATE VIEW "{name}" AS SELECT {columns} FROM {place}')
         view = self._named(name, relation)
         self._constants[name] = constants
+        weakref.finalize(view.op(), self._constants.pop, name, None).atexit = False
         self._drop_with(view.op(), f'VIEW "{name}"', f"TABLE {place}")
         return view
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Books",
+    "count_listed",
     "counted_cells",
     "counted_rows",
     "leg_books",
@@ -93,23 +94,18 @@ class Books:
                 [f"{reason}: {n:,}" for reason, n in zip(here["reason"], here["n"], strict=True)],
             )
 
-    def require_listed(self, set_aside: pa.Table) -> None:
+    def require_listed(self, found: Counter[str]) -> None:
         """Raise unless a list of what was set aside holds every row and every cell that the books count as such.
 
         Parameters
         ----------
-        set_aside : pyarrow.Table
-            Of :func:`set_aside_rows`.
+        found : Counter
+            Of :func:`count_listed`.
 
         Raises
         ------
         BooksError
         """
-        rows = set_aside.select(["stage", "reason"]).append_column("is_row", set_aside["column"].is_null())
-        found: Counter[str] = Counter()
-        for group in rows.group_by(["stage", "reason", "is_row"]).aggregate([([], "count_all")]).to_pylist():
-            stage = (STAGE_OF if group["is_row"] else CELLS_OF)[group["stage"]]
-            found[f"{stage} {group['reason']}"] += group["count_all"]
         told = self.audit[~self.audit["reason"].isin(NOT_ASIDE) & ~self.audit["reason"].str.startswith("paired_")]
         keys = told["stage"] + " " + told["reason"]
         expected = Counter(dict(zip(keys, told["n"].astype(int), strict=True)))
@@ -119,6 +115,22 @@ class Books:
                 " a fault of cxfusion, not of the data; please report it with what is listed below.",
                 [f"{key}: {expected[key]:,} counted, {found[key]:,} listed" for key in wrong],
             )
+
+
+def count_listed(set_aside: pa.Table) -> Counter[str]:
+    """How often a list of what was set aside, or a part of it, has each stage and reason.
+
+    Parameters
+    ----------
+    set_aside : pyarrow.Table
+        Of :func:`set_aside_rows`.
+    """
+    rows = set_aside.select(["stage", "reason"]).append_column("is_row", set_aside["column"].is_null())
+    found: Counter[str] = Counter()
+    for group in rows.group_by(["stage", "reason", "is_row"]).aggregate([([], "count_all")]).to_pylist():
+        stage = (STAGE_OF if group["is_row"] else CELLS_OF)[group["stage"]]
+        found[f"{stage} {group['reason']}"] += group["count_all"]
+    return found
 
 
 def reading_counts(table: Contacts | Surveys | Legs) -> pd.DataFrame:
