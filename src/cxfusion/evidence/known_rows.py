@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,6 +59,8 @@ class KnownRows:
     def side_by_side(self, design: Design, asked: Sequence[Basis]) -> ModelRows:
         """The same with the model's columns brought together once, for the many sweeps of a fit and its effects."""
         model = self.model(design, asked)
+        if self._stand_together(design):
+            return model
         return model_rows(model.sweep, model.make_rows, model.make_levers, part_rows=None)
 
     def projection(self, design: Design) -> Projection:
@@ -77,6 +80,12 @@ class KnownRows:
         bent = {basis.key: 1 + self.design.width + at for at, basis in enumerate(_bent(self.design))}
         places = [bent.get(basis.key, self._places(basis).start) for basis in bases]
         return (held or self.held).of_columns([0, *places])
+
+    def _stand_together(self, design: Design) -> bool:
+        """Whether a model's columns are one piece of those that are kept."""
+        places = [self._places(basis) for basis in design.bases]
+        has_all = design.projection is None or len(places) == len(self.design.bases)
+        return has_all and all(one.stop == other.start for one, other in pairwise(places))
 
     def _places(self, basis: Basis) -> range:
         """Where a basis stands among the columns held fixed; the score is column 0."""
