@@ -35,7 +35,7 @@ __all__ = ["PART_ROWS", "ModelRows", "Part", "keep_parts", "may_keep", "model_ro
 Answer = TypeVar("Answer")
 
 ALIGNED: Final = 64  # bytes, as array libraries like them
-PART_ROWS: Final = 16_384  # few enough for the columns of a part to stay in a processor's cache
+PART_ROWS: Final = 32_768  # few enough for columns of a part to stay near the processor, and for cores not to wait
 
 
 @dataclass(frozen=True)
