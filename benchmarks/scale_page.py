@@ -111,7 +111,7 @@ def _line_through(small: Log, large: Log, name: str) -> tuple[float, ...]:
 def _states_of(log: Log) -> str:
     moved = _added(log["stages"])
     return (
-        f"of {log['contacts']:,} contacts {moved['answer_bytes'] / 1e6:,.0f} MB of answers came back and, in"
+        f"of {log['contacts']:,} contacts {moved['answer_bytes'] / 1e3:,.0f} kB of answers came back and, in"
         f" {moved['folds']} sweeps, {moved['state_bytes'] / 1e6:,.0f} MB of states from a task,\nwhich of 100 tasks are"
         f" {moved['state_bytes'] / 1e7:,.1f} GB: those of ten neighbours are merged over there, and"
         f" {moved['state_bytes'] / 1e8:,.1f} GB come here."
