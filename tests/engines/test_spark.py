@@ -260,10 +260,12 @@ def test_states_of_many_partitions_are_merged_over_there_in_their_order(spark, m
     with cx.Session("spark") as session:
         rows = session.materialize(session.read(FrameSource(pa.table({"x": range(1000)}), "log")))
         (held,) = [session._engine._folded[rows.op()] for _ in [session.fold(rows, Rows())]]
-        many = spark_folding.RowsOnWorkers(held.packed.repartition(4))
+        # kept: repartitioned anew, they might come in another order
+        many = spark_folding.RowsOnWorkers(held.packed.repartition(4).persist())
         here = many.fold(Where())
         monkeypatch.setattr(spark_folding, "MOST_STATES", 3)
         there = many.fold(Where())
+        many.packed.unpersist()
     told = [[name for name in found if isinstance(name, tuple)] for found in (here, there)]
     assert told[0] == told[1]
     assert len(told[0]) == 1000
