@@ -11,7 +11,8 @@ import statsmodels
 
 from cxfusion.errors import SeparationError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
-from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
+from cxfusion.estimators.effects import estimate_effects
 
 DATA = Path(__file__).parent / "data"
 UCLA = Path(statsmodels.__file__).parent / "miscmodels/tests/results/ologit_ucla.csv"

@@ -11,7 +11,8 @@ import pytest
 from scipy.stats import chi2
 
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
-from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
+from cxfusion.estimators.effects import estimate_effects
 from cxfusion.estimators.joint_tests import efficient_scores
 from cxfusion.estimators.partial_odds import fit_partial_odds, freed
 

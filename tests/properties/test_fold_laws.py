@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
-from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
+from cxfusion.estimators.effects import estimate_effects
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.within import within_groups

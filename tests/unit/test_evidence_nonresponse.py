@@ -13,7 +13,8 @@ import pytest
 import cxfusion as cx
 from cxfusion.errors import UsageError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
-from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
+from cxfusion.estimators.effects import estimate_effects
 from cxfusion.estimators.held import ModelRows
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows

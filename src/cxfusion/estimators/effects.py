@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.estimators.distributions import student_t
-from cxfusion.estimators.effect_averages import LeverMaker, LeverRows, LeverTerm, Question, average
+from cxfusion.estimators.effect_averages import Question, average
 from cxfusion.estimators.influence import cluster_influence, covariance_of, std_error_of
 
 if TYPE_CHECKING:
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.effect_averages import LeverMaker, LeverTerm
     from cxfusion.estimators.influence import OrdinalFit
     from cxfusion.estimators.rows import RowMaker
     from cxfusion.fold import Sweep
 
-__all__ = ["Effects", "LeverMaker", "LeverRows", "LeverTerm", "combined", "effect_gradients", "estimate_effects"]
+__all__ = ["Effects", "combined", "effect_gradients", "estimate_effects"]
 
 
 @dataclass(frozen=True)

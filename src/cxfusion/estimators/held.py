@@ -25,7 +25,7 @@ from cxfusion.room import hand_back_memory, room_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from cxfusion.estimators.effects import LeverMaker, LeverRows
+    from cxfusion.estimators.effect_averages import LeverMaker, LeverRows
     from cxfusion.estimators.rows import RowMaker, Rows
     from cxfusion.fold import Fold, Sweep
     from cxfusion.room import Room, Share

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
-    from cxfusion.estimators.effects import Effects, LeverTerm
+    from cxfusion.estimators.effect_averages import LeverTerm
+    from cxfusion.estimators.effects import Effects
     from cxfusion.estimators.held import ModelRows
     from cxfusion.estimators.newton import Surface
     from cxfusion.evidence.catalogue import Lever

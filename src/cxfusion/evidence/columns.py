@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.effects import LeverRows
+    from cxfusion.estimators.effect_averages import LeverRows
     from cxfusion.estimators.rows import Indicators
     from cxfusion.evidence.design import Basis, Design
 
-__all__ = ["Columns", "Groupings", "Key", "Source", "columns_of", "levers_of", "numbers_of"]
+__all__ = ["Columns", "Groupings", "Key", "Source", "are_one_piece", "columns_of", "levers_of", "numbers_of"]
 
 Key: TypeAlias = "tuple[Hashable, ...]"
 """What tells a basis from others."""
@@ -68,11 +68,16 @@ class Columns:
         if projected:
             half = len(self.dense) // 2
             places += [slice(half + at.start, half + at.stop) for at in places]
-        if all(one.stop == other.start for one, other in pairwise(places)):
+        if are_one_piece(places):
             chosen = self.dense[places[0].start : places[-1].stop] if places else self.dense[:0]
         else:
             chosen = np.vstack([self.dense[at] for at in places])
         return chosen.T
+
+
+def are_one_piece(places: Sequence[slice | range]) -> bool:
+    """Whether some columns stand one after the other, and nothing between them."""
+    return all(one.stop == other.start for one, other in pairwise(places))
 
 
 Source: TypeAlias = "pa.RecordBatch | Columns"

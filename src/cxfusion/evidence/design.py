@@ -6,11 +6,12 @@ What was learned from the data (knots, centres, projection) is frozen here and t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cxfusion.estimators.effects import LeverRows, LeverTerm
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.splines import spline_slopes, spline_values
 from cxfusion.evidence.columns import Columns, numbers_of
@@ -221,10 +222,7 @@ class Design:
         """Codes of some groupings; those without a column are left out."""
         if groupings and isinstance(batch, Columns):
             return batch.controls
-        shown = [(name, width) for name, width in groupings if width]
-        codes = [numbers_of(batch, name) for name, _ in shown]
-        stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)
-        return Indicators(stacked, tuple(width for _, width in shown))
+        return Indicators.named(groupings, partial(numbers_of, batch), len(batch))
 
     def _dense(self, batch: Source) -> NDArray[np.float64]:
         if self.projection is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from cxfusion.estimators.held import ModelRows, keep_parts, may_keep, model_rows
 from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
-from cxfusion.evidence.columns import columns_of, levers_of, numbers_of
+from cxfusion.evidence.columns import are_one_piece, columns_of, levers_of, numbers_of
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.robustness import YARDSTICK
 
@@ -84,8 +83,9 @@ class KnownRows:
     def _stand_together(self, design: Design) -> bool:
         """Whether a model's columns are one piece of those that are kept."""
         places = [self._places(basis) for basis in design.bases]
-        has_all = design.projection is None or len(places) == len(self.design.bases)
-        return has_all and all(one.stop == other.start for one, other in pairwise(places))
+        if design.projection is not None:
+            places += [range(self.design.width + at.start, self.design.width + at.stop) for at in places]
+        return are_one_piece(places)
 
     def _places(self, basis: Basis) -> range:
         """Where a basis stands among the columns held fixed; the score is column 0."""

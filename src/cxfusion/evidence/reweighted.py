@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
-    from cxfusion.estimators.effects import LeverTerm
+    from cxfusion.estimators.effect_averages import LeverTerm
     from cxfusion.estimators.held import ModelRows
 
 __all__ = ["TiltPlan", "reweighted_effects"]

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
-    from cxfusion.estimators.effects import LeverMaker, LeverRows
+    from cxfusion.estimators.effect_averages import LeverMaker, LeverRows
     from cxfusion.estimators.held import ModelRows
     from cxfusion.estimators.influence import OrdinalFit
     from cxfusion.evidence.reweighted import TiltPlan

@@ -14,7 +14,8 @@ import pandas as pd
 
 from cxfusion.errors import BadControlError, NothingToEstimateError, UnknownNameError, told_nearest
 from cxfusion.estimators.distributions import student_t
-from cxfusion.estimators.effects import Effects, LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
+from cxfusion.estimators.effects import Effects, estimate_effects
 from cxfusion.estimators.joint_tests import joint_test
 from cxfusion.estimators.pooling import Pooled, pool
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, MOMENTS
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from cxfusion.estimators.effects import LeverMaker
+    from cxfusion.estimators.effect_averages import LeverMaker
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.columns import Key
     from cxfusion.evidence.spec import LeverSpec

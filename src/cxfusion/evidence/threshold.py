@@ -15,7 +15,8 @@ import numpy as np
 from cxfusion.errors import EstimationError
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
 from cxfusion.estimators.distributions import student_t
-from cxfusion.estimators.effects import LeverRows, LeverTerm, estimate_effects
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
+from cxfusion.estimators.effects import estimate_effects
 from cxfusion.estimators.held import ModelRows, model_rows
 from cxfusion.estimators.joint_tests import EfficientScores, efficient_scores, sup_p_value
 from cxfusion.evidence.design import Basis, learn_basis
