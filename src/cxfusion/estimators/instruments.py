@@ -12,7 +12,7 @@ import numpy as np
 
 from cxfusion.errors import EstimationError
 from cxfusion.estimators.confidence_set import ConfidenceSet, quadratic_confidence_set
-from cxfusion.estimators.distributions import fisher_f, student_t
+from cxfusion.estimators.distributions import fisher_f
 from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.robust import score_scatter, small_sample_factor
 
@@ -62,11 +62,6 @@ class TwoStageFit:
     anderson_rubin: ConfidenceSet
     dof: int
     n: int
-
-    def interval(self, conf_level: float = 0.95) -> tuple[float, float]:
-        """Ends of the robust confidence interval; wrong where instruments are weak."""
-        reach = float(student_t.isf((1 - conf_level) / 2, self.dof)) * self.std_error
-        return self.estimate - reach, self.estimate + reach
 
 
 def fit_two_stage(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cxfusion.errors import EstimationError
-from cxfusion.estimators.distributions import norm
 from cxfusion.estimators.least_squares import LeastSquaresFit, fit_least_squares
 from cxfusion.estimators.moments import Block, LinearRows, Moments, gather_moments
 from cxfusion.estimators.robust import score_scatter
@@ -53,11 +52,6 @@ class JackknifeFit:
     std_error_constant_effect: float
     n: int
     n_set_aside: int
-
-    def interval(self, conf_level: float = 0.95) -> tuple[float, float]:
-        """Ends of the confidence interval, by the normal distribution."""
-        reach = float(norm.isf((1 - conf_level) / 2)) * self.std_error
-        return self.estimate - reach, self.estimate + reach
 
 
 def fit_ujive(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.errors import TooFewResponsesError
-from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.robust import score_scatter, small_sample_factor
 from cxfusion.estimators.solving import Inverse, invert_information
 
@@ -97,11 +96,6 @@ class LeastSquaresFit:
         contrast[self.outcome] = 1.0
         contrast[list(self.regressors)] -= self.coefficients
         return contrast
-
-    def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Ends of the classical confidence intervals, by Student's t with ``dof`` degrees of freedom."""
-        reach = student_t.isf((1 - conf_level) / 2, self.dof) * self.std_error
-        return self.coefficients - reach, self.coefficients + reach
 
     def residuals(self, rows: LinearRows) -> NDArray[np.float64]:
         """Residuals of some rows, shape (n,)."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.errors import EstimationError
-from cxfusion.estimators.distributions import fisher_f, student_t
+from cxfusion.estimators.distributions import student_t
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,13 +33,11 @@ class PanelFit:
         Cluster-robust by unit, CR2.
     degrees : array, shape (k,)
         Of freedom for each coefficient's t, by Satterthwaite's approximation.
-    n_units : int
     """
 
     coefficients: NDArray[np.float64]
     covariance: NDArray[np.float64]
     degrees: NDArray[np.float64]
-    n_units: int
 
     @property
     def std_error(self) -> NDArray[np.float64]:
@@ -56,19 +54,6 @@ class PanelFit:
         """Ends of the confidence intervals, shape (k,) each."""
         reach = student_t.isf((1 - conf_level) / 2, self.degrees) * self.std_error
         return self.coefficients - reach, self.coefficients + reach
-
-    def joint_p_value(self, which: NDArray[np.int64]) -> float | None:
-        """That some coefficients are all zero, by Hotelling's T²; None where there are too few units for so many."""
-        q = len(which)
-        if not q or self.n_units - q < 1:
-            return None
-        covariance = self.covariance[np.ix_(which, which)]
-        if np.linalg.matrix_rank(covariance) < q:
-            return None
-        own = self.coefficients[which]
-        wald = float(own @ np.linalg.solve(covariance, own))
-        scale = (self.n_units - q) / (q * (self.n_units - 1))
-        return float(fisher_f.sf(wald * scale, q, self.n_units - q))
 
 
 def fit_panel(
@@ -152,4 +137,4 @@ def _with_errors(
     for j in range(k):
         gram = np.diag(squares[:, j]) - through[j] @ bread @ through[j].T
         degrees[j] = np.trace(gram) ** 2 / (gram**2).sum()
-    return PanelFit(coefficients, scores.T @ scores, degrees, n_units)
+    return PanelFit(coefficients, scores.T @ scores, degrees)

@@ -35,14 +35,9 @@ class RakingFit:
     ----------
     coefficients : array, shape (1 + width,)
         Of the constant and the design's columns: weight = base weight × exp(constant + row · coefficients).
-    largest_miss : float
-        Largest distance of a calibrated total from its target, relative to the population's size.
-    n_steps : int
     """
 
     coefficients: NDArray[np.float64]
-    largest_miss: float
-    n_steps: int
 
     def weights(self, rows: Rows) -> NDArray[np.float64]:
         """Calibrated weights of some rows, shape (n,)."""
@@ -71,10 +66,10 @@ def fit_raking(sweep: Sweep, make_rows: RowMaker, totals: NDArray[np.float64]) -
     """
     coefficients = np.zeros(len(totals))
     state = sweep(_RakingFold(make_rows, coefficients))
-    for n_steps in range(MAX_STEPS):
+    for _ in range(MAX_STEPS):
         miss = float(np.abs(totals - state.totals).max() / totals[0])
         if miss < TOLERANCE:
-            return RakingFit(coefficients, miss, n_steps)
+            return RakingFit(coefficients)
         direction = solve_information(state.information, totals - state.totals)
         coefficients, state = _step(sweep, make_rows, coefficients, direction, state, totals)
     raise ConvergenceError(
@@ -124,7 +119,7 @@ class _RakingFold:
     def step(self, state: _Totals, batch: pa.RecordBatch) -> _Totals:
         rows = self._make_rows(batch)
         with np.errstate(over="ignore"):  # a trial point too far out is refused by its infinite total
-            weight = RakingFit(self._coefficients, 0.0, 0).weights(rows)
+            weight = RakingFit(self._coefficients).weights(rows)
         if not np.isfinite(weight).all():
             return _Totals(np.full_like(state.totals, np.inf), state.information)
         columns = rows.transposed_times(weight)

@@ -59,8 +59,6 @@ class Threshold:
         Whether the interval reaches the end of the levels searched, so that it may go on beyond.
     before, after : float or None
         Points of the outcome per unit of the lever just below and just above; for a drop, ``after`` is its height.
-    n_levels : int
-        Levels searched.
     reason : str or None
         Why there is no threshold.
     """
@@ -74,7 +72,6 @@ class Threshold:
     is_open_high: bool = False
     before: float | None = None
     after: float | None = None
-    n_levels: int = 0
     reason: str | None = None
 
 
@@ -117,7 +114,7 @@ def find_threshold(ground: Ground, search: Search | str, known: KnownRows, conf_
     try:
         return _searched(_Bends.of(ground, search, known), conf_level)
     except EstimationError as error:
-        return Threshold(None, n_levels=len(search.levels), reason=error.message)
+        return Threshold(None, reason=error.message)
 
 
 def _searched(bends: _Bends, conf_level: float) -> Threshold:
@@ -134,15 +131,14 @@ def _searched(bends: _Bends, conf_level: float) -> Threshold:
     kept = np.flatnonzero(told)
     p_value = sup_p_value(float(robust[best]), scores.covariance[np.ix_(kept, kept)])
     if p_value > FOUND_BELOW:
-        reason = "no bend or drop is told from a straight line"
-        return Threshold(p_value, n_levels=len(levels), reason=reason)
+        return Threshold(p_value, reason="no bend or drop is told from a straight line")
     kind: Kind = "kink" if best < len(levels) else "drop"
     at_best = best % len(levels)
     drop = len(levels) + at_best
     over = float(scores.covariance[drop, drop] / scores.information[drop, drop])  # robust over model variance
     reach = over * _critical(kind, conf_level, ground.n_clusters)
     near = _bracket(levels, scores, slice(0, len(levels)) if kind == "kink" else slice(len(levels), None), reach)
-    return replace(_placed(ground, near, kind, reach), p_value=p_value, n_levels=len(levels))
+    return replace(_placed(ground, near, kind, reach), p_value=p_value)
 
 
 def _critical(kind: Kind, conf_level: float, n_clusters: int) -> float:
