@@ -13,7 +13,6 @@ from scipy.stats import t as student_t
 
 from cxfusion.errors import EstimationError
 from cxfusion.estimators.cluster_moments import gather_cluster_moments
-from cxfusion.estimators.decomposition import decompose_change
 from cxfusion.estimators.instruments import fit_two_stage
 from cxfusion.estimators.jive import fit_ujive
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
@@ -23,6 +22,7 @@ from cxfusion.estimators.sensitivity import adjusted_estimate, robustness_value
 from cxfusion.estimators.shares import association_shares
 from cxfusion.estimators.within import within_groups
 from cxfusion.fold import fold_batches
+from gelbach import decompose_change
 
 N = 600
 RNG = np.random.default_rng(30)
