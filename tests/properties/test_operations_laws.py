@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxfusion.engine import FrameSource, Session
-from cxfusion.operations import diagnose
+from cxfusion.operations.diagnose import diagnose
 from cxfusion.results.grouping import INTERVALS
 from cxfusion.tables.relation import Contacts
 

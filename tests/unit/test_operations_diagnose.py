@@ -12,7 +12,8 @@ import pytest
 
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import UnknownNameError, UsageError
-from cxfusion.operations import METRICS, diagnose
+from cxfusion.operations.diagnose import diagnose
+from cxfusion.operations.metrics import METRICS
 from cxfusion.results.schemas import OPERATIONS, as_arrow
 from cxfusion.tables.relation import Contacts
 

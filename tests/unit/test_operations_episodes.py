@@ -12,7 +12,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import ConfigError
-from cxfusion.operations import diagnose
+from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.tables.relation import Contacts
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from cxfusion.engine import FrameSource, Session
-from cxfusion.operations import diagnose
+from cxfusion.operations.diagnose import diagnose
 from cxfusion.tables.relation import Contacts
 
 # AN = 1000 answered, 860 of them within 20 s; AB = 60 abandoned, 20 within 20 s, of which 10 within 5 s

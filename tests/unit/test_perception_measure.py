@@ -19,7 +19,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import NoScoreError, UnknownNameError
-from cxfusion.perception import measure
+from cxfusion.perception.measure import measure
 from cxfusion.results.schemas import PERCEPTION, as_arrow
 from cxfusion.tables.relation import Contacts, Scale
 
