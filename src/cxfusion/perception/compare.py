@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
-from cxfusion.estimators.distributions import false_discovery_control, student_t
 from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
+from cxfusion.perception.differences import tested, with_readings
 from cxfusion.perception.figures import SHOWN, numbered
 from cxfusion.perception.linearised import GROUP, residuals_of
 from cxfusion.perception.measure import measure, readings_for
@@ -272,7 +272,7 @@ def _differences(
             for one, other in combinations(names, 2)
         ]
     )
-    return _with_readings(found, conf_level)
+    return with_readings(found, ["metric"], conf_level)
 
 
 def _shared_by(shared: dict[tuple[str, str], float], one: str, other: str) -> float:
@@ -289,31 +289,10 @@ def _difference(one: Any, other: Any, covariance: float, smallest: float, conf_l
     if not variance > 0:
         return found | {"status": "not_applicable", "reason": "the answers do not vary, or come from one customer"}
     std_error, df = float(np.sqrt(variance)), int(min(one["n_clusters"], other["n_clusters"])) - 1
-    reach = float(student_t.isf((1 - conf_level) / 2, df)) * std_error
-    return found | {
-        "std_error": std_error, "conf_low": gap - reach, "conf_high": gap + reach,
-        "p_value": float(2 * student_t.sf(abs(gap) / std_error, df)),
-        "is_similar": abs(gap) + float(student_t.isf(1 - conf_level, df)) * std_error < smallest,
-        "status": "small" if "small" in (one["status"], other["status"]) else "ok",
-        "reason": next(_words(one, other), None),
-    }  # fmt: skip
+    status = "small" if "small" in (one["status"], other["status"]) else "ok"
+    reason = next(_words(one, other), None)
+    return found | tested(gap, std_error, df, smallest, conf_level) | {"status": status, "reason": reason}
 
 
 def _words(*rows: Any) -> Iterator[str]:
     yield from (row["reason"] for row in rows if not pd.isna(row["reason"]))
-
-
-def _with_readings(found: pd.DataFrame, conf_level: float) -> pd.DataFrame:
-    order = [
-        "metric", "group", "other_group", "estimate", "std_error", "conf_low", "conf_high", "p_value", "q_value",
-        "unit", "n", "n_other", "reading", "status", "reason",
-    ]  # fmt: skip
-    found = found.reindex(columns=[*dict.fromkeys([*found.columns, *order])])
-    tested = found["p_value"].notna()
-    if tested.any():
-        found.loc[tested, "q_value"] = false_discovery_control(found.loc[tested, "p_value"].astype(float))
-    is_different = found["q_value"].astype(float) <= 1 - conf_level
-    kinds = [found["is_similar"].astype(bool), is_different, tested]
-    found["reading"] = pd.Series(np.select(kinds, ["similar", "different", "not told apart"], ""), found.index)
-    found["reading"] = found["reading"].replace("", None)
-    return found[order]

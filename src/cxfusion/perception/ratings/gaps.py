@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
-from cxfusion.estimators.distributions import false_discovery_control, norm, student_t
+from cxfusion.estimators.distributions import norm
+from cxfusion.perception.differences import tested, with_readings
 from cxfusion.perception.ratings.cells import SHOWN, TOO_FEW, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
@@ -152,8 +153,12 @@ def perception_gaps(ratings: Ratings, *, smallest_gap: float | None = None, conf
         )
     scores = _scores(ratings, conf_level)
     gaps = pd.DataFrame(list(_gaps(scores, ratings, groups, smallest, conf_level)))
+    if gaps.empty:
+        raise NothingToEstimateError(
+            "No item was rated by two groups. Expected items that several groups rated, written alike in each."
+        )
     return PerceptionGaps(
-        gaps=_with_readings(gaps, smallest, conf_level),
+        gaps=with_readings(gaps, KEYS, conf_level),
         scores=scores,
         agreement=pd.DataFrame(list(_agreement(scores, groups, conf_level))),
         smallest_gap=smallest,
@@ -215,35 +220,7 @@ def _welch(one: Any, other: Any, smallest: float, conf_level: float) -> dict[str
         return found | {"status": "not_applicable", "reason": "all of each group gave the same rating: no interval"}
     std_error = float(np.sqrt(parts.sum()))
     df = float(parts.sum() ** 2 / (parts**2 / (np.array([n, n_other]) - 1)).sum())
-    reach = float(student_t.isf((1 - conf_level) / 2, df)) * std_error
-    is_similar = abs(gap) + float(student_t.isf(1 - conf_level, df)) * std_error < smallest
-    return found | {
-        "std_error": std_error, "conf_low": gap - reach, "conf_high": gap + reach,
-        "p_value": float(2 * student_t.sf(abs(gap) / std_error, df)), "is_similar": is_similar,
-        "status": "ok", "reason": None,
-    }  # fmt: skip
-
-
-def _with_readings(gaps: pd.DataFrame, smallest: float, conf_level: float) -> pd.DataFrame:
-    """The gaps with q values and readings, in the columns of the table."""
-    order = [
-        *KEYS, "group", "other_group", "estimate", "std_error", "conf_low", "conf_high", "p_value", "q_value", "unit",
-        "n", "n_other", "reading", "status", "reason",
-    ]  # fmt: skip
-    if gaps.empty:
-        raise NothingToEstimateError(
-            "No item was rated by two groups. Expected items that several groups rated, written alike in each."
-        )
-    gaps = gaps.reindex(columns=[*dict.fromkeys([*gaps.columns, *order])])
-    tested = gaps["p_value"].notna()
-    gaps["q_value"] = np.nan
-    if tested.any():
-        gaps.loc[tested, "q_value"] = false_discovery_control(gaps.loc[tested, "p_value"].astype(float))
-    is_similar = gaps["is_similar"].fillna(False).astype(bool)
-    is_different = gaps["q_value"] <= 1 - conf_level
-    reading = np.select([is_similar, is_different, tested], ["similar", "different", "not told apart"], "")
-    gaps["reading"] = pd.Series(reading, gaps.index).replace("", None)
-    return gaps[order].reset_index(drop=True)
+    return found | tested(gap, std_error, df, smallest, conf_level) | {"status": "ok", "reason": None}
 
 
 def _agreement(scores: pd.DataFrame, groups: list[str], conf_level: float) -> Iterator[dict[str, Any]]:
