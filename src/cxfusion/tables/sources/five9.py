@@ -24,7 +24,7 @@ NO_TIME: Final = "0:. "  # what a duration of none is written with
 
 
 def _read(data: Any) -> Iterator[Row]:
-    names = [*NEEDED, *(source for how in LEGS.fields.values() for source in how.sources), "AGENT", "CALL TYPE"]
+    names = [*NEEDED, *LEGS.sources, "AGENT", "CALL TYPE"]
     return legs_of(records(data, WHAT, names=names), NEEDED, _derive)
 
 

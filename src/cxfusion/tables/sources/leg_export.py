@@ -77,6 +77,11 @@ class LegExport:
         return {**self.fields, **{name: ColumnMap(column=f"{DERIVED}{name}") for name in self.derived}}
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The export's own fields that its ``fields`` are read from."""
+        return tuple(source for how in self.fields.values() for source in how.sources)
+
+    @property
     def words(self) -> dict[str, str]:
         """What each leg column is made of."""
         words = {name: how.words for name, how in self.fields.items()} | dict(self.derived) | dict(self.told)

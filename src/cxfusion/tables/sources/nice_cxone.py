@@ -24,7 +24,7 @@ DIRECTIONS: Final = {**dict.fromkeys(YES, "outbound"), **dict.fromkeys(("false",
 
 def _read(data: Any) -> Iterator[Row]:
     derived_from = ("agentId", "skillName", "skillId", "isOutbound", "isRefused", "agentSeconds", "confSeconds")
-    names = [*NEEDED, *(source for how in LEGS.fields.values() for source in how.sources), *derived_from]
+    names = [*NEEDED, *LEGS.sources, *derived_from]
     return legs_of(records(data, WHAT, lists=("completedContacts", "contacts"), names=names), NEEDED, _derive)
 
 

@@ -25,7 +25,7 @@ ABANDONED: Final = ("abandoned", "short abandoned")
 
 def _read(data: Any) -> Iterator[Row]:
     derived_from = ("Contact Type", STATUS, "Wait Time", "Abandon Time", "Short Abandon Time", "User ID", "User Name")
-    names = [*NEEDED, *(source for how in LEGS.fields.values() for source in how.sources), *derived_from]
+    names = [*NEEDED, *LEGS.sources, *derived_from]
     return legs_of(records(data, WHAT, names=names), NEEDED, _derive)
 
 
