@@ -28,6 +28,7 @@ __all__ = [
     "BATCH_ROWS",
     "RemoteTable",
     "batches_of",
+    "first_line",
     "open_table",
     "plain_query",
     "postgres_connection",
@@ -103,6 +104,11 @@ def rows_of(source: DatabaseSource) -> Iterator[pa.RecordBatch]:
         yield from remote.fetch(source.how(remote.table))
 
 
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, the name of its kind where it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 @contextmanager
 def told(address: Address) -> Iterator[None]:
     """Tell what a database says as our own error; each driver has a tree of errors of its own."""
@@ -111,7 +117,7 @@ def told(address: Address) -> Iterator[None]:
     except (UsageError, UnreadableFileError, GeneratorExit):
         raise
     except Exception as error:
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        said = first_line(error)
         raise UnreadableFileError(
             f"{address} could not be read: {said}. Expected a table of a database that can be reached and"
             " read; look at the URL and at your rights."

@@ -26,7 +26,7 @@ from cxfusion.engine.contract import (
     RelationSource,
     Source,
 )
-from cxfusion.engine.databases import BATCH_ROWS, plain_query, told
+from cxfusion.engine.databases import BATCH_ROWS, first_line, plain_query, told
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.postgres_backend import PostgresBackend
@@ -293,7 +293,7 @@ def _refused(address: Address) -> Iterator[None]:
         yield
     except dbapi.Error as error:
         raise UsageError(
-            f"{address} cannot be used as an engine: {_said(error)}. Expected a PostgreSQL database that can be"
+            f"{address} cannot be used as an engine: {first_line(error)}. Expected a PostgreSQL database that can be"
             " reached, and the right to make a schema in it (GRANT CREATE ON DATABASE)."
         ) from error
 
@@ -307,15 +307,11 @@ def _failing() -> Iterator[None]:
         code = str(error.sqlstate or "")
         if code.startswith(NO_ROOM):
             raise ResourceError(
-                f"The work does not fit on the PostgreSQL server: {_said(error)}. Give it more room, or use an engine"
-                " with more of it."
+                f"The work does not fit on the PostgreSQL server: {first_line(error)}. Give it more room, or use an"
+                " engine with more of it."
             ) from error
         if code.startswith(LOST) or (isinstance(error, dbapi.OperationalError) and not code):
             raise ResourceError(
-                f"The PostgreSQL server broke off: {_said(error)}. Run it again when the server can be reached."
+                f"The PostgreSQL server broke off: {first_line(error)}. Run it again when the server can be reached."
             ) from error
         raise
-
-
-def _said(error: dbapi.Error) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

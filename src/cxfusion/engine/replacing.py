@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import duckdb
 
-from cxfusion.engine.databases import postgres_connection
+from cxfusion.engine.databases import first_line, postgres_connection
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.errors import CxfusionError, OutputDatabaseError
 
@@ -90,7 +90,7 @@ def _opened(address: Address) -> Iterator[Writer]:
     except CxfusionError:
         raise
     except Exception as error:
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        said = first_line(error)
         raise OutputDatabaseError(
             f"{address} could not be written: {said}. What was there before is untouched. Look at the URL and"
             " at your rights."
