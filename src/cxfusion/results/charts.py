@@ -118,7 +118,7 @@ def _rungs_chart(
     rungs: pd.DataFrame, levers: pd.DataFrame, shown: tuple[str, ...], words: list[tuple[str, str]], width: int
 ) -> Layers:
     """Some rungs of every lever, each with a word above its marks."""
-    frame = _ladder_frame(rungs, levers, shown, _label_width(width))
+    frame = _ladder_frame(rungs, levers, shown, width)
     frame = cut_to_reach(frame, frame["rung_name"].isin([rung_label(rung) for rung in LADDER]).to_numpy())
     names, rung_names = list(dict.fromkeys(frame["name"])), list(dict.fromkeys(frame["rung_name"]))
     title: list[str] = textwrap.wrap(
@@ -179,11 +179,9 @@ def _names(levers: pd.DataFrame, width: int) -> dict[str, str]:
     return {str(row.lever): _lever_name(row, _label_width(width)) for row in levers.itertuples()}
 
 
-def _ladder_frame(
-    rungs: pd.DataFrame, levers: pd.DataFrame, rungs_shown: tuple[str, ...], label_width: int
-) -> pd.DataFrame:
+def _ladder_frame(rungs: pd.DataFrame, levers: pd.DataFrame, rungs_shown: tuple[str, ...], width: int) -> pd.DataFrame:
     """One row per lever and rung that has an estimate, in the order of ``levers`` and of the rungs."""
-    names = {row.lever: _lever_name(row, label_width) for row in levers.itertuples()}
+    names = _names(levers, width)
     shown = rungs[rungs["lever"].isin(list(names)) & rungs["rung"].isin(rungs_shown) & rungs["estimate"].notna()]
     if shown.empty:
         raise NothingToEstimateError("There is no ladder to draw: no lever has an estimate on any rung.")

@@ -8,7 +8,8 @@ import altair as alt
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.results.grouping import START
-from cxfusion.results.labels import display_names, metric_label
+from cxfusion.results.labels import metric_label
+from cxfusion.results.time_charts import largest_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,16 +48,12 @@ def control_charts(
     known = points[points["status"] == "ok"]
     if known.empty:
         raise NothingToEstimateError(f"There is no control chart of {metric}: no group has limits.")
-    columns = list(grouping.names[:-1])
-    if not columns:
+    if not grouping.columns:
         panels = [_panel(known, metric_label(metric), unit, width)]
     else:
-        number = known.groupby(columns, dropna=False, sort=False).ngroup()
-        largest = list(known.groupby(number)["n"].sum().nlargest(_MAX_PANELS).index)
-        texts = grouping.texts(known, columns).groupby(number).first()
-        names = display_names([texts[group] for group in largest], 60)
-        panels = [_panel(known[number == group], name, unit, width) for group, name in zip(largest, names, strict=True)]
-    title = alt.TitleParams(metric_label(metric), anchor="start") if columns else alt.Undefined
+        number, names = largest_groups(known, grouping, _MAX_PANELS, 60)
+        panels = [_panel(known[number == group], name, unit, width) for group, name in names.items()]
+    title = alt.TitleParams(metric_label(metric), anchor="start") if grouping.columns else alt.Undefined
     chart: alt.VConcatChart = alt.vconcat(*panels, title=title).resolve_scale(x="shared")
     return chart
 

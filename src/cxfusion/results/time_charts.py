@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cxfusion.results.charts import Layers
     from cxfusion.results.grouping import Grouping
 
-__all__ = ["MAX_PANELS", "MAX_PERIODS", "MAX_ROWS", "heat_map", "score_over_time"]
+__all__ = ["MAX_PANELS", "MAX_PERIODS", "MAX_ROWS", "heat_map", "largest_groups", "score_over_time"]
 
 MAX_ROWS: Final = 31
 """Rows of a heat map: the latest days (or weeks), or the largest groups; the table holds the rest."""
@@ -110,6 +110,28 @@ def score_over_time(groups: pd.DataFrame, grouping: Grouping, metric: str, *, wi
     return chart
 
 
+def largest_groups(
+    frame: pd.DataFrame, grouping: Grouping, most: int, letters: int
+) -> tuple[pd.Series[int], dict[int, str]]:
+    """Each row's group by number, and the display names of those with the most contacts, largest first.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Grouping columns, ``interval_start, n``.
+    grouping : Grouping
+        With an interval and columns.
+    most, letters : int
+        Groups, and letters of a name.
+    """
+    columns = list(grouping.names[:-1])
+    number = frame.groupby(columns, dropna=False, sort=False).ngroup()
+    largest = list(frame.groupby(number)["n"].sum().nlargest(most).index)
+    texts = grouping.texts(frame, columns).groupby(number).first()
+    names = display_names([texts[group] for group in largest], letters)
+    return number, dict(zip(largest, names, strict=True))
+
+
 def _panel(rows: pd.DataFrame, title: str, width: int) -> Layers:
     frame = rows[[START, "estimate", "conf_low", "conf_high"]]
     axis = alt.Axis(format="%" if (rows["unit"] == "share").any() else "~f", tickCount=4)
@@ -154,10 +176,7 @@ def _cells(frame: pd.DataFrame, grouping: Grouping) -> pd.DataFrame:
 
 def _names(frame: pd.DataFrame, grouping: Grouping, most: int) -> pd.Series[str]:
     """Each row's group by its display name; null but for the largest groups."""
-    columns = list(grouping.names[:-1])
-    if not columns:
+    if not grouping.columns:
         return pd.Series("all", index=frame.index)
-    number = frame.groupby(columns, dropna=False, sort=False).ngroup()
-    sizes = frame.groupby(number)["n"].sum().nlargest(most)
-    texts = grouping.texts(frame, columns).groupby(number).first().reindex(sizes.index)
-    return number.map(dict(zip(sizes.index, display_names(list(texts), _LABEL_LETTERS), strict=True)))
+    number, names = largest_groups(frame, grouping, most, _LABEL_LETTERS)
+    return number.map(names)
