@@ -11,66 +11,18 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from cxfusion.report.decisions import Decided
+    from cxfusion.decisions.decide import Decisions
+    from cxfusion.operations.follow import FollowUps
+    from cxfusion.perception.offers import OfferCheck
     from cxfusion.report.what_if import WhatIfForm
 
-__all__ = ["SCORE_OF_OUTCOME", "Drawn", "Followed", "Offers", "ReportContent"]
+__all__ = ["SCORE_OF_OUTCOME", "Drawn", "ReportContent"]
 
 SCORE_OF_OUTCOME: Final = {"csat": "csat_mean", "nps": "nps", "ces": "ces_mean", "csat_top2box": "csat_top2box"}
 """The figure of the perception frame that speaks for each outcome."""
 
 REPEATED: Final = ("fcr_of_answers", "repeat_after_resolved", "repeat_after_unresolved")
 """Figures of those who came back: a sentence of the page and the file beside it tell them."""
-
-
-class Offers(Protocol):
-    """Whether agents pick whom to ask, as far as the page shows it."""
-
-    @property
-    def status(self) -> str:
-        """``passed``, ``failed`` or ``not_applicable``."""
-        ...
-
-    def summary(self) -> str:
-        """Plain text that names nobody."""
-        ...
-
-    def plot(self, *, width: int) -> alt.TopLevelMixin:
-        """The picture."""
-        ...
-
-
-class FollowPlan(Protocol):
-    """How soon a next contact must come."""
-
-    @property
-    def repeat_days(self) -> float:
-        """Days."""
-        ...
-
-
-class Followed(Protocol):
-    """Which contacts breed further ones, as far as the page shows it."""
-
-    @property
-    def by(self) -> str:
-        """Column of what the contacts were about."""
-        ...
-
-    @property
-    def plan(self) -> FollowPlan:
-        """How soon the next contact must come."""
-        ...
-
-    @property
-    def fcr(self) -> float | None:
-        """Share of the contacts upon which nothing followed."""
-        ...
-
-    @property
-    def beyond_chance(self) -> pd.DataFrame:
-        """Pairs of contact and next contact."""
-        ...
 
 
 class Drawn(Protocol):
@@ -121,11 +73,11 @@ class ReportContent:
         What was noticed about these data, one sentence each.
     checks : pandas.DataFrame, optional
         ``level, check, table, column, n, of, told, examples``: what the checks of the data found.
-    offers : result, optional
+    offers : OfferCheck, optional
         Who was offered the survey; shown with its picture where agents pick.
     sources : pandas.DataFrame, optional
         What is already known: of :func:`audit_sources`.
-    followed : result, optional
+    followed : FollowUps, optional
         Which contacts breed further ones.
     details : sequence of results
         Shown one by one, each with its words and its picture.
@@ -135,7 +87,7 @@ class ReportContent:
         Who answered and who could have, before and after weighting.
     period : str
         The time that the log covers, in words; by default read from the manifest.
-    decisions : result, optional
+    decisions : Decisions, optional
         Prices, hotspots and pilots.
     what_if : WhatIfForm, optional
         For the live what-if; None where no lever has a model.
@@ -159,14 +111,14 @@ class ReportContent:
     decomposition: pd.DataFrame | None = None
     associations: pd.DataFrame | None = None
     checks: pd.DataFrame | None = None
-    offers: Offers | None = None
+    offers: OfferCheck | None = None
     sources: pd.DataFrame | None = None
-    followed: Followed | None = None
+    followed: FollowUps | None = None
     details: Sequence[Drawn] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
     balance: pd.DataFrame | None = None
     period: str = ""
-    decisions: Decided | None = None
+    decisions: Decisions | None = None
     what_if: WhatIfForm | None = None
     language: str = "en"
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -20,9 +20,9 @@ from cxfusion.results.labels import (
 from cxfusion.results.language import said, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from cxfusion.decisions.decide import Decisions
 
-__all__ = ["Decided", "decision_blocks"]
+__all__ = ["decision_blocks"]
 
 _GROUPS: Final = {"ours": "In our hands", "customers": "The customer’s part, which we can influence", "given": "Given"}
 _DESIGNS: Final = {
@@ -48,31 +48,7 @@ _BLOCKS: Final = {
 _MOST: Final = 10
 
 
-class Decided(Protocol):
-    """Decisions, as far as the page shows them."""
-
-    @property
-    def prices(self) -> pd.DataFrame:
-        """One row per lever."""
-        ...
-
-    @property
-    def hotspots(self) -> pd.DataFrame:
-        """One row per segment and lever."""
-        ...
-
-    @property
-    def pilots(self) -> pd.DataFrame:
-        """Designs of pilots."""
-        ...
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What is to be known of them, one sentence each."""
-        ...
-
-
-def decision_blocks(decisions: Decided | None) -> list[dict[str, Any]]:
+def decision_blocks(decisions: Decisions | None) -> list[dict[str, Any]]:
     """The sections of the page that say what to do; those without anything to say are left out."""
     if decisions is None:
         return []

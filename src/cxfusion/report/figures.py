@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-    from cxfusion.report.content import Drawn, Offers, ReportContent
+    from cxfusion.report.content import Drawn, ReportContent
 
 __all__ = ["Detail", "Figure", "Image", "control_figure", "detail", "ladder_figure", "scores_figure"]
 
@@ -68,7 +68,7 @@ class Detail:
     lines: tuple[str, ...]
 
 
-def detail(result: Drawn | Offers) -> Detail:
+def detail(result: Drawn) -> Detail:
     """A result as its own summary and picture."""
     title, *lines = (line.strip() for line in result.summary().splitlines())
     words = display_name(" ".join([title, *lines]), limit=1200)

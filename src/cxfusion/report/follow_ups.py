@@ -12,7 +12,7 @@ from cxfusion.results.labels import column_label, display_name
 from cxfusion.results.language import say
 
 if TYPE_CHECKING:
-    from cxfusion.report.content import Followed
+    from cxfusion.operations.follow import FollowUps
 
 __all__ = ["follow_ups_table"]
 
@@ -20,7 +20,7 @@ MOST: Final = 12
 SECONDS_A_DAY: Final = 86_400
 
 
-def follow_ups_table(followed: Followed) -> Table | None:
+def follow_ups_table(followed: FollowUps) -> Table | None:
     """The pairs that stand for most contacts beyond what chance brings; None where there are none."""
     pairs = followed.beyond_chance.head(MOST)
     if pairs.empty or followed.fcr is None:
