@@ -112,7 +112,7 @@ def legs_from(contacts):
 
 
 def naive_pairing(contacts, legs, answers, plan):
-    """The rules of METHODS §3, one answer at a time."""
+    """The rules of docs/how-to/pair.md, one answer at a time."""
     found = {row["response_id"]: naive_choice(contacts, legs, row, plan) for row in answers}
     if plan.one_per_contact:
         taken = set()

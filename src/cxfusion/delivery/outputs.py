@@ -53,7 +53,7 @@ Told = TypeVar("Told")
 
 
 def write_study(folder: Path, config: StudyConfig, pairing: Pairing, study: Study, *, with_report: bool) -> None:
-    """Every file of DESIGN's list that a study has."""
+    """Every file that a study has, as docs/reference/files.md lists them."""
     _write_books(folder, pairing)
     _write_pairs(folder / "pairs.parquet", pairing)
     tables: dict[str, tuple[pd.DataFrame, pa.Schema]] = {
@@ -180,7 +180,7 @@ def _write_slices(
     return told
 
 
-def _write_parquet(path: Path, table: pd.DataFrame | pa.Table, schema: pa.Schema) -> None:
+def _write_parquet(path: Path, table: pd.DataFrame, schema: pa.Schema) -> None:
     import pyarrow.parquet as pq
 
     pq.write_table(as_arrow(table, schema), path, compression=COMPRESSION)

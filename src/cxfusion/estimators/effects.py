@@ -1,4 +1,4 @@
-"""What one step of a lever does to the mean score, from a fitted cumulative logit (METHODS §4, the estimand).
+"""What one step of a lever does to the mean score, from a fitted cumulative logit: docs/explanation/estimand.md.
 
 Two folds at the optimum: the effects with their gradients, then each cluster's influence on each effect.
 """

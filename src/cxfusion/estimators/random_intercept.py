@@ -140,7 +140,6 @@ def _ratio(n: Floats, mean: Floats, squares: Floats, n_lost: int) -> float:
 
 
 def _f_test(n: Floats, mean: Floats, squares: Floats, left: float) -> float:
-
     grand = (n * mean).sum() / n.sum()
     between = (n * (mean - grand) ** 2).sum() / (len(n) - 1)
     return float(fisher_f.sf(between / (squares.sum() / left), len(n) - 1, left))

@@ -1,4 +1,4 @@
-"""The lever catalogue: what each lever is, when it happens, and the step asked about (METHODS §4)."""
+"""The lever catalogue: what each lever is, when it happens, and the step asked about: docs/explanation/moments.md."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Inquiry:
         With the history that the levers ask for.
     spec : LeverSpec
     told : tuple of str
-        What a reader should know about the history.
+        What a reader should know about the history, and which given factors were left out.
     scale : Scale
     present : tuple of Lever
         Of the spec, as far as the log has them.

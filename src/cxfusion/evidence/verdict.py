@@ -1,4 +1,4 @@
-"""One verdict per lever, by the first rule that fits, with a grade and the sentence that says why (METHODS §4)."""
+"""One verdict per lever, by the first rule that fits, with a grade and a sentence why: docs/explanation/ladder.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which contact an answer speaks about: by contact id, else by customer and window, with a reason for every row."""
+"""Which contact an answer speaks about: by leg, contact, case, or customer and window; with a reason for every row."""
 
 from cxfusion.pairing.pair import pair
 from cxfusion.pairing.plan import PairingPlan

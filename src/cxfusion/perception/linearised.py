@@ -1,4 +1,4 @@
-"""What the log's margins leave of weighted answers: their figures vary by this residual alone (METHODS §2)."""
+"""What the log's margins leave of weighted answers: their figures vary by this residual alone."""
 
 from __future__ import annotations
 

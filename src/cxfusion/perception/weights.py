@@ -1,4 +1,4 @@
-"""Non-response weights: who answered is known, and so is everyone who could have (METHODS §2).
+"""Non-response weights: who answered is known, and so is everyone who could have.
 
 A logistic propensity on all answered contacts, stabilised and trimmed, then raked to the log's own margins.
 """

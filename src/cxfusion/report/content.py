@@ -52,7 +52,7 @@ class ReportContent:
     subtitle : str
         One line under the title, such as the source.
     outcome : str
-        The score the levers were judged by: ``csat``, ``nps`` or ``ces``.
+        The score the levers were judged by: ``csat``, ``csat_top2box``, ``nps`` or ``ces``.
     outcome_unit : str
         Its unit, such as "score points".
     levers : pandas.DataFrame
