@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.checks.feed import FeedCheck, check_feed
@@ -36,9 +37,14 @@ from cxfusion.room import hand_back_memory
 from cxfusion.study import Study
 
 if TYPE_CHECKING:
+    from cxfusion.operations.diagnose import Diagnosis
+    from cxfusion.operations.follow import FollowUps
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.measure import Measurement
     from cxfusion.perception.ratings.read import Ratings
+    from cxfusion.perception.resolution import Resolution
+    from cxfusion.perception.sources import SourceAudit
     from cxfusion.tables.opening import Data
     from cxfusion.tables.relation import Contacts, Surveys
 
@@ -46,6 +52,9 @@ __all__ = ["LOGGER", "OnStage", "first_score", "fuse", "require_pairs", "stage_c
 
 OnStage: TypeAlias = Callable[[str, int | None], None]
 """Told the name of each stage as it begins, with the rows it works on; told again once these are known, if later."""
+
+Stage: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+"""A stage of one run by its name and rows: as :func:`stage_clock`, whose clock it knows."""
 
 LOGGER: Final = logging.getLogger("cxfusion")
 LOGGER.addHandler(logging.NullHandler())  # else Python prints warnings of a library that nobody listens to
@@ -155,61 +164,121 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         Where the timings go.
     """
     clock = {} if clock is None else clock
+    stage = partial(stage_clock, clock, on_stage)
     require_pairs(pairing)
     if feed is None:
-        with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
+        with stage("check", pairing.contacts.n_read):
             feed = check_feed(pairing)
     wanted = outcome or (spec.outcome if spec else first_score(pairing.surveys))
     spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
     grouping = _grouping(pairing, by)
-    with stage_clock(clock, on_stage, "diagnose", pairing.contacts.n_read):
-        plan, not_followed = _episodes(pairing)
-        links = _linked(pairing, plan, grouping)
-        diagnosis = diagnose(pairing.contacts, by=grouping, episodes=links or plan)
-        followed = None if links is None or links.by is None else follow(pairing.contacts, links.by, plan=links)
-        by_interval = None if interval is None else diagnose(pairing.contacts, by=grouping, interval=interval)
-    with stage_clock(clock, on_stage, "measure", pairing.n_pairs):
-        weights, told = _weights(pairing, spec.score)
-        measurements = measure_scores(pairing, grouping, weights)
-        offers = check_offers(pairing, spec.score)
-        is_asked = pairing.surveys.has(ASKED) and not not_followed
-        resolved = resolution(pairing, grouping, plan=links or plan) if is_asked else None
-        sources = audit_sources(pairing, other_sources, dates=dates)
-    with stage_clock(clock, on_stage, "fit levers", pairing.n_pairs):
+    operations, links = _operations(pairing, grouping, interval, stage)
+    perception = _perception(pairing, spec.score, grouping, operations, links, other_sources, dates, stage)
+    with stage("fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
-        evidence, field = fit_on_field(pairing, spec, weights, offers, places, links)
+        evidence, field = fit_on_field(pairing, spec, perception.weights, perception.offers, places, links)
         del links  # and with them their table, as long as the log
-    with stage_clock(clock, on_stage, "look into levers", pairing.n_pairs):
+    with stage("look into levers", pairing.n_pairs):
         details, left_out = shape_and_place(field, evidence, places)
-    with stage_clock(clock, on_stage, "compare levels", pairing.n_exposures):
+    with stage("compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
-    with stage_clock(clock, on_stage, "decide", pairing.contacts.n_read):
+    with stage("decide", pairing.contacts.n_read):
         decisions = decide(evidence, pairing, **(costs or {}))
-    of_halves = (*not_followed, *([] if resolved is None else resolved.sentences), *_told_of(offers))
-    notes = (*pairing.contacts.notes, *pairing.surveys.notes, told, *of_halves, *evidence.notes, *left_out, *of_levels)
+    notes = (
+        *pairing.contacts.notes, *pairing.surveys.notes, perception.told, *operations.left_out, *perception.sentences,
+        *evidence.notes, *left_out, *of_levels,
+    )  # fmt: skip
     return Study(
         evidence=evidence,
         decisions=decisions,
         details=details,
         levels=levels,
-        diagnosis=diagnosis,
-        by_interval=by_interval,
-        followed=followed,
-        measurements=measurements,
-        offers=offers,
-        resolution=resolved,
-        sources=sources,
+        diagnosis=operations.diagnosis,
+        by_interval=operations.by_interval,
+        followed=operations.followed,
+        measurements=perception.measurements,
+        offers=perception.offers,
+        resolution=perception.resolution,
+        sources=perception.sources,
         audit=pairing.audit,
         cells=pairing.cells,
-        balance=None if weights is None else weights.balance,
+        balance=None if perception.weights is None else perception.weights.balance,
         notes=tuple(dict.fromkeys(notes)),
         feed=feed,
         manifest={
             **study_manifest(pairing, feed, clock, evidence),
-            "results": results_of(evidence, measurements, answered_share(pairing)),
+            "results": results_of(evidence, perception.measurements, answered_share(pairing)),
             **({"before": dict(before)} if before else {}),
         },
     )
+
+
+@dataclass(frozen=True)
+class _Operations:
+    """What the log says; what was left out of it, and why."""
+
+    diagnosis: Diagnosis
+    by_interval: Diagnosis | None
+    followed: FollowUps | None
+    plan: EpisodePlan | None
+    left_out: tuple[str, ...]
+
+
+def _operations(
+    pairing: Pairing, grouping: str | Sequence[str] | None, interval: str | None, stage: Stage
+) -> tuple[_Operations, Links | None]:
+    """The first half, and the chains of contacts: a table as long as the log, which only the caller may keep."""
+    contacts = pairing.contacts
+    with stage("diagnose", contacts.n_read):
+        plan, left_out = _episodes(pairing)
+        links = _linked(pairing, plan, grouping)
+        found = _Operations(
+            diagnosis=diagnose(contacts, by=grouping, episodes=links or plan),
+            followed=None if links is None or links.by is None else follow(contacts, links.by, plan=links),
+            by_interval=None if interval is None else diagnose(contacts, by=grouping, interval=interval),
+            plan=plan,
+            left_out=left_out,
+        )
+    return found, links
+
+
+@dataclass(frozen=True)
+class _Perception:
+    """What the answers say; and in words, what weighting did."""
+
+    weights: ResponseWeights | None
+    told: str
+    measurements: dict[str, Measurement]
+    offers: OfferCheck
+    resolution: Resolution | None
+    sources: SourceAudit
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What every reader has to know; the parts' own places on the page tell the rest."""
+        of_offers = (self.offers.sentence,) if self.offers.status == "failed" else ()
+        return (*(() if self.resolution is None else self.resolution.sentences), *of_offers)
+
+
+def _perception(
+    pairing: Pairing,
+    score: str,
+    grouping: str | Sequence[str] | None,
+    operations: _Operations,
+    links: Links | None,
+    other_sources: Mapping[str, Data | Ratings] | None,
+    dates: Mapping[str, str] | None,
+    stage: Stage,
+) -> _Perception:
+    """The second half; resolution only where repeat contacts were looked for."""
+    with stage("measure", pairing.n_pairs):
+        weights, told = _weights(pairing, score)
+        measurements = measure_scores(pairing, grouping, weights)
+        offers = check_offers(pairing, score)
+        is_asked = pairing.surveys.has(ASKED) and not operations.left_out
+        resolved = resolution(pairing, grouping, plan=links or operations.plan) if is_asked else None
+        sources = audit_sources(pairing, other_sources, dates=dates)
+    return _Perception(weights, told, measurements, offers, resolved, sources)
 
 
 def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison | None, tuple[str, ...]]:
@@ -239,11 +308,6 @@ def _linked(pairing: Pairing, plan: EpisodePlan | None, grouping: str | Sequence
     if plan is None or about is None:
         return None
     return link(pairing.contacts, plan, about, ["customer_id", *as_columns(grouping)])
-
-
-def _told_of(offers: OfferCheck) -> tuple[str, ...]:
-    """What every reader has to know of who was offered the survey; its own place on the page tells the rest."""
-    return (offers.sentence,) if offers.status == "failed" else ()
 
 
 def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, str]:
