@@ -14,8 +14,7 @@ import ibis
 from cxfusion.errors import NothingPairedError
 from cxfusion.pairing.candidates import ORDER, log_of, met, searches
 from cxfusion.pairing.keys import EXPOSURE, keyed
-from cxfusion.pairing.pair import pair
-from cxfusion.pairing.plan import PairingPlan
+from cxfusion.pairing.pair import pair_anew
 from cxfusion.pairing.reasons import EXPOSED
 from cxfusion.pairing.responses import asked
 from cxfusion.results.formats import count, duration_in_words
@@ -98,20 +97,11 @@ def pair_relationship(pairing: Pairing) -> Pairing:
             " survey_level = relationship, a customer that the log knows, and a time. Where the responses ended:",
             [f"{row.reason}: {row.n:,}" for row in pairing.audit.itertuples() if row.stage == "responses"],
         )
-    session, rows = pairing.session, pairing.rows
+    rows = pairing.rows
     exposed = rows.filter(rows["reason"] == EXPOSED).select("response_id")
     answers = pairing.surveys.rows.semi_join(exposed, "response_id")
     answers = answers.drop("survey_level").mutate(contact_id=answers["response_id"])
-    nothing = pairing.surveys.set_aside.filter(ibis.literal(False))
-    surveys = replace(
-        pairing.surveys,
-        rows=session.materialize(answers),
-        n_read=pairing.n_exposures,
-        set_aside=nothing,
-        notes=(),
-        remarked={},
-    )
-    beside = pair(_exposures(pairing), surveys, PairingPlan(by="contact_id", one_per_contact=False))
+    beside = pair_anew(pairing, answers, pairing.n_exposures, lambda: _exposures(pairing))
     return replace(beside, answer_lag=None)  # all that was lived here is answered about
 
 

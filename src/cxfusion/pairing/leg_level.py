@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import ibis
 
 from cxfusion.errors import NothingPairedError
 from cxfusion.pairing.legs import require_legs
-from cxfusion.pairing.pair import pair
-from cxfusion.pairing.plan import PairingPlan
+from cxfusion.pairing.pair import pair_anew
 from cxfusion.results.formats import count
 from cxfusion.tables.canonical import CONTACT_COLUMNS
 from cxfusion.tables.relation import Contacts
@@ -63,19 +61,11 @@ def pair_legs(pairing: Pairing) -> Pairing:
     legs = require_legs(pairing.contacts)
     if not pairing.n_pairs:
         raise NothingPairedError("No response is paired with a contact, so none speaks of a leg: see pairing.audit.")
-    session, nothing = pairing.session, pairing.surveys.set_aside.filter(ibis.literal(False))
     meant = _meant(pairing, legs).select("response_id", meant_leg_id="leg_id")
     answers = pairing.surveys.rows.inner_join(meant, "response_id")
     answers = answers.drop(*(name for name in ("contact_id", "leg_id") if name in answers.columns))
-    surveys = replace(
-        pairing.surveys,
-        rows=session.materialize(answers.rename(contact_id="meant_leg_id")),
-        n_read=pairing.n_pairs,
-        set_aside=nothing,
-        notes=(),
-        remarked={},
-    )
-    return pair(_as_contacts(pairing, legs), surveys, PairingPlan(by="contact_id", one_per_contact=False))
+    answers = answers.rename(contact_id="meant_leg_id")
+    return pair_anew(pairing, answers, pairing.n_pairs, lambda: _as_contacts(pairing, legs))
 
 
 def _meant(pairing: Pairing, legs: Legs) -> ir.Table:

@@ -24,7 +24,7 @@ from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys, require_contacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
 
     import ibis.expr.types as ir
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.plan import Key
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["pair"]
+__all__ = ["pair", "pair_anew"]
 
 FOUND: Final = {
     "response_id": "string",
@@ -114,6 +114,30 @@ def pair(
         around=around,
         answer_lag=answer_lag(session, whole.select(*OF_LAG)),
     )
+
+
+def pair_anew(pairing: Pairing, answers: ir.Table, n: int, contacts: Callable[[], Contacts]) -> Pairing:
+    """Some answers of a pairing, paired by ``contact_id`` with what is to stand in the place of contacts.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    answers : ibis.Table
+        Of its surveys, with the ids of what they are paired with.
+    n : int
+        How many these are.
+    contacts : callable
+        Makes what stands in the place of contacts, once the answers are there.
+    """
+    surveys = replace(
+        pairing.surveys,
+        rows=pairing.session.materialize(answers),
+        n_read=n,
+        set_aside=pairing.surveys.set_aside.filter(ibis.literal(False)),
+        notes=(),
+        remarked={},
+    )
+    return pair(contacts(), surveys, PairingPlan(by="contact_id", one_per_contact=False))
 
 
 def _completed(plan: PairingPlan, by: Key | Sequence[Key] | None, within: str | timedelta | None) -> PairingPlan:
