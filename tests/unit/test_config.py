@@ -237,3 +237,20 @@ def test_a_tracker_may_lie_in_a_database(folder):
         "panel": "postgres://db.example/sales/panel",
         "board": f"duckdb://{folder.as_posix()}/known.db/board",
     }
+
+
+TABLES = '[contacts]\npath = "logs/march.csv"\n[surveys]\npath = "answers.csv"\n'
+
+
+def test_an_option_takes_the_place_of_all_that_it_stands_for(folder):
+    output = '[output]\ndatabase = "postgres://db.example/sales"\nschema = "cx"\n'
+    path = study(folder, f'{TABLES}{output}[privacy]\nkey_variable = "HOUSE_KEY"\ncolumns = ["customer_id", "lead"]\n')
+    elsewhere = load_study(path, output={"database": "postgres://db.example/sales/test"}).output.address()
+    assert (elsewhere.schema, elsewhere.shown) == ("test", "postgres://db.example/sales/test")
+    assert load_study(path, output={"database": "duckdb://here.duckdb"}).output.address().schema is None
+    assert load_study(path, output={"database": None, "csv": True}).output.address().schema == "cx"
+    privacy = load_study(path, privacy={"key_file": "key"}).privacy
+    assert (privacy.key_file, privacy.key_variable, privacy.columns) == ("key", None, ("customer_id", "lead"))
+    path.write_text(f'{TABLES}[privacy]\nkey_file = "key"\n')
+    privacy = load_study(path, privacy={"key_variable": "HOUSE_KEY"}).privacy
+    assert (privacy.key_file, privacy.key_variable) == (None, "HOUSE_KEY")

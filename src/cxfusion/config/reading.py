@@ -21,6 +21,11 @@ __all__ = ["load_study", "study_of_options"]
 SECTIONS: Final[tuple[Section, ...]] = get_args(Section)
 PLACES: Final = {"engine": "temp_dir", "privacy": "key_file", "context": "path", "evaluations": "path"}
 """Sections with a path that starts where the study is, besides the tables and the trackers."""
+STANDS_FOR: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "output": {"database": ("schema",)},
+    "privacy": {"key_file": ("key_variable",), "key_variable": ("key_file",)},
+}
+"""By section: what an option takes the place of besides, since the two belong together or exclude each other."""
 
 
 def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
@@ -82,8 +87,11 @@ def _with_options(content: dict[str, Any], sections: Mapping[str, Mapping[str, A
     """The content, and the options that were given in the place of what it says."""
     for name, options in sections.items():
         given = {key: value for key, value in options.items() if value is not None}
-        if given and isinstance(content.get(name, {}), dict):
-            content = {**content, name: {**content.get(name, {}), **given}}
+        said = content.get(name, {})
+        if given and isinstance(said, dict):
+            stands_for = STANDS_FOR.get(name, {})
+            gone = {other for key in given for other in stands_for.get(key, ())}
+            content = {**content, name: {key: said[key] for key in said if key not in gone} | given}
     return content
 
 
