@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -190,6 +190,20 @@ def test_parquet_is_numbered_within_its_files(spark, tmp_path):
         ]
     assert [(row["source_file"], row["source_row"]) for row in found[0]] == [(p, n) for p in paths for n in (1, 2, 3)]
     assert [row["contact_id"] for row in found[0]] == [row["contact_id"] for row in found[1]]
+
+
+def test_each_parquet_file_has_elapsed_times_of_its_own_unit(spark, tmp_path):
+    kinds = {"a": pa.duration("ns"), "b": pa.duration("us"), "c": pa.float64()}
+    for name, kind in kinds.items():
+        seconds = [61.5, None, 2.0]
+        talk = [one if one is None or kind == pa.float64() else timedelta(seconds=one) for one in seconds]
+        pq.write_table(CALLS.append_column("talk time", pa.array(talk, kind)), tmp_path / f"{name}.parquet")
+    paths = tuple(str(tmp_path / f"{name}.parquet") for name in kinds)
+    with cx.Session("spark") as session:
+        rows = session.collect(session.read(FileSource(paths, "parquet")).order_by("source_file", "source_row"))
+    assert rows["talk time"].to_pylist() == [61.5, None, 2.0] * 3
+    assert rows["source_row"].to_pylist() == [1, 2, 3] * 3
+    assert rows["source_file"].to_pylist() == [path for path in paths for _ in range(3)]
 
 
 def test_a_worker_that_dies_costs_nothing(spark, tmp_path):

@@ -230,6 +230,23 @@ def test_elapsed_times_are_seconds_wherever_they_come_from(session, tmp_path):
         assert read_contacts(given, session=session).to_arrow()["talk_seconds"].to_pylist() == [61.5, None]
 
 
+def test_each_parquet_file_has_elapsed_times_of_its_own_unit(session, tmp_path):
+    units = {"a": pa.duration("ns"), "b": pa.duration("us"), "c": pa.float64(), "d": pa.duration("ns"), "e": None}
+    for name, kind in units.items():
+        ids, starts = [f"{name}1", f"{name}2"], [datetime(2026, 1, 5)] * 2
+        table = pa.table({"contact_id": ids, "started_at": starts, f"only_{name}": [1.0, 2.0]})
+        if kind is not None:
+            talk = pa.array([timedelta(seconds=61.5), None], kind) if kind != pa.float64() else pa.array([61.5, None])
+            table = table.append_column("talk_seconds", talk)
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    rows = read_contacts(tmp_path, session=session).to_arrow().sort_by("contact_id").to_pylist()
+    assert [row["talk_seconds"] for row in rows] == [61.5, None] * 4 + [None, None]
+    assert [(row["source_file"], row["source_row"]) for row in rows] == [
+        (str(tmp_path / f"{name}.parquet"), n) for name in units for n in (1, 2)
+    ]
+    assert [row["only_d"] for row in rows] == [None] * 6 + [1.0, 2.0] + [None] * 2
+
+
 def test_typed_text_that_needs_cleaning_is_cleaned(session):
     clean = pa.table({"contact_id": ["1", "2"], "started_at": [datetime(2026, 1, 5)] * 2, "queue": ["sales", "care"]})
     assert read_contacts(clean, session=session).to_arrow()["queue"].to_pylist() == ["sales", "care"]

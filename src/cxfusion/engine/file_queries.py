@@ -6,11 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.engine.csv_header import read_header, unique_names
+from cxfusion.engine.elapsed import by_elapsed
 from cxfusion.errors import UnreadableFileError
 
 if TYPE_CHECKING:
@@ -19,10 +17,10 @@ if TYPE_CHECKING:
     import duckdb
 
     from cxfusion.engine.contract import FileSource
+    from cxfusion.engine.elapsed import Elapsed
 
 __all__ = ["csv_query", "json_query", "parquet_query", "quoted_name", "quoted_text"]
 
-PER_SECOND: Final = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
 MOST_DEPTH: Final = 500
 MANY_BRACES: Final = 2_000  # of one row of JSON
 MOST_KINDS: Final = 10_000  # of rows that differ in what they nest
@@ -41,25 +39,23 @@ def quoted_name(name: str) -> str:
 
 def parquet_query(source: FileSource) -> str:
     """Rows of Parquet files; columns and row groups that nobody asks for are not read."""
-    paths = ", ".join(quoted_text(path) for path in source.paths)
-    return (
-        f"SELECT * EXCLUDE (file_row_number, filename){_durations(source.paths[0])}, filename AS {SOURCE_FILE},"
-        f" file_row_number + 1 AS {SOURCE_ROW}"
-        f" FROM read_parquet([{paths}], file_row_number = true, filename = true, union_by_name = true,"
-        f" hive_partitioning = {str(source.is_partitioned).lower()})"
+    return " UNION ALL BY NAME ".join(
+        _some_parquet(paths, elapsed, is_partitioned=source.is_partitioned)
+        for elapsed, paths in by_elapsed(source.paths).items()
     )
 
 
-def _durations(path: str) -> str:
-    """Elapsed times as seconds: Parquet stores them as whole numbers, whose unit only Arrow's own schema tells."""
-    try:
-        schema = pq.read_schema(path)
-    except (OSError, pa.ArrowInvalid):
-        return ""  # DuckDB will say what is wrong with the file
-    elapsed = [field for field in schema if pa.types.is_duration(field.type)]
-    seconds = [(quoted_name(field.name), PER_SECOND[field.type.unit]) for field in elapsed]
-    listed = ", ".join(f"{name} / {per_second:.0f}::DOUBLE AS {name}" for name, per_second in seconds)
-    return f" REPLACE ({listed})" if listed else ""
+def _some_parquet(paths: Sequence[str], elapsed: Elapsed, *, is_partitioned: bool) -> str:
+    """Files of the same elapsed times, as seconds."""
+    listed = ", ".join(map(quoted_text, paths))
+    names = [(quoted_name(name), per_second) for name, per_second in elapsed]
+    seconds = ", ".join(f"{name} / {per_second:.0f}::DOUBLE AS {name}" for name, per_second in names)
+    return (
+        f"SELECT * EXCLUDE (file_row_number, filename){f' REPLACE ({seconds})' if seconds else ''},"
+        f" filename AS {SOURCE_FILE}, file_row_number + 1 AS {SOURCE_ROW}"
+        f" FROM read_parquet([{listed}], file_row_number = true, filename = true, union_by_name = true,"
+        f" hive_partitioning = {str(is_partitioned).lower()})"
+    )
 
 
 def csv_query(source: FileSource) -> str:

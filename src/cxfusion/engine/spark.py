@@ -30,6 +30,7 @@ from cxfusion.engine.contract import (
     Source,
 )
 from cxfusion.engine.databases import BATCH_ROWS
+from cxfusion.engine.elapsed import by_elapsed
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.rows_here import rows_here
 from cxfusion.engine.spark_backend import SparkBackend, frame_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ibis.expr.operations import Node
     from pyspark.sql import DataFrame
 
+    from cxfusion.engine.elapsed import Elapsed
     from cxfusion.fold import Fold
 
 __all__ = ["SparkEngine", "open_spark", "shared_folder"]
@@ -185,13 +187,26 @@ def open_spark(temp_dir: str | None = None) -> SparkEngine:
 
 def _from_parquet(spark: SparkSession, source: FileSource) -> DataFrame:
     """Rows of Parquet files, numbered within their file."""
+    whole, *others = (
+        _some_parquet(spark, paths, elapsed, is_partitioned=source.is_partitioned)
+        for elapsed, paths in by_elapsed(source.paths).items()
+    )
+    for frame in others:
+        whole = whole.unionByName(frame, allowMissingColumns=True)
+    return whole
+
+
+def _some_parquet(spark: SparkSession, paths: list[str], elapsed: Elapsed, *, is_partitioned: bool) -> DataFrame:
+    """Files of the same elapsed times, as seconds: Spark knows no unit but that of whole numbers."""
     reader = spark.read.option("mergeSchema", "true")
-    if not source.is_partitioned:
+    if not is_partitioned:
         reader = reader.option("recursiveFileLookup", "true")  # folders named key=value are no columns then
-    frame = reader.parquet(*source.paths)
+    frame = reader.parquet(*paths)
+    seconds = {name: sf.col(f"`{name.replace('`', '``')}`") / per_second for name, per_second in elapsed}
     path = sf.url_decode(sf.regexp_replace("_metadata.file_path", "^file:/+", "/"))
     row = (sf.col("_metadata.row_index") + 1).cast("bigint")
-    return frame.select("*", path.alias(SOURCE_FILE), row.alias(SOURCE_ROW))
+    placed = frame.select("*", path.alias(SOURCE_FILE), row.alias(SOURCE_ROW))
+    return placed.withColumns(seconds) if seconds else placed
 
 
 def shared_folder(master: str, default: str, temp_dir: str | None) -> str:
