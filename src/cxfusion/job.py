@@ -26,6 +26,8 @@ from cxfusion.fusion import LOGGER, first_score, stage_clock, study_of
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
+from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS, SURVEY_COLUMNS
+from cxfusion.tables.cells import clean_id
 from cxfusion.tables.books import log_books
 from cxfusion.tables.context import add_context
 from cxfusion.tables.evaluations import add_evaluations
@@ -254,7 +256,7 @@ def _trackers(config: StudyConfig, session: Session) -> dict[str, ir.Table]:
         rows = session.read(open_source(tracker.path)).drop("source_file", "source_row")
         private = () if hidden_by is None else hidden_by.columns.intersection(rows.columns)
         if hidden_by is not None and private:
-            rows = rows.mutate(**{column: hidden_by.hashed(rows[column].cast("string")) for column in sorted(private)})
+            rows = rows.mutate(**{column: hidden_by.hashed(clean_id(rows[column])) for column in sorted(private)})
         found[name] = rows
     return found
 
@@ -273,7 +275,9 @@ def _read_contacts(
         tell(contacts.n_read)
     if config.context is not None:
         contacts = add_context(contacts, config.context.path)
-    return contacts if config.evaluations is None else add_evaluations(contacts, config.evaluations.path)
+    if config.evaluations is None:
+        return contacts
+    return add_evaluations(contacts, config.evaluations.path, pseudonyms=config.privacy.pseudonyms())
 
 
 def _spec(config: StudyConfig, contacts: Contacts) -> LeverSpec:

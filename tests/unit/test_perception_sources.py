@@ -104,6 +104,14 @@ def test_what_else_is_at_hand(found):
     assert "no dates" in found.summary()
 
 
+def test_ids_of_numbers_meet_though_one_is_missing():
+    calls = [{"contact_id": one, "started_at": "2026-01-05 09:00"} for one in (16, 17)]
+    tracker = pd.DataFrame({"date": "2026-01-05", "contact_id": [17, None, 99]})  # which makes them floats
+    pairing = cx.pair(cx.read_contacts(calls), cx.read_surveys([{"contact_id": 17, "csat": 4}]))
+    complaints = row(cx.audit_sources(pairing, {"complaints": tracker}), "complaints")
+    assert complaints[["linked_share", "contacts_covered_share"]].tolist() == [pytest.approx(1 / 3), 0.5]
+
+
 def test_freshness_is_counted_from_the_day_that_is_given(pairing):
     later = cx.audit_sources(pairing, as_of=dt.date(2026, 3, 31))
     assert row(later, "Contact log")["days_old"] == 30

@@ -10,7 +10,7 @@ import cxfusion as cx
 from cxfusion.config import load_study
 from cxfusion.errors import ConfigError, InputError
 from cxfusion.evidence.catalogue import Lever
-from cxfusion.job import run
+from cxfusion.job import check, run
 
 CALLS = [{"contact_id": one, "started_at": f"2026-01-05 09:0{i}", "plan": "x"} for i, one in enumerate("abcd")]
 
@@ -49,6 +49,39 @@ def test_several_evaluations_of_a_contact_are_one():
     _, frame = heard(rows)
     assert frame.loc["a", "qa_empathy"] == 3.5
     assert frame.loc[["a", "b"], "is_qa_summed_up"].tolist() == [1.0, 0.0]
+
+
+def test_ids_meet_those_of_the_log_however_they_are_kept():
+    calls = [row | {"contact_id": one} for row, one in zip(CALLS, ("17", "a", "b", "c"), strict=True)]
+    numbers = pd.DataFrame({"contact_id": [17.0, None], "item": "Empathy", "score": [4, 2]})
+    found = cx.add_evaluations(cx.read_contacts(calls), numbers).to_pandas().set_index("contact_id")["qa_empathy"]
+    assert found.dropna().to_dict() == {"17": 4.0}
+    _, frame = heard([(" a", "Empathy", 3), ("-", "Empathy", 5)])
+    assert frame["qa_empathy"].dropna().to_dict() == {"a": 3.0}
+
+
+@pytest.mark.parametrize("columns", [["contact_id"], ["customer_id"], ["agent_id"]])
+def test_ids_are_hidden_where_those_of_the_log_are(columns):
+    hidden = cx.Pseudonyms(b"correct horse battery staple", columns=columns)
+    given = {"contact_id": "contact_id", "customer_id": "contact_id"}  # one column: who hides one hides both
+    contacts = cx.read_contacts(CALLS, map=given, pseudonyms=hidden)
+    rows = [{"contact_id": " a", "item": "Empathy", "score": 3}, {"contact_id": "b", "item": "Empathy", "score": 4}]
+    found = cx.add_evaluations(contacts, rows, pseudonyms=hidden).to_pandas().set_index("contact_id")["qa_empathy"]
+    named = (lambda one: one) if columns == ["agent_id"] else hidden.of
+    assert found.dropna().to_dict() == {named("a"): 3.0, named("b"): 4.0}
+
+
+def test_a_study_that_hides_contacts_finds_their_evaluations(tmp_path):
+    pd.DataFrame(CALLS).to_csv(tmp_path / "calls.csv", index=False)
+    pd.DataFrame({"contact_id": ["a"], "csat": [4]}).to_csv(tmp_path / "answers.csv", index=False)
+    pd.DataFrame({"contact_id": ["a"], "item": ["Empathy"], "score": [3]}).to_csv(tmp_path / "qa.csv", index=False)
+    (tmp_path / "key").write_text("correct horse battery staple")
+    (tmp_path / "study.toml").write_text(
+        '[contacts]\npath = "calls.csv"\n[surveys]\npath = "answers.csv"\n[evaluations]\npath = "qa.csv"\n'
+        '[privacy]\nkey_file = "key"\ncolumns = ["contact_id"]\n'
+    )
+    pairing, _ = check(load_study(tmp_path / "study.toml"))
+    assert [one.column for one in pairing.contacts.behaviours] == ["qa_empathy"]
 
 
 def test_every_row_is_accounted_for():

@@ -91,5 +91,6 @@ def _as_contacts(pairing: Pairing, legs: Legs) -> Contacts:
         set_aside=contacts.set_aside.filter(ibis.literal(False)),
         timezone=contacts.timezone,
         columns_from=legs.columns_from,
+        private=legs.private,
         notes=(f"each row is one of {count(n)} legs, not a contact as its customer lived it",),
     )

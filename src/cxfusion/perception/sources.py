@@ -20,6 +20,7 @@ from cxfusion.perception.scores import SCORES
 from cxfusion.results.base import Result
 from cxfusion.results.formats import count, percent
 from cxfusion.results.labels import outcome_label
+from cxfusion.tables.cells import clean_id
 from cxfusion.tables.coding import local_time
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.times import to_local, years_asked, years_told
@@ -225,7 +226,9 @@ def _others(pairing: Pairing, others: Mapping[str, Data | Ratings], dates: Mappi
         if isinstance(data, Ratings):
             seen.append(_Seen(name, "tracker", len(data.rows), pd.Series(dtype="int64"), None, None))
             continue
-        frame = pairing.session.collect(pairing.session.read(open_source(data))).to_pandas()
+        rows = pairing.session.read(open_source(data))
+        ids = {name: clean_id(rows[name]) for name in KEYS if name in rows.columns}
+        frame = pairing.session.collect(rows.mutate(**ids) if ids else rows).to_pandas()
         when = dates.get(name, "date")
         if when not in frame.columns:
             problems.append(f"{name}: it has no column {when}, but {', '.join(map(str, frame.columns[:8]))}")
@@ -251,7 +254,7 @@ def _links(pairing: Pairing, frame: pd.DataFrame) -> tuple[float | None, float |
         return None, None
     ids = contacts.rows.group_by(key=contacts.rows[key].cast("string")).aggregate(n=contacts.rows.count())
     known = pairing.session.collect(ids.filter(ids["key"].notnull()).order_by("key")).to_pandas().set_index("key")["n"]
-    own = frame[key].dropna().astype("str")
+    own = frame[key].dropna()
     return float(own.isin(known.index).sum() / len(frame)), float(known[known.index.isin(own)].sum() / contacts.count())
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import ibis
 
+from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.formats import TimeForm, instant, microseconds, plausible, read_epoch
 from cxfusion.tables.numbers import native_number, text_number
 from cxfusion.tables.times import is_skipped, to_utc
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
 
-    from cxfusion.tables.mapping import ColumnMap
     from cxfusion.tables.numbers import NumberStyle
     from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.times import Years
@@ -32,6 +32,7 @@ __all__ = [
     "MISSING",
     "Clock",
     "Recipe",
+    "clean_id",
     "clean_text",
     "digits",
     "flag_recipe",
@@ -128,6 +129,11 @@ def clean_text(column: ir.Value, how: ColumnMap) -> ir.StringValue:
     words = MISSING if how.null is None else ("", *how.null)
     is_missing = (trimmed.length() <= max(map(len, words))) & trimmed.isin(words)
     return ibis.ifelse(is_missing, ibis.null("string"), trimmed)
+
+
+def clean_id(column: ir.Value) -> ir.StringValue:
+    """An identifier as canonical tables have it: trimmed, and of a whole number kept as a float (17.0) its digits."""
+    return clean_text(digits(column), ColumnMap(column=column.get_name()))
 
 
 def says_missing(column: ir.Value, how: ColumnMap) -> ir.BooleanValue:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.errors import InputError
+from cxfusion.tables.cells import clean_id
 from cxfusion.tables.headings import part_of_name
 from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from cxfusion.engine import Session
     from cxfusion.tables.opening import Data
+    from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["Behaviour", "add_evaluations"]
@@ -55,7 +57,7 @@ class Behaviour:
         return self.column.startswith("is_")
 
 
-def add_evaluations(contacts: Contacts, evaluations: Data) -> Contacts:
+def add_evaluations(contacts: Contacts, evaluations: Data, *, pseudonyms: Pseudonyms | None = None) -> Contacts:
     """The same contacts with what evaluators heard in them, person or machine.
 
     Parameters
@@ -65,6 +67,8 @@ def add_evaluations(contacts: Contacts, evaluations: Data) -> Contacts:
         One row per contact and item of the form: ``contact_id``, ``item`` (such as ``Greeted by name``) and ``score``,
         a number, or yes and no. Of several evaluations of one contact the mean counts; of yes and no, what most said,
         and yes where they are even.
+    pseudonyms : Pseudonyms, optional
+        Those that the contacts were read with: where their ids are hidden, so are those of the evaluations.
 
     Returns
     -------
@@ -87,7 +91,8 @@ def add_evaluations(contacts: Contacts, evaluations: Data) -> Contacts:
     [1.0, nan]
     """
     session = contacts.session
-    rows = session.materialize(_read(session, evaluations))
+    is_hidden = "contact_id" in (contacts.private or ())
+    rows = session.materialize(_read(session, evaluations, pseudonyms if is_hidden else None))
     used = session.materialize(rows.filter(rows["score"].notnull() & rows["item"].notnull()))
     known = session.materialize(used.semi_join(contacts.rows.select("contact_id"), "contact_id"))
     n_read, n_used, n_known = (session.count(table) for table in (rows, used, known))
@@ -113,8 +118,8 @@ def add_evaluations(contacts: Contacts, evaluations: Data) -> Contacts:
     )
 
 
-def _read(session: Session, evaluations: Data) -> ir.Table:
-    """``contact_id, item`` as text and ``score`` as a number; missing where it is neither a number nor yes or no."""
+def _read(session: Session, evaluations: Data, hidden_by: Pseudonyms | None) -> ir.Table:
+    """``contact_id`` as in the log, ``item`` as text, ``score`` as a number; missing where it is no such score."""
     table = session.read(open_source(evaluations))
     missing = [name for name in NEEDED if name not in table.columns]
     if missing:
@@ -123,11 +128,13 @@ def _read(session: Session, evaluations: Data) -> ir.Table:
             f"The evaluations have no {' and no '.join(missing)}. Expected one row per contact and item with"
             f" {', '.join(NEEDED)}; they have: {', '.join(there)}."
         )
+    contact = clean_id(table["contact_id"])
     item = table["item"].cast("string").strip()
     score = table["score"]
     number = score.cast("float64") if not score.type().is_string() else _number(score.strip().lower())
     finite = ibis.ifelse(number.abs() < float("inf"), number, ibis.null("float64"))
-    return table.select(contact_id=table["contact_id"].cast("string"), item=item.nullif(""), score=finite)
+    contact = hidden_by.hashed(contact) if hidden_by else contact
+    return table.select(contact_id=contact, item=item.nullif(""), score=finite)
 
 
 def _number(text: ir.StringValue) -> ir.FloatingValue:

@@ -118,6 +118,7 @@ def read_legs(
         remarked=sorted_rows.remarked,
         further=further,
         is_whole=export.is_whole,
+        private=reading.hidden,
     )
 
 

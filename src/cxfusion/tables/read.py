@@ -175,6 +175,7 @@ def read_surveys(
         notes=(*reading.notes, *_survey_notes(reading), *_word_notes(reading, rows.kept)),
         remarked=rows.remarked,
         scales={binding.name: scale_of(binding) for binding in reading.bindings.of_kind("score")},
+        private=reading.hidden,
     )
 
 
@@ -193,6 +194,7 @@ def _contacts(reading: Reading) -> Contacts:
         period=reading.period,
         around=_around(reading),
         n_beyond=reading.n_far,
+        private=reading.hidden,
     )
 
 
@@ -223,7 +225,8 @@ def _of_legs(
     rolled = RelationSource(roll_up(legs), "contacts rolled up from legs")
     contacts = _contacts(start_reading("contacts", rolled, plain, timezone, legs.session, None, between, pseudonyms))
     words = {name: legs.columns_from.get(told, told) for name, told in contacts.columns_from.items()}
-    return replace(contacts, legs=legs, columns_from=words, notes=(*legs.notes, *contacts.notes))
+    private = None if contacts.private is None or legs.private is None else contacts.private | legs.private
+    return replace(contacts, legs=legs, columns_from=words, notes=(*legs.notes, *contacts.notes), private=private)
 
 
 def _contact_values(reading: Reading) -> dict[str, ir.Value]:

@@ -15,8 +15,8 @@ from cxfusion.tables.canonical import SCORE_SCALES
 from cxfusion.tables.cells import (
     Clock,
     Part,
+    clean_id,
     clean_text,
-    digits,
     flag_recipe,
     number_recipe,
     part,
@@ -118,6 +118,11 @@ class Reading:
         return self.look.n_rows + self.n_far
 
     @property
+    def hidden(self) -> frozenset[str] | None:
+        """Columns and attributes in which pseudonyms stand for persons; None where nobody is to be hidden."""
+        return None if self.pseudonyms is None else self.private
+
+    @property
     def columns_from(self) -> dict[str, str]:
         """Column name to where it came from, in words."""
         return {binding.name: binding.words for binding in self.bound} | dict(self.bindings.attributes)
@@ -142,7 +147,7 @@ class Reading:
     def _attribute(self, name: str, column: ir.Value) -> ir.Value:
         if self.pseudonyms is None or name not in self.private:
             return _as_it_is(column)
-        return self.pseudonyms.hashed(clean_text(digits(column), ColumnMap(column=column.get_name())))
+        return self.pseudonyms.hashed(clean_id(column))
 
     def among(self, source: ir.Table) -> Reading:
         """The same reading of some of the rows only."""

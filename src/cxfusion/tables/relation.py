@@ -152,6 +152,8 @@ class Contacts(Relation):
     legs : Legs, optional
         What the contacts were rolled up from, where the source is a vendor's contact log; ``n_read`` then counts the
         contacts rolled up.
+    private : frozenset of str, optional
+        Columns in which pseudonyms stand for persons; None where nobody was to be hidden.
     """
 
     n_read: int
@@ -167,6 +169,7 @@ class Contacts(Relation):
     around: ir.Table | None = field(default=None, repr=False)
     n_beyond: int = 0
     legs: Legs | None = None
+    private: frozenset[str] | None = None
 
     def _canonical(self) -> tuple[Column, ...]:
         return CONTACT_COLUMNS
@@ -178,7 +181,7 @@ class Legs(Relation):
 
     Attributes
     ----------
-    n_read, set_aside, timezone, columns_from, notes, remarked
+    n_read, set_aside, timezone, columns_from, notes, remarked, private
         As of :class:`Contacts`; rows kept and rows set aside add up to ``n_read``.
     further : tuple of str
         Fields of the export that the map names besides, kept under their own names.
@@ -194,6 +197,7 @@ class Legs(Relation):
     remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     further: tuple[str, ...] = ()
     is_whole: bool = False
+    private: frozenset[str] | None = None
 
     def _canonical(self) -> tuple[Column, ...]:
         return LEG_COLUMNS
@@ -208,7 +212,7 @@ class Surveys(Relation):
 
     Attributes
     ----------
-    n_read, set_aside, timezone, columns_from, notes, remarked
+    n_read, set_aside, timezone, columns_from, notes, remarked, private
         As of :class:`Contacts`.
     scales : mapping of str to Scale
         Scale of each score column present.
@@ -221,6 +225,7 @@ class Surveys(Relation):
     notes: tuple[str, ...] = ()
     remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    private: frozenset[str] | None = None
 
     def _canonical(self) -> tuple[Column, ...]:
         return SURVEY_COLUMNS
