@@ -19,6 +19,7 @@ from cxfusion.job import check, diagnose_log
 from cxfusion.job import run as run_job
 
 NOW = datetime(2026, 6, 1)
+HIDDEN = cx.Pseudonyms(b"correct horse battery staple")
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +119,15 @@ def test_examples_are_places_and_numbers_never_ids(session):
     assert found["absurd_duration"] == "row 5: 90000.0; row 31: 90000.0"
     assert found["duplicate_id"] == "row 2"
     assert found["unreadable_cell"] == "row 7"
+
+
+def test_examples_tell_no_long_number_where_persons_are_hidden(session):
+    rows = log_of(hold_seconds=lambda i: {4: 2_125_550_123, 9: 90_000}.get(i, 5))
+    rows[6]["started_at"] = "2026-07-02 09:00:00"
+    for hidden, told in ((None, "row 5: 2125550123.0; row 10: 90000.0"), (HIDDEN, "row 5; row 10: 90000.0")):
+        found = cx.check_feed(contacts_of(session, rows, pseudonyms=hidden), now=NOW).table.set_index("check")
+        assert found.loc["absurd_duration", "examples"] == told
+        assert found.loc["future_time", "examples"].startswith("row 7: 2026-07-02 07:00:00")  # a time is none
 
 
 def surveys_of(session, n=40, **columns):

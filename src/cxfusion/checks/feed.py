@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
+import ibis
 import pandas as pd
 
 from cxfusion.checks.catalogue import LEVELS, CheckPlan
@@ -19,6 +20,7 @@ from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
 from cxfusion.tables.books import reading_counts
 from cxfusion.tables.look import ask
+from cxfusion.tables.pseudonyms import may_tell_a_person
 from cxfusion.tables.relation import Contacts, Surveys
 from cxfusion.tables.times import years_asked, years_told
 from cxfusion.tables.validation import validated
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.checks.probes import Probe
-    from cxfusion.engine import Session
     from cxfusion.tables.relation import Legs
 
 __all__ = ["FeedCheck", "check_feed"]
@@ -173,7 +174,7 @@ def check_feed(
         told, profile[_kind(table)] = _table(table, chosen, moment)
         findings += told
     if isinstance(feed, Pairing):
-        findings += _judged(feed.session, feed.pairs, [of_pairs(feed, chosen)], {})[0]
+        findings += _judged(feed.contacts, feed.pairs, [of_pairs(feed, chosen)], {})[0]
     found = tuple(sorted(findings, key=lambda one: one.order))
     return FeedCheck(found, profile, chosen).compared_with(against)
 
@@ -189,7 +190,7 @@ def _table(table: Contacts | Surveys, plan: CheckPlan, now: datetime) -> tuple[l
         probes = list(of_contacts(table, plan, now, years_told(found)))
     else:
         probes = list(of_surveys(table, plan, now))
-    findings, counted = _judged(table.session, table.rows, probes, profile_facts(table))
+    findings, counted = _judged(table, table.rows, probes, profile_facts(table))
     legs = [table.legs] if isinstance(table, Contacts) and table.legs else []
     for read in (table, *legs):
         findings += [*_set_aside(read, plan), *_remarks(read, plan)]
@@ -197,26 +198,29 @@ def _table(table: Contacts | Surveys, plan: CheckPlan, now: datetime) -> tuple[l
 
 
 def _judged(
-    session: Session, rows: ir.Table, probes: list[Probe], further: Mapping[str, ir.Scalar]
+    table: Contacts | Surveys, rows: ir.Table, probes: list[Probe], further: Mapping[str, ir.Scalar]
 ) -> tuple[list[Finding], dict[str, Any]]:
-    """What probes find in one pass, and what else was to be counted in it."""
+    """What probes find in rows of a table, or that it is part of, and what else was to be counted in the same pass."""
     facts = {f"{i}:{name}": fact for i, probe in enumerate(probes) for name, fact in probe.facts.items()}
-    counted = ask(session, rows, {**facts, **further})
+    counted = ask(table.session, rows, {**facts, **further})
     findings = [
-        replace(one, examples=_examples(session, rows, probe))
+        replace(one, examples=_examples(table, rows, probe))
         for i, probe in enumerate(probes)
         for one in probe.judge({name: counted[f"{i}:{name}"] for name in probe.facts})
     ]
     return findings, counted
 
 
-def _examples(session: Session, rows: ir.Table, probe: Probe) -> tuple[str, ...]:
-    """The first rows that a probe is about."""
+def _examples(table: Contacts | Surveys, rows: ir.Table, probe: Probe) -> tuple[str, ...]:
+    """The first rows that a probe is about; of long numbers only where they are, if persons are hidden."""
     if probe.bad is None or probe.shown is None:
         return ()
     file, row = ("source_file", "source_row") if "source_row" in rows.columns else ("response_file", "response_row")
-    bad = rows.filter(probe.bad).select(file=rows[file], row=rows[row], shown=probe.shown.cast("string"))
-    found = session.collect(bad.order_by("file", "row").limit(EXAMPLES)).to_pylist()
+    shown = probe.shown.cast("string")
+    if table.private is not None and probe.shown.type().is_numeric():
+        shown = ibis.ifelse(may_tell_a_person(shown), ibis.null("string"), shown)
+    bad = rows.filter(probe.bad).select(file=rows[file], row=rows[row], shown=shown)
+    found = table.session.collect(bad.order_by("file", "row").limit(EXAMPLES)).to_pylist()
     return tuple(_example(one) for one in found)
 
 

@@ -14,6 +14,7 @@ from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import BooksError
 from cxfusion.tables.look import ask, compute
 from cxfusion.tables.period import nothing_within
+from cxfusion.tables.pseudonyms import may_tell_a_person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,8 @@ __all__ = ["Rules", "SortedRows", "sort_rows"]
 PLACE: Final = (SOURCE_FILE, SOURCE_ROW)
 SECOND_COPY: Final = {"contacts": "duplicate_contact", "surveys": "duplicate_response", "legs": "redelivery"}
 AS_WRITTEN: Final = ("unreadable_record", "not_a_record", "not_a_number", "not_a_flag", "unreadable_time")
-"""Reasons whose original is text that could say anything: it is withheld where persons are pseudonymised."""
+"""Reasons whose original is text that could say anything: it is withheld where persons are pseudonymised. All others
+are of numbers, of which only the long ones are."""
 STATUS: Final = "cx:status"
 FINE, BAD_CELLS, UNUSABLE = 0, 1, 2
 
@@ -184,7 +186,10 @@ def _listed(
 ) -> ir.Table:
     told = ibis.literal(reason) if isinstance(reason, str) else reason
     if reading.pseudonyms is not None:
-        original = ibis.ifelse(told.isin(AS_WRITTEN), ibis.null("string"), original)
+        may_tell = told.isin(AS_WRITTEN)
+        if column is not None:  # the original of a row is its id, by which it is known
+            may_tell = may_tell | may_tell_a_person(original.cast("string"))
+        original = ibis.ifelse(may_tell, ibis.null("string"), original)
     listed = rows.select(
         *PLACE,
         stage=ibis.literal(reading.section),

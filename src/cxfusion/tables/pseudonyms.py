@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.binding import Bindings
 
-__all__ = ["PERSONS", "Pseudonyms", "private_names"]
+__all__ = ["PERSONS", "Pseudonyms", "may_tell_a_person", "private_names"]
 
 PERSONS: Final = ("customer_id", "agent_id", "first_agent_id")
 """Columns that name persons, wherever they stand."""
 SHORTEST_KEY: Final = 16
 DIGITS: Final = 32  # 128 bits: among a billion persons two share one with a chance below 1 in 10^20
+LONG_NUMBER: Final = "([0-9][^0-9]*){7}"  # no telephone number that tells one person is shorter
 
 
 class Pseudonyms:
@@ -123,6 +124,11 @@ class Pseudonyms:
 
     def __reduce__(self) -> str:
         raise TypeError("Pseudonyms are not written anywhere, since they hold what is derived from their key.")
+
+
+def may_tell_a_person(number: ir.StringValue) -> ir.BooleanValue:
+    """Whether a number, as somebody or an engine wrote it, has so many digits that it may be one of a telephone."""
+    return number.re_search(LONG_NUMBER)
 
 
 def private_names(bindings: Bindings, pseudonyms: Pseudonyms | None) -> frozenset[str]:
