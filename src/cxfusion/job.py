@@ -20,7 +20,7 @@ from cxfusion.delivery.manifest import bare_manifest
 from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejection, write_study
 from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.replacing import require_database
-from cxfusion.errors import CxfusionError
+from cxfusion.errors import CxfusionError, UnknownNameError, told_nearest
 from cxfusion.evidence.behaviours import behaviour_levers
 from cxfusion.fusion import LOGGER, first_score, stage_clock, study_of
 from cxfusion.operations.diagnose import diagnose
@@ -48,11 +48,13 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.study import Study
     from cxfusion.tables.books import Books
-    from cxfusion.tables.relation import Contacts
+    from cxfusion.tables.pseudonyms import Pseudonyms
+    from cxfusion.tables.relation import Contacts, Surveys
 
 __all__ = ["check", "diagnose_log", "run"]
 
 EXPLAINED_EXIT_CODES = (3, 4)
+CANONICAL: Final = tuple(column.name for column in (*CONTACT_COLUMNS, *LEG_COLUMNS, *SURVEY_COLUMNS))
 LOUDNESS: Final = {"stop": logging.ERROR, "warn": logging.WARNING, "set_aside": logging.INFO, "note": logging.INFO}
 
 
@@ -244,8 +246,27 @@ def _read_and_pair(config: StudyConfig, session: Session, clock: dict[str, float
         hidden_by = config.privacy.pseudonyms()
         surveys = read_surveys(config.path("surveys"), map=config, pseudonyms=hidden_by, session=session)
         tell(surveys.n_read)
+    if hidden_by is not None:
+        _require_there(hidden_by, config, contacts, surveys)
     with stage_clock(clock, on_stage, "pair", surveys.n_read):
         return pair(contacts, surveys, config.pairing.plan())
+
+
+def _require_there(hidden_by: Pseudonyms, config: StudyConfig, contacts: Contacts, surveys: Surveys) -> None:
+    """Raise where a column that is to be hidden is in no table: what its name was meant for would stay in clear."""
+    tables = (contacts, surveys) if contacts.legs is None else (contacts, surveys, contacts.legs)
+    known = {*CANONICAL, *(name for table in tables for name in table.columns)}
+    if hidden_by.columns <= known:
+        return
+    for tracker in config.trackers.values():
+        known.update(contacts.session.read(open_source(tracker.path)).columns)
+    if unknown := sorted(hidden_by.columns - known):
+        raise UnknownNameError(
+            f"The study hides columns that no table has: {', '.join(unknown)}. Expected columns of the contacts, the"
+            " surveys or a tracker by the names that they have once they are read, such as team_lead for `Team Lead`."
+            " Mend `columns` of [privacy], or leave them out there.",
+            told_nearest(unknown, sorted(known)),
+        )
 
 
 def _trackers(config: StudyConfig, session: Session) -> dict[str, ir.Table]:

@@ -254,3 +254,11 @@ def test_an_option_takes_the_place_of_all_that_it_stands_for(folder):
     path.write_text(f'{TABLES}[privacy]\nkey_file = "key"\n')
     privacy = load_study(path, privacy={"key_variable": "HOUSE_KEY"}).privacy
     assert (privacy.key_file, privacy.key_variable) == (None, "HOUSE_KEY")
+
+
+def test_columns_are_not_to_be_hidden_without_a_key(folder):
+    text = f'{TABLES}[privacy]\ncolumns = ["customer_id"]\n'
+    told = problems(folder, text)
+    assert len(told) == 1
+    assert "no key is named, so that nothing would be hidden" in told[0]
+    assert load_study(study(folder, text), privacy={"key_file": "key"}).privacy.columns == ("customer_id",)

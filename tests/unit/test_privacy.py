@@ -16,8 +16,9 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.config import load_study, study_of_options
-from cxfusion.errors import ConfigError
-from cxfusion.job import diagnose_log
+from cxfusion.errors import ConfigError, UnknownNameError
+from cxfusion.job import _trackers as trackers_of
+from cxfusion.job import check, diagnose_log
 from cxfusion.job import run as run_job
 
 KEY = b"correct horse battery staple"
@@ -93,6 +94,9 @@ def test_legs_are_hidden_once(session, tmp_path):
     assert [(one["reason"], one["original"]) for one in aside] == [("unreadable_record", None)]
 
 
+TALKS = {5: "secret 0170 1234567", 6: "491701234567"}
+
+
 def files(folder):
     """A study in which whatever names a person holds the word "secret"."""
     n = 150
@@ -103,11 +107,12 @@ def files(folder):
             "customer_id": [f"secret k{i % 40}" for i in range(n)],
             "agent_id": [f"secret a{i % 15}" for i in range(n)],
             "wait_seconds": [(i * 7) % 90 for i in range(n)],
-            "talk_seconds": ["secret 0170 1234567" if i == 5 else str(60 + i % 50) for i in range(n)],
+            "talk_seconds": [TALKS.get(i, str(60 + i % 50)) for i in range(n)],
             "remark": "a secret that the customer wrote",
         }
     )
     answers = pd.DataFrame({"customer_id": calls["customer_id"], "csat": [1 + (i * i + i // 7) % 5 for i in range(n)]})
+    answers.loc[9, "csat"] = 491709876543
     answers["answered_at"] = [f"2026-03-{i % 14 + 1:02d} 18:{i % 60:02d}:00" for i in range(n)]
     answers["comment"] = "another secret"
     calls.to_csv(folder / "calls.csv", index=False)
@@ -145,15 +150,65 @@ def test_no_person_and_no_key_is_in_any_file_of_a_run(tmp_path):
     assert b"Customer panel" in told
     assert b"secret" not in told
     assert b"0170 1234567" not in told
+    assert b"491701234567" not in told
+    assert b"491709876543" not in told
     assert KEY not in told + heard.getvalue().encode()
     assert cx.Pseudonyms(KEY)._inner.encode() not in told + heard.getvalue().encode()
     assert expected("secret a3").encode() in told  # the grouping that was asked for
     assert b"What people wrote is nowhere on this page" in told
     aside = pq.read_table(tmp_path / "out" / "set_aside.parquet").to_pandas()
-    assert aside.loc[aside["reason"] == "not_a_number", "original"].isna().all()
+    assert set(aside["reason"]) >= {"not_a_number", "out_of_range", "score_out_of_scale"}
+    assert aside.loc[aside["column"].notna(), "original"].isna().all()
     plain = tmp_path / "plain"
     run_job(load_study(tmp_path / "study.toml", privacy={"key_file": None}), plain)
     assert expected("secret a3").encode() in everything_in(plain)  # an option that was not given changes nothing
+
+
+def test_of_what_is_no_number_of_its_column_only_short_numbers_are_told(session):
+    talks = {"a": "491701234567", "b": "-1701234567", "c": "-5", "d": "1e12", "e": "7"}
+    row = {"started_at": "2026-03-02 09:00"}
+    log = [row | {"contact_id": f"{name} 1234567", "talk_seconds": talk} for name, talk in talks.items()]
+    scores = {"a": 491701234567, "b": 9, "c": 4, "d": 5}
+    answers = [{"contact_id": name, "csat": score} for name, score in scores.items()]
+    for hidden in (cx.Pseudonyms(KEY), None):
+        contacts = cx.read_contacts([*log, log[0]], pseudonyms=hidden, session=session)
+        surveys = cx.read_surveys(answers, pseudonyms=hidden, session=session)
+        aside = [(row["reason"], row["original"]) for row in session.collect(contacts.set_aside).to_pylist()]
+        long = None if hidden else "491701234567"
+        assert ("out_of_range", long) in aside
+        assert ("out_of_range", "1e12") in aside
+        assert ("negative_duration", "-5") in aside
+        assert ("negative_duration", None if hidden else "-1701234567") in aside
+        assert ("duplicate_contact", "a 1234567") in aside  # by its id a row is known
+        assert [row["original"] for row in session.collect(surveys.set_aside).to_pylist()] == [long, "9"]
+
+
+def test_a_column_to_hide_that_no_table_has_is_told(tmp_path):
+    files(tmp_path)
+    study = tmp_path / "study.toml"
+    text = (
+        '[contacts]\npath = "calls.csv"\n[surveys]\npath = "answers.csv"\n[trackers.panel]\npath = "panel.csv"\n'
+        '[engine]\nthreads = 1\n[privacy]\nkey_file = "key"\ncolumns = '
+    )
+    study.write_text(f'{text}["customer_id", "first_agent_id", "remark", "comment", "liking"]\n')
+    pairing, _ = check(load_study(study))  # columns of the log, of the surveys, of the tracker; one that may be missing
+    assert pairing.contacts.private == {"customer_id", "remark"}
+    assert pairing.surveys.private == {"customer_id", "comment"}
+    study.write_text(f'{text}["customer_id", "agnet_id", "zzz"]\n')
+    with pytest.raises(UnknownNameError, match="no table has: agnet_id, zzz") as raised:
+        check(load_study(study))
+    assert [problem.split(",")[0] for problem in raised.value.problems] == ["'agnet_id': nearest are agent_id"]
+
+
+def test_ids_of_trackers_are_cleaned_before_they_are_hidden(tmp_path, session):
+    files(tmp_path)
+    pd.DataFrame({"customer_id": [17.0, None], "date": "2026-03-01"}).to_parquet(tmp_path / "panel.parquet")
+    (tmp_path / "study.toml").write_text(
+        '[contacts]\npath = "calls.csv"\n[surveys]\npath = "answers.csv"\n[trackers.panel]\npath = "panel.parquet"\n'
+        '[privacy]\nkey_file = "key"\n'
+    )
+    tracker = trackers_of(load_study(tmp_path / "study.toml"), session)["panel"]
+    assert session.collect(tracker)["customer_id"].to_pylist() == [expected("17"), None]
 
 
 def test_keys_that_cannot_be_used_are_told(tmp_path, monkeypatch):

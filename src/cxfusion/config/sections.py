@@ -330,7 +330,7 @@ class PrivacySection(_Section):
     key_variable : str, optional
         Variable of the environment that holds it.
     columns : tuple of str
-        What is pseudonymised.
+        What is pseudonymised; not without a key.
     """
 
     key_file: str | None = None
@@ -338,9 +338,14 @@ class PrivacySection(_Section):
     columns: Words = PERSONS
 
     @model_validator(mode="after")
-    def _one_key(self) -> PrivacySection:
+    def _has_one_key(self) -> PrivacySection:
         if self.key_file is not None and self.key_variable is not None:
             raise ValueError("`key_file` and `key_variable` both name a key; expected one of them")
+        if "columns" in self.model_fields_set and self.key_file is None and self.key_variable is None:
+            raise ValueError(
+                "`columns` says what to hide, but no key is named, so that nothing would be hidden; name one with"
+                " `key_file` or `key_variable`, or on the command line with --pseudonymise-key-file"
+            )
         return self
 
     def pseudonyms(self) -> Pseudonyms | None:
