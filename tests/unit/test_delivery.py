@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -66,6 +67,10 @@ def content(directory: Path) -> set[str]:
     return said
 
 
+def mode_of(directory: Path) -> int:
+    return stat.S_IMODE(directory.stat().st_mode)
+
+
 def beside(directory: Path) -> list[str]:
     return sorted(entry.name for entry in directory.parent.iterdir() if entry != directory)
 
@@ -87,6 +92,39 @@ def test_a_directory_is_made_and_then_replaced_and_nothing_is_left_beside(tmp_pa
     assert content(out) == {"second"}
     assert not (out / "dropped.txt").exists()
     assert beside(out) == []
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("mode", [0o700, 0o750, 0o2775])
+def test_a_directory_that_is_replaced_is_as_open_as_before_and_never_more(tmp_path, mode):
+    out, meanwhile = tmp_path / "out", []
+
+    def write(folder: Path) -> None:
+        meanwhile.append(mode_of(folder))
+        writer("second")(folder)
+
+    deliver(out, writer("first"))
+    out.chmod(mode)
+    deliver(out, write)
+    assert content(out) == {"second"}
+    assert [mode_of(out), *meanwhile] == [mode, mode]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root may give a file to any group")
+def test_a_group_that_could_look_into_the_directory_still_can_and_no_other(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    deliver(out, writer("first"))
+    os.chown(out, -1, 12_345)
+    out.chmod(0o750)
+    deliver(out, writer("second"))
+    assert (out.stat().st_gid, mode_of(out)) == (12_345, 0o750)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    deliver(out, writer("third"))
+    assert (content(out), mode_of(out)) == ({"third"}, 0o700)
 
 
 @pytest.mark.usefixtures("way")

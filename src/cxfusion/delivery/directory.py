@@ -14,6 +14,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import sys
 import time
 from pathlib import Path
@@ -41,7 +42,8 @@ def deliver(directory: str | os.PathLike[str], write: Callable[[Path], None]) ->
     Parameters
     ----------
     directory : path
-        Replaced as a whole; untouched where anything fails or the run is killed. Missing parents are made.
+        Replaced as a whole, with the permissions that it has; untouched where anything fails or the run is killed.
+        Missing parents are made.
     write : callable
         Writes every file into the folder it is given, among them a ``manifest.json`` that says
         ``{"product": "cxfusion"}``, by which the next run knows the directory as ours.
@@ -57,7 +59,7 @@ def deliver(directory: str | os.PathLike[str], write: Callable[[Path], None]) ->
         _check(place)
         fresh = _sibling(place, "new")
         try:
-            fresh.mkdir()
+            _make(fresh, place)
             write(fresh)
             if not _is_ours(fresh):
                 raise OutputDirectoryError(
@@ -254,6 +256,22 @@ def _is_alive(process: str) -> bool:
     except OSError:  # of another user
         return True
     return True
+
+
+def _make(fresh: Path, place: Path) -> None:
+    """Make the folder to be written: whoever could look into the directory can look into it, and nobody else."""
+    if not place.is_dir():
+        fresh.mkdir()
+        return
+    fresh.mkdir(mode=stat.S_IRWXU)
+    before = place.stat()
+    mode = stat.S_IMODE(before.st_mode) | stat.S_IRWXU  # we must be able to write
+    if fresh.stat().st_gid != before.st_gid:
+        try:
+            os.chown(fresh, -1, before.st_gid)
+        except OSError:  # we are not in that group, and what it was allowed is not for ours
+            mode &= ~stat.S_IRWXG
+    fresh.chmod(mode)
 
 
 def _sync(folder: Path) -> None:
