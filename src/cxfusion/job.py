@@ -85,7 +85,9 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     clock: dict[str, float] = {}
     with _session(config, out) as session:
         with _explained(config, Path(out), clock):
-            pairing = _read_and_pair(config, session, clock, on_stage)
+            contacts = _read_contacts(config, session, clock, on_stage)
+        with _explained(config, Path(out), clock, contacts):
+            pairing = _pair_with(contacts, config, clock, on_stage)
         with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
             feed, before = _checked(config, pairing, pairing.books, out)
         with _explained(config, Path(out), clock, pairing, feed):
@@ -134,7 +136,7 @@ def check(
     """
     before = None if against is None else required_manifest(against)
     with config.engine.session() as session:
-        pairing = _read_and_pair(config, session, {}, on_stage)
+        pairing = _pair_with(_read_contacts(config, session, {}, on_stage), config, {}, on_stage)
         with stage_clock({}, on_stage, "check", pairing.contacts.n_read):
             return pairing, check_feed(pairing, against=before, plan=config.checks)
 
@@ -162,7 +164,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
             books = log_books(contacts)
         with stage_clock(clock, on_stage, "check", contacts.n_read):
             feed, _ = _checked(config, contacts, books, out)
-        with _explained(config, Path(out), clock):
+        with _explained(config, Path(out), clock, contacts, feed):
             feed.require_usable()
         with stage_clock(clock, on_stage, "diagnose", contacts.n_read):
             asked = config.study
@@ -213,7 +215,7 @@ def _explained(
     config: StudyConfig,
     out: Path,
     clock: dict[str, float],
-    pairing: Pairing | None = None,
+    known: Contacts | Pairing | None = None,
     feed: FeedCheck | None = None,
 ) -> Iterator[None]:
     """Leave in ``out.rejected`` why the data cannot be used or answer nothing."""
@@ -221,10 +223,22 @@ def _explained(
         yield
     except CxfusionError as error:
         if error.exit_code in EXPLAINED_EXIT_CODES:
-            write = partial(write_rejection, config=config, pairing=pairing, feed=feed, error=error, clock=clock)
-            deliver(rejected_directory(out), write)
-            LOGGER.error("%s stays as it was; %s says why: %s", out, rejected_directory(out), error.message)
+            write = partial(write_rejection, config=config, known=known, feed=feed, error=error, clock=clock)
+            _reject(out, write, error)
         raise
+
+
+def _reject(out: Path, write: Callable[[Path], None], error: CxfusionError) -> None:
+    """Deliver what explains an error; should that fail too, the error itself still is what the run ends with."""
+    rejected = rejected_directory(out)
+    try:
+        deliver(rejected, write)
+    except CxfusionError as further:
+        told = f"{rejected} could not say why: {further.message}"
+        LOGGER.error("%s stays as it was: %s %s", out, error.message, told)
+        error.add_note(told)
+    else:
+        LOGGER.error("%s stays as it was; %s says why: %s", out, rejected, error.message)
 
 
 def _checked(
@@ -240,11 +254,11 @@ def _checked(
     return compared, before
 
 
-def _read_and_pair(config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None) -> Pairing:
-    contacts = _read_contacts(config, session, clock, on_stage)
+def _pair_with(contacts: Contacts, config: StudyConfig, clock: dict[str, float], on_stage: OnStage | None) -> Pairing:
+    """Read the surveys, and pair them with the contacts."""
     with stage_clock(clock, on_stage, "read surveys") as tell:
         hidden_by = config.privacy.pseudonyms()
-        surveys = read_surveys(config.path("surveys"), map=config, pseudonyms=hidden_by, session=session)
+        surveys = read_surveys(config.path("surveys"), map=config, pseudonyms=hidden_by, session=contacts.session)
         tell(surveys.n_read)
     if hidden_by is not None:
         _require_there(hidden_by, config, contacts, surveys)

@@ -322,6 +322,24 @@ def test_check_alone_compares_with_a_directory(tmp_path):
         check(config, tmp_path)
 
 
+def test_a_diagnosis_that_is_stopped_says_where_every_row_went(tmp_path):
+    calls, _ = files(tmp_path)
+    table = pd.read_csv(calls)
+    table.loc[table.index >= 100, "contact_id"] = None
+    table.to_csv(calls, index=False)
+    config = study_of_options(None, contacts={"path": calls}, engine={"threads": 1})
+    with pytest.raises(FeedRefusedError, match=r"rows_set_aside.*") as caught:
+        diagnose_log(config, tmp_path / "out")
+    assert "in a STUDY.toml for `cxfusion run`" in caught.value.message
+    rejected = tmp_path / "out.rejected"
+    audit = pd.read_csv(rejected / "contacts_audit.csv").set_index("reason")["n"]
+    assert audit.to_dict() == {"used": 100, "contact_id_missing": 200}
+    assert len(pd.read_parquet(rejected / "set_aside.parquet")) == 200
+    told = manifest_of(rejected)
+    assert told["counts"] == {"contacts_read": 300, "contacts_used": 100}
+    assert {one["check"] for one in told["checks"]} >= {"rows_set_aside", "unusable_row"}
+
+
 def test_a_diagnosis_alone_is_checked_too(tmp_path):
     calls, _ = files(tmp_path)
     config = study_of_options(None, contacts={"path": calls}, engine={"threads": 1})

@@ -184,6 +184,30 @@ def test_what_cannot_be_used_leaves_the_last_good_directory(tmp_path):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
+def test_where_only_the_surveys_are_bad_the_books_of_the_log_are_told(tmp_path):
+    calls, answers = frames(100)
+    contacts, surveys = write(tmp_path, pd.concat([calls, calls.head(3)]), answers.head(0))
+    assert cxfusion("fuse", contacts, surveys, "--out", tmp_path / "out").returncode == 3
+    audit = pd.read_csv(tmp_path / "out.rejected" / "contacts_audit.csv").set_index("reason")["n"]
+    assert audit.to_dict() == {"used": 100, "duplicate_contact": 3}
+    assert pq.read_metadata(tmp_path / "out.rejected" / "set_aside.parquet").num_rows == 3
+
+
+def test_what_cannot_be_explained_is_told_all_the_same(tmp_path):
+    contacts, surveys = write(tmp_path, *frames(100))
+    Path(surveys).write_text("Call ID,CSAT Score\n")
+    rejected = tmp_path / "out.rejected"
+    rejected.mkdir()
+    (rejected / "thesis.txt").write_text("mine")
+    result = cxfusion("fuse", contacts, surveys, "--out", tmp_path / "out")
+    assert result.returncode == 3
+    assert "The surveys have a header but no rows" in result.stderr
+    assert "out.rejected could not say why:" in result.stderr
+    assert "is not empty and has no manifest.json of cxfusion; found 'thesis.txt'" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in rejected.iterdir()] == ["thesis.txt"]
+
+
 @pytest.mark.parametrize("case", ["holds something else", "is a file", "unknown option value", "bad window", "bad map"])
 def test_bad_usage_is_exit_code_2_and_touches_nothing(tmp_path, case):
     words = ["fuse", *write(tmp_path, *frames(100)), "--out", tmp_path / "out"]

@@ -108,7 +108,7 @@ class FeedCheck(Result):
         if stops:
             raise FeedRefusedError(
                 "The feed cannot be used as it is. Expected what the checks of the study allow; look at what is listed"
-                " below, or change its level under [checks.levels].",
+                " below, or change its level under [checks.levels] in a STUDY.toml for `cxfusion run`.",
                 [f"{one.check}, {one.table}: {one.told}" for one in stops],
             )
         return self

@@ -59,7 +59,7 @@ def _ending(error: BaseException) -> tuple[int, str]:
     if _was_interrupted(error):
         return 130, "Interrupted."
     if isinstance(error, CxfusionError):
-        return error.exit_code, str(error)
+        return error.exit_code, "\n".join([str(error), *getattr(error, "__notes__", ())])
     told = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
     return 1, (
         f"cxfusion failed ({told}). This is a fault of cxfusion, not of your data:"

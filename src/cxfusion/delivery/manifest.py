@@ -46,8 +46,10 @@ def bare_manifest() -> dict[str, Any]:
     return {"product": PRODUCT, "manifest_version": 1, "versions": versions}
 
 
-def log_manifest(contacts: Contacts, books: Books, feed: FeedCheck, clock: Mapping[str, float]) -> dict[str, Any]:
-    """Of a contact log that was read alone."""
+def log_manifest(
+    contacts: Contacts, books: Books, feed: FeedCheck | None, clock: Mapping[str, float]
+) -> dict[str, Any]:
+    """Of a contact log that was read alone, and of its checks where it got that far."""
     counts = {"contacts_read": contacts.n_read, "contacts_used": books.n("contacts", "used")}
     return _manifest(counts, books, _reading("contacts", contacts), feed, clock)
 

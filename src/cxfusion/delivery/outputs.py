@@ -23,8 +23,9 @@ from cxfusion.results.schemas import (
     SET_ASIDE,
     as_arrow,
 )
-from cxfusion.tables.books import count_listed, set_aside_rows
+from cxfusion.tables.books import count_listed, log_books, set_aside_rows
 from cxfusion.tables.look import compute
+from cxfusion.tables.relation import Contacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.study import Study
     from cxfusion.tables.books import Books
-    from cxfusion.tables.relation import Contacts
 
 __all__ = ["asked_for", "write_diagnosis", "write_manifest", "write_rejection", "write_study"]
 
@@ -83,8 +83,7 @@ def write_diagnosis(
 ) -> None:
     """The operations half alone."""
     _write_parquet(folder / "operations.parquet", diagnosis.as_rows(), OPERATIONS)
-    _write_set_aside(folder, contacts.session, set_aside_rows(contacts), books)
-    books.audit.to_csv(folder / "contacts_audit.csv", index=False)
+    _write_log_books(folder, contacts, books)
     if config.output.csv:
         write_csv_copies(folder)
     write_manifest(folder, {**log_manifest(contacts, books, feed, clock), **asked_for(config)})
@@ -93,15 +92,21 @@ def write_diagnosis(
 def write_rejection(
     folder: Path,
     config: StudyConfig,
-    pairing: Pairing | None,
+    known: Contacts | Pairing | None,
     feed: FeedCheck | None,
     error: CxfusionError,
     clock: Mapping[str, float],
 ) -> None:
-    """What one needs to learn why a job came to nothing."""
-    if pairing is not None:
-        _write_books(folder, pairing)
-    manifest = bare_manifest() if pairing is None else study_manifest(pairing, feed, clock, None)
+    """What one needs to learn why a job came to nothing: the books of what was read by then, and the error."""
+    if known is None:
+        manifest = bare_manifest()
+    elif isinstance(known, Contacts):
+        books = log_books(known)
+        _write_log_books(folder, known, books)
+        manifest = log_manifest(known, books, feed, clock)
+    else:
+        _write_books(folder, known)
+        manifest = study_manifest(known, feed, clock, None)
     told = {"type": type(error).__name__, "message": error.message, "problems": list(error.problems)}
     write_manifest(folder, {**manifest, **asked_for(config), "error": told})
 
@@ -135,6 +140,11 @@ def asked_for(config: StudyConfig) -> dict[str, Any]:
 def _write_books(folder: Path, pairing: Pairing) -> None:
     pairing.audit.to_csv(folder / "pairing_audit.csv", index=False)
     _write_set_aside(folder, pairing.session, pairing.set_aside, pairing.books)
+
+
+def _write_log_books(folder: Path, contacts: Contacts, books: Books) -> None:
+    books.audit.to_csv(folder / "contacts_audit.csv", index=False)
+    _write_set_aside(folder, contacts.session, set_aside_rows(contacts), books)
 
 
 def _write_pairs(path: Path, pairing: Pairing) -> None:
