@@ -6,7 +6,6 @@ What cannot be used or estimated leaves the last good directory untouched and ex
 from __future__ import annotations
 
 import logging
-import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,9 +25,9 @@ from cxfusion.fusion import LOGGER, first_score, stage_clock, study_of
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
+from cxfusion.tables.books import log_books
 from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS, SURVEY_COLUMNS
 from cxfusion.tables.cells import clean_id
-from cxfusion.tables.books import log_books
 from cxfusion.tables.context import add_context
 from cxfusion.tables.evaluations import add_evaluations
 from cxfusion.tables.opening import open_source
@@ -187,13 +186,8 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
 @contextmanager
 def _session(config: StudyConfig, out: str | Path) -> Iterator[Session]:
     """A session that spills beside the output unless the study says where: what a killed run leaves can be cleared."""
-    spill = spill_directory(out)
-    spill.mkdir(exist_ok=True)
-    try:
-        with config.engine.session(spill) as session:
-            yield session
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
+    with spill_directory(out) as spill, config.engine.session(spill) as session:
+        yield session
 
 
 def _require_database(config: StudyConfig) -> None:
@@ -218,7 +212,7 @@ def _explained(
     known: Contacts | Pairing | None = None,
     feed: FeedCheck | None = None,
 ) -> Iterator[None]:
-    """Leave in ``out.rejected`` why the data cannot be used or answer nothing."""
+    """Leave in ``out.rejected`` why the data cannot be used or answer nothing, and the books of what was read."""
     try:
         yield
     except CxfusionError as error:

@@ -326,14 +326,35 @@ def test_the_rejected_directory_lies_beside(tmp_path):
     assert content(rejected) == {"audit"}
 
 
-def test_what_a_dead_process_had_spilled_is_cleared_and_that_of_a_living_one_stays(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    out = tmp_path / "out"
-    mine = delivery.spill_directory(out)
-    abandoned, other = tmp_path / f".out.spill-{dead.pid}", tmp_path / f".other.spill-{dead.pid}"
-    for folder in (mine, abandoned, other):
-        folder.mkdir()
-        (folder / "duckdb_temp_block-1.block").touch()
+SPILLING = """
+import sys
+from cxfusion.delivery.directory import spill_directory
+
+with spill_directory(sys.argv[1]) as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def nobody(*_: object) -> None:
+    raise ProcessLookupError
+
+
+def test_what_a_dead_process_had_spilled_is_cleared_and_that_of_a_living_one_stays(tmp_path, monkeypatch):
+    out, other = tmp_path / "out", tmp_path / ".other.spill-x"
+    other.mkdir()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", SPILLING, out], **pipes, text=True) as process:
+        theirs = Path(process.stdout.readline().strip())
+        (theirs / "duckdb_temp_block-1.block").touch()
+        with delivery.spill_directory(out) as mine:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "kill", nobody)  # as in another container, where its number is nobody's
+                require_ours(out)
+            assert (mine.exists(), theirs.exists()) == (True, True)
+            process.kill()
+            process.wait()
+            require_ours(out)
+            assert (mine.exists(), theirs.exists()) == (True, False)
     require_ours(out)
-    assert (mine.exists(), abandoned.exists(), other.exists()) == (True, False, True)
+    assert beside(out) == [".other.spill-x"]

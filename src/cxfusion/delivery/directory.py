@@ -2,8 +2,8 @@
 
 For a directory ``out`` three siblings may exist while a run is alive: ``.out.lock`` (held by one run at a time),
 ``.out.new`` (being written) and ``.out.old`` (moved away for the blink between two renames, on systems that cannot
-exchange two directories in one step); and ``.out.spill-PID``, what did not fit into memory. What a killed run leaves
-behind, the next start puts right.
+exchange two directories in one step); and ``.out.spill-…``, what did not fit into memory (locked, too, while its run
+lives). What a killed run leaves behind, the next start puts right.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import shutil
 import stat
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,7 @@ PRODUCT: Final = "cxfusion"
 """What the manifest of a directory of ours says under ``product``."""
 _PATIENCE_SECONDS: Final = 120.0
 _SPILL: Final = "spill-"
+_IN_USE: Final = "in-use"
 _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 
@@ -103,9 +105,22 @@ def rejected_directory(directory: str | os.PathLike[str]) -> Path:
     return place.with_name(f"{place.name}.rejected")
 
 
-def spill_directory(directory: str | os.PathLike[str]) -> Path:
-    """Where this process lays what does not fit into memory: beside ``out``, so that the next start can clear it."""
-    return _sibling(_place(directory), f"{_SPILL}{os.getpid()}")
+@contextlib.contextmanager
+def spill_directory(directory: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder beside ``out`` for what does not fit into memory, removed at the end, or by the next start.
+
+    Whoever lives holds its lock: numbers of processes say nothing where machines or containers share a file system.
+    """
+    place = _place(directory)
+    with _alone(place):  # else another start could take it for abandoned before it is locked
+        spill = Path(tempfile.mkdtemp(prefix=_sibling(place, _SPILL).name, dir=place.parent))
+        handle = os.open(spill / _IN_USE, os.O_CREAT | os.O_RDWR, 0o600)
+        _try_lock(handle)
+    try:
+        yield spill
+    finally:
+        os.close(handle)
+        shutil.rmtree(spill, ignore_errors=True)
 
 
 def _place(directory: str | os.PathLike[str]) -> Path:
@@ -239,23 +254,24 @@ def _recover(place: Path) -> None:
 
 
 def _abandoned_spills(place: Path) -> list[Path]:
-    """What processes that live no more had spilled."""
+    """What runs that live no more had spilled."""
     start = _sibling(place, _SPILL).name
     found = [path for path in place.parent.iterdir() if path.name.startswith(start)]
-    return [path for path in found if not _is_alive(path.name.removeprefix(start))]
+    return [path for path in found if not _is_in_use(path)]
 
 
-def _is_alive(process: str) -> bool:
-    """Whether a process lives; where that cannot be told, it is taken to."""
-    if sys.platform == "win32" or not process.isdigit():
-        return True
+def _is_in_use(spill: Path) -> bool:
+    """Whether the run that made it lives; where that cannot be told, it is taken to."""
     try:
-        os.kill(int(process), 0)
-    except (ProcessLookupError, OverflowError):
+        handle = os.open(spill / _IN_USE, os.O_RDWR)
+    except FileNotFoundError:
         return False
     except OSError:  # of another user
         return True
-    return True
+    try:
+        return not _try_lock(handle)
+    finally:
+        os.close(handle)
 
 
 def _make(fresh: Path, place: Path) -> None:
