@@ -178,6 +178,18 @@ def test_what_cannot_be_drawn_or_written_is_said_clearly(tmp_path):
         write_centre(tmp_path / "file", 1_000, 1)
 
 
+def test_files_that_no_centre_left_are_not_replaced(tmp_path):
+    (tmp_path / "contacts.parquet").write_text("a year of calls")
+    with pytest.raises(OutputDirectoryError, match=r"contacts\.parquet, which would be replaced, and no truth"):
+        simulate(1_000, 1, out=tmp_path)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("contacts.parquet", "a year of calls")]
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "map.toml").write_text("")
+    files = write_centre(tmp_path / "own", 1_000, 1)  # canonical files have no map
+    write_centre(tmp_path / "own", 1_000, 2)
+    assert files.map.read_text() == ""
+
+
 def test_parts_of_a_centre_that_do_not_fit_are_all_named():
     with pytest.raises(UsageError) as caught:
         Centre(queues=(Queue("short", 1.0, (1.0,)),), channel_shares=(1.0,))

@@ -140,7 +140,7 @@ def simulate(
     UnknownNameError
         No such world.
     OutputDirectoryError
-        The folder cannot be written.
+        The folder cannot be written, or holds files of the same names that no simulated centre left.
 
     Examples
     --------
@@ -206,9 +206,10 @@ def write_centre(
     UnknownNameError
         No such format.
     OutputDirectoryError
-        The folder cannot be written.
+        The folder cannot be written, or holds files of the same names that no simulated centre left.
     """
     how, days = find_format(file_format), draw_days(n_contacts, seed, centre)
+    _require_ours(_files(folder, how), has_map=how.map_text is not None)
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
@@ -225,6 +226,17 @@ def write_centre(
 
 def _files(folder: str | os.PathLike[str], how: FileFormat) -> CentreFiles:
     return CentreFiles(*(Path(folder) / name for name in (how.contacts, how.surveys, TRUTH_FILE)))
+
+
+def _require_ours(files: CentreFiles, *, has_map: bool) -> None:
+    """Raise where files would be replaced that no simulated centre left: such a one is known by its truth."""
+    replaced = (files.contacts, files.surveys, files.map) if has_map else (files.contacts, files.surveys)
+    there = [path.name for path in replaced if path.exists()]
+    if there and not files.truth.exists():
+        raise OutputDirectoryError(
+            f"{files.truth.parent} holds {', '.join(there)}, which would be replaced, and no {TRUTH_FILE}, by which a"
+            " simulated centre is known. It is left alone. Name another folder, or clear this one yourself."
+        )
 
 
 def _write_days(
