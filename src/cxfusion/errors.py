@@ -118,7 +118,7 @@ def redacted(text: str) -> str:
 
 
 class UsageError(CxfusionError, ValueError):
-    """The call or the configuration is wrong; the data were not looked at."""
+    """The call or the configuration is wrong, not the data."""
 
     exit_code = 2
 

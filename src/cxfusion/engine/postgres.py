@@ -252,8 +252,8 @@ def _require_short(names: Iterable[str]) -> None:
     long = [name for name in names if len(name.encode()) > LONGEST]
     if long:
         raise UsageError(
-            f"PostgreSQL knows no names of more than {LONGEST} bytes. Rename these columns in the source, or leave"
-            " them out with attributes = [] in the map.",
+            f"PostgreSQL knows no names of more than {LONGEST} bytes. Rename these columns in the source: a file"
+            " goes to the server as a whole. Of contacts in a database, attributes = [] in the map leaves them out.",
             long,
         )
 
