@@ -85,8 +85,8 @@ def test_the_price_of_waiting_is_erlangs_agents_by_the_hour(decisions, evidence,
     assert row["cost"] == pytest.approx(hours * 30 * 365.25 / 7, rel=1e-9)
     assert row["agents"] == pytest.approx(hours / week.n_hours)
     gain = cx.what_if(evidence, {"wait_seconds": -30}).table.iloc[0]
-    assert row["estimate"] == pytest.approx(gain["estimate"], rel=1e-9)
-    assert row["price"] == pytest.approx(row["cost"] / gain["estimate"], rel=1e-9)
+    assert row["estimate"] == pytest.approx(gain["corrected_estimate"], rel=1e-9)
+    assert row["price"] == pytest.approx(row["cost"] / gain["corrected_estimate"], rel=1e-9)
     assert row["price_low"] == pytest.approx(row["cost"] / gain["conf_high"], rel=1e-9)
 
 
@@ -96,11 +96,18 @@ def test_shrinkage_and_hourly_cost_scale_and_measures_add(evidence, pairing, dec
     assert again == pytest.approx(4 * once + 1000)
 
 
-def test_shorter_handling_saves_agents_and_shortens_waits(decisions):
-    row = own(decisions.prices, "talk_seconds")
-    assert row["cost"] < 0 < row["estimate"]
-    assert row["agents"] < 0
-    assert row["with_wait"] > row["estimate"]
+@pytest.mark.parametrize("is_better_above", [True, False])
+@pytest.mark.parametrize("lever", ["talk_seconds", "hold_seconds"])
+def test_shorter_handling_saves_agents_and_shortens_waits(evidence, pairing, lever, is_better_above):
+    """Longer handling the other way round; the step goes where it does good, by the corrected estimate."""
+    turned = replace(evidence, population=replace(evidence.population, is_better_above=is_better_above))
+    row = own(cx.decide(turned, pairing, cost_per_hour=30).prices, lever)
+    best = cx.what_if(evidence, {lever: -30}).table["corrected_estimate"].iloc[0]
+    assert np.sign(row["estimate"]) == (1 if is_better_above else -1)
+    is_shorter = row["step"] < 0
+    assert is_shorter == ((best > 0) == is_better_above)
+    assert (row["cost"] < 0) == (row["agents"] < 0) == is_shorter
+    assert (row["with_wait"] > row["estimate"]) == is_shorter
 
 
 def test_only_what_moves_the_score_has_a_price_and_a_place(decisions, evidence):
@@ -161,7 +168,7 @@ def test_a_hotspot_is_share_by_effect_by_headroom(decisions, evidence):
     assert spots["estimate"].notna().all()
     row = spots[(spots["lever"] == "n_transfers") & (spots["segment_column"] == "queue")].iloc[0]
     gain = cx.what_if(evidence, {"n_transfers": row["step"]}, segment={"queue": row["segment"]}).table.iloc[0]
-    assert row["estimate"] == pytest.approx(row["share"] * gain["estimate"])
+    assert row["estimate"] == pytest.approx(row["share"] * gain["corrected_estimate"])
     assert row["mean_level"] + row["step"] == pytest.approx(row["target"])
     assert (spots["n"] >= 30).all()
     moving = (spots["verdict"] == "moves").to_numpy()

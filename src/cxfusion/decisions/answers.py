@@ -61,6 +61,11 @@ class Answer:
         """The estimates, as of ``gradients``."""
         return [self.within] if self.corrected is None else [self.within, self.corrected]
 
+    @property
+    def best(self) -> NDArray[np.float64]:
+        """What people read first, as of the lever table: the corrected estimate, or within where there is none."""
+        return self.centres[-1]
+
 
 @dataclass(frozen=True)
 class _Part:

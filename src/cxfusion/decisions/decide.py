@@ -44,14 +44,15 @@ class Decisions(Result):
     prices : pandas.DataFrame
         One row per lever, the best price first: ``lever, group, verdict, grade, outcome_unit, unit, step, estimate,
         conf_low, conf_high, with_wait, agents, cost, currency, price, price_low, price_high, rank, rank_low, rank_high,
-        status, reason``. ``step`` is the change in the direction that does good and ``estimate`` what it brings;
-        ``with_wait`` what it brings together with the waits that it changes, if agents stay as they are; ``agents`` how
-        many it takes, in every open hour, if waits are to stay as they are; ``cost`` and ``price`` (per point) are of
-        a year.
+        status, reason``. ``step`` is the change in the direction that does good and ``estimate`` what it brings,
+        corrected for hidden difficulty where that could be; ``with_wait`` what it brings together with the waits that
+        it changes, if agents stay as they are; ``agents`` how many it takes, in every open hour, if waits are to stay
+        as they are; ``cost`` and ``price`` (per point) are of a year.
     hotspots : pandas.DataFrame
         One row per segment and lever with something to gain, the largest first: ``lever, verdict, segment_column,
         segment, outcome_unit, unit, mean_level, target, step, share, within_segment, estimate, conf_low, conf_high,
-        contacts_a_week, n``. ``estimate`` is what the whole would gain if this segment reached its ``target``.
+        contacts_a_week, n``. ``estimate`` is what the whole would gain if this segment reached its ``target``,
+        the same figure as of the prices.
     pilots : pandas.DataFrame
         Two designs for each lever that is contested or unclear; see :func:`design_pilot`.
     notes : tuple of str

@@ -61,7 +61,7 @@ def _cells(population: Population, form: LeverForm, levels: Mapping[str, Points]
     place = population.place(form.lever.name)
     means = {name: float(points.weight @ points.level[:, place]) for name, points in levels.items()}
     shares = np.array([points.share for points in levels.values()])
-    gain = answer(population, population.points, [Change(form, form.lever.step, None)]).within[0]
+    gain = answer(population, population.points, [Change(form, form.lever.step, None)]).best[0]
     is_less_better = (gain >= 0) == ((form.lever.step < 0) == population.is_better_above)
     values = np.array(list(means.values()))
     target = _weighted_quantile(values, shares, BETTER_FOURTH if is_less_better else 1 - BETTER_FOURTH)
@@ -81,8 +81,8 @@ def _cells(population: Population, form: LeverForm, levels: Mapping[str, Points]
                 "target": target,
                 "step": step,
                 "share": points.share,
-                "within_segment": found.within[0],
-                "estimate": points.share * found.within[0],
+                "within_segment": found.best[0],
+                "estimate": points.share * found.best[0],
                 "conf_low": points.share * found.low[0],
                 "conf_high": points.share * found.high[0],
                 "n": points.n,

@@ -136,15 +136,15 @@ def _blank(lever: Lever, table: pd.DataFrame, costs: Costs) -> dict[str, Any]:
 
 def _gaining(population: Population, form: LeverForm) -> Change:
     """The lever's step in the direction that does good, or the step itself where that is not known."""
-    step = Change(form, form.lever.step, None)
-    found = answer(population, population.points, [step])
-    is_better_above = population.is_better_above
-    return step if (found.within[0] >= 0) == is_better_above else Change(form, -form.lever.step, None)
+    sign = 1.0 if population.is_better_above else -1.0
+    step, back = (Change(form, way * form.lever.step, None) for way in (1, -1))
+    good, good_back = (sign * answer(population, population.points, [change]).best[0] for change in (step, back))
+    return back if good < 0 < good_back else step  # along a curve both may do harm
 
 
 def _gain(population: Population, change: Change, found: Answer) -> dict[str, Any]:
     return {
-        "step": change_made(population, population.points, change), "estimate": found.within[0],
+        "step": change_made(population, population.points, change), "estimate": found.best[0],
         "conf_low": found.low[0], "conf_high": found.high[0], "status": "ok", "reason": None,
     }  # fmt: skip
 
@@ -194,7 +194,7 @@ def _with_wait(
         return None
     share = float(week.arrivals @ waits / (week.arrivals @ week.wait_seconds)) - 1
     both = [Change(forms[WAIT], None, share), change]
-    return float(answer(population, population.points, both).within[0])
+    return float(answer(population, population.points, both).best[0])
 
 
 def _price(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _rank(rows: Sequence[dict[str, Any]], gains: Mapping[str, Answer], populatio
     ranks = [_ranks(cost, gain) for gain in drawn]
     tail = (1 - population.conf_level) / 2
     ends = np.array([np.quantile(found, [tail, 1 - tail], axis=0, method="inverted_cdf") for found in ranks])
-    order = _ranks(cost, sign * np.array([[one.within[0] for one in answers]]))[0]
+    order = _ranks(cost, sign * np.array([[one.best[0] for one in answers]]))[0]
     for j, row in enumerate(priced):
         row["rank"] = int(order[j])
         row["rank_low"], row["rank_high"] = int(ends[:, 0, j].min()), int(ends[:, 1, j].max())

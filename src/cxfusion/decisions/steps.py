@@ -49,7 +49,6 @@ def _rows(population: Population, movers: set[str]) -> Iterator[tuple[str, float
     for lever, forms in sets.items():
         for share in STEPS:
             found = answer(population, population.points, [Change(form, None, share) for form in forms])
-            best = found.within if found.corrected is None else found.corrected
             for i, reading in enumerate(population.readings):
                 ends = (float(found.low[i]), float(found.high[i]))
-                yield lever, share, reading.name, reading.unit, float(best[i]), *ends
+                yield lever, share, reading.name, reading.unit, float(found.best[i]), *ends

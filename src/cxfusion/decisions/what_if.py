@@ -19,6 +19,7 @@ from cxfusion.results.base import Result
 from cxfusion.results.formats import change as in_words
 from cxfusion.results.formats import interval
 from cxfusion.results.labels import column_label, lever_label, metric_label, step_in_words, verdict_label
+from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +51,9 @@ class WhatIf(Result):
     effects : pandas.DataFrame
         The same as :attr:`table`: one row per metric for all changes ``together`` and, where there are several, one per
         lever alone: ``term, metric, unit, before, estimate, std_error, conf_low, conf_high, p_value,
-        corrected_estimate, corrected_std_error, n``. ``estimate`` is by the within models; ``conf_low, conf_high`` is
-        the hull of its interval and of that of the corrected estimate, as in the lever table.
+        corrected_estimate, corrected_std_error, n``. ``estimate`` is by the within models, and the summary tells
+        the corrected one where there is one; ``conf_low, conf_high`` is the hull of the intervals of both, as in the
+        lever table.
     changes : pandas.DataFrame
         One row per lever: ``lever, unit, mean_before, asked, made, mean_after, verdict, grade``. What was ``made`` is
         less than what was ``asked`` where the rest would have gone below zero or outside of what has been seen.
@@ -73,7 +75,8 @@ class WhatIf(Result):
         moves = self.changes.to_dict("records")
         asked = ", ".join(step_in_words(row["lever"], row["made"], row["unit"]) for row in moves)
         where = "" if self.segment is None else f" in {column_label(self.segment[0]).lower()} {self.segment[1]}"
-        rows = [_line(row) for row in self.effects.itertuples()]
+        best = self.effects.assign(estimate=best_estimates(self.effects))
+        rows = [_line(row) for row in best.itertuples()]
         return [f"What if: {asked}{where}?", *rows, *self.notes]
 
 
