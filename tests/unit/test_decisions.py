@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 import cxfusion as cx
-from cxfusion.decisions.prices import _ranks
+from cxfusion.decisions import prices
+from cxfusion.decisions.prices import Costs, _ranks, price_list
 from cxfusion.errors import UnknownNameError, UsageError
 from cxfusion.estimators.power import Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
 from cxfusion.operations.workload import agents_for, typical_week, waits_with
@@ -91,6 +92,46 @@ def test_the_price_of_waiting_is_erlangs_agents_by_the_hour(decisions, evidence,
 
 
 def test_shrinkage_and_hourly_cost_scale_and_measures_add(evidence, pairing, decisions):
+def with_wait_step(evidence, step):
+    """The evidence as if another step of waiting had been asked about, of a wait that may go to zero."""
+    forms = [
+        replace(form, low=0.0, basis=replace(form.basis, lever=replace(form.lever, step=step)))
+        if form.lever.name == "wait_seconds"
+        else form
+        for form in evidence.population.levers
+    ]
+    return replace(evidence, population=replace(evidence.population, levers=tuple(forms)))
+
+
+@pytest.mark.parametrize("patience", ["of the log", "infinite"])
+def test_no_number_of_agents_takes_all_waiting_away(evidence, pairing, patience):
+    week = typical_week(pairing.contacts, [])
+    if patience == "infinite":
+        week = replace(week, patience_seconds=np.full(len(week.arrivals), np.inf))
+    costs = Costs(30.0, "EUR", 0.0, {"wait_seconds": 1000.0}, {})
+    for step in (-30.0, -500.0):
+        row = own(pd.DataFrame(price_list(with_wait_step(evidence, step), week, costs)), "wait_seconds")
+        is_all = step == -500
+        assert pd.isna(row["cost"]) == pd.isna(row["price"]) == pd.isna(row["agents"]) == pd.isna(row["rank"]) == is_all
+        assert ("takes all waiting away" in str(row["reason"])) == is_all
+        assert row["estimate"] > 0  # what it would bring is told all the same
+
+
+def test_a_cost_that_erlang_cannot_tell_is_none_and_says_why(evidence, pairing, monkeypatch):
+    monkeypatch.setattr(prices, "agents_for", lambda arrivals, *_: np.full(len(arrivals), np.nan))
+    row = own(cx.decide(evidence, pairing, cost_per_hour=30).prices, "wait_seconds")
+    assert row[["agents", "cost", "price", "rank"]].isna().all()
+    assert "no number of agents" in row["reason"]
+
+
+def test_seconds_of_what_is_no_column_of_the_log_have_no_cost(evidence, pairing):
+    """Such as of earlier contacts, which are counted from the log and stand in no column of it."""
+    costs = Costs(30.0, "EUR", 0.0, {}, {"n_transfers": 90.0})
+    row = own(pd.DataFrame(price_list(evidence, typical_week(pairing.contacts, []), costs)), "n_transfers")
+    assert pd.isna(row["cost"])
+    assert "no column of the log" in row["reason"]
+
+
     other = cx.decide(evidence, pairing, cost_per_hour=60, shrinkage=0.5, measures={"wait_seconds": 1000})
     once, again = own(decisions.prices, "wait_seconds")["cost"], own(other.prices, "wait_seconds")["cost"]
     assert again == pytest.approx(4 * once + 1000)

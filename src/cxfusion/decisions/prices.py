@@ -13,7 +13,7 @@ import numpy as np
 from cxfusion.decisions.answers import Answer, answer
 from cxfusion.decisions.changes import Change, change_made
 from cxfusion.errors import UsageError
-from cxfusion.operations.workload import agents_for, waits_with
+from cxfusion.operations.workload import SHORTEST_WAIT, agents_for, waits_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,13 +154,15 @@ def _cost(population: Population, change: Change, week: Workload | None, costs: 
     name = change.form.lever.name
     own = costs.measures.get(name)
     seconds = costs.handle_seconds.get(name, HANDLE_SECONDS.get(name))
-    takes_agents = name == WAIT or seconds is not None
-    if not takes_agents:
+    if name != WAIT and seconds is None:
         reason = None if own is not None else "nothing in the log says what changing it costs: give it in measures"
         return {"cost": own, "reason": reason}
-    if week is None or not len(week.arrivals):
-        return {"cost": None, "reason": "the log tells no waits or handle times, so that Erlang has nothing to go by"}
+    reason = _why_no_hours(population, change, week)
+    if week is None or reason is not None:
+        return {"cost": None, "reason": reason}
     hours, waits = _agent_hours(population, change, week, seconds)
+    if not np.isfinite(hours):
+        return {"cost": None, "reason": "Erlang finds no number of agents that gives these waits"}
     paid = hours / (1 - costs.shrinkage)
     found: dict[str, Any] = {"agents": hours / week.n_hours, "with_wait": waits}
     if costs.why_no_agents is not None:
@@ -168,14 +170,33 @@ def _cost(population: Population, change: Change, week: Workload | None, costs: 
     return {**found, "cost": paid * WEEKS_A_YEAR * (costs.per_hour or 0.0) + (own or 0.0)}
 
 
+def _why_no_hours(population: Population, change: Change, week: Workload | None) -> str | None:
+    """Why Erlang cannot tell the agents of a step; None where it can."""
+    name = change.form.lever.name
+    if week is None or not len(week.arrivals):
+        return "the log tells no waits or handle times, so that Erlang has nothing to go by"
+    if name == WAIT:
+        left = float(week.arrivals @ week.wait_seconds / week.arrivals.sum()) * (1 + _rate(population, change))
+        if left >= SHORTEST_WAIT:
+            return None
+        return "its step takes all waiting away, which no number of agents does: ask about a smaller one"
+    if name in week.level:
+        return None
+    return "it is no column of the log, so that its seconds belong to no hour: give its cost in measures instead"
+
+
+def _rate(population: Population, change: Change) -> float:
+    """The step as a share of the lever's mean."""
+    place = population.place(change.form.lever.name)
+    mean = float(population.points.weight @ population.points.level[:, place])
+    return change_made(population, population.points, change) / mean if mean > 0 else 0.0
+
+
 def _agent_hours(
     population: Population, change: Change, week: Workload, seconds: float | None
 ) -> tuple[float, float | None]:
     """Agents' hours a week more; and what shorter waits would bring besides, were the agents left as they are."""
-    place = population.place(change.form.lever.name)
-    mean = float(population.points.weight @ population.points.level[:, place])
-    rate = change_made(population, population.points, change) / mean if mean > 0 else 0.0
-    now = week.agents()
+    rate, now = _rate(population, change), week.agents()
     if change.form.lever.name == WAIT:
         then = agents_for(week.arrivals, week.aht_seconds, week.patience_seconds, week.wait_seconds * (1 + rate))
         return float((then - now).sum()), None

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["Workload", "agents_for", "typical_week", "waits_with"]
+__all__ = ["SHORTEST_WAIT", "Workload", "agents_for", "typical_week", "waits_with"]
 
 FEWEST_ABANDONED: Final = 20
 """With fewer, patience is not known, and nobody is taken to hang up."""
