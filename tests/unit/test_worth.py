@@ -135,10 +135,15 @@ def test_outcomes_that_cannot_be_used_say_why(told):
 def test_the_price_stands_beside_the_worth(told):
     _, _, found = told
     prices = pd.DataFrame(
+def priced_evidence(outcome="csat", *, is_better_above=True):
+    spec = cx.LeverSpec(outcome=outcome)
+    return SimpleNamespace(spec=spec, population=SimpleNamespace(is_better_above=is_better_above))
+
+
         {"lever": ["wait_seconds", "hold_seconds", "talk_seconds"], "currency": "EUR", "price": [1e3, 9e9, None],
          "price_low": [5e2, 8e9, None], "price_high": [2e3, 1e10, None]}
     )  # fmt: skip
-    decisions = SimpleNamespace(prices=prices, evidence=SimpleNamespace(spec=SimpleNamespace(score="csat")))
+    decisions = SimpleNamespace(prices=prices, evidence=priced_evidence())
     beside = found.beside(decisions, value=200)
     assert beside["lever"].tolist() == ["wait_seconds", "hold_seconds"]
     assert beside["worth"].iloc[0] == pytest.approx(-found.best["estimate"] / 100 * 6_000 * 200)
@@ -147,3 +152,19 @@ def test_the_price_stands_beside_the_worth(told):
         found.beside(decisions, value=0)
     with pytest.raises(UsageError, match="the same score"):
         replace(found, score="nps").beside(decisions, value=1)
+    with pytest.raises(UsageError, match=r"prices are of csat_top2box.*outcome='csat'"):  # not in points
+        found.beside(SimpleNamespace(prices=prices, evidence=priced_evidence("csat_top2box")), value=200)
+
+
+def test_a_point_of_effort_less_is_worth_what_a_point_more_would_cost(told):
+    """Where a higher score is the worse one, a price is of a point down, and so is the worth beside it."""
+    _, _, found = told
+    row = {"lever": "wait_seconds", "currency": "EUR", "price": 1e3, "price_low": 5e2, "price_high": 2e3}
+    told_of = found.rungs.assign(**{name: -found.rungs[name] for name in ("estimate", "conf_low", "conf_high")})
+    told_of = told_of.rename(columns={"conf_low": "conf_high", "conf_high": "conf_low"})  # effort goes with churn
+    effort = replace(found, score="ces", rungs=told_of)
+    decisions = SimpleNamespace(prices=pd.DataFrame([row]), evidence=priced_evidence("ces", is_better_above=False))
+    (beside,) = effort.beside(decisions, value=200).to_dict("records")
+    assert beside["worth"] == pytest.approx(-found.best["estimate"] / 100 * 6_000 * 200)
+    assert 0 < beside["worth_low"] < beside["worth"] < beside["worth_high"]
+    assert beside["pays"] is True

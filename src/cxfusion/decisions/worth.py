@@ -109,7 +109,7 @@ class Worth(Result):
         return [head, *(_line(one) for one in self.rungs.to_dict("records")), *self.notes]
 
     def beside(self, decisions: Decisions, *, value: float, customers: float | None = None) -> pd.DataFrame:
-        """What a point costs by each lever beside what it is worth in a year.
+        """What a point of improvement costs by each lever beside what it is worth in a year.
 
         Parameters
         ----------
@@ -129,18 +129,21 @@ class Worth(Result):
         Raises
         ------
         UsageError
-            Prices of another score, or a value that is no amount.
+            Prices of another outcome than the score itself, or a value that is no amount.
         """
-        if decisions.evidence.spec.score != self.score:
+        evidence = decisions.evidence
+        if evidence.spec.outcome != self.score:
             raise UsageError(
-                f"The prices are of {decisions.evidence.spec.score}, the worth is of {self.score}. Expected the same"
-                " score."
+                f"The prices are of {evidence.spec.outcome}, the worth is of {self.score}. Expected the same score:"
+                f" decide on levers fitted with outcome={self.score!r}."
             )
         if not value > 0:
             raise UsageError(f"value is {value:g}; expected what a customer who stays is worth, above 0.")
         row, reached = self.best, float(self.n_customers if customers is None else customers)
         share = 0.01 if row["unit"] == "percentage points" else 1.0
-        scale = (1 if self.higher_is_better else -1) * share * reached * value
+        is_raised = evidence.population is None or evidence.population.is_better_above
+        sign = 1 if self.higher_is_better == is_raised else -1  # a price is of a point of improvement
+        scale = sign * share * reached * value
         low, high = sorted((row["conf_low"] * scale, row["conf_high"] * scale))
         rows = [
             {**{name: one[name] for name in BESIDE_COLUMNS[:5]}, "worth": row["estimate"] * scale, "worth_low": low,
