@@ -14,8 +14,11 @@ from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
 SINCE = "2026-02-16"
 
 
-def pilot(effect=0.0, handling=0.0, drift=0.0, agents=24, n=9_000, seed=0):
-    """Twelve weeks of contacts; from the seventh on, every other agent works in the new way."""
+def pilot(effect=0.0, handling=0.0, drift=0.0, agents=24, n=9_000, seed=0, turned=None):
+    """Twelve weeks of contacts; from the seventh on, every other agent works in the new way.
+
+    ``turned`` names the score on which 1 is the best; else they are marks of CSAT.
+    """
     rng = np.random.default_rng(seed)
     day, agent = rng.integers(0, 84, n), rng.integers(0, agents, n)
     is_pilot = agent % 2 == 0
@@ -31,8 +34,11 @@ def pilot(effect=0.0, handling=0.0, drift=0.0, agents=24, n=9_000, seed=0):
             "wait_seconds": rng.exponential(40, n).round(), "arm": np.where(is_pilot, "pilot", "usual"),
         }
     )  # fmt: skip
-    answers = pd.DataFrame({"contact_id": contacts["contact_id"], "csat": np.clip(np.round(mood), 1, 5).astype(int)})
-    return cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers[::2]))
+    csat = np.clip(np.round(mood), 1, 5).astype(int)
+    answers = pd.DataFrame({"contact_id": contacts["contact_id"], turned or "csat": 6 - csat if turned else csat})
+    scale = {"column": turned, "scale": [1, 5], "higher_is_better": False}
+    own_map = {"columns": {"contact_id": "contact_id", turned: scale}} if turned else None
+    return cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers[::2], map=own_map))
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +90,18 @@ def test_where_nothing_happened_nothing_is_said_to_have(good):
     found = cx.read_out(pilot(seed=2), "arm", "pilot", SINCE)
     assert found.conclusion == "The customers show no sure change; the business shows no sure change."
     assert "could not have been found" in found.summary()
+
+
+@pytest.mark.parametrize("score", ["ces", "csat"])
+def test_a_score_on_which_less_is_good_is_read_as_such(good, score):
+    found = cx.read_out(pilot(effect=0.4, handling=-25, turned=score), "arm", "pilot", SINCE)
+    assert own(found, f"{score}_mean")["estimate"] == pytest.approx(-own(good, "csat_mean")["estimate"], abs=1e-9)
+    assert found.conclusion == "Both gained: the customers and the business."
+    assert "a higher score means a worse experience" in found.summary()
+    assert "worse experience" not in good.summary()
+    if score == "csat":  # the share of the best marks rises, whichever end they are at
+        best, usual = (own(one, "csat_top2box")["estimate"] for one in (found, good))
+        assert best == pytest.approx(usual, abs=1e-9)
 
 
 def test_groups_that_drifted_apart_before_are_not_credited():

@@ -12,6 +12,8 @@ from cxfusion.tables.coding import local_time
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import ibis.expr.types as ir
 
     from cxfusion.pairing.result import Pairing
@@ -33,6 +35,7 @@ class PanelOutcome:
     side : {"customers", "business"}
     unit : str
     is_better_above : bool
+        Of a score, unless its scale says otherwise.
     """
 
     side: str
@@ -52,6 +55,8 @@ OUTCOMES: Final = {
     "wrap_seconds": PanelOutcome("business", "seconds", False),
     "transfer_rate": PanelOutcome("business", "percentage points", False),
 }
+SCORES: Final = {"csat_mean": "csat", "nps": "nps", "ces_mean": "ces"}
+"""Score of the responses by the outcome that turns with its scale; a share of best marks does not."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,14 @@ class PanelCells:
     units : pandas.DataFrame
         ``unit, arm``: 1 changed, 0 did not, −1 changed in part.
     period_days : int
+    is_better_above : mapping of str to bool
+        By outcome, on the scales that were offered.
     """
 
     frame: pd.DataFrame
     units: pd.DataFrame
     period_days: int
+    is_better_above: Mapping[str, bool]
 
     @property
     def outcomes(self) -> list[str]:
@@ -127,7 +135,14 @@ def cells_of(
     if pairing is not None:
         frames.append(_perception(pairing, rows))
     cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
-    return PanelCells(cells, units.reset_index(drop=True), days)
+    return PanelCells(cells, units.reset_index(drop=True), days, _directions(pairing))
+
+
+def _directions(pairing: Pairing | None) -> dict[str, bool]:
+    """Whether more of an outcome is better; effort, or a mark of which 1 is the best, is not."""
+    scales = {} if pairing is None else pairing.surveys.scales
+    own = {name: scales[score].higher_is_better for name, score in SCORES.items() if score in scales}
+    return {name: outcome.is_better_above for name, outcome in OUTCOMES.items()} | own
 
 
 def _period(first: int | None, last: int | None, since: int, days: int) -> int:
@@ -158,8 +173,8 @@ def _perception(pairing: Pairing, rows: ir.Table) -> pd.DataFrame:
     scores: dict[str, ir.Value] = {}
     for name, scale in scales.items():
         score = pairs[name].cast("float64")
-        if name == "csat" and scale.higher_is_better:
-            best = score >= scale.high - 1
+        if name == "csat":
+            best = score >= scale.high - 1 if scale.higher_is_better else score <= scale.low + 1
             scores |= {
                 "csat_mean": score,
                 "csat_top2box": ibis.ifelse(score.isnull(), None, best.cast("float64") * 100),
@@ -167,7 +182,7 @@ def _perception(pairing: Pairing, rows: ir.Table) -> pd.DataFrame:
         elif name == "nps":
             points = ibis.ifelse(score >= 9, 100.0, ibis.ifelse(score >= 7, 0.0, -100.0))
             scores["nps"] = ibis.ifelse(score.isnull(), None, points)
-        elif name == "ces" and scale.higher_is_better:
+        elif name == "ces":
             scores["ces_mean"] = score
     if not scores:
         return pd.DataFrame(columns=["outcome", "unit", "period", "mean", "n"])

@@ -22,6 +22,8 @@ from cxfusion.results.formats import change, interval
 from cxfusion.results.labels import metric_label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import altair as alt
     from numpy.typing import NDArray
 
@@ -172,13 +174,12 @@ def read_out(
     _require_two_groups(cells, column, treated, unit)
     effects, events = [], []
     for outcome in cells.outcomes:
-        row, of_periods = _effect(cells, outcome, conf_level)
+        row, periods = _effect(cells, outcome, conf_level)
         effects.append(row)
-        events += of_periods
+        events += periods
     frame = pd.DataFrame(effects, columns=list(EFFECT_COLUMNS))
-    return ReadOut(
-        frame, pd.DataFrame(events, columns=list(EVENT_COLUMNS)), _conclusion(frame), tuple(_notes(cells, frame))
-    )
+    of_periods = pd.DataFrame(events, columns=list(EVENT_COLUMNS))
+    return ReadOut(frame, of_periods, _conclusion(frame, cells.is_better_above), tuple(_notes(cells, frame)))
 
 
 def _day(since: str | date) -> int:
@@ -318,12 +319,12 @@ def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, np.floating) else value
 
 
-def _conclusion(effects: pd.DataFrame) -> str:
+def _conclusion(effects: pd.DataFrame, is_better_above: Mapping[str, bool]) -> str:
     """Who gained: a side gains where one of its outcomes is surely better and none surely worse.
 
     Sure by Holm's correction for the side's several outcomes; what drifted apart before the day says nothing.
     """
-    words = {side: _side(effects[effects["side"] == side]) for side in ("customers", "business")}
+    words = {side: _side(effects[effects["side"] == side], is_better_above) for side in ("customers", "business")}
     told = {"gained": "gained", "lost": "lost", "both": "gained in one respect and lost in another",
             "even": "show no sure change", "unknown": "cannot be read"}  # fmt: skip
     if words["customers"] == words["business"] == "gained":
@@ -335,7 +336,7 @@ def _singular(words: str) -> str:
     return words.replace("show no", "shows no")
 
 
-def _side(effects: pd.DataFrame) -> str:
+def _side(effects: pd.DataFrame, is_better_above: Mapping[str, bool]) -> str:
     known = effects[effects["status"] == "ok"]
     if known.empty:
         return "unknown"
@@ -345,7 +346,7 @@ def _side(effects: pd.DataFrame) -> str:
     first = missed.min() if len(missed) else np.inf
     drifted = known["pre_trend_p_value"].map(lambda p: p is not None and p < PRE_TREND_BELOW)
     sure = known[(known["p_value"] < first) & ~drifted]
-    better = sure["outcome"].map(lambda name: OUTCOMES[name].is_better_above)
+    better = sure["outcome"].map(is_better_above)
     gains, losses = ((sure["estimate"] > 0) == better), ((sure["estimate"] > 0) != better)
     if gains.any() and losses.any():
         return "both"
@@ -353,7 +354,11 @@ def _side(effects: pd.DataFrame) -> str:
 
 
 def _notes(cells: PanelCells, effects: pd.DataFrame) -> list[str]:
-    notes = []
+    notes = [
+        f"{metric_label(name)}: a higher score means a worse experience, a negative effect is good."
+        for name in cells.outcomes
+        if OUTCOMES[name].is_better_above and not cells.is_better_above[name]
+    ]
     if cells.n_mixed:
         notes.append(f"{cells.n_mixed:,} units changed only for some of their contacts and are left out.")
     known = effects[effects["status"] == "ok"]
