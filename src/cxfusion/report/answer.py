@@ -78,7 +78,10 @@ def _set_apart(proxies: list[dict[str, Any]], null: list[dict[str, Any]]) -> str
 
 def _open(contested: list[dict[str, Any]], unclear: list[dict[str, Any]]) -> str:
     """What is not known, and where to read what would settle it."""
-    why = [("Contested, for the fair comparisons disagree", contested), ("Not yet clear, for want of answers", unclear)]
+    why = [
+        ("Contested, for what is known does not settle it", contested),
+        ("Not yet clear, for want of answers", unclear),
+    ]
     told = _listed(why)
     return f"{told} {say('The table says what would settle it.')}" if told else ""
 

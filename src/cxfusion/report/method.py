@@ -15,10 +15,10 @@ __all__ = ["ADVICE", "method"]
 ADVICE: Final = {
     "moves": "The comparison within the same agent, hour and day says so, and nothing that is known speaks against it:"
     " changing it changes the score. Start where there is most of it.",
-    "proxy": "It goes with bad scores but does not cause them. Leave it, and look for what it is a mark of: often hard"
-    " cases.",
+    "proxy": "It goes with the scores but does not cause them. Leave it, and look for what it is a mark of, such as"
+    " hard cases.",
     "no_effect": "Leave it, or change it for other reasons such as cost.",
-    "contested": "Fair comparisons disagree. Do not act on it yet: settle it by a trial; the sentence says how large.",
+    "contested": "What is known does not settle it. Do not act on it yet; the sentence says why, and what would.",
     "unclear": "There are too few answers to tell. Wait for more; the sentence says how many.",
     "untestable": "These data cannot say. The sentence says why.",
 }
@@ -53,8 +53,8 @@ _PARAGRAPHS: Final = (
     " holds whichever of them is right.",
     "The verdict is a word for what may be concluded. “Moves the score” is said only where both of the last two"
     " comparisons agree beyond a doubt of 1 in 100. “Only a mark of something else” was tempting when taken alone and"
-    " leaves too little to matter. “Contested” means that the fair comparisons disagree. A fair comparison is no"
-    " experiment: where it matters, try it.",
+    " leaves too little to matter. “Contested” means that what is known does not settle it; the sentence says why. A"
+    " fair comparison is no experiment: where it matters, try it.",
 )
 _GRADES: Final = {
     "experiment": "A trial, in which chance decided who got what, shows the same.",

@@ -23,7 +23,8 @@ TABLES = {  # modules whose module-level dictionaries and tuples hold phrases: n
     "report/evidence_tables.py": {"_MISLED"},
 }
 BY_NAME = {  # said through a name, so that they cannot be seen in the source
-    "What moves our customers", "Contested, for the fair comparisons disagree", "Not yet clear, for want of answers",
+    "What moves our customers", "Contested, for what is known does not settle it",
+    "Not yet clear, for want of answers",
     "{size} fewer {noun} per contact", "{size} more {noun} per contact", "{n} in 100 fewer contacts marked “{noun}”",
     "{n} in 100 more contacts marked “{noun}”", "transfer", "hold", "agent", "earlier contact",
     *(f"{unit}{s}" for unit in ("hour", "minute", "second") for s in ("", "s")),

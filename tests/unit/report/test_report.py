@@ -128,7 +128,7 @@ def test_the_answer_is_written_from_the_verdicts(content):
     assert answer(content) == [
         "What moves satisfaction (CSAT): waiting time (30 seconds less waiting: +0.08 score points, +0.05 to +0.11).",
         "Only a mark of something else: time on hold.",
-        "Contested, for the fair comparisons disagree: transfers. The table says what would settle it.",
+        "Contested, for what is known does not settle it: transfers. The table says what would settle it.",
     ]
 
 
@@ -146,6 +146,13 @@ def test_the_answer_says_no_more_than_the_verdicts(content, verdict, expected):
     told = answer(replace(content, levers=content.levers.assign(verdict=verdict)))
     assert len(told) == expected
     assert told[0].startswith("What moves" if verdict == "moves" else "No lever can yet be said to move")
+
+
+@pytest.mark.parametrize(("language", "never"), [("en", "disagree"), ("es", "no coinciden")])
+def test_of_a_contested_lever_nothing_is_said_that_only_some_of_them_are(content, language, never):
+    """Comparisons disagree in two of the five kinds; the others lack a witness, a free choice or honest offers."""
+    levers = content.levers.assign(verdict="contested", because="It is the customers' own doing.")
+    assert never not in Page(render_report(replace(content, levers=levers, language=language))).text
 
 
 def test_no_lever_or_none_that_could_be_tested(content):
