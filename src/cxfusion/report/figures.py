@@ -24,7 +24,7 @@ from cxfusion.results.labels import (
     rung_label,
     step_in_words,
 )
-from cxfusion.results.language import said, say
+from cxfusion.results.language import ENGLISH, Untranslated, said, say, speaking, spoken
 from cxfusion.results.themes import in_dark
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from cxfusion.report.content import Drawn, ReportContent
 
-__all__ = ["Detail", "Figure", "Image", "control_figure", "detail", "ladder_figure", "scores_figure"]
+__all__ = ["Detail", "Figure", "Image", "control_figure", "detail", "in_english", "ladder_figure", "scores_figure"]
 
 _WIDTHS: Final = {"wide": 848, "narrow": 350}
 
@@ -70,9 +70,18 @@ class Detail:
 
 def detail(result: Drawn) -> Detail:
     """A result as its own summary and picture."""
-    title, *lines = (line.strip() for line in result.summary().splitlines())
-    words = display_name(" ".join([title, *lines]), limit=1200)
+    title, *lines = told = in_english(result)
+    words = display_name(" ".join(told), limit=1200)
+    words = Untranslated(words) if isinstance(title, Untranslated) else words
     return Detail(title, _figure(lambda width: result.plot(width=width), words), tuple(lines))
+
+
+def in_english(result: Drawn) -> list[str]:
+    """The lines of a result's summary, which speak English with the user's own words whatever the page speaks."""
+    page = spoken()
+    with speaking(ENGLISH.code, page.labels):
+        lines = [line.strip() for line in result.summary().splitlines()]
+    return lines if page.is_english else [Untranslated(line) for line in lines]
 
 
 def ladder_figure(content: ReportContent) -> Figure:

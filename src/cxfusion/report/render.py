@@ -18,7 +18,7 @@ from cxfusion.report.answering import answering_table
 from cxfusion.report.decisions import decision_blocks
 from cxfusion.report.evidence_tables import associations_table, breakdown_table
 from cxfusion.report.feed import changes_table, checks_table
-from cxfusion.report.figures import control_figure, detail, ladder_figure, scores_figure
+from cxfusion.report.figures import control_figure, detail, in_english, ladder_figure, scores_figure
 from cxfusion.report.follow_ups import follow_ups_table
 from cxfusion.report.method import ADVICE, method
 from cxfusion.report.sources import sources_table
@@ -102,7 +102,7 @@ def render_report(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"shown": _shown, "marked": _marked}
+    environment.filters |= {"shown": _shown, "marked": _marked, "lang": _lang}
     environment.globals["say"] = say
     script = _own("what_if.js") if content.what_if else ""
     with speaking(content.language, content.labels):
@@ -208,7 +208,7 @@ def _offers(content: ReportContent) -> dict[str, Any] | None:
     """Who was offered the survey: in words, and as a picture where agents pick."""
     if content.offers is None:
         return None
-    lines = [display_name(line, limit=600) for line in content.offers.summary().splitlines()]
+    lines = [display_name(line, limit=600) for line in in_english(content.offers)]
     lines[0] = lines[0].removeprefix(OFFERED).strip()
     picks = content.offers.status == "failed"
     return {"lines": [said(line) for line in lines], "picture": detail(content.offers).picture if picks else None}
@@ -296,6 +296,11 @@ def _lever(row: dict[str, Any]) -> dict[str, Any]:
 def _marked(text: str) -> str:
     """A text, marked for screen readers where it stays English on a page of another language."""
     return Markup('<span lang="en">{}</span>').format(text) if isinstance(text, Untranslated) else text
+
+
+def _lang(text: str) -> str:
+    """The same mark for a text that stands in an attribute, where no element can: an attribute beside it."""
+    return Markup(' lang="en"') if isinstance(text, Untranslated) else ""
 
 
 def _shown(value: Any) -> str:

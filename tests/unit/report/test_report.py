@@ -303,6 +303,17 @@ def test_results_are_shown_in_detail_with_words_and_picture(content, page):
     assert "0.120" in shown.text
 
 
+def test_results_in_detail_stay_english_on_another_page_and_are_marked(content):
+    shown = replace(content, details=(segments_in_detail(),), language="es", labels={"queue": "Cola"})
+    html = render_report(shown)
+    title = "Waiting time by cola: 30 seconds less waiting (800 responses)"
+    assert html.count(f'<span lang="en">{title}</span>') == 2  # heading, and caption of the picture
+    assert '<span lang="en">Segments differ (p 0.010).</span>' in html
+    (words,) = {image["alt"] for image in Page(html).attributes("img") if image.get("lang") == "en"}
+    assert words.startswith(title)
+    assert "+0.12" in words
+
+
 @pytest.mark.parametrize(("status", "n_pictures"), [("failed", 1), ("passed", 0), (None, 0)])
 def test_who_was_offered_the_survey_is_told_and_drawn_where_agents_pick(content, status, n_pictures):
     agents = pd.DataFrame(
