@@ -41,8 +41,8 @@ _BLOCKS: Final = {
     ),
     "pilots": (
         "How to settle what is open",
-        "How large a trial must be so that chance does not hide the effect: four trials in five of this size would"
-        " find it, if it is as large as it looks.",
+        "How large a trial must be so that chance does not hide the effect: {share} or more of trials of this size"
+        " would find it, if it is as large as it looks.",
     ),
 }
 _MOST: Final = 10
@@ -61,9 +61,16 @@ def decision_blocks(decisions: Decisions | None) -> list[dict[str, Any]]:
         "What a step brings is read along the curve of the lever, from where it is now, and so differs a little from"
         " the table of levers."
     )
+    power = percent(decisions.pilots["power"].min(), 0) if len(decisions.pilots) else DASH
     lines = {"prices": [along, *(said(display_name(note, limit=400)) for note in decisions.notes)]}
     return [
-        {"id": name, "heading": say(heading), "lead": say(lead), "table": tables[name], "lines": lines.get(name, [])}
+        {
+            "id": name,
+            "heading": say(heading),
+            "lead": say(lead, share=power),
+            "table": tables[name],
+            "lines": lines.get(name, []),
+        }
         for name, (heading, lead) in _BLOCKS.items()
         if tables[name] is not None
     ]

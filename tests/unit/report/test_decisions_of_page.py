@@ -38,9 +38,9 @@ def decided(*prices: dict, notes: tuple[str, ...] = ()) -> Decided:
     ])  # fmt: skip
     pilots = pd.DataFrame([
         {"lever": "talk_seconds", "verdict": "contested", "design": "clusters", "clusters_per_arm": 24,
-         "answers_per_arm": 5200, "weeks": 8.0, "reason": None},
+         "answers_per_arm": 5200, "weeks": 8.0, "power": 0.903, "reason": None},
         {"lever": "talk_seconds", "verdict": "contested", "design": "contacts", "clusters_per_arm": np.nan,
-         "answers_per_arm": 4200, "weeks": 5.0, "reason": "it takes longer"},
+         "answers_per_arm": 4200, "weeks": 5.0, "power": 0.9004, "reason": "it takes longer"},
     ])  # fmt: skip
     return Decided(pd.DataFrame([{**PRICE, **row} for row in prices]), hotspots, pilots, notes)
 
@@ -80,6 +80,11 @@ def test_small_gains_keep_their_digits_and_what_is_open_promises_nothing():
     prices, hotspot, _ = decision_blocks(replace(found, hotspots=hotspots))
     assert texts(hotspot)[0][2:] == ["0.18|", "0.14|", "0.005 CSAT points|0.004 to 0.006"]
     assert texts(prices)[0][1] == "Contested|30 seconds less waiting (+0.05 to +0.09)"
+
+
+def test_how_sure_a_trial_is_to_find_the_effect_is_the_power_that_was_asked_for():
+    pilots = decision_blocks(decided({}))[2]
+    assert "the effect: 90 % or more of trials of this size would find it" in pilots["lead"]
 
 
 def test_nothing_decided_leaves_no_section():
