@@ -100,6 +100,17 @@ def test_the_page_and_a_recomputation_point_by_point_agree(seen, study):
         assert (one["estimate"], one["low"], one["high"]) == pytest.approx(expected[one["name"]], abs=1e-6)
 
 
+def test_a_share_that_grows_leaves_alone_who_has_it_twice(opened, study, tmp_path):
+    """Transfers as if most had none or one: a few have two."""
+    population = study.evidence.population
+    forms = tuple(replace(form, high=1.0) if form.lever.name == "n_transfers" else form for form in population.levers)
+    assert (population.points.level[:, population.place("n_transfers")] > 1).any()
+    evidence = replace(study.evidence, population=replace(population, levers=forms))
+    path = replace(study, evidence=evidence).report(tmp_path / "share.html")
+    page = opened(path.read_text(encoding="utf-8")).page
+    require_pythons_numbers(page, replace(study, evidence=evidence), {"n_transfers": 50, "wait_seconds": -50})
+
+
 def test_what_is_shown_is_what_was_computed(seen, study):
     found = set_sliders(seen.page, study, {"wait_seconds": -50})
     first = found["readings"][0]

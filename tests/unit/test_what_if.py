@@ -206,6 +206,19 @@ def test_a_share_that_grows_reaches_those_who_lack_it():
     assert np.bincount(states.point, states.chance) == pytest.approx([1, 1])
 
 
+def test_a_share_that_grows_leaves_alone_who_has_it_twice(evidence, by_hand):
+    """As a column of 0 and 1 in which a few stand at 2: nobody is lost on the way."""
+    from cxfusion.decisions.changes import states_of
+
+    form = SimpleNamespace(lever=cx.Lever("is_prepared", "before", 1, shape="count"), is_share=True, low=0, high=1)
+    points = SimpleNamespace(weight=np.array([0.6, 0.3, 0.1]), level=np.array([[0.0], [1.0], [2.0]]))
+    states = states_of(points, [0], [Change(form, 0.2, None)])
+    assert np.bincount(states.point, states.chance) == pytest.approx([1, 1, 1])
+    assert states.level["is_prepared"][states.point == 2].tolist() == [2]
+    lever = {"shape": "count", "is_share": True, "low": 0, "high": 1}
+    assert by_hand.__globals__["states"](lever, 2, 0.5, 0.2) == [(1, 2)]
+
+
 def test_nps_speaks_of_promoters_and_detractors(pairing):
     found = cx.what_if(cx.fit_levers(pairing, "nps"), {"n_transfers": "-50 %"})
     nps, promoters, detractors = found.table["estimate"]

@@ -152,7 +152,8 @@ def _chances(states: States, level: NDArray[np.float64], mean: float, change: Ch
     rate, form = change.rate(mean), change.form
     here = level[states.point]
     if rate > 0 and form.is_share:
-        steps, n, chance = 1.0, 1.0 - here, min(change.asked(mean) / (1 - mean), 1.0) if mean < 1 else 0.0
+        lacking = np.maximum(1.0 - here, 0.0)  # nobody lacks it twice over where a few have two
+        steps, n, chance = 1.0, lacking, min(change.asked(mean) / (1 - mean), 1.0) if mean < 1 else 0.0
     else:
         steps, n, chance = math.copysign(1.0, rate), here, min(abs(rate), 1.0)
     is_counted = n <= COUNTED_TO

@@ -36,7 +36,7 @@
     const top = Math.max(level, lever.high);
     let [up, n, chance] = [rate < 0 ? -1 : 1, level, Math.min(Math.abs(rate), 1)];
     if (lever.is_share && rate > 0) {
-      [n, chance] = [1 - level, average < 1 ? Math.min(change / (1 - average), 1) : 0];
+      [n, chance] = [Math.max(1 - level, 0), average < 1 ? Math.min(change / (1 - average), 1) : 0];
     }
     if (lever.shape !== "count" || n > COUNTED_TO) {
       return [[1, Math.min(Math.max(level * (1 + rate), Math.min(level, lever.low)), top)]];
