@@ -138,6 +138,22 @@ def test_sliders_are_moved_by_the_keyboard_and_say_where_they_are(seen):
     assert seen.page.get_by_role("slider").count() == 4
 
 
+@pytest.mark.parametrize(
+    ("language", "single", "many"), [("en", "1 minute on", "1.5 minutes on"), ("es", "1 minuto de", "1,5 minutos de")]
+)
+def test_one_minute_is_one_minute(opened, study, tmp_path, language, single, many):
+    population = study.evidence.population
+    names = [form.lever.name for form in population.levers]
+    forms = tuple(replace(one, mean=120.0) if one.lever.name == "talk_seconds" else one for one in population.levers)
+    evidence = replace(study.evidence, population=replace(population, levers=forms))
+    path = replace(study, evidence=evidence).report(tmp_path / "minutes.html", language=language)
+    page = opened(path.read_text(encoding="utf-8")).page
+    now = f"#what-if-lever-{names.index('talk_seconds')}-now"
+    for percent, expected in ((-50, single), (-25, many)):
+        set_sliders(page, study, {"talk_seconds": percent})
+        assert page.locator(now).inner_text().startswith(expected)
+
+
 def test_nothing_is_said_or_asked_for_and_names_stay_text(seen):
     assert seen.said == []
     assert len([url for url in seen.requests if not url.startswith("data:")]) == 1

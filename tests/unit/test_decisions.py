@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -91,7 +92,6 @@ def test_the_price_of_waiting_is_erlangs_agents_by_the_hour(decisions, evidence,
     assert row["price_low"] == pytest.approx(row["cost"] / gain["conf_high"], rel=1e-9)
 
 
-def test_shrinkage_and_hourly_cost_scale_and_measures_add(evidence, pairing, decisions):
 def with_wait_step(evidence, step):
     """The evidence as if another step of waiting had been asked about, of a wait that may go to zero."""
     forms = [
@@ -132,6 +132,7 @@ def test_seconds_of_what_is_no_column_of_the_log_have_no_cost(evidence, pairing)
     assert "no column of the log" in row["reason"]
 
 
+def test_shrinkage_and_hourly_cost_scale_and_measures_add(evidence, pairing, decisions):
     other = cx.decide(evidence, pairing, cost_per_hour=60, shrinkage=0.5, measures={"wait_seconds": 1000})
     once, again = own(decisions.prices, "wait_seconds")["cost"], own(other.prices, "wait_seconds")["cost"]
     assert again == pytest.approx(4 * once + 1000)
@@ -299,6 +300,14 @@ def test_icc_and_cluster_sizes_come_from_the_answers(evidence, pairing):
     facts = evidence.clusters
     assert facts.icc == pytest.approx((between - within) / (between + (typical - 1) * within), rel=1e-6)
     assert (facts.n_clusters, facts.mean_size) == (len(groups), sizes.mean())
+
+
+def test_one_week_is_one_week(evidence):
+    many = cx.design_pilot(evidence, "hold_seconds", effect=0.3, answers_a_week=1e6, weeks=1).summary()
+    assert "(1 week)" in many
+    assert "(1 weeks)" not in many
+    few = cx.design_pilot(evidence, "hold_seconds", effect=0.3, answers_a_week=50).summary()
+    assert re.search(r"\(\d+ weeks\)", few)
 
 
 def test_a_pilot_that_never_had_power_says_so(evidence):

@@ -19,6 +19,8 @@ from cxfusion.results import formats, labels
         ("hold_seconds", -22.37, "seconds", "22.4 seconds less time on hold"),
         ("n_transfers", -0.4, "count", "0.4 fewer transfers per contact"),
         ("n_transfers", -1.0, "count", "1 fewer transfer per contact"),
+        ("n_transfers", -0.004, "count", "0.004 fewer transfers per contact"),
+        ("n_transfers", -1e-17, "count", "0 fewer transfers per contact"),
         ("n_escalations", 2, "count", "2 more escalations per contact"),
         ("is_repeat", -0.2, "share", "20 in 100 fewer contacts marked “repeat contact”"),
         ("quality_score", -5, "points", "5 points less quality score"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
@@ -126,20 +127,22 @@ def test_outcomes_that_cannot_be_used_say_why(told):
         (churned, "churn", MissingColumnError, "nearest: churned"),
         (pd.concat([churned, churned.head(3)]), "churned", InputError, "3 rows are of a customer"),
         (churned.assign(churned="maybe"), "churned", InputError, "neither yes nor no"),
+        (churned.assign(churned=pd.Timestamp("2026-03-01")), "churned", InputError, "neither yes nor no"),
+        (churned.assign(churned=date(2026, 3, 1)), "churned", InputError, "neither yes nor no"),
     ):
         with pytest.raises(error) as caught:
             cx.worth(pairing, outcomes, column)
         assert says in str(caught.value)
 
 
-def test_the_price_stands_beside_the_worth(told):
-    _, _, found = told
-    prices = pd.DataFrame(
 def priced_evidence(outcome="csat", *, is_better_above=True):
     spec = cx.LeverSpec(outcome=outcome)
     return SimpleNamespace(spec=spec, population=SimpleNamespace(is_better_above=is_better_above))
 
 
+def test_the_price_stands_beside_the_worth(told):
+    _, _, found = told
+    prices = pd.DataFrame(
         {"lever": ["wait_seconds", "hold_seconds", "talk_seconds"], "currency": "EUR", "price": [1e3, 9e9, None],
          "price_low": [5e2, 8e9, None], "price_high": [2e3, 1e10, None]}
     )  # fmt: skip

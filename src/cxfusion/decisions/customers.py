@@ -141,15 +141,13 @@ def _outcomes(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, str):
-        text = value.strip().lower()
-        if text in ANSWERS:
-            return ANSWERS[text]
-        try:
-            return float(text)
-        except ValueError:
-            return float("nan")
-    return float(value) if pd.notna(value) else float("nan")
+    text = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(text, str) and text in ANSWERS:
+        return ANSWERS[text]
+    try:
+        return float(text)
+    except (TypeError, ValueError):  # missing, a word or a day
+        return float("nan")
 
 
 def _last_of_each(sample: Sample) -> ir.Table:

@@ -36,7 +36,7 @@ def hotspots(evidence: LeverEvidence, contacts_a_week: float | None) -> list[dic
     ----------
     evidence : LeverEvidence
     contacts_a_week : float or None
-        Answered ones.
+        All that come in, abandoned ones too.
     """
     population = evidence.population
     if population is None:

@@ -14,7 +14,7 @@ from cxfusion.evidence.fit import require_evidence
 from cxfusion.evidence.ground import lever_named
 from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.results.base import Result
-from cxfusion.results.formats import count, number
+from cxfusion.results.formats import count
 from cxfusion.results.labels import lever_label, step_in_words
 
 if TYPE_CHECKING:
@@ -65,8 +65,13 @@ def _line(row: dict[Any, Any]) -> str:
         return f"  {_DESIGNS[row['design']]}: not possible, {row['reason']}"
     agents = "" if pd.isna(row["clusters_per_arm"]) else f"{row['clusters_per_arm']:,.0f} agents or groups, "
     contacts = "" if pd.isna(row["contacts_per_arm"]) else f", {count(row['contacts_per_arm'])} contacts"
-    weeks = "" if pd.isna(row["weeks"]) else f" ({number(row['weeks'], 0)} weeks)"
+    weeks = "" if pd.isna(row["weeks"]) else f" ({_weeks(row['weeks'])})"
     return f"  {_DESIGNS[row['design']]}: {agents}{count(row['answers_per_arm'])} answers{contacts} per arm{weeks}"
+
+
+def _weeks(n: float) -> str:
+    text = count(n)
+    return f"{text} week" if text == "1" else f"{text} weeks"
 
 
 _DESIGNS: Final = {"clusters": "Whole agents by chance", "contacts": "Contacts by chance"}

@@ -71,7 +71,7 @@ class Workload:
 
     @property
     def contacts_a_week(self) -> float:
-        """Of the hours that are counted."""
+        """All that come in, abandoned ones too, in the hours that are counted."""
         return float(self.arrivals.sum())
 
     def agents(self) -> NDArray[np.float64]:

@@ -189,7 +189,10 @@
   };
   const fill = (phrase, values) => phrase.replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
   const sliders = [...section.querySelectorAll("input[type=range]")];
-  const levelText = (at, value) => fill(at.level, { n: trimmed(value * at.factor, at.digits) });
+  const levelText = (at, value) => {
+    const n = trimmed(value * at.factor, at.digits);
+    return fill(n === "1" ? at.one : at.level, { n });
+  };
 
   const draw = () => {
     const changes = {};

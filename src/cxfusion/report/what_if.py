@@ -98,25 +98,30 @@ def _shown(content: ReportContent, form: WhatIfForm, verdicts: Mapping[str, str]
 
 
 def _slider(lever: Mapping[str, Any], verdict: str) -> dict[str, Any]:
-    factor, digits, level = _scale(lever)
+    factor, digits, level, one = _scale(lever)
     doubt = say("{lever}, says the evidence: {verdict}.", lever=lever_label(lever["name"]),
                 verdict=verdict_label(verdict).lower())  # fmt: skip
     return {
-        "mean": lever["mean"], "factor": factor, "digits": digits, "level": level,
+        "mean": lever["mean"], "factor": factor, "digits": digits, "level": level, "one": one,
         "doubt": "" if verdict == "moves" else doubt,
     }  # fmt: skip
 
 
-def _scale(lever: Mapping[str, Any]) -> tuple[float, int, str]:
-    """By what a lever's mean is multiplied to be read, with how many digits, and in which words."""
+def _scale(lever: Mapping[str, Any]) -> tuple[float, int, str, str]:
+    """By what a lever's mean is multiplied to be read, with how many digits, and in which words; those of just 1."""
     mean = lever["mean"]
     if lever["unit"] == "seconds":
         if mean < 120:
-            return 1.0, 0 if mean >= 10 else 1, say("{n} seconds on average")
-        return (1 / 60, 1, say("{n} minutes on average")) if mean < 7200 else (1 / 3600, 1, say("{n} hours on average"))
+            digits = 0 if mean >= 10 else 1
+            return 1.0, digits, say("{n} seconds on average"), say("{n} second on average")
+        if mean < 7200:
+            return 1 / 60, 1, say("{n} minutes on average"), say("{n} minute on average")
+        return 1 / 3600, 1, say("{n} hours on average"), say("{n} hour on average")
     if lever["is_share"]:
-        return 100.0, 1, say("{n} in 100 contacts")
-    return 1.0, 2, say("{n} per contact") if lever["shape"] == "count" else say("{n} on average")
+        words, factor, digits = say("{n} in 100 contacts"), 100.0, 1
+    else:
+        words, factor, digits = say("{n} per contact") if lever["shape"] == "count" else say("{n} on average"), 1.0, 2
+    return factor, digits, words, words
 
 
 def _reach(steps: pd.DataFrame, metric: str) -> float:

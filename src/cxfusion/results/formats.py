@@ -32,6 +32,8 @@ DASH: Final = "–"
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that a spreadsheet may take for a formula, now or once it is saved as CSV."""
 _MINUS: Final = "−"
+_FINEST: Final = 6
+"""Decimals from which a number said aloud is nothing but rounding."""
 _SHARES: Final = frozenset({"share", "proportion", "rate", "fraction"})
 _MONTHS: Final = (
     "January", "February", "March", "April", "May", "June",
@@ -68,14 +70,14 @@ def number(value: float | None, digits: int | None = None) -> str:
 
 
 def plain(value: float) -> str:
-    """A number as said aloud: two decimals at most, no trailing zeros.
+    """A number as said aloud: no trailing zeros, and two decimals at most where these leave anything to see.
 
     Examples
     --------
-    >>> plain(30.0), plain(0.4), plain(22.37)
-    ('30', '0.4', '22.4')
+    >>> plain(30.0), plain(0.4), plain(22.37), plain(0.0042)
+    ('30', '0.4', '22.4', '0.004')
     """
-    digits = 1 if abs(value) >= 10 else 2
+    digits = 1 if abs(value) >= 10 else next((n for n in range(2, _FINEST) if round(value, n)), 2)
     text = _fixed(value, digits)
     mark = localised(".")
     return text.rstrip("0").rstrip(mark) if mark in text and digits else text
