@@ -150,6 +150,33 @@ def test_lever_without_variation_within_agents_is_not_applicable_there():
     assert evidence.table.set_index("lever").loc["hold_seconds", "verdict"] == "untestable"
 
 
+def test_a_lever_that_differs_within_few_agents_has_no_estimate_there():
+    """All but one agent always do the same: the estimate would rest on him, and its cluster error on nothing."""
+    frame = log()
+    number = frame["agent_id"].str.removeprefix("agent ").astype(int)
+    frame["is_guided"] = np.where(number == 20, np.arange(N) % 2, number > 20)
+    guided = cx.Lever("is_guided", "before", -1, shape="count")
+    pairing = pairing_of(frame)
+    evidence = cx.fit_levers(pairing, levers=(guided,))
+    assert rung(evidence, "is_guided", "adjusted")["status"] == "ok"
+    within = rung(evidence, "is_guided", "within")
+    told = "it differs within only 1 agent; at least 10 are needed to know how sure an estimate is"
+    assert within["reason"] == told
+    assert evidence.table["because"].tolist() == [f"It could not be tested: {told}."]
+    with pytest.raises(NothingToEstimateError, match="differs within only 1 agent"):
+        cx.dose_response(pairing, "is_guided", levers=(guided,))
+    switched = np.where(number < 10, np.arange(N) % 2, number > 20)
+    enough = cx.fit_levers(pairing_of(frame.assign(is_guided=switched)), levers=(guided,))
+    assert rung(enough, "is_guided", "within")["status"] == "ok"
+
+
+def test_agents_known_of_three_are_too_few_to_compare_within():
+    frame = log()
+    frame["agent_id"] = frame["agent_id"].where(frame["agent_id"].isin(["agent 0", "agent 1", "agent 2"]))
+    within = rung(cx.fit_levers(pairing_of(frame)), "wait_seconds", "within")
+    assert within["reason"].startswith("it differs within only 3 agents; at least 10")
+
+
 def test_one_agent_leaves_nothing_to_estimate():
     with pytest.raises(NothingToEstimateError, match="only 1 agent"):
         cx.fit_levers(pairing_of(log(n_agents=1)))

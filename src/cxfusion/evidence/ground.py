@@ -14,10 +14,10 @@ from cxfusion.evidence.catalogue import MOMENTS, Lever
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.known_rows import know_rows
-from cxfusion.evidence.rungs import NO_VARIATION_BELOW
+from cxfusion.evidence.rungs import in_a_clause
 from cxfusion.evidence.sample import Sample, draw_sample, made_numeric
 from cxfusion.evidence.spec import LeverSpec, usable_levers
-from cxfusion.evidence.testable import untestable_because
+from cxfusion.evidence.testable import alike_within_because, untestable_because
 from cxfusion.pairing.result import require_pairing
 from cxfusion.tables.sampling import in_sample
 
@@ -132,8 +132,10 @@ class Ground:
         width = sum(basis.width for basis in own)
         known = known or self.know(*own, controls=controls, few_knots=is_partial)
         projection = known.projection(plain)
-        if projection.residual_share[:width].max() <= NO_VARIATION_BELOW:
-            raise _cannot(self.lever, "it does not vary within the same agent, hour and day")
+        left = float(projection.residual_share[:width].max())
+        reason = alike_within_because(self.lever, self.sample, self.spec, left)
+        if reason is not None:
+            raise _cannot(self.lever, reason)
         design = plain.projected(projection)
         model = known.side_by_side(design, own)
         fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))

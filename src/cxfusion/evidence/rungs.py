@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from cxfusion.evidence.ladder import FittedModel, Ladder, RungEstimate, Shift
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.reweighted import reweighted_effects
 from cxfusion.evidence.robustness import robustness_of
+from cxfusion.evidence.testable import alike_within_because
 from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
@@ -41,9 +42,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Kappa, Witness
 
-__all__ = ["NO_VARIATION_BELOW", "climb", "within_rungs"]
-
-NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
+__all__ = ["climb", "in_a_clause", "within_rungs"]
 
 
 def climb(
@@ -226,11 +225,11 @@ class _Moment:
     def _fit_within(self, design: Design, free: Sequence[Lever] | None, near: _Fitted | None = None) -> _Fitted:
         """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
         projection = self.known.projection(design)
-        left = {lever.name: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
-        varying = [lever for lever in self.asked if left[lever.name] > NO_VARIATION_BELOW]
+        left = {lever: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
+        told = {lever: alike_within_because(lever, self.sample, self.spec, left[lever]) for lever in self.asked}
+        varying = [lever for lever in self.asked if told[lever] is None]
         fitted = self._fit(design.projected(projection), varying, free, near)
-        reason = "it does not vary within the same agent, hour and day"
-        still = {lever.name: reason for lever in self.asked if lever not in varying}
+        still = {lever.name: reason for lever, reason in told.items() if reason is not None}
         return replace(fitted, reasons={**fitted.reasons, **still})
 
     def _fit(
@@ -247,7 +246,7 @@ class _Moment:
             start = None if near is None or near.behind is None else _start(design, *near.behind[:2], n - 1)
             fit = fit_cumulative_logit(model.sweep, model.make_rows, n, start)
         except EstimationError as error:
-            return _Fitted(None, [], dict.fromkeys(names, _in_a_clause(error)))
+            return _Fitted(None, [], dict.fromkeys(names, in_a_clause(error)))
         is_identified = [bool(fit.is_identified[design.columns(lever.name)].all()) for lever in asked]
         untold = [name for name, is_known in zip(names, is_identified, strict=True) if not is_known]
         reasons = {name: _inseparable(name, untold) for name in untold}
@@ -331,7 +330,7 @@ class _Moment:
             ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
 
 
-def _in_a_clause(error: EstimationError) -> str:
+def in_a_clause(error: EstimationError) -> str:
     """What went wrong, as the second half of a sentence."""
     first, _, _ = error.message.partition(". ")
     return f"{first[:1].lower()}{first[1:].rstrip('.')}"

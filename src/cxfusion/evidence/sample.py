@@ -27,7 +27,7 @@ from cxfusion.tables.sampling import in_sample
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -72,6 +72,8 @@ class LeverFacts:
         Smallest value.
     n_clusters : int or None
         Clusters with a value above 0, or, of a lever with two values, clusters with the rarer one; None: not counted.
+    n_varying : int or None
+        Clusters with more than one value; None: not counted.
     knots : tuple of float
         Quantiles of the positive values, at ``KNOT_SHARES``; empty where there are none.
     """
@@ -83,6 +85,7 @@ class LeverFacts:
     knots: tuple[float, ...]
     low: float = 0.0
     n_clusters: int | None = None
+    n_varying: int | None = None
 
     @property
     def few_knots(self) -> tuple[float, ...]:
@@ -280,9 +283,11 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
         column = rows[lever.name]
         asked |= {f"known_{i}": column.count(), f"distinct_{i}": column.nunique(), f"mean_{i}": exact_mean(column)}
         asked |= {f"knots_{i}": column.quantile(KNOT_SHARES, where=column > 0)}
-        ends |= {f"high_{i}": column.max(), f"low_{i}": column.min()}
+        own = {f"high_{i}": column.max(), f"low_{i}": column.min()}
+        asked, ends = asked | own, ends | own
     found = session.collect(rows.aggregate(**asked)).to_pylist()[0]
-    found |= _over_clusters(session, rows.group_by("cluster_key").aggregate(**ends), len(levers))
+    middles = [_middle(found, i) for i in range(len(levers))]
+    found |= _over_clusters(session, rows.group_by("cluster_key").aggregate(**ends), middles)
     facts = {}
     for i, lever in enumerate(levers):
         knots = tuple(found[f"knots_{i}"] or (None,))
@@ -293,27 +298,32 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
             high=float(found[f"high_{i}"] or 0.0),
             knots=() if None in knots else tuple(float(knot) for knot in knots),
             low=float(found[f"low_{i}"] or 0.0),
-            n_clusters=_clusters_that_tell(
-                int(found[f"some_{i}"] or 0), int(found[f"none_{i}"] or 0), int(found[f"distinct_{i}"])
-            ),
+            n_clusters=_clusters_that_tell(found, i),
+            n_varying=int(found[f"varying_{i}"] or 0),
         )
     return facts, int(found["n"]), int(found["last_slot"] or 0) + 1
 
 
-def _over_clusters(session: Session, clusters: ir.Table, n_levers: int) -> dict[str, Any]:
-    """Ends of each lever, and the clusters that have some of it or none, from the ends in each cluster."""
+def _middle(found: Mapping[str, Any], i: int) -> float:
+    """Between a lever's values, where it has two of them; 0 for any other, which has some or none."""
+    return (found[f"low_{i}"] + found[f"high_{i}"]) / 2 if found[f"distinct_{i}"] == 2 else 0.0
+
+
+def _over_clusters(session: Session, clusters: ir.Table, middles: Sequence[float]) -> dict[str, Any]:
+    """Of each lever the clusters that have some above its middle, some up to it, and both more and less of it."""
     asked: dict[str, ir.Scalar] = {}
-    for i in range(n_levers):
+    for i, middle in enumerate(middles):
         high, low = clusters[f"high_{i}"], clusters[f"low_{i}"]
-        asked |= {f"high_{i}": high.max(), f"low_{i}": low.min()}
-        asked |= {f"some_{i}": (high > 0).sum(), f"none_{i}": (low <= 0).sum()}
+        asked |= {f"some_{i}": (high > middle).sum(), f"none_{i}": (low <= middle).sum()}
+        asked |= {f"varying_{i}": (high > low).sum()}
     found: dict[str, Any] = session.collect(clusters.aggregate(**asked)).to_pylist()[0] if asked else {}
     return found
 
 
-def _clusters_that_tell(some: int, none: int, n_distinct: int) -> int:
+def _clusters_that_tell(found: Mapping[str, Any], i: int) -> int:
     """Clusters on whose answers an effect rests: those that have some of the lever, or the rarer of its two values."""
-    return min(some, none) if n_distinct == 2 and none else some
+    some, none = int(found[f"some_{i}"] or 0), int(found[f"none_{i}"] or 0)
+    return min(some, none) if found[f"distinct_{i}"] == 2 else some
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.coding import Coding
     from cxfusion.evidence.sample import LeverFacts, Sample
     from cxfusion.evidence.spec import LeverSpec
 
-__all__ = ["untestable_because"]
+__all__ = ["alike_within_because", "same_within", "untestable_because", "who_is_held"]
+
+NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
 
 
 def untestable_because(lever: Lever, sample: Sample, spec: LeverSpec) -> str | None:
@@ -50,6 +53,47 @@ def _thin(lever: Lever, facts: LeverFacts, spec: LeverSpec) -> str | None:
     )
 
 
+def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual_share: float) -> str | None:
+    """Why a lever has no estimate within the groups; None where it has.
+
+    Parameters
+    ----------
+    lever : Lever
+    sample : Sample
+    spec : LeverSpec
+    residual_share : float
+        Of its variance, what is left within the groups.
+    """
+    who, n_varying = who_is_held(sample.coding, spec), sample.facts[lever.name].n_varying
+    if residual_share <= NO_VARIATION_BELOW:
+        return f"it does not vary {same_within(who)}"
+    if who is None or n_varying is None or n_varying >= spec.min_clusters:
+        return None
+    return (
+        f"it differs within {_few(n_varying, spec.cluster)}; at least {spec.min_clusters} are needed to know how sure"
+        " an estimate is"
+    )
+
+
+def who_is_held(coding: Coding, spec: LeverSpec) -> str | None:
+    """What one of those is called that contacts are compared within, such as "agent"; None where the log has none."""
+    return _noun(spec.cluster) if "cluster" in coding.groups else None
+
+
+def same_within(who: str | None) -> str:
+    """What the within rung compares, in words.
+
+    Examples
+    --------
+    >>> same_within("agent"), same_within(None)
+    ('within the same agent, hour and day', 'within the same hour and day')
+    """
+    return f"within the same {who}, hour and day" if who else "within the same hour and day"
+
+
 def _few(n: int, column: str) -> str:
-    noun = column.removesuffix("_id").replace("_", " ")
-    return f"only {n} {noun}" + ("s" if n != 1 else "")
+    return f"only {n} {_noun(column)}" + ("s" if n != 1 else "")
+
+
+def _noun(column: str) -> str:
+    return column.removesuffix("_id").replace("_", " ")
