@@ -5,6 +5,7 @@ Warnings are errors in these tests, so that a numeric library that mutters fails
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import cache
 
@@ -72,6 +73,13 @@ def require_honest(evidence):
     assert evidence.to_arrow().num_rows == len(table)
 
 
+def with_rare_mark(frame, mark):
+    """One answer alone gives the mark, about the one contact whose talk is unknown."""
+    others = frame["csat"].where(frame["csat"] != mark, mark + 1 if mark < 5 else 4)
+    is_it = frame.index == 3
+    return frame.assign(csat=others.where(~is_it, mark), talk_seconds=frame["talk_seconds"].where(~is_it))
+
+
 CASES = {
     "a lever that never changes": lambda frame: frame.assign(hold_seconds=12.0),
     "a lever that is all missing": lambda frame: frame.assign(hold_seconds=np.nan),
@@ -94,6 +102,10 @@ CASES = {
     ),
     "sixty responses": lambda frame: frame.head(60),
     "two transfers in all": lambda frame: frame.assign(n_transfers=np.where(frame.index.isin([5, 9]), 1, 0)),
+    "the one odd answer where the hold is unknown": lambda frame: frame.assign(
+        csat=np.where(frame.index == 3, 1, 5), hold_seconds=frame["hold_seconds"].where(frame.index != 3)
+    ),
+    "the one rare mark where the talk is unknown": lambda frame: with_rare_mark(frame, 3),
 }
 
 
@@ -120,6 +132,52 @@ def test_the_reasons_are_the_right_ones():
     assert "too few quarters of an hour" in crowded["reason"]
 
 
+def test_answers_all_alike_where_a_lever_is_known_are_a_reason():
+    alike = evidence_of_case("the one odd answer where the hold is unknown").table.set_index("lever")
+    told = "It could not be tested: all answers that could be used are the same, so nothing can be said to move them."
+    assert alike.loc["hold_seconds", "because"] == told
+    assert alike.loc["talk_seconds", "because"] == told
+
+
+TALK = (Lever("talk_seconds", "during", -60),)
+
+
+@pytest.mark.parametrize(("mark", "spoils"), [(1, False), (3, True), (5, True)])
+def test_a_mark_that_is_rare_costs_no_lever_its_estimate(mark, spoils):
+    frame = log().drop(columns=["wrap_seconds"])
+    if spoils:  # long talks please, but for those that end at the bottom: the odds differ from cut to cut
+        talk = frame["talk_seconds"]
+        is_spoilt = np.random.default_rng(5).random(len(frame)) < talk / 600
+        frame["csat"] = np.where(is_spoilt, 1, np.clip(frame["csat"] + (talk > 240), 1, 5))
+    rare = with_rare_mark(frame, mark)
+    whole, without = (evidence_of(one, levers=TALK) for one in (rare, rare.drop(index=3)))  # it tells nothing of talk
+    assert any("partial proportional odds" in note for note in whole.notes) == spoils
+    found, expected = (one.rungs.query("rung in ('raw', 'adjusted', 'within')") for one in (whole, without))
+    assert (found["status"] == "ok").all()
+    for name in FIGURES:
+        assert found[name].to_numpy(float) == pytest.approx(expected[name].to_numpy(float), rel=1e-6)
+    json.dumps(whole.population.to_plain(), allow_nan=False)
+    ours, theirs = (cx.what_if(one, {"talk_seconds": -60}).table.set_index("metric") for one in (whole, without))
+    apart = 1e-3 if spoils else 1e-6  # points are grouped by the mean over cuts, one of which stands there twice
+    for name in ("estimate", "conf_low", "conf_high"):
+        assert ours[name].to_numpy(float) == pytest.approx(theirs[name].to_numpy(float), rel=apart)
+
+
+def test_a_mark_that_is_rare_costs_nothing_that_is_asked_further():
+    rare = with_rare_mark(log().drop(columns=["wrap_seconds"]), 3)
+    whole, without = (
+        cx.pair(cx.read_contacts(one.drop(columns=["csat"])), cx.read_surveys(one[["contact_id", "csat"]]))
+        for one in (rare, rare.drop(index=3))
+    )
+    for ask in (
+        lambda pairing: cx.dose_response(pairing, "talk_seconds", levers=TALK),
+        lambda pairing: cx.segment_effects(pairing, "talk_seconds", "reason", levers=TALK),
+        lambda pairing: cx.nonresponse_effects(pairing, times=(0.5, 1, 2), spec=cx.LeverSpec(levers=TALK)),
+    ):
+        found, expected = ask(whole).table, ask(without).table
+        assert found["estimate"].to_numpy(float) == pytest.approx(expected["estimate"].to_numpy(float), rel=1e-6)
+
+
 def test_sentences_about_what_cannot_be_told_are_whole():
     separated = evidence_of_case("a lever that separates the scores").table.set_index("lever").loc["wait_seconds"]
     assert separated["because"] == (
@@ -140,6 +198,12 @@ def test_a_lever_of_a_few_clusters_is_untestable_however_many_have_none():
         levers=(Lever("wait_seconds", "before", -30), Lever("is_new", "before", -1, shape="count")),
     )
     assert "2 agents" in flag.table.set_index("lever").loc["is_new", "because"]
+    grade = evidence_of(
+        frame.assign(grade=1 + frame["agent_id"].isin(["a0", "a1"])),
+        levers=(Lever("wait_seconds", "before", -30), Lever("grade", "before", -1, shape="linear")),
+    )
+    told = "told apart by the answers of only 2 agents"  # of a lever without a zero, too
+    assert told in grade.table.set_index("lever").loc["grade", "because"]
 
 
 @pytest.mark.parametrize("shape", ["spline", "log1p"])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cxfusion.errors import SeparationError
+from cxfusion.errors import EstimationError, SeparationError
 from cxfusion.estimators.first_look import look_first
 from cxfusion.estimators.newton import CONVERGED_AT, Sample, Surface, climb
 from cxfusion.estimators.row_likelihood import RowDerivatives, by_cut, derivatives_at, row_derivatives
@@ -135,6 +135,8 @@ def fit_cumulative_logit(
 
     Raises
     ------
+    EstimationError
+        There is but one category.
     SeparationError
         A dense column predicts the outcome perfectly.
     ConvergenceError
@@ -159,6 +161,11 @@ def fit_cumulative_logit(
     >>> fit.coefficients.round(4).tolist()  # log odds ratio of (2:1) to (1:2)
     [1.3863]
     """
+    if n_categories < 2:
+        raise EstimationError(
+            "All answers that could be used are the same, so nothing can be said to move them. Expected answers of"
+            " several kinds; read a longer period."
+        )
     look = look_first(sweep, make_rows, n_categories)
     if (look.weight <= 0).any():
         raise ValueError("every category from 0 to n_categories - 1 must be seen with a positive weight")

@@ -236,9 +236,9 @@ def dose_on(ground: Ground, bands: Sequence[float] | None = None, *, is_monotone
 
 
 def _curve(ground: Ground, within: WithinFit, levels: NDArray[np.float64]) -> Curve:
-    model, sample = within.model, ground.sample
+    model = within.model
     return estimate_curve(
-        model.sweep, model.make_rows, within.columns, levels, within.fit, sample.values, ground.n_clusters
+        model.sweep, model.make_rows, within.columns, levels, within.fit, ground.values, ground.n_clusters
     )
 
 

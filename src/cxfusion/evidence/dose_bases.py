@@ -102,7 +102,7 @@ def observed_bands(ground: Ground, edges: Sequence[float]) -> pd.DataFrame:
     """``band, n, level, mean`` of the responses (the mean level and the mean score), bands in order."""
     rows = ground.rows
     band = sum(((rows[ground.lever.name] > edge).cast("int64") for edge in edges), start=ibis.literal(0))
-    counts = rows["y"].cases(*enumerate(ground.sample.values), else_=None)
+    counts = rows["y"].cases(*enumerate(ground.values), else_=None)
     marked = rows.select(band=band, weight=rows["weight"], value=counts, level=rows[ground.lever.name])
     found = marked.group_by("band").aggregate(
         n=marked.count(),

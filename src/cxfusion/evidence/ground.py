@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from cxfusion.errors import NothingToEstimateError, UnknownNameError, nearest_names, require_kind
+from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, nearest_names, require_kind
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
 from cxfusion.evidence.catalogue import MOMENTS, Lever
 from cxfusion.evidence.design import Basis, Design, learn_basis
@@ -74,7 +74,9 @@ class Ground:
     others : tuple of Lever
         Levers of earlier moments and beside it, which are held equal.
     rows : ibis.Table
-        Responses whose contact has a value of all of these.
+        Responses whose contact has a value of all of these, their answers as categories from 0.
+    values : tuple of float
+        What each of these categories counts.
     sweep : Sweep
         Over the rows.
     """
@@ -84,12 +86,26 @@ class Ground:
     lever: Lever
     others: tuple[Lever, ...]
     rows: ir.Table
+    values: tuple[float, ...]
     sweep: Sweep
+
+    @classmethod
+    def on(
+        cls, sample: Sample, spec: LeverSpec, lever: Lever, others: tuple[Lever, ...], beside: Sequence[Lever] = ()
+    ) -> Ground:
+        """The responses of a sample that tell a lever and the others, and all that may be asked beside these."""
+        rows, values = sample.heard(sample.rows_that_tell([one.name for one in (lever, *others, *beside)]))
+        return cls(sample, spec, lever, others, rows, values, sample.session.sweep(rows))
 
     @property
     def n_clusters(self) -> int:
         """Clusters of the sample."""
         return self.sample.coding.n_clusters
+
+    def among(self, rows: ir.Table) -> Ground:
+        """The same on some of its rows."""
+        rows, values = self.sample.heard(rows, self.values)
+        return replace(self, rows=rows, values=values, sweep=self.sample.session.sweep(rows))
 
     def design(self, *own: Basis, controls: tuple[tuple[str, int], ...] = (), few_knots: bool = False) -> Design:
         """Columns of the within model, the given bases first; further controls as code column and width."""
@@ -107,7 +123,7 @@ class Ground:
     ) -> KnownRows:
         """The rows of all models that one asks for, read once; no slopes are kept of the bases ``beside``."""
         every = self.design(*own, *beside, controls=controls, few_knots=few_knots)
-        return know_rows(self.sweep, every, own, self.sample.values)
+        return know_rows(self.sweep, every, own, self.values)
 
     def fit_within(
         self,
@@ -124,9 +140,8 @@ class Ground:
         Raises
         ------
         NothingToEstimateError
-            The lever does not vary within the groups, or cannot be told apart from other columns.
-        EstimationError
-            The model has no optimum.
+            The lever does not vary within the groups, or cannot be told apart from other columns, or the model has no
+            optimum.
         """
         plain = self.design(*own, controls=controls, few_knots=is_partial)
         width = sum(basis.width for basis in own)
@@ -138,7 +153,10 @@ class Ground:
             raise _cannot(self.lever, reason)
         design = plain.projected(projection)
         model = known.side_by_side(design, own)
-        fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.sample.values))
+        try:
+            fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.values))
+        except EstimationError as error:
+            raise _cannot(self.lever, in_a_clause(error)) from error
         told = fit.is_identified[:width]
         if not (told.any() if is_partial else told.all()):
             raise _cannot(self.lever, "it cannot be told apart from what is held equal")
@@ -241,8 +259,7 @@ class Field:
             and other.role != "placebo"
             and untestable_because(other, self.sample, self.spec) is None
         )
-        rows = self.sample.rows_that_tell([one.name for one in (lever, *others)])
-        return Ground(self.sample, self.spec, lever, others, rows, self.sample.session.sweep(rows))
+        return Ground.on(self.sample, self.spec, lever, others)
 
 
 def lay_ground(

@@ -39,6 +39,8 @@ class KnownRows:
         Every basis that one of the models needs.
     sweep : Sweep
         Over :class:`Columns`; over record batches, where rows may not be kept.
+    values : tuple of float
+        What each answer of these rows counts.
     held : Within
         The score, the bases and their straight lines with groups and controls held fixed. A column's projection and its
         residual are the same whatever stands beside it, so one gathering serves all models.
@@ -48,6 +50,7 @@ class KnownRows:
 
     design: Design
     sweep: Sweep
+    values: tuple[float, ...]
     held: Within
     part: KnownRows | None = None
 
@@ -121,7 +124,8 @@ def know_rows(
         make_columns = partial(columns_of, design=projected, asked=asked)
         sweep = keep_parts(sweep, make_columns)
         part = None if part is None else keep_parts(part, make_columns)
-    return KnownRows(design, sweep, held, None if part is None else KnownRows(design, part, held))
+    few = None if part is None else KnownRows(design, part, values, held)
+    return KnownRows(design, sweep, values, held, few)
 
 
 def _bent(design: Design) -> list[Basis]:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from cxfusion.estimators.distributions import student_t
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from cxfusion.estimators.effects import Effects
     from cxfusion.estimators.held import ModelRows
     from cxfusion.estimators.influence import OrdinalFit
@@ -92,7 +100,8 @@ class FittedModel:
         Those of the part that stands for all of them where nothing is estimated.
     effects : tuple of Effects
         Of one step of each of the levers.
-    n_cuts : int
+    values : tuple of float
+        What each answer of its rows counts: of marks that none of them gave it knows nothing.
     """
 
     moment: Moment
@@ -104,7 +113,20 @@ class FittedModel:
     rows: ModelRows
     few: ModelRows
     effects: tuple[Effects, ...]
-    n_cuts: int
+    values: tuple[float, ...]
+
+    @property
+    def n_cuts(self) -> int:
+        """Cuts between its answers."""
+        return len(self.values) - 1
+
+    def cuts_among(self, values: Sequence[float]) -> NDArray[np.intp]:
+        """Of each cut between the answers of the whole sample its place among the model's, shape (values − 1,).
+
+        On both sides of a mark that none of its rows gave the cut is the same; −1 stands for one below all of its
+        answers, ``n_cuts`` for one above.
+        """
+        return np.searchsorted(self.values, values[:-1], side="right") - 1
 
 
 @dataclass

@@ -276,9 +276,8 @@ def _lay(
         and untestable_because(one, sample, spec) is None
     )
     witness = _witness(pairing, spec, sample, (lever, *others, *mediators))
-    needed = [one.name for one in (lever, *others, *mediators)] + ([WITNESS] if witness.reason is None else [])
-    rows = sample.rows_that_tell(needed)
-    total = Ground(sample, spec, lever, others, rows, sample.session.sweep(rows))
+    heard = () if witness.reason is not None else (WITNESS_LEVER,)
+    total = Ground.on(sample, spec, lever, others, (*mediators, *heard))
     return _Paths(total, replace(total, others=(*others, *mediators)), mediators, witness)
 
 
@@ -313,9 +312,9 @@ class _Paths:
         ground = replace(ground, others=(*ground.others, *beside))
         fitted = ground.fit_within(learn_basis(ground.lever, ground.sample.facts[ground.lever.name]))
         terms = fitted.design.terms([ground.lever.name])
-        model, sample = fitted.model, ground.sample
+        model = fitted.model
         return estimate_effects(
-            model.sweep, model.make_rows, model.make_levers, terms, fitted.fit, sample.values, ground.n_clusters
+            model.sweep, model.make_rows, model.make_levers, terms, fitted.fit, ground.values, ground.n_clusters
         )
 
     def _corrected(self, within: Sequence[Effects]) -> list[Effects] | str:
@@ -358,7 +357,7 @@ class _Paths:
         own = learn_basis(ground.lever, ground.sample.facts[ground.lever.name])
         plain = ground.design(own)
         straight = replace(plain, bases=tuple(basis.straight() for basis in plain.bases))
-        linear = LinearDesign(straight, ground.sample.values)
+        linear = LinearDesign(straight, ground.values)
         within = within_groups(gather_moments(ground.sweep, linear.rows))
         groups = Block(groupings=tuple(range(len(linear.groupings))))
         rows = []

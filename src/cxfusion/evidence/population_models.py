@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import expit
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["bases_of", "moment_models", "with_kappas"]
 
+FAR: Final = 300.0
+"""Where a cut lies that no answer of a model is beyond: as good as nowhere, and still a number that a page can hold."""
+
 
 def moment_models(
     fitted: Sequence[FittedModel],
@@ -39,9 +42,11 @@ def moment_models(
     models, influences, first = [], [], 0
     for model, base in zip(fitted, points.base, strict=True):
         columns = {lever.name: model.design.columns(lever.name) for lever in model.levers}
-        coefficients = {name: _coefficients(model.fit, at) for name, at in columns.items()}
-        influence = _influence(model, list(columns.values()), n_clusters)
-        cuts = model.fit.parameters[: model.n_cuts]
+        places = model.cuts_among(readings[0].values)
+        inner = places.clip(0, model.n_cuts - 1)
+        coefficients = {name: _coefficients(model.fit, at, inner) for name, at in columns.items()}
+        influence = _influence(model, list(columns.values()), inner, n_clusters)
+        cuts = np.concatenate([[-FAR], model.fit.parameters[: model.n_cuts], [FAR]])[places + 1]
         here = MomentModel(model.moment, model.rung, None, cuts, coefficients, first, {})
         remainders: dict[str, Remainder] = {}
         rest: list[NDArray[np.float64]] = []
@@ -97,24 +102,28 @@ def _unit_gradient(
     return gradient.ravel(), sizes / sizes[0]
 
 
-def _coefficients(fit: OrdinalFit, columns: slice) -> NDArray[np.float64]:
+def _coefficients(fit: OrdinalFit, columns: slice, places: NDArray[np.intp]) -> NDArray[np.float64]:
     by_cut = fit.coefficients_of(columns)
-    return by_cut if isinstance(fit, PartialOddsFit) else by_cut[:, :1]
+    if not isinstance(fit, PartialOddsFit):
+        return by_cut[:, :1]
+    return by_cut if by_cut.shape[1] == len(places) else by_cut[:, places]
 
 
-def _influence(model: FittedModel, columns: Sequence[slice], n_clusters: int) -> NDArray[np.float64]:
+def _influence(
+    model: FittedModel, columns: Sequence[slice], places: NDArray[np.intp], n_clusters: int
+) -> NDArray[np.float64]:
     """Each cluster's influence on the levers' coefficients, shape (n_clusters, coefficients)."""
-    gradients = [gradient for at in columns for gradient in _gradients(model, at)]
+    gradients = [gradient for at in columns for gradient in _gradients(model, at, places)]
     directions = model.fit.inverse.matrix @ np.array(gradients).T
     return cluster_influence(model.rows.sweep, model.rows.make_rows, model.fit, directions, n_clusters)
 
 
-def _gradients(model: FittedModel, columns: slice) -> list[NDArray[np.float64]]:
+def _gradients(model: FittedModel, columns: slice, places: NDArray[np.intp]) -> list[NDArray[np.float64]]:
     """Of each coefficient of some columns by the parameters: column by column, cut by cut."""
     width, n_cuts = columns.stop - columns.start, model.n_cuts
     found = []
     for j in range(width):
-        for k in range(n_cuts if isinstance(model.fit, PartialOddsFit) else 1):
+        for k in places if isinstance(model.fit, PartialOddsFit) else range(1):
             unit = np.zeros((width, n_cuts))
             unit[j, k] = 1.0
             found.append(model.fit.pull_back_of(columns, unit))

@@ -64,7 +64,7 @@ def made_of_rows(sample: Sample, fitted: Sequence[FittedModel], make: Callable[[
     needed |= {WITNESS for model in fitted if model.rung == "beside"}
     rows = sample.part_of(sample.rows_that_tell(needed))
     levers = list(dict.fromkeys(lever.name for model in fitted for lever in model.levers))
-    made: Answer = sample.session.fold(rows, _RowFold(fitted, levers, sample.coding, make))
+    made: Answer = sample.session.fold(rows, _RowFold(fitted, levers, sample.coding, sample.values, make))
     return made
 
 
@@ -81,11 +81,15 @@ class _RowFold:
         fitted: Sequence[FittedModel],
         levers: Sequence[str],
         coding: Coding,
+        values: Sequence[float],
         make: Callable[[PopulationRows], Any],
     ) -> None:
         self._make = make
         # not the models themselves, which hold the session: a fold may have to travel
-        self._bases = [partial(_base, make_rows=m.design.make_rows, fit=m.fit, n_cuts=m.n_cuts) for m in fitted]
+        self._bases = [
+            partial(_base, make_rows=m.design.make_rows, fit=m.fit, n_cuts=m.n_cuts, places=m.cuts_among(values))
+            for m in fitted
+        ]
         self._levers = levers
         self._codes = tuple(coding.levels)
         self._order = order_of(coding)
@@ -122,7 +126,11 @@ def _code_column(name: str) -> str:
     return f"control_{name}"
 
 
-def _base(batch: pa.RecordBatch, make_rows: RowMaker, fit: OrdinalFit, n_cuts: int) -> NDArray[np.float64]:
-    """Linear predictor of each row, shape (n, 1 or cuts)."""
+def _base(
+    batch: pa.RecordBatch, make_rows: RowMaker, fit: OrdinalFit, n_cuts: int, places: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Linear predictor of each row, shape (n, 1 or cuts); ``places`` as of :meth:`FittedModel.cuts_among`."""
     base = fit.parameters[:n_cuts] - fit.predictors(make_rows(batch))
-    return base if isinstance(fit, PartialOddsFit) else base[:, :1]
+    if not isinstance(fit, PartialOddsFit):
+        return base[:, :1]
+    return base if n_cuts == len(places) else base[:, places.clip(0, n_cuts - 1)]

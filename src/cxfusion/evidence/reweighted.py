@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +37,10 @@ class TiltPlan:
 
     tilts: tuple[Tilt, ...]
     worth: NDArray[np.float64]
+
+    def at(self, marks: NDArray[np.intp]) -> TiltPlan:
+        """The same of some of the categories alone."""
+        return replace(self, worth=self.worth[marks])
 
 
 def reweighted_effects(

@@ -67,7 +67,8 @@ def climb(
     """
     ladder = Ladder(tilted=[Ladder() for _ in (() if plan is None else plan.tilts)])
     for held in _moments(sample, spec, levers, witness):
-        replace(held, plan=plan).climb(ladder)
+        own = None if plan is None else plan.at(np.searchsorted(sample.values, held.known.values))
+        replace(held, plan=own).climb(ladder)
     return ladder
 
 
@@ -121,9 +122,10 @@ def _known(sample: Sample, questions: Sequence[_Question]) -> KnownRows:
     design = Design(tuple(bases.values()), tuple(coding.controls.items()), tuple(coding.groups.items()))
     asked = dict.fromkeys(lever for one in questions for lever in one.asked)
     needed = set().union(*(one.needed for one in questions))
-    rows, session = sample.rows_that_tell(needed), sample.session
+    rows, values = sample.heard(sample.rows_that_tell(needed))
+    session = sample.session
     part = None if sample.n_part == sample.n else session.sweep(sample.part_of(rows))
-    return know_rows(session.sweep(rows), design, [bases[lever] for lever in asked], sample.values, part)
+    return know_rows(session.sweep(rows), design, [bases[lever] for lever in asked], values, part)
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class _Moment:
         ladder.effects |= {(lever.name, "within"): of for lever in self.asked if (of := within.of(lever)) is not None}
         straight = tuple(basis.straight() for basis in bases)
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
-        linear = LinearDesign(Design(straight, controls, groups), self.sample.values)
+        linear = LinearDesign(Design(straight, controls, groups), self.known.values)
         lines = self.known.lines(bases)
         fewer = self.known.lines(bases, self.known.without_reason)
         ladder.robustness += robustness_of(lines, fewer, linear, self.asked, steps)
@@ -211,9 +213,8 @@ class _Moment:
         """The model behind what was fitted, if it says anything of a lever that may be changed."""
         levers = tuple(lever for lever in fitted.levers if lever.role != "placebo")
         if fitted.behind is not None and levers and (rung == "within" or kappa is not None):
-            n_cuts = len(self.sample.values) - 1
             effects = tuple(of for lever in levers if (of := fitted.of(lever)) is not None)
-            yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, n_cuts)
+            yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, self.known.values)
 
     def _kappa(self) -> Kappa | None:
         """By which what the witness takes away falls short."""
@@ -242,7 +243,7 @@ class _Moment:
         names = [lever.name for lever in asked]
         model = self.known.side_by_side(design, design.bases_of(names))
         try:
-            n = len(self.sample.values)
+            n = len(self.known.values)
             start = None if near is None or near.behind is None else _start(design, *near.behind[:2], n - 1)
             fit = fit_cumulative_logit(model.sweep, model.make_rows, n, start)
         except EstimationError as error:
@@ -266,7 +267,7 @@ class _Moment:
         free: Sequence[Lever] | None,
     ) -> _Fitted:
         """Effects of some levers at a fit, or at one whose odds may differ between cuts."""
-        terms, values = design.terms([lever.name for lever in levers]), self.sample.values
+        terms, values = design.terms([lever.name for lever in levers]), self.known.values
 
         def effects_at(fit: OrdinalFit) -> Effects:
             return estimate_effects(

@@ -108,6 +108,8 @@ class Sample:
     session : Session
     rows : ibis.Table
     outcome : Outcome
+    smallest_effect : float
+        δ of the outcome, on the scale that was offered.
     values : tuple of float
         What each category counts in the mean.
     score_sd : float
@@ -127,6 +129,7 @@ class Sample:
     session: Session = field(repr=False)
     rows: ir.Table = field(repr=False)
     outcome: Outcome
+    smallest_effect: float
     values: tuple[float, ...]
     score_sd: float
     n: int
@@ -136,6 +139,10 @@ class Sample:
     n_slots: int
     notes: tuple[str, ...]
     drawn: ir.Table = field(repr=False)
+
+    def smallest_for(self, lever: Lever) -> float:
+        """δ of a lever: its own, else the outcome's."""
+        return lever.smallest_effect or self.smallest_effect
 
     def gaps(self, levers: Collection[str]) -> tuple[str, ...]:
         """Those of some columns that are missing for some responses."""
@@ -149,6 +156,21 @@ class Sample:
         """Rows whose contact has a value of all of these levers: all of them, where none is missing."""
         gaps = self.gaps(levers)
         return self.rows.filter(*(self.rows[name].notnull() for name in gaps)) if gaps else self.rows
+
+    def heard(self, rows: ir.Table, values: tuple[float, ...] | None = None) -> tuple[ir.Table, tuple[float, ...]]:
+        """Some of the rows with their own answers as categories from 0, and what each of these counts.
+
+        A mark that only other rows hold is no category of theirs: nothing tells where it would begin and end.
+        ``values`` are those of the categories that the rows have so far; by default the sample's.
+        """
+        known = self.values if values is None else values
+        if rows is self.rows:
+            return rows, known
+        marks = np.sort(self.session.collect(rows.select("y").distinct())["y"].to_numpy()).tolist()
+        if not marks or len(marks) == len(known):
+            return rows, known
+        code = rows["y"].cases(*((mark, place) for place, mark in enumerate(marks)), else_=None)
+        return rows.mutate(y=code.cast("int64")), tuple(known[mark] for mark in marks)
 
 
 def draw_sample(
@@ -212,7 +234,8 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
         As of :func:`draw_sample`.
     """
     session, contacts = pairing.session, pairing.contacts
-    outcome = outcome_named(spec.outcome).on(pairing.surveys.scales[spec.score])
+    scale = pairing.surveys.scales[spec.score]
+    outcome = outcome_named(spec.outcome).on(scale)
     levers = _with_witness(contacts, levers)
     names = [lever.name for lever in levers]
     answered = session.materialize(drawn.mutate(**trial_codes(drawn, spec))) if spec.experiments else drawn
@@ -239,6 +262,7 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
         session=session,
         rows=rows,
         outcome=outcome,
+        smallest_effect=outcome.smallest_effect_on(scale),
         values=categories.values,
         score_sd=categories.sd,
         n=n,

@@ -5,7 +5,7 @@ Segments are the levels of a column, or bands of a number: tenure, earlier conta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -200,7 +200,7 @@ def segments_on(whole: Ground, by: str, edges: Sequence[float] | None = None) ->
     found = segments_of(whole, by, edges)
     marked = whole.rows.mutate(**{SEGMENT: found.code.cast("int64")})
     rows = marked.filter(marked[SEGMENT].notnull()).mutate(**{SEGMENT_CONTROL: marked[SEGMENT] - 1}).drop(f"{KEPT}{by}")
-    return _estimated(replace(whole, rows=rows, sweep=whole.sample.session.sweep(rows)), found)
+    return _estimated(whole.among(rows), found)
 
 
 def _refuse_later(name: str, by: str, spec: LeverSpec) -> None:
@@ -262,7 +262,7 @@ def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
         partial(_only, make_levers=within.model.make_levers, shown=shown),
         [LeverTerm(_place(i, basis), step, at_zero, is_capped=False) for i in shown],
         within.fit,
-        ground.sample.values,
+        ground.values,
         ground.n_clusters,
     )
     pooled = pool(effects.estimate, effects.covariance)

@@ -58,7 +58,8 @@ def pulls_of(found: Inquiry) -> dict[tuple[str, str], float]:
     by_rung: dict[str, dict[str, NDArray[np.float64]]] = {"within": {}, "beside": {}}
     kappas = {}
     for model in found.ladder.models:
-        pulled = -places @ _by_answer(model, found.sample.values) * (found.sample.n / found.sample.n_part)
+        marks = np.searchsorted(found.sample.values, model.values)
+        pulled = -places.take(marks, axis=1) @ _by_answer(model, model.values) * (found.sample.n / found.sample.n_part)
         for j, lever in enumerate(model.levers):
             by_rung[model.rung][lever.name] = pulled[:, j] * float(model.effects[j].step[0])
             if model.kappa is not None:

@@ -272,7 +272,7 @@ class _Bends:
     def fit(self, column: int | None, start: NDArray[np.float64] | None = None) -> CumulativeLogitFit:
         """The straight model, or that with one bend added, perhaps from parameters of one like it."""
         kept = np.arange(self.n_plain) if column is None else np.append(np.arange(self.n_plain), self.n_plain + column)
-        n_categories = len(self.ground.sample.values)
+        n_categories = len(self.ground.values)
         return fit_cumulative_logit(self.model.sweep, self._rows_of(kept), n_categories, start)
 
     def without(self, straight: CumulativeLogitFit) -> NDArray[np.float64]:
@@ -302,7 +302,7 @@ class _Bends:
         places = (slice(0, 1), slice(self.n_plain, self.n_plain + 1))
         terms = [LeverTerm(place, 1.0, at_zero, is_capped=False) for place in places]
         effects = estimate_effects(
-            self.model.sweep, make_rows, ones, terms, fit, self.ground.sample.values, self.ground.n_clusters
+            self.model.sweep, make_rows, ones, terms, fit, self.ground.values, self.ground.n_clusters
         )  # fmt: skip
         level, straight = self.search.bend.knots[column], self.search.straight
         per_unit = (1 / (1 + level) if straight.lever.shape == "log1p" else 1.0) / straight.first_unit
