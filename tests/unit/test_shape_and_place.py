@@ -75,6 +75,35 @@ def test_what_cannot_be_told_is_a_note(field, evidence):
     assert len(notes) == len(movers(evidence))
 
 
+def test_bands_that_nobody_asked_for_and_that_cannot_be_are_a_note(field, evidence):
+    coarse = replace(field, spec=cx.LeverSpec(min_level_responses=10**6))
+    details, notes = shape_and_place(coarse, evidence, [])
+    assert details == ()
+    assert len(notes) == len(movers(evidence))
+    assert all("too few answers for two bands" in note for note in notes)
+
+
+def test_a_band_whose_answers_are_all_alike_leaves_the_study_whole():
+    rng = np.random.default_rng(4)
+    n = 2_000
+    wait = np.where(rng.random(n) < 0.08, 0, rng.gamma(2.0, 30.0, n).round() + 1)
+    contacts = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 6 * 86_400, n), "s"),
+            "agent_id": [f"a{i}" for i in rng.integers(0, 30, n)],
+            "wait_seconds": wait,
+        }
+    )
+    answers = np.digitize(1.5 - 0.02 * wait + rng.logistic(size=n), [-1, 0, 1, 2]) + 1
+    scores = contacts[["contact_id"]].assign(csat=np.where(wait == 0, 5, answers))
+    with cx.Session() as session:
+        study = cx.fuse(cx.read_contacts(contacts, session=session), cx.read_surveys(scores, session=session))
+    assert movers(study.evidence) == ["wait_seconds"]
+    told = "wait_seconds cannot be looked at in detail: a column predicts the answers perfectly"
+    assert any(note.startswith(told) for note in study.notes)
+
+
 def test_a_study_asks_by_itself_what_early_experiences_do(tmp_path):
     rng = np.random.default_rng(2)
     n = 2_000

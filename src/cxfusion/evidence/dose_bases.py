@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import numpy as np
 
-from cxfusion.errors import UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.evidence.design import Basis, turn_of
 from cxfusion.tables.sums import exact_sum
 
@@ -67,7 +67,15 @@ class Bands(Basis):
 
 
 def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
-    """Inner edges of the bands, without those that would leave a band with too few answers."""
+    """Inner edges of the bands, without those that would leave a band with too few answers.
+
+    Raises
+    ------
+    UsageError
+        None of the edges given is left.
+    NothingToEstimateError
+        No default edge is left.
+    """
     if bands is not None:
         edges = sorted({float(edge) for edge in bands})
         if not edges:
@@ -77,7 +85,14 @@ def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
     else:
         edges = [0.0, *ground.quantiles([k / N_BANDS for k in range(1, N_BANDS)], positive=True)]
     edges = sorted(set(edges))
-    return joined_edges(edges, _sizes(edges, observed_bands(ground, edges)), ground.spec.min_level_responses)
+    fewest = ground.spec.min_level_responses
+    kept = joined_edges(edges, _sizes(edges, observed_bands(ground, edges)), fewest)
+    if kept:
+        return kept
+    told = f"{ground.lever.name} has too few answers for two bands. Expected at least {fewest} on each side of an edge"
+    if bands is None:
+        raise NothingToEstimateError(f"{told}; read a longer period.")
+    raise UsageError(f"{told}; choose another edge, or leave bands out.")
 
 
 def joined_edges(edges: list[float], sizes: NDArray[np.int64], fewest: int) -> list[float]:
@@ -143,10 +158,5 @@ def bending_of(basis: Basis) -> NDArray[np.float64]:
 
 def learn_bands(ground: Ground, edges: Sequence[float], observed: pd.DataFrame) -> Bands:
     """One level per band; the one with most of the observed answers is the reference."""
-    if not edges:
-        raise UsageError(
-            f"{ground.lever.name} has too few answers for two bands. Expected at least"
-            f" {ground.spec.min_level_responses} on each side of an edge."
-        )
     n, largest = len(edges), int(_sizes(edges, observed).argmax())
     return Bands(ground.lever, tuple(edges), np.zeros(n), np.eye(n), largest)

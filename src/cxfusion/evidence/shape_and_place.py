@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import NothingToEstimateError
+from cxfusion.errors import CxfusionError, NothingToEstimateError
 from cxfusion.evidence.dose import DoseResponse, dose_on
 from cxfusion.evidence.segments import SegmentEffects, segments_on
 
@@ -67,5 +67,5 @@ def _try(
     """Keep a result, or what stands in its way."""
     try:
         found.append(ask())
-    except NothingToEstimateError as error:
+    except CxfusionError as error:  # whatever it lacks, the evidence itself is there
         notes.append(error.message)
