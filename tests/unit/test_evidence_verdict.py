@@ -94,6 +94,28 @@ def test_rules_in_order(one, word, grade, told):
     assert told in found.because
 
 
+@pytest.mark.parametrize(("who", "same"), [(None, "hour and day"), ("team", "team, hour and day")])
+@pytest.mark.parametrize(
+    "one",
+    [
+        finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011)),
+        finding((0.12, 0.01), (0.03, 0.005), (0.002, 0.006)),
+        finding((0.02, 0.01), (0.01, 0.01), (0.008, 0.01)),
+        finding((0.12, 0.01), (0.09, 0.01), (0.01, 0.02)),
+        finding((0.12, 0.01), (0.10, 0.01), control="none", control_reason="the log has no after-call work"),
+    ],
+)
+def test_who_is_not_held_equal_is_not_named(one, who, same):
+    because = verdict(replace(one, who=who)).because
+    assert f"within the same {same}" in because
+    assert "agent" not in because
+    with speaking("es"):
+        told = said(because)
+    assert not isinstance(told, Untranslated)
+    assert " within " not in told
+    assert "agente" not in told
+
+
 def test_how_far_apart_a_contradiction_lies_is_for_the_spec_to_say():
     crowded = rung("congestion", 0.02, 0.02, WAIT)  # 0.08 below, 3.5 standard errors of the difference
     one = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011), lever=WAIT)

@@ -6,6 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.estimators.distributions import norm
+from cxfusion.evidence.testable import same_within
 from cxfusion.results.formats import change, count, interval
 from cxfusion.results.labels import step_in_words
 
@@ -48,7 +49,7 @@ def _hull(finding: Finding) -> str:
 
 def _held(finding: Finding) -> str:
     corrected = ", and corrected for how hard the case was" if len(finding.centres) > 1 else ""
-    return f"within the same agent, hour and day{corrected}"
+    return f"{same_within(finding.who)}{corrected}"
 
 
 def _because_moves(finding: Finding) -> str:
@@ -56,11 +57,19 @@ def _because_moves(finding: Finding) -> str:
 
 
 def _because_proxy(finding: Finding) -> str:
-    raw, explained = _size(finding.rungs["raw"], finding.unit), BLOCKS[_explaining(finding)]
+    raw, explained = _size(finding.rungs["raw"], finding.unit), _explained(finding)
     return (
         f"{_step(finding)} goes with {raw} when taken alone, but that is mostly {explained}: {_held(finding)},"
         f" {_hull(finding)} is left, too little to matter."
     )
+
+
+def _explained(finding: Finding) -> str:
+    """What took most of the raw effect away, in words."""
+    block, who = _explaining(finding), finding.who
+    if who and block in ("agent", "within"):
+        return BLOCKS[block].replace("agent", who)
+    return "the hour and the day" if block == "within" else BLOCKS[block]
 
 
 def _explaining(finding: Finding) -> str:
@@ -89,8 +98,8 @@ def _because_no_effect(finding: Finding) -> str:
 def _because_contested(finding: Finding) -> str:
     looks, corrected = _size(finding.within, finding.unit), _size(finding.best, finding.unit)
     return (
-        f"{_step(finding)} looks like {looks} within the same agent, hour and day, but corrected for how hard the case"
-        f" was it is {corrected}: anything from {_hull(finding)} is possible. {_pilot(finding)}"
+        f"{_step(finding)} looks like {looks} {same_within(finding.who)}, but corrected for how hard the case was it"
+        f" is {corrected}: anything from {_hull(finding)} is possible. {_pilot(finding)}"
     )
 
 
@@ -112,8 +121,8 @@ def _because_contradicted(finding: Finding) -> str:
 
 def _because_defenceless(finding: Finding) -> str:
     return (
-        f"{_step(finding)} looks like {_size(finding.within, finding.unit)} within the same agent, hour and day, but"
-        f" nothing tells it from the mark of a hard case: {finding.control_reason}. {_pilot(finding)}"
+        f"{_step(finding)} looks like {_size(finding.within, finding.unit)} {same_within(finding.who)}, but nothing"
+        f" tells it from the mark of a hard case: {finding.control_reason}. {_pilot(finding)}"
     )
 
 

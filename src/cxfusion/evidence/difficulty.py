@@ -21,6 +21,7 @@ from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design
+from cxfusion.evidence.testable import same_within, who_is_held
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.tables.coding import answered, group_codes, one_place
 from cxfusion.tables.sampling import in_sample
@@ -89,11 +90,12 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     given = Design(tuple(bases), coding.untold_controls, tuple(coding.groups.items()))
     if coding.n_clusters < max(spec.min_clusters, 2):
         return no_witness(f"only {coding.n_clusters} agents have both, too few to know how sure it is")
+    same = same_within(who_is_held(coding, spec))
     n_parts = min(coding.n_clusters, MOST_PARTS)
     marks = _heard(sweep, given, others, n_parts)
     if len(others) >= 2:
-        return _by_triads(marks, given, len(others), spec.max_triad_ratio)
-    return _by_case_mix(marks, _heard(sweep, replace(given, controls=()), others, n_parts), given, len(others))
+        return _by_triads(marks, given, len(others), spec.max_triad_ratio, same)
+    return _by_case_mix(marks, _heard(sweep, replace(given, controls=()), others, n_parts), given, len(others), same)
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,11 @@ def _marks(batch: pa.RecordBatch, design: Design, others: list[str], n_parts: in
     return LinearRows(columns, design.absorbed(batch), numbers_of(batch, "weight"), part)
 
 
-def _by_triads(heard: _Heard, design: Design, n_others: int, max_ratio: float) -> Witness:
+def _by_triads(heard: _Heard, design: Design, n_others: int, max_ratio: float, same: str) -> Witness:
     """Reliability from the pair of other indicators that is seen to grant after-call work the least."""
     residual, varies = heard.residual, heard.projection.residual_share > 0
     if not varies[: n_others + 1].all():
-        return no_witness("after-call work, talk, hold or transfers do not vary within the same agent, hour and day")
+        return no_witness(f"after-call work, talk, hold or transfers do not vary {same}")
     triads = triads_of(residual, n_others)
     if not triads:
         return _witness("triads", None, (), NOT_TOGETHER, heard, design, n_others)
@@ -170,10 +172,10 @@ def _by_triads(heard: _Heard, design: Design, n_others: int, max_ratio: float) -
     return _witness("triads", reliability, values, reason, heard, design, n_others)
 
 
-def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int) -> Witness:
+def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int, same: str) -> Witness:
     """Reliability as the share of after-call work, within the groups, that the recorded case mix explains."""
     if given.projection.residual[0, 0] <= 0:
-        return no_witness("after-call work does not vary within the same agent, hour and day")
+        return no_witness(f"after-call work does not vary {same}")
     left, all_ = given.residual[:, 0, 0], bare.residual[:, 0, 0]
     reliability = 1 - np.divide(left, all_, out=np.ones_like(left), where=all_ > 0)
     return _witness("case mix", reliability, (), None, given, design, n_others)

@@ -16,7 +16,7 @@ from cxfusion.evidence.reweighted import TiltPlan
 from cxfusion.evidence.rungs import climb
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import usable_levers
-from cxfusion.evidence.testable import untestable_because
+from cxfusion.evidence.testable import untestable_because, who_is_held
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.pairing.result import require_pairing
@@ -178,7 +178,7 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
     rungs, sample, witness = ladder.of(lever), found.sample, found.witness
     if "within" not in rungs or rungs["within"].reason is not None:
         return None
-    smallest = lever.smallest_effect or sample.outcome.smallest_effect_on(found.scale)
+    smallest = sample.smallest_for(lever)
     shift = ladder.shifts.get(lever.name)
     is_usable = witness.reason is None
     corrected = rungs.get("corrected")
@@ -197,6 +197,7 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
         is_unrepresentative=found.weights_check is not None and found.weights_check.status == "failed",
         is_picked=found.is_picked,
         contradiction_level=found.spec.contradiction_level,
+        who=who_is_held(sample.coding, found.spec),
     )
 
 

@@ -20,6 +20,8 @@ __all__ = ["Control", "Finding", "Verdict", "control_of", "judge"]
 
 Control: TypeAlias = Literal["passed", "failed", "silent", "unusable", "none"]
 GRADES: Final = ("correlational", "adjusted", "adjusted and control passed", "quasi-random", "experiment")
+JUDGED_AT: Final = 0.95
+"""Level of the intervals that verdicts rest on, whatever level is shown."""
 DESIGNS: Final = {"experiment": "experiment", "congestion": "quasi-random"}
 """Rungs that stand on assignment instead of adjustment, the strongest first, and the grade each can give."""
 
@@ -56,6 +58,8 @@ class Finding:
         Whether agents were seen to pick whom to ask: the grade is then one lower too, and nothing is settled.
     contradiction_level : float
         Chance below which a design contradicts the estimates.
+    who : str or None
+        What one of those is called that contacts are compared within; None where the log has none.
     """
 
     lever: Lever
@@ -72,6 +76,7 @@ class Finding:
     is_unrepresentative: bool = False
     is_picked: bool = False
     contradiction_level: float = 0.01
+    who: str | None = "agent"
 
     @property
     def within(self) -> RungEstimate:
