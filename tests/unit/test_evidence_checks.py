@@ -10,7 +10,8 @@ import cxfusion as cx
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.joint_tests import efficient_scores
 from cxfusion.estimators.partial_odds import freed
-from cxfusion.evidence import sample
+from cxfusion.evidence import rungs, sample
+from cxfusion.evidence.checks import check_form
 
 N_AGENTS = 40
 
@@ -160,3 +161,20 @@ def array_sample_of():
             return Rows(self.x, none, self.outcome, np.ones(n), self.cluster)
 
     return Sample
+
+
+def test_whether_odds_are_freed_is_held_against_the_smallest_effect_on_the_scale_that_was_offered(monkeypatch):
+    given = []
+
+    def noted(*args):
+        given.append(args[-1])
+        return check_form(*args)
+
+    monkeypatch.setattr(rungs, "check_form", noted)
+    frame = world(600, proportional)
+    contacts = cx.read_contacts(frame.drop(columns=["csat"]))
+    scale = {"surveys": {"columns": {"csat": {"column": "csat", "scale": [1, 10]}}}}
+    pairing = cx.pair(contacts, cx.read_surveys(frame[["contact_id", "csat"]], map=scale))
+    cx.fit_levers(pairing)
+    cx.fit_levers(pairing, levers=[cx.Lever("wait_seconds", "before", -30, smallest_effect=0.3)])
+    assert given == [[pytest.approx(0.1125)], [0.3]]  # 0.05 · 9/4

@@ -110,7 +110,7 @@ def check_form(
     terms: Sequence[LeverTerm],
     effects: Effects,
     values: Sequence[float],
-    smallest_effect: float,
+    smallest_effects: Sequence[float],
 ) -> FormChecks:
     """Test each lever of a within model for linearity, proportional odds and equal spread; a few folds.
 
@@ -126,8 +126,9 @@ def check_form(
     effects : Effects
         Of the levers, from this fit.
     values : sequence of float
-    smallest_effect : float
-        δ: an effect is freed only where that moves it by a tenth of δ and a quarter of its standard error.
+    smallest_effects : sequence of float
+        δ of each lever: its effect is freed only where that moves it by a tenth of δ and a quarter of its standard
+        error.
 
     References
     ----------
@@ -148,9 +149,9 @@ def check_form(
     rejected = [test is not None and test.p_value < REJECTED_BELOW for test in tests]
     shifts = _shifts(model, null, surface, terms, values, np.array(rejected)[owner], effects) if any(rejected) else None
     checks, free = list(straight), []
-    for j, (lever, test) in enumerate(zip(levers, tests, strict=True)):
+    for j, (lever, test, smallest) in enumerate(zip(levers, tests, smallest_effects, strict=True)):
         shift = None if shifts is None or not rejected[j] else float(shifts[j])
-        least = max(SHARE_OF_ERROR * float(effects.std_error[j]), SHARE_OF_SMALLEST * smallest_effect)
+        least = max(SHARE_OF_ERROR * float(effects.std_error[j]), SHARE_OF_SMALLEST * smallest)
         is_freed = shift is not None and abs(shift) > least
         free += [lever] if is_freed else []
         reason = None if test is not None else _why_not(n_cuts)

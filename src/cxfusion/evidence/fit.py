@@ -298,7 +298,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
         n=sample.n,
         population=populate(sample, ladder, found.scale, spec.conf_level),
         clusters=cluster_facts(sample, spec.cluster),
-        smallest=sample.outcome.smallest_effect_on(found.scale),
+        smallest=sample.smallest_effect,
     )
 
 

@@ -277,7 +277,8 @@ class _Moment:
         checks: list[Check] = []
         effects = effects_at(fit) if not free else None
         if free is None and effects is not None:
-            smallest, (few, near) = self.sample.outcome.smallest_effect, self._few(model, design, fit, levers)
+            smallest = [self.sample.smallest_for(lever) for lever in levers]
+            few, near = self._few(model, design, fit, levers)
             found = check_form(few, design, near, levers, terms, effects, values, smallest)
             checks, free = found.checks, found.freed
         freed_fit = refitted(model, design, fit, free) if free else None

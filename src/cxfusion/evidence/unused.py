@@ -203,7 +203,7 @@ class _Screen:
         asked = [lever for lever in self.levers if lever.role != "given"]
         bar = found.spec.false_discovery_rate / (len(asked) * len(self.widths))
         for lever in asked:
-            smallest = lever.smallest_effect or found.sample.outcome.smallest_effect_on(found.scale)
+            smallest = found.sample.smallest_for(lever)
             by_step = found.ladder.step_of(lever) * self.linear.per_unit(lever.name)
             for name, (p_value, moved) in self._ties(lever).items():
                 if p_value <= bar and abs(moved * by_step) >= SHARE_THAT_COUNTS * smallest:
