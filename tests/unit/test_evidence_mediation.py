@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import cxfusion as cx
-from cxfusion.errors import BadControlError, UnknownNameError, UsageError
+from cxfusion.errors import BadControlError, ConfigError, UnknownNameError, UsageError
 
 CUTS = np.array([-1.0, 0.0, 0.7, 1.4])
 N, AGENTS = 14_000, 50
@@ -96,6 +96,8 @@ def test_effort_carries_all_of_it_to_loyalty(world):
         ("wait_seconds", ["csat"], BadControlError, "csat is the outcome"),
         ("wait_seconds", ["talk_second"], UnknownNameError, "talk_seconds"),
         ("wait_seconds", [], UsageError, "one or more"),
+        ("wait_seconds", ["queue"], ConfigError, "queue holds text, such as 'q'"),
+        ("wait_seconds", ["talk_seconds", "started_at"], ConfigError, "started_at holds values of the type timestamp"),
     ],
 )
 def test_what_cannot_stand_between(world, lever, through, error, told):

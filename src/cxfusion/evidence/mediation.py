@@ -22,6 +22,7 @@ from cxfusion.evidence.difficulty import WITNESS, hear_witness
 from cxfusion.evidence.ground import Ground, asked_spec, lever_named
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.linear import LinearDesign
+from cxfusion.evidence.refusals import require_numbers
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.spec import OUTCOMES, usable_levers
 from cxfusion.evidence.testable import untestable_because
@@ -162,6 +163,8 @@ def mediate(
     ------
     UnknownNameError
         No such lever or column.
+    ConfigError
+        A mediator that holds no numbers.
     BadControlError
         A mediator that comes before the lever, or is the lever or the outcome itself.
     NothingToEstimateError
@@ -236,6 +239,7 @@ def _mediators(
     if unknown:
         lever_named(unknown[0], [*present, *(Lever(name, "during", 1) for name in pairing.contacts.columns)])
     found = tuple(known.get(name) or _as_mediator(name) for name in through)
+    require_numbers(pairing.contacts, found)
     early = [one for one in found if MOMENTS.index(one.moment) < MOMENTS.index(lever.moment) or one.name == lever.name]
     if early:
         raise BadControlError(
