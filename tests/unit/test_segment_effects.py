@@ -131,6 +131,17 @@ def test_numbers_are_cut_where_it_makes_sense():
     assert cx.segment_effects(as_text, "wait_seconds", by="tenure_days").table.equals(tenure)
 
 
+def test_nobody_below_zero_has_none():
+    frame, _ = world(np.full(1_200, 0.01), "all")
+    rng = np.random.default_rng(7)
+    frame = frame.assign(balance=rng.normal(0, 100, 1_200).round(), n_net_visits=rng.integers(-2, 4, 1_200))
+    pairing = paired(frame)
+    for by in ("balance", "n_net_visits"):
+        table = cx.segment_effects(pairing, "wait_seconds", by=by).table
+        assert table["segment"].tolist()[0] == "up to 0"
+        assert table["n"].tolist()[0] == (frame[by] <= 0).sum()
+
+
 def test_small_segments_stand_together_and_are_not_named():
     n = 1_500
     names = np.array(["big", "other"] * (n // 2), dtype=object)

@@ -163,12 +163,14 @@ def _banded(ground: Ground, by: str, edges: Sequence[float] | None) -> ir.String
     column = ground.rows[f"{KEPT}{by}"].cast("float64")
     wanted = sorted({float(edge) for edge in edges}) if edges is not None else _usual_edges(ground, by)
     band = sum(((column > edge).cast("int64") for edge in wanted), start=ibis.literal(0))
-    counted = ground.rows.filter(column.notnull()).select(band=band).group_by("band").aggregate(n=ibis._.count())
+    marked = ground.rows.filter(column.notnull()).select(band=band, number=column)
+    counted = marked.group_by("band").aggregate(n=marked.count(), lowest=marked["number"].min())
+    found = ground.sample.session.collect(counted).to_pylist()
     sizes = np.zeros(len(wanted) + 1, dtype=np.int64)
-    for row in ground.sample.session.collect(counted).to_pylist():
+    for row in found:
         sizes[row["band"]] = row["n"]
     kept = joined_edges(wanted, sizes, ground.spec.min_level_responses)
-    labels = _labels(by, kept)
+    labels = _labels(by, kept, is_below_zero=any(row["lowest"] < 0 for row in found))
     band = sum(((column > edge).cast("int64") for edge in kept), start=ibis.literal(0))
     return band.cases(*enumerate(labels), else_=None).fill_null(MISSING)
 
@@ -191,9 +193,9 @@ def _unit(tenure: str) -> str:
     return tenure.lower().rpartition("_")[2]
 
 
-def _labels(by: str, edges: Sequence[float]) -> list[str]:
-    """Names of the bands, such as "2" or "more than 2 minutes, up to 5 minutes"."""
-    if by.startswith("n_") and all(edge == int(edge) for edge in edges):
+def _labels(by: str, edges: Sequence[float], is_below_zero: bool) -> list[str]:
+    """Names of the bands, such as "2" or "more than 2 minutes, up to 5 minutes"; below 0 nobody has "none"."""
+    if by.startswith("n_") and not is_below_zero and all(edge == int(edge) for edge in edges):
         return _count_labels([int(edge) for edge in edges])
     said = [duration_in_words(edge) if by.endswith("_seconds") and edge else plain(edge) for edge in edges]
     if is_tenure(by):
@@ -201,7 +203,7 @@ def _labels(by: str, edges: Sequence[float]) -> list[str]:
     if not said:
         return ["all"]
     inner = [f"more than {low}, up to {high}" for low, high in pairwise(said)]
-    return ["none" if edges[0] == 0 else f"up to {said[0]}", *inner, f"more than {said[-1]}"]
+    return ["none" if edges[0] == 0 and not is_below_zero else f"up to {said[0]}", *inner, f"more than {said[-1]}"]
 
 
 def _count_labels(edges: Sequence[int]) -> list[str]:
