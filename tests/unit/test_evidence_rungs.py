@@ -210,6 +210,17 @@ def test_log_without_agents_and_queues_says_so():
     assert any("no agent_id" in note for note in evidence.notes)
     assert any("no queue" in note for note in evidence.notes)
     assert rung(evidence, "wait_seconds", "within")["n_clusters"] == N
+    assert not evidence.table["because"].str.contains("agent").any()
+    assert evidence.table["because"].str.contains("within the same hour and day").any()
+    still = cx.fit_levers(pairing_of(frame.assign(hold_seconds=frame["started_at"].dt.day)))
+    assert rung(still, "hold_seconds", "within")["reason"] == "it does not vary within the same hour and day"
+
+
+def test_intervals_shown_at_another_level_change_no_verdict():
+    pairing = pairing_of(log())
+    usual, narrow = (cx.fit_levers(pairing, spec=cx.LeverSpec(conf_level=level)) for level in (0.95, 0.2))
+    assert narrow.table[["verdict", "because"]].equals(usual.table[["verdict", "because"]])
+    assert (narrow.table["conf_low"] > usual.table["conf_low"]).all()
 
 
 def test_spline_with_coinciding_knots_becomes_a_line():

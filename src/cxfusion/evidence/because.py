@@ -44,7 +44,7 @@ def _size(rung: RungEstimate, unit: str) -> str:
 
 
 def _hull(finding: Finding) -> str:
-    return interval(*finding.hull, finding.unit, signed=True)
+    return interval(*finding.judged, finding.unit, signed=True)
 
 
 def _held(finding: Finding) -> str:

@@ -160,6 +160,8 @@ class LeverSpec:
     cluster : str
         Column whose groups may err together.
     conf_level : float
+        Of the intervals that are shown. Verdicts and their sentences rest on 95 % intervals whatever it is, as the
+        negative control does; whether a trial or crowding supports one is read off the interval that is shown.
     min_responses : int
         With fewer, nothing is estimated.
     min_clusters : int

@@ -91,10 +91,16 @@ class Finding:
 
     @property
     def hull(self) -> tuple[float, float]:
-        """From the lowest to the highest end of both 95 % intervals."""
+        """From the lowest to the highest end of both intervals, as they are shown."""
         lows = [one.conf_low for one in self.centres if one.conf_low is not None]
         highs = [one.conf_high for one in self.centres if one.conf_high is not None]
         return min(lows), max(highs)
+
+    @property
+    def judged(self) -> tuple[float, float]:
+        """The same of both 95 % intervals, whatever level is shown."""
+        ends = [one.interval(JUDGED_AT) for one in self.centres]
+        return min(low for low, _ in ends), max(high for _, high in ends)
 
     @property
     def p_value(self) -> float:
@@ -186,7 +192,7 @@ def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verd
 def _verdict(finding: Finding, p_adjusted: float, p_within: float, false_discovery_rate: float) -> Verdict:
     if finding.is_contradicted:
         return Verdict("contested", _grade(finding), BECAUSE["contradicted"](finding))
-    word = _rule(finding, finding.hull, p_adjusted, false_discovery_rate)
+    word = _rule(finding, finding.judged, p_adjusted, false_discovery_rate)
     if word in ("moves", "proxy", "no_effect") and _is_defenceless(finding):
         return Verdict("contested", _grade(finding), BECAUSE["defenceless"](finding))
     if word in ("moves", "proxy", "no_effect") and finding.is_picked:
@@ -194,8 +200,7 @@ def _verdict(finding: Finding, p_adjusted: float, p_within: float, false_discove
     if word == "moves" and _is_self_chosen(finding):
         return Verdict("contested", _grade(finding), BECAUSE["self_chosen"](finding))
     if word is None:
-        within = (finding.within.conf_low or 0.0, finding.within.conf_high or 0.0)
-        alone = _rule(finding, within, p_within, false_discovery_rate)
+        alone = _rule(finding, finding.within.interval(JUDGED_AT), p_within, false_discovery_rate)
         word = "unclear" if alone is None else "contested"
     return Verdict(word, _grade(finding), BECAUSE[word](finding))
 
@@ -211,7 +216,8 @@ def _rule(finding: Finding, hull: tuple[float, float], p_value: float, false_dis
 
 
 def _covers_zero(rung: RungEstimate) -> bool:
-    return (rung.conf_low or 0.0) <= 0 <= (rung.conf_high or 0.0)
+    low, high = rung.interval(JUDGED_AT)
+    return low <= 0 <= high
 
 
 def _is_defenceless(finding: Finding) -> bool:

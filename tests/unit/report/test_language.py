@@ -93,7 +93,7 @@ def rung(name: str, estimate: float, error: float = 0.01) -> RungEstimate:
     ends = (estimate - 1.96 * error, estimate + 1.96 * error)
     return RungEstimate(
         DEFAULT_LEVERS[0], name, None, -30.0, estimate=estimate, std_error=error, conf_low=ends[0], conf_high=ends[1],
-        p_value=1e-9 if abs(estimate) > 3 * error else 0.5, n=12_345,
+        p_value=1e-9 if abs(estimate) > 3 * error else 0.5, n=12_345, n_clusters=500,
     )  # fmt: skip
 
 
