@@ -59,7 +59,7 @@ def test_weights_pass_where_answering_follows_the_log():
     assert found.status == "passed"
     assert abs(found.weighted - found.everyone) < 3 * found.std_error
     assert abs(found.unweighted - found.everyone) > 0.01  # and the weights were needed
-    assert "stand the test" in found.summary()
+    assert "pass the recontact test" in found.summary()
 
 
 def test_weights_fail_where_answering_follows_the_mood():
@@ -69,7 +69,7 @@ def test_weights_fail_where_answering_follows_the_mood():
     assert found.status == "failed"
     assert found.weighted > found.everyone + 0.05
     evidence = cx.fit_levers(pairing, "csat", weights=weights)
-    assert any("fail the test by recontact" in note for note in evidence.notes)
+    assert any("fail the recontact test" in note for note in evidence.notes)
     unweighted = cx.fit_levers(pairing, "csat").table.set_index("lever")["grade"]
     assert unweighted["wait_seconds"] == "adjusted" or unweighted["wait_seconds"] == "correlational"
     assert evidence.table.set_index("lever").loc["wait_seconds", "grade"] == "correlational"

@@ -87,9 +87,9 @@ class WeightsCheck(Result):
             f" {percent(self.unweighted)} of those answered about, {percent(self.weighted)} of these weighted"
         )
         if self.status == "passed":
-            return [f"The weights stand the test by recontact: {rates}."]
+            return [f"The weights pass the recontact test: {rates}."]
         return [
-            f"The weights fail the test by recontact: {rates}. Who answers depends on more than the log's attributes,"
+            f"The weights fail the recontact test: {rates}. Who answers depends on more than the log's attributes,"
             " so every lever's grade is one lower."
         ]
 

@@ -27,7 +27,8 @@ def follow_ups_table(followed: FollowUps) -> Table | None:
         return None
     about = column_label(followed.by)
     told = say(
-        "Upon {share} of the contacts that could be followed for {days} days no other one of the customer followed.",
+        "{share} of the contacts that could be followed for {days} days were not followed by another from the same"
+        " customer.",
         share=percent(followed.fcr),
         days=f"{followed.plan.repeat_days:g}",
     )
