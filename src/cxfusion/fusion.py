@@ -76,7 +76,7 @@ def fuse(  # noqa: PLR0913  what a job asks
     other_sources: Mapping[str, Data | Ratings] | None = None,
     on_stage: OnStage | None = None,
 ) -> Study:
-    """Do the whole job on two tables.
+    """Do the whole job: from two tables to a study.
 
     Parameters
     ----------
@@ -85,17 +85,17 @@ def fuse(  # noqa: PLR0913  what a job asks
     plan : PairingPlan, optional
     spec : LeverSpec, optional
     outcome : {"csat", "nps", "ces", "csat_top2box"}, optional
-        The score to be moved; by default the first of these that the surveys have.
+        The score that is to be moved; by default the first of these that the surveys have.
     by : str or list of str, optional
-        Grouping of both halves; by default queue, channel or reason, whichever the log has first.
+        Grouping of operations and scores; by default the first of queue, channel and reason that the log has.
     interval : {"15min", "30min", "1h", "1d"}, optional
         The operations figures also by this interval of the site's clock.
     costs : mapping, optional
-        Words of :func:`decide`, such as ``{"cost_per_hour": 32, "currency": "EUR"}``.
+        Arguments of :func:`decide`, such as ``{"cost_per_hour": 32, "currency": "EUR"}``.
     other_sources : mapping of str to (path, frame, list of dict or Ratings), optional
-        Whatever else is known, by a name (a brand tracker, a panel): for :func:`audit_sources`.
+        Other data, each under a name (a brand tracker, a panel): for :func:`audit_sources`.
     on_stage : callable, optional
-        Told each stage as it begins.
+        Called with the name and the rows of each stage as it begins.
 
     Returns
     -------

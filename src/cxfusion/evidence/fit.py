@@ -203,11 +203,12 @@ def fit_levers(
     outcome : {"csat", "nps", "ces", "csat_top2box"}, optional
         CSAT by default; the last is the share of answers on its two best marks.
     levers : iterable of Lever, optional
-        Instead of the catalogue's.
+        In place of the catalogue's.
     weights : ResponseWeights, optional
-        From :func:`weigh`, so that the effect is that over all answered contacts, not over those who answered.
+        From :func:`weigh`: the effect is then the one over all contacts that an agent handled, not only over those
+        with an answer.
     spec : LeverSpec, optional
-        Everything explicit; ``outcome`` and ``levers`` replace what it says.
+        Everything explicit; ``outcome`` and ``levers`` take precedence over it.
     offers : OfferCheck, optional
         From :func:`check_offers`: where agents pick whom to ask, every grade is one lower and no verdict is definite.
 
@@ -218,7 +219,7 @@ def fit_levers(
     Raises
     ------
     UsageError
-        An argument of another kind.
+        An argument of the wrong kind.
     UnknownNameError
         An outcome or lever that does not exist.
     BadControlError
@@ -228,7 +229,7 @@ def fit_levers(
 
     Notes
     -----
-    The effect of a step is taken in proportion to where the lever is: one cannot take 30 seconds of hold from a
+    A step is taken in proportion to how much of the lever a contact has: 30 seconds of hold cannot be taken from a
     contact that had none.
 
     Examples

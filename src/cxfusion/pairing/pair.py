@@ -56,7 +56,7 @@ def pair(
     by: Key | Sequence[Key] | None = None,
     within: str | timedelta | None = None,
 ) -> Pairing:
-    """Find the contact that each response speaks about.
+    """Find the contact that each response is about.
 
     Parameters
     ----------
@@ -65,12 +65,12 @@ def pair(
     plan : PairingPlan, optional
         By default the most exact key that a response gives: leg, contact, case, or the customer within 72 hours.
     by, within
-        Short for a plan with these; what is given here replaces what the plan says.
+        Short for a plan with these; they take precedence over the plan.
 
     Returns
     -------
     Pairing
-        Also where nothing could be paired: its audit then says why.
+        Even if nothing could be paired: its audit then says why.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def pair(
     ConfigError
         The plan cannot be used.
     BooksError
-        Rows were lost or counted twice: a fault of cxfusion.
+        Rows were lost or counted twice: a bug in cxfusion.
 
     Examples
     --------

@@ -100,7 +100,7 @@ class Pairing(Relation):
         return ibis.literal(False) if self.answer_lag is None else self.answer_lag.is_young(rows["started_at"])
 
     def unambiguous(self) -> Pairing:
-        """The same pairing without the pairs that several contacts could be meant by.
+        """The same pairing without the ambiguous pairs.
 
         These end as ``doubtful_link``, so that the books still balance; measures and models of what is returned rest
         on pairs that leave no choice.

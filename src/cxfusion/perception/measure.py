@@ -142,9 +142,9 @@ def measure(
 ) -> Measurement:
     """The figures of a score, with 95 % intervals: CSAT mean and top-2-box, NPS, or mean CES; or the response rate.
 
-    Only answers of customers count; those of companions and others are never mixed in. Variances are
-    clustered by customer. Without weights the figures speak for those who answered. The response rate is the share of
-    contacts that reached an agent with which a customer's scored response is paired; contacts that are younger than the
+    Only customers' answers count; those of companions and others are never mixed in. Variances are
+    clustered by customer. Without weights the figures describe those who answered. The response rate is the share of
+    contacts that reached an agent and are paired with a customer's scored response; contacts that are younger than the
     lag within which 95 % of the answers come are left out of it, and counted in the notes.
 
     Parameters
@@ -154,15 +154,16 @@ def measure(
     score : {"csat", "nps", "ces", "response_rate"}
         The response rate takes a pairing.
     by : str or sequence of str, optional
-        Columns of the contact log; of surveys alone, their own. A missing value is a group of its own.
+        Columns of the contact log, or of the survey file where surveys are measured alone. A missing value is a group
+        of its own.
     interval : {"15min", "30min", "1h", "1d"}, optional
-        Counted on the site's clock (``contacts.timezone``) by the contact's start, not by when the answer came; of
-        surveys alone by the latter.
+        Counted on the site's clock (``contacts.timezone``) by the contact's start; only where surveys are measured
+        alone, by when the answer came.
     weights : ResponseWeights, optional
-        From :func:`weigh`, for the same score: the figures then speak for all answered contacts, and their metrics
-        end in ``_weighted``. Their variance is that of what the margins of the weights leave of the answers, as the
-        margins are known. Of more than five million answers, and of fewer than two for each margin, it takes the
-        weights as given, which is conservative; ``notes`` then say so.
+        From :func:`weigh`, for the same score: the figures then describe all contacts that an agent handled, and their
+        metrics end in ``_weighted``. Their variance is that of what the margins of the weights do not explain of the
+        answers, since the margins are known. With more than five million answers, or fewer than two for each margin,
+        it takes the weights as given, which is conservative; ``notes`` then say so.
 
     Returns
     -------
@@ -173,9 +174,9 @@ def measure(
     UnknownNameError
         No such score, a column that the log does not have, or an interval other than those.
     NoScoreError
-        The survey did not ask this score.
+        The survey did not ask for this score.
     UsageError
-        Weights of another score, or for a figure that has none; weights or a response rate of surveys alone.
+        Weights of another score, or for a figure that has none; weights or a response rate for surveys alone.
 
     Examples
     --------

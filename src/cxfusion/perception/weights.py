@@ -100,13 +100,13 @@ class ResponseWeights(Relation):
 
 
 def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
-    """Weights for who did not answer.
+    """Weights that make up for contacts without an answer.
 
     Parameters
     ----------
     pairing : Pairing
     score : {"csat", "nps", "ces"}
-        Those with this score count as having answered.
+        A contact counts as answered about if its response has this score.
 
     Returns
     -------
@@ -120,10 +120,10 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     Notes
     -----
     Propensity and margins: wait, talk, hold and transfers by fifths, reason, channel, queue, hour of the week, as far
-    as the log has them; levels with fewer than 30 answers are pooled. With more than half a million contacts that
-    were not answered about, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Contacts
-    younger than the lag within which 95 % of the answers come leave the propensity and the margins; those of them that
-    are answered about are weighted with the others. Scores vary by what the margins leave of them; effects treat the
+    as the log has them; levels with fewer than 30 answers are pooled. With more than half a million contacts without
+    an answer, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Contacts younger than the
+    lag within which 95 % of the answers come are left out of the propensity and the margins; those of them that have
+    an answer are weighted with the others. Scores vary by what the margins do not explain of them; effects treat the
     weights as given, which is conservative.
 
     References

@@ -50,15 +50,15 @@ def read_contacts(
     pseudonyms: Pseudonyms | None = None,
     session: Session | None = None,
 ) -> Contacts:
-    """Read a contact log: one row per contact, as the customer lived it.
+    """Read a contact log: one row per contact, as the customer experienced it.
 
-    Names that are canonical, or the usual headings of call-centre exports, need no map.
+    Canonical names and the usual headings of call-centre exports need no map.
 
     Parameters
     ----------
     data : path, glob, folder, frame, reader, relation or list of dict
-        Files of CSV (also packed with gzip), JSON lines (what is nested gets dotted names), Parquet or Excel; a folder
-        stands for the Parquet files in it, and its subfolders ``key=value`` for columns. Or a pandas or Polars frame
+        Files of CSV (also gzipped), JSON lines (nested fields get dotted names), Parquet or Excel; a folder stands for
+        the Parquet files in it, and its subfolders ``key=value`` for columns. Or a pandas or Polars frame
         (eager or lazy), an Arrow table, reader or dataset, a DuckDB relation, an Ibis table of any engine. Or the URL
         of a table in a database: ``duckdb://FILE/TABLE``, ``postgres://USER@HOST/DATABASE/SCHEMA.TABLE``, or any other
         that Ibis connects to, with ``?table=TABLE``.
@@ -66,19 +66,19 @@ def read_contacts(
         Column map: a TOML file, its content, or just ``{canonical: source column}``. With ``attributes = []`` only the
         columns that it names, and those with usual headings, are read.
     source : str or Source, optional
-        Kind of source, as ``cxfusion sources`` lists them, or one of your own; goes before the map's. ``"generic"``
-        where neither says.
-        Of a vendor's contact log each row is a leg: ``legs`` of the result keeps them, and its rows are the contacts
+        Kind of source, as ``cxfusion sources`` lists them, or one of your own; takes precedence over the map's.
+        ``"generic"`` where neither says.
+        In a vendor's contact log each row is a leg: ``legs`` of the result keeps them, and its rows are the contacts
         that they make together.
     timezone : str, optional
-        IANA name of the zone in which times without an offset are meant; goes before the map's. UTC, with a note,
-        where neither says.
+        IANA name of the zone of times without an offset; takes precedence over the map's. UTC, with a note, where
+        neither says.
     since, until : date, datetime or str, optional
-        Contacts that started from ``since`` on and before ``until``, on the site's clock; a date stands for its first
-        moment. All others are counted in ``n_outside_period``, and no more is read of them than it takes.
+        Contacts that started at or after ``since`` and before ``until``, on the site's clock; a date stands for its
+        first moment. All others are counted in ``n_outside_period``, and no more of them is read than necessary.
     pseudonyms : Pseudonyms, optional
-        Who is named becomes a keyed hash on the way in: customers, agents, and what else it lists. Text that could not
-        be read is then withheld from ``set_aside`` too.
+        Customers, agents and any other listed columns are replaced by a keyed hash on reading. Text that could not be
+        read is then withheld from ``set_aside`` too.
     session : Session, optional
         Where the rows live; a default session otherwise.
 
@@ -97,7 +97,7 @@ def read_contacts(
     UnreadableFileError, EmptyTableError, MissingColumnError
         The source cannot be used.
     InputError
-        Times in which day and month cannot be told apart.
+        Times in which day and month cannot be distinguished.
 
     Examples
     --------
@@ -127,21 +127,21 @@ def read_surveys(
 ) -> Surveys:
     """Read a survey file: one row per response.
 
-    There is no period to choose: a response whose contact lies outside that of the log ends as ``outside_period``.
+    There is no period to choose: a response whose contact is outside the log's period ends as ``outside_period``.
 
     Parameters
     ----------
     data, map, source, timezone, pseudonyms, session
         As of :func:`read_contacts`.
     alone : bool, default False
-        There is no contact log to pair it with, so that no key is needed: for :func:`cxfusion.measure` and
+        There is no contact log to pair it with, so no key is needed: for :func:`cxfusion.measure` and
         :func:`cxfusion.compare` of the surveys themselves.
 
     Returns
     -------
     Surveys
         Every response, scored or not; ``score_status`` is null where a score is usable, else ``score_missing`` or
-        ``score_out_of_scale``. A response without an id of its own is known by its row number.
+        ``score_out_of_scale``. A response without an id of its own is identified by its row number.
 
     Raises
     ------
