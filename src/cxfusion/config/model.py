@@ -73,7 +73,7 @@ class StudyConfig(StudyMap):
     experiments : mapping of str to ExperimentSection
         By the column that holds the arms.
     beliefs : mapping of str to (mapping of str to float)
-        By leader: what he believes moves customers, lever by lever; 1 is the strongest.
+        By leader: what they believe moves customers, lever by lever; 1 is the strongest.
     trackers : mapping of str to TrackerSection
         By a name, as the page shows it.
     pairing : PairingSection

@@ -1,4 +1,4 @@
-"""Customers with a score and an outcome: each once, by the last contact he answered about."""
+"""Customers with a score and an outcome: each once, by the last contact answered about."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def worth(
 
     Notes
     -----
-    Each customer counts once, by the last contact he answered about. ``adjusted`` holds agent, case mix and queue ×
+    Each customer counts once, by the last contact answered about. ``adjusted`` holds agent, case mix and queue ×
     hour of the week equal and clusters by agent. ``agents`` uses which agent answered as an instrument for the score,
     by the unbiased jackknife (UJIVE), given case mix and queue × hour; it is believed where agents move scores enough
     (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes 0. It assumes that chance gave customers their

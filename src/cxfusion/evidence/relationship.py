@@ -79,11 +79,11 @@ def _line(row: Any) -> str:
 
 
 def compare_levels(evidence: LeverEvidence, pairing: Pairing, outcome: str | None = None) -> LevelComparison:
-    """Fit the levers of the relationship, and lay them beside those of the contact.
+    """Fit the levers of the relationship, and compare them with those of the contact.
 
-    Each lever of the contact is added up over all that its customer lived before the survey; how often he had contact
-    at all stands among the levers. All of them come before the answer, so they are adjusted for each other. There is
-    no negative control here, so no grade is better than "correlational".
+    Each lever of the contact is added up over all of its customer's contacts before the survey; the number of these
+    contacts is a lever too. All of them come before the answer, so they are adjusted for each other. There is no
+    negative control here, so no grade is better than "correlational".
 
     Parameters
     ----------

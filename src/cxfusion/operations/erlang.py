@@ -119,7 +119,7 @@ def erlang_c(load: Floats, agents: Floats, aht_seconds: Floats, target_seconds: 
 def erlang_a(
     load: Floats, agents: Floats, aht_seconds: Floats, target_seconds: Floats, patience_seconds: Floats
 ) -> Queue:
-    """Who waits longer than his patience hangs up.
+    """Customers who wait longer than their patience lasts hang up.
 
     Parameters
     ----------

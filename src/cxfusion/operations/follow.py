@@ -1,4 +1,4 @@
-"""Which contacts breed further ones: from what a customer came about to what he comes about next, and how soon."""
+"""Which contacts breed further ones: from what customers came about to what they come about next, and how soon."""
 
 from __future__ import annotations
 

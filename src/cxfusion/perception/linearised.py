@@ -77,7 +77,7 @@ def residuals_of(
 
 
 def _by_customer(answers: ir.Table) -> dict[str, ir.Value]:
-    """A number for each customer, 0 where he is not known and stands alone, and how many answers he gave."""
+    """A number for each customer, 0 for one who is not known and stands alone, and how many answers each gave."""
     customer = answers["customer"].cast("string")
     number = customer.notnull().ifelse(number_of(customer), 0)
     n = answers.count().over(group_by=number)

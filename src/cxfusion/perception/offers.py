@@ -1,7 +1,7 @@
 """Who was offered the survey? Agents who pick their customers show up: those they ask were expected to be satisfied.
 
-What operations and case mix lead one to expect is compared between the contacts an agent asked about and all of his
-own, beyond the rule that the whole centre's offers follow.
+The score that operations and case mix lead to expect is compared between the contacts that an agent asked about and all
+of that agent's contacts, beyond the rule that the whole centre's offers follow.
 """
 
 from __future__ import annotations

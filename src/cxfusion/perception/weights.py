@@ -182,7 +182,7 @@ def _sizes(session: Session, everyone: ir.Table) -> _Sizes:
 
 
 def _everyone(pairing: Pairing, score: str) -> ir.Table:
-    """Answered contacts with what may decide whether their customer answered, and whether he did."""
+    """Answered contacts with what may decide whether their customer answered, and whether that happened."""
     contacts = pairing.contacts
     log = answered(contacts)
     columns = attributes_of(contacts, log)

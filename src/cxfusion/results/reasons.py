@@ -33,7 +33,7 @@ REASONS: Final = {
     "not_eligible": "The customer's contacts at that time could not be surveyed (abandoned)",
     "score_missing": "The answer has no score",
     "score_out_of_scale": "The score lies outside its scale",
-    "outbound": "The centre called the customer, not he the centre",
+    "outbound": "The centre called the customer, not the other way round",
     "not_handled": "It never reached an agent",
     "no_customer": "It names no customer",
     "shared_customer": "Its customer id is used too often to be one person's",

@@ -1,6 +1,6 @@
 """Pseudonyms: identifiers of persons become keyed hashes on the way in, and nothing behind it ever sees what they were.
 
-Who has the key can find the pseudonym of a person he knows; who has not, can neither find it nor go back.
+With the key one can find the pseudonym of a known person; without it one can neither find it nor go back.
 """
 
 from __future__ import annotations
