@@ -1,7 +1,7 @@
 """Whether members of a centre choose by an expected value whom they pick, beyond the rule that all of them follow.
 
-The rule says how many times as likely each recorded category is to be picked, whoever picks; given it and a member's number
-of picks, these picks go by the expected value or they do not: a score test per member, and one for all.
+The rule says how many times as likely each recorded category is to be picked, whoever picks; given it and a member's
+number of picks, these go by the expected value or they do not: a score test per member, and one for all.
 """
 
 from __future__ import annotations
