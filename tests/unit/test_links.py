@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+import cxfusion as cx
 from cxfusion.engine import FrameSource, Session
+from cxfusion.errors import BooksError
 from cxfusion.operations.episodes import EpisodePlan, recontacts
 from cxfusion.operations.figures import RECONTACTED
 from cxfusion.operations.links import LAG, NEXT, link
@@ -66,3 +70,31 @@ def test_the_next_attempt_is_the_one_that_a_search_through_the_log_finds(log, sa
         assert (own[NEXT] if isinstance(own[NEXT], str) else "~") == about[0]
         n_at_once += len(about) > 1
     assert same_reason or n_at_once > 5
+
+
+@pytest.fixture(scope="module")
+def inbound():
+    """Forty attempts of six customers; some of them were called back for, and nobody was called by the centre."""
+    log = [
+        {"contact_id": f"c{i}", "customer_id": f"u{i % 6}", "started_at": f"2026-01-{1 + i // 2:02} 09:00",
+         "direction": "callback" if i % 3 else "inbound", "reason": "bill"}
+        for i in range(40)
+    ]  # fmt: skip
+    with Session(threads=1) as session:
+        yield cx.read_contacts(log, timezone="UTC", session=session)
+
+
+def test_directions_that_are_asked_for_are_kept_though_none_is_outbound(inbound):
+    plan = EpisodePlan()
+    links = link(inbound, plan, "reason", ["customer_id", "direction"])
+    chained, apart = (cx.diagnose(inbound, by="direction", episodes=one).table for one in (links, plan))
+    assert set(chained["direction"]) == {"callback", "inbound"}
+    pd.testing.assert_frame_equal(chained, apart)
+    assert set(cx.follow(inbound, by="direction").groups["direction"]) == {"callback", "inbound"}
+
+
+def test_groups_that_are_not_the_same_are_never_put_side_by_side(inbound):
+    links = link(inbound, EpisodePlan(), "reason", ["direction"])
+    few = links.rows.filter(links.rows["direction"] == "inbound")
+    with pytest.raises(BooksError, match="2 groups and of 1 were put side by side"):
+        cx.diagnose(inbound, by="direction", episodes=replace(links, chains=replace(links.chains, rows=few)))

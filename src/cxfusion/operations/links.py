@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 
@@ -73,8 +73,10 @@ def link(contacts: Contacts, plan: EpisodePlan, by: str | None = None, columns: 
     """
     log, chains = look_at(contacts), chains_of(contacts, plan)
     rows = chains.rows
-    own = dict.fromkeys(["contact_id", "started_at", *([by] if by else []), *columns, "is_abandoned", "direction"])
-    alike = {} if chains.has_outbound else {"cx:attempt": ibis.literal(True), "direction": ibis.null("string")}
+    asked = [*([by] if by else []), *columns]
+    own = dict.fromkeys(["contact_id", "started_at", *asked, "is_abandoned", "direction"])
+    alike: dict[str, Any] = {} if chains.has_outbound else {"cx:attempt": ibis.literal(True)}
+    alike |= {} if chains.has_outbound or "direction" in asked else {"direction": ibis.null("string")}
     alike |= {} if chains.has_unknown else {"customer_id": ibis._["cx:person"]}  # what need not be sorted along
     wanted = [*(name for name in own if contacts.has(name)), "cx:person", "cx:attempt"]
     wanted += ["cx:reason"] if plan.same_reason else []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from cxfusion.errors import BooksError
 from cxfusion.operations.episodes import chains_of
 from cxfusion.operations.figures import RECONTACTED, Figure, Log, NotApplicable
 from cxfusion.operations.links import Links, plan_of
@@ -93,13 +94,32 @@ def numbers_of(log: Log, figures: Figures, grouping: Grouping, chains: Log | Non
     groups = found[0]
     keys = [name for name in groups.columns if name not in set(columns.values())]
     for other in found[1:]:
-        groups = groups.merge(other, on=keys) if keys else pd.concat([groups, other], axis=1)
+        groups = _beside(groups, other, keys)
     whole = groups[list(columns.values())].sum().to_frame().T
     quantiles = _quantiles(figures)
     if quantiles:
         whole = whole.assign(**_aggregate(log, quantiles, {}).iloc[0])
-        groups = groups.merge(_quantiles_by_group(log, quantiles, grouping), on=keys) if keys else whole
+        groups = _beside(groups, _quantiles_by_group(log, quantiles, grouping), keys) if keys else whole
     return Numbers(groups, whole, columns)
+
+
+def _beside(groups: pd.DataFrame, other: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Numbers of the same groups side by side.
+
+    Raises
+    ------
+    BooksError
+        They are not the same groups.
+    """
+    if not keys:
+        return pd.concat([groups, other], axis=1)
+    both = groups.merge(other, on=keys)
+    if not len(groups) == len(other) == len(both):
+        raise BooksError(
+            f"Figures of {len(groups):,} groups and of {len(other):,} were put side by side, and {len(both):,} groups"
+            " are in both. Expected the same groups. This is a fault of cxfusion, not of the data; please report it."
+        )
+    return both
 
 
 def _sums_for(figure: Figure | NotApplicable) -> Iterator[ir.Scalar]:
