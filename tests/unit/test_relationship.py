@@ -83,6 +83,16 @@ def test_an_exposure_is_the_same_in_any_order_of_the_log(session):
     assert totals == {0.6}
 
 
+def test_text_that_is_called_like_a_number_is_not_added_up(session):
+    log = [row | {"Is VIP": "yes", "N Devices": "two", "n_products": 2} for row in LOG]
+    contacts = cx.read_contacts(log, timezone="UTC", session=session)
+    assert {"is_vip", "n_devices"} <= set(contacts.columns)
+    surveys = cx.read_surveys(ANSWERS, timezone="UTC", session=session)
+    lived = cx.pair_relationship(cx.pair(contacts, surveys)).contacts
+    assert {"n_total_products", "n_abandoned"} <= set(lived.columns)
+    assert not {"n_vip", "n_total_devices", "n_worst_devices"} & set(lived.columns)
+
+
 def test_without_surveys_about_the_relationship_there_is_nothing_to_pair(session):
     contacts = cx.read_contacts(LOG, timezone="UTC", session=session)
     surveys = cx.read_surveys([{"contact_id": "a1", "csat": 3}], session=session)

@@ -18,6 +18,7 @@ from cxfusion.pairing.pair import pair_anew
 from cxfusion.pairing.reasons import EXPOSED
 from cxfusion.pairing.responses import asked
 from cxfusion.results.formats import count, duration_in_words
+from cxfusion.tables.cells import is_number
 from cxfusion.tables.relation import Contacts
 from cxfusion.tables.sums import exact_sum
 
@@ -107,7 +108,9 @@ def pair_relationship(pairing: Pairing) -> Pairing:
 
 def _exposures(pairing: Pairing) -> Contacts:
     contacts, plan, session = pairing.contacts, pairing.plan, pairing.session
-    numbers = [name for name in contacts.columns if name.endswith("_seconds") or name.startswith(("n_", "is_"))]
+    kinds = contacts.rows.schema().items()
+    told = [name for name, kind in kinds if is_number(kind)]  # text may have such a name too
+    numbers = [name for name in told if name.endswith("_seconds") or name.startswith(("n_", "is_"))]
     last = [name for name in LAST if contacts.has(name)]
     log = log_of(contacts, plan, (*numbers, *last), pairing.around)
     responses = keyed(asked(pairing.surveys), contacts, log, plan)
