@@ -83,6 +83,18 @@ def test_periods_missing_groups_and_small_cells():
     assert found.loc[found["status"] == "suppressed", ["estimate", "reading"]].isna().all(axis=None)
 
 
+def test_groups_with_long_numbers_are_told_apart():
+    contacts = pd.DataFrame({"contact_id": [f"c{i}" for i in range(90)], "started_at": "2026-01-05 09:00"})
+    contacts["site"] = pd.array([1234567, 1234568, None] * 30, dtype="Int64")
+    surveys = pd.DataFrame({"contact_id": contacts["contact_id"], "csat": [1, 3, 5] * 15 + [2, 4, 4] * 15})
+    found = cx.compare(cx.pair(cx.read_contacts(contacts), cx.read_surveys(surveys)), "csat", by="site")
+    rows = found.of("csat_mean")
+    assert rows[["group", "other_group"]].values.tolist() == [
+        ["1234567", "1234568"], ["1234567", "(missing)"], ["1234568", "(missing)"],
+    ]  # fmt: skip
+    assert rows["estimate"].to_list() == pytest.approx([1.5 - 3.5, 1.5 - 4.5, 3.5 - 4.5])
+
+
 def test_a_response_rate_is_compared_too():
     contacts = pd.DataFrame({"contact_id": [str(i) for i in range(400)], "started_at": "2026-01-05", "queue": "a"})
     contacts.loc[200:, "queue"] = "b"

@@ -259,3 +259,19 @@ def test_figures_of_few_customers_are_in_no_file(tmp_path, session):
     diagnose_log(study_of_options(None, contacts={"path": str(path)}, study={"by": ["queue"]}), tmp_path / "out")
     written = pq.read_table(tmp_path / "out" / "operations.parquet").to_pandas().set_index(["group", "metric"])
     assert written.loc[("rare", "aht_seconds"), "status"] == "suppressed"
+
+
+def test_sites_with_long_numbers_are_told_apart_and_the_small_one_hidden(session):
+    # the column has gaps, so that its numbers come back with a fraction
+    sites = [1234567] * 8 + [1234568] * 3 + [None] * 6
+    calls = pa.table(
+        {
+            "contact_id": [str(i) for i in range(17)],
+            "started_at": ["2026-03-02 09:00"] * 17,
+            "site": pa.array(sites, pa.int64()),
+            "talk_seconds": [60.0] * 17,
+        }
+    )
+    rows = cx.diagnose(cx.read_contacts(calls, session=session), by="site").as_rows()
+    handling = rows[rows["metric"] == "aht_seconds"].set_index("group")["status"]
+    assert handling.to_dict() == {"all": "ok", "1234567": "ok", "1234568": "suppressed", "(missing)": "ok"}

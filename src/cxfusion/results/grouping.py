@@ -142,4 +142,6 @@ def _text(value: Any) -> str:
         return "(missing)"
     if isinstance(value, pd.Timestamp):
         return value.isoformat(sep=" ", timespec="minutes")
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):  # as a column of ids with gaps is: every digit counts
+        return str(int(value)) if value.is_integer() else repr(float(value))
+    return str(value)
