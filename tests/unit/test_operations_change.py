@@ -182,3 +182,30 @@ def test_the_waterfall_leads_from_one_figure_to_the_other(contacts):
     assert all(bar["start"] == pytest.approx(last["stop"]) for last, bar in pairwise(bars[:-1]))
     assert [bar["name"] for bar in bars] == ["before", "Other mix", "new", "bills", "old", "moves", "since 2026-01-06"]
     assert pickle.loads(pickle.dumps(change)).parts.equals(change.parts)
+
+
+def waits(session, *cells):
+    """Everybody waited 30 seconds: (day, queue, how many were answered, how many abandoned)."""
+    log = [
+        {"contact_id": f"{day}{queue}{i}", "started_at": f"2026-01-{day} 09:00", "queue": queue, "wait_seconds": 30,
+         "talk_seconds": 60 if i < n else None, "is_abandoned": i >= n}
+        for day, queue, n, n_gone in cells
+        for i in range(n + n_gone)
+    ]  # fmt: skip
+    return cx.read_contacts(log, timezone="UTC", session=session)
+
+
+def test_patience_is_split_only_where_every_wait_belongs_to_a_group(session):
+    usual = ("05", "bills", 10, 2), ("06", "bills", 10, 4), ("06", "moves", 5, 1)
+    contacts = waits(session, *usual, ("05", "moves", 5, 1))
+    change = what_changed(contacts, "patience_seconds", "queue", since="2026-01-06")
+    by_day = cx.diagnose(contacts, interval="1d").pivot()["patience_seconds"].to_list()
+    assert [change.before, change.after] == by_day == [18 * 30 / 3, 20 * 30 / 5]
+    contacts = waits(session, *usual, ("05", "moves", 5, 0))
+    change = what_changed(contacts, "patience_seconds", "queue", since="2026-01-06")
+    assert change.reason == "waits of groups in which nobody abandoned belong to no group's figure"
+    assert (change.before, change.after) == (None, None)
+    assert change.table.empty
+    contacts = waits(session, ("05", "bills", 10, 0), *usual[1:])
+    change = what_changed(contacts, "patience_seconds", "queue", since="2026-01-06")
+    assert change.reason == "no abandoned contacts: before"

@@ -42,6 +42,8 @@ PARTS: Final = ("mix", "rate", "entry", "exit")
 """Other shares; other figures at the same shares; groups that were not there before; groups that are no more."""
 _WORDS: Final = {"mix": "mix", "rate": "rate", "entry": "new here", "exit": "no longer here"}
 CELLS: Final = ("n_before", "n_after", "share_before", "share_after", "before", "after", *PARTS, "change")
+UNSHARED: Final = "waits of groups in which nobody abandoned belong to no group's figure"
+"""Of patience alone: in every other metric, whoever adds to the numerator is counted in the denominator."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -185,7 +187,7 @@ def what_changed(
     With shares s of the metric's denominator and r the metric in a group, mix = Δs·(r̄ − R̄) and rate = s̄·Δr, where a
     bar is the mean of both sides and R the whole's figure; a group that is only there afterwards contributes
     s·(r − R̄), one that is no longer there −s·(r − R̄). Quantiles of groups do not add up to the whole's, so they are not
-    applicable.
+    applicable; nor is patience where nobody abandoned in some group, as the waits there belong to no group's figure.
 
     References
     ----------
@@ -225,8 +227,11 @@ def what_changed(
     )
     cells, before, after = decompose(totals, keys)
     if before is None or after is None:
-        missing = labels[0] if before is None else labels[1]
-        return Change(metric, kind.unit, grouping, none, before, after, labels, f"no {kind.among}: {missing}")
+        reason = f"no {kind.among}: {labels[0] if before is None else labels[1]}"
+    if ((totals["n"] == 0) & (totals["total"] != 0)).any():  # cells leave that out, and with it both figures
+        reason, before, after = reason or UNSHARED, None, None
+    if reason is not None:
+        return Change(metric, kind.unit, grouping, none, before, after, labels, reason)
     cells = cells.rename(columns=dict(zip(keys, grouping.names, strict=True)))
     return Change(metric, kind.unit, grouping, cells, before, after, labels)
 
