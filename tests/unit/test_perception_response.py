@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -74,6 +75,16 @@ def test_few_contacts_are_not_shown():
     rare = found.table.set_index("level").loc["rare"]
     assert rare["status"] == "suppressed"
     assert rare[["n_asked", "n_answered", "response_rate", "conf_low"]].isna().all()
+
+
+def test_surveys_that_were_never_sent_are_in_no_rate(found):
+    words = ["not sent", "Not asked", "not invited", "not offered"] * 15
+    never = pd.DataFrame({"contact_id": [f"c{i}" for i in range(100, 160)], "csat": np.nan, "disposition": words})
+    surveys = cx.read_surveys(pd.concat([SENT, never], ignore_index=True))
+    again = cx.response_analysis(cx.pair(cx.read_contacts(CALLS), surveys), eligible_share=0.8)
+    pd.testing.assert_frame_equal(again.outcomes, found.outcomes)
+    pd.testing.assert_frame_equal(again.aapor, found.aapor)
+    assert again.table["n_asked"][0] == found.table["n_asked"][0]
 
 
 def test_a_file_of_answers_alone_does_not_tell_who_was_asked():

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.pairing import Pairing
+    from cxfusion.tables.relation import Surveys
 
-__all__ = ["IS_INVITED", "Asked", "asked_about"]
+__all__ = ["IS_INVITED", "Asked", "asked_about", "is_sent"]
 
 IS_INVITED: Final = "is_invited"
 """The contact log's own flag, where it has one."""
@@ -51,6 +52,11 @@ def asked_about(pairing: Pairing) -> Asked:
     return Asked(_ids(answered) if reason else _ids(answered, silent.select("asked_id")), reason)
 
 
+def is_sent(surveys: Surveys) -> ir.BooleanValue:
+    """Whether a row of the survey file is an invitation: one without a disposition is."""
+    return ~surveys.value("disposition").lower().isin(NOT_SENT).fill_null(False)
+
+
 def _ids(*tables: ir.Table) -> ir.Table:
     together = tables[0] if len(tables) == 1 else tables[0].union(tables[1])
     return together.filter(together["asked_id"].notnull()).distinct()
@@ -60,8 +66,7 @@ def _silent(pairing: Pairing) -> ir.Table:
     """Invitations of customers that brought no score: ``asked_id``, null where they name no contact."""
     surveys = pairing.surveys
     is_silent = (surveys.rows["respondent_role"] == CUSTOMER) & (surveys.rows["score_status"] == "score_missing")
-    is_sent = ~surveys.value("disposition").lower().isin(NOT_SENT).fill_null(False)
-    return surveys.rows.filter(is_silent & is_sent).select(asked_id=surveys.value("contact_id"))
+    return surveys.rows.filter(is_silent & is_sent(surveys)).select(asked_id=surveys.value("contact_id"))
 
 
 def _why_unknown(pairing: Pairing, silent: ir.Table) -> str | None:

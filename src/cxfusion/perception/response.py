@@ -17,7 +17,7 @@ from cxfusion.errors import UnknownNameError, UsageError, nearest_names, told_ne
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER, reached_by
-from cxfusion.perception.asked import Asked, asked_about
+from cxfusion.perception.asked import Asked, asked_about, is_sent
 from cxfusion.perception.figures import FEW, TOO_FEW
 from cxfusion.perception.measure import notes_on_young
 from cxfusion.results.base import Result
@@ -63,7 +63,7 @@ class ResponseAnalysis(Result):
     rates : pandas.DataFrame
         The same as ``.table``.
     outcomes : pandas.DataFrame
-        ``outcome, n``: what became of each survey, in AAPOR's terms; no rows where the file does not tell.
+        ``outcome, n``: what became of each survey sent, in AAPOR's terms; no rows where the file does not tell.
     aapor : pandas.DataFrame
         ``rate, estimate, status, reason``: AAPOR's response rates 1 to 6 of the surveys in the file.
     notes : tuple of str
@@ -133,7 +133,7 @@ class ResponseAnalysis(Result):
 def response_analysis(
     pairing: Pairing, attributes: Sequence[str] | None = None, *, eligible_share: float = 1.0
 ) -> ResponseAnalysis:
-    """Response rates by every attribute, and the outcome of every survey in AAPOR's terms.
+    """Response rates by every attribute, and the outcome of every survey sent in AAPOR's terms.
 
     Parameters
     ----------
@@ -266,11 +266,11 @@ def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -
 
 
 def _outcomes(pairing: Pairing) -> pd.DataFrame:
-    """Surveys to customers by AAPOR outcome; a score without a disposition is a complete answer."""
+    """Surveys sent to customers by AAPOR outcome; a score without a disposition is a complete answer."""
     surveys = pairing.surveys
     if not surveys.has("disposition"):
         return pd.DataFrame({"outcome": pd.Series(dtype="str"), "n": pd.Series(dtype="int64")})
-    rows = surveys.rows.filter(surveys.rows["respondent_role"] == CUSTOMER)
+    rows = surveys.rows.filter(surveys.rows["respondent_role"] == CUSTOMER, is_sent(surveys))
     told = rows.select(word=rows["disposition"].lower(), has_score=rows["score_status"].isnull())
     found = pairing.session.collect(told.aggregate(by=["word", "has_score"], n=told.count())).to_pylist()
     counts = dict.fromkeys(["complete", "partial", "refusal", "no contact", "unknown"], 0)
