@@ -8,6 +8,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.errors import UsageError
+from cxfusion.tables.books import log_books
 
 
 def record(contact, queue, agent=None, talk=0, **more):
@@ -65,3 +66,25 @@ def test_legs_keep_their_contact(contacts):
 def test_a_log_without_legs_is_refused():
     with pytest.raises(UsageError, match="no legs"):
         cx.per_leg(cx.read_contacts([{"contact_id": "a", "started_at": "2026-01-05 09:00"}]))
+
+
+def passed_on(name, day):
+    """Records of a contact with two legs on some day."""
+    first = record(f"{name}1", "sales", "ann", 100, NextContactId=f"{name}2")
+    second = record(f"{name}2", "help", "ben", 50, InitialContactId=f"{name}1", PreviousContactId=f"{name}1",
+                    InitiationMethod="TRANSFER", InitiationTimestamp="2026-03-02T09:05:00Z")  # fmt: skip
+    return "".join(json.dumps(one).replace("2026-03-02", day) + "\n" for one in (first, second))
+
+
+def test_of_a_period_the_legs_are_those_of_the_contacts_within(tmp_path, read_log, log_session):
+    path = tmp_path / "records.jsonl"
+    path.write_text(passed_on("a", "2026-03-02") + passed_on("b", "2026-03-03"), encoding="utf-8")
+    contacts = read_log(path, "amazon_connect", since="2026-03-03")
+    own = cx.per_leg(contacts)
+    assert own.to_pandas()["contact_id"].to_list() == ["b1", "b2"]
+    assert (own.n_read, own.n_outside_period, own.period, own.around) == (2, 0, None, None)
+    assert log_books(own).n("contacts", "used") == 2
+    surveys = cx.read_surveys([{"leg_id": "b2", "csat": 5}, {"leg_id": "a2", "csat": 1}], session=log_session)
+    of_legs = cx.pair_legs(cx.pair(contacts, surveys))
+    assert of_legs.contacts.to_pandas()["contact_id"].to_list() == ["b1", "b2"]
+    assert of_legs.to_pandas()["contact_id"].to_list() == ["b2"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.errors import UsageError
+from cxfusion.tables.legs import legs_within
 
 if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts
@@ -34,7 +35,8 @@ def per_leg(contacts: Contacts) -> Contacts:
         For :func:`diagnose`, :func:`control_chart`, :func:`rank_groups` and :func:`what_changed`: handle time then is
         that of the leg's own agent and queue, and volume counts every queue that a contact passed. ``contact_id`` is
         the leg's own id (else that of its row), ``parent_id`` the contact's; ``n_transfers`` is 1 where the agent
-        passed the customer on. Not for first-contact resolution: a transfer is no repeat.
+        passed the customer on. Of a log read with ``since`` or ``until`` these are the legs of the contacts within.
+        Not for first-contact resolution: a transfer is no repeat.
 
     Raises
     ------
@@ -57,6 +59,7 @@ def per_leg(contacts: Contacts) -> Contacts:
             "The log has no legs: it was read contact by contact. Expected one of a vendor's contact logs, read with"
             " source=…."
         )
+    legs = legs_within(legs, contacts)
     rows = legs.rows
     own = ibis.literal("row ") + rows["source_row"].cast("string")
     is_handled = legs.value("is_handled").fill_null(False)
@@ -70,6 +73,14 @@ def per_leg(contacts: Contacts) -> Contacts:
         source_file=rows["source_file"],
         source_row=rows["source_row"],
     )
+    kept = contacts.session.materialize(found.order_by("source_file", "source_row"))
     return replace(
-        contacts, rows=contacts.session.materialize(found), n_read=legs.n_read, set_aside=legs.set_aside, legs=None
+        contacts,
+        rows=kept,
+        n_read=contacts.session.count(kept),
+        set_aside=contacts.set_aside.filter(ibis.literal(False)),
+        n_outside_period=0,
+        period=None,
+        around=None,
+        legs=None,
     )

@@ -25,6 +25,7 @@ all others           the first one told
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import ibis
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session
-    from cxfusion.tables.relation import Legs
+    from cxfusion.tables.relation import Contacts, Legs
 
-__all__ = ["roll_up", "with_roots"]
+__all__ = ["legs_within", "roll_up", "with_roots"]
 
 PLACE: Final = "cx:place"
 HANDLED: Final = "cx:handled"
@@ -123,6 +124,14 @@ def roll_up(legs: Legs) -> ir.Table:
     counts = ask(legs.session, whole, {name: whole[name].count() for name in whole.columns})
     times = {name: whole[name].cast("timestamp('UTC')") for name, kind in whole.schema().items() if kind.is_timestamp()}
     return whole.mutate(**times).select(*(name for name in whole.columns if counts[name]))
+
+
+def legs_within(legs: Legs, contacts: Contacts) -> Legs:
+    """The legs of the contacts that are there: a period is asked of contacts, and their legs are read before it is.
+
+    Only the rows are fewer; what reading the legs counted is of all of them.
+    """
+    return replace(legs, rows=legs.rows.semi_join(contacts.rows, "contact_id"))
 
 
 def _placed(legs: Legs) -> ir.Table:
