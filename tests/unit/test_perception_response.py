@@ -77,6 +77,16 @@ def test_few_contacts_are_not_shown():
     assert rare[["n_asked", "n_answered", "response_rate", "conf_low"]].isna().all()
 
 
+def test_many_contacts_of_few_customers_are_not_shown():
+    customers = [f"k{i % 4}" for i in range(40)] + [f"m{i}" for i in range(40, N)]
+    calls = CALLS.assign(queue=["rare"] * 40 + ["common"] * (N - 40), customer_id=customers)
+    found = cx.response_analysis(cx.pair(cx.read_contacts(calls), cx.read_surveys(SENT)), ["queue"])
+    rare = found.table.set_index("level").loc["rare"]
+    assert rare[["n", "status", "reason"]].to_list() == [40, "suppressed", "fewer than 5 customers: not shown"]
+    assert rare[["n_asked", "n_answered", "response_rate", "conf_low", "conf_high", "asked_rate"]].isna().all()
+    assert found.table.set_index("level").loc["common", "status"] == "ok"
+
+
 def test_surveys_that_were_never_sent_are_in_no_rate(found):
     words = ["not sent", "Not asked", "not invited", "not offered"] * 15
     never = pd.DataFrame({"contact_id": [f"c{i}" for i in range(100, 160)], "csat": np.nan, "disposition": words})

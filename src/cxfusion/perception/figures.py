@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from numpy.typing import NDArray
 
+    from cxfusion.estimators.intervals import Mean
     from cxfusion.pairing import Pairing
     from cxfusion.perception.scores import Reading
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.results.grouping import Grouping
     from cxfusion.tables.relation import Surveys
 
-__all__ = ["ESTIMATES", "FEW", "SHOWN", "TOO_FEW", "Figures", "figures_of", "numbered"]
+__all__ = ["ESTIMATES", "FEW", "SHOWN", "TOO_FEW", "Figures", "figures_of", "numbered", "statuses"]
 
 FEW: Final = 30
 """Below so many answers (contacts, for the response rate) a figure is flagged as small."""
@@ -108,7 +109,7 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
     """The figure's rows, one per group."""
     mean = weighted_mean(sums)
     interval = reading.interval(mean)
-    status = _status(mean.n, mean.n_clusters, reading.not_applicable)
+    status, reasons = statuses(mean, reading)
     frame = pd.DataFrame(
         {
             "metric": reading.metric,
@@ -120,11 +121,17 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
             "n": mean.n.astype(np.int64),
             "n_clusters": mean.n_clusters.astype(np.int64),
             "status": status,
-            "reason": pd.Series(_reasons(status, mean.n, reading), dtype="str"),
+            "reason": pd.Series(reasons, dtype="str"),
         }
     )
     frame.loc[~frame["status"].isin(SHOWN), list(ESTIMATES)] = np.nan
     return frame
+
+
+def statuses(mean: Mean, reading: Reading) -> tuple[list[str], list[str | None]]:
+    """Status and reason of each of some figures: which of them to hide, or to take with care, and why."""
+    status = _status(mean.n, mean.n_clusters, reading.not_applicable)
+    return status, _reasons(status, mean.n, reading)
 
 
 def _status(n: NDArray[np.float64], n_customers: NDArray[np.float64], not_applicable: str | None) -> list[str]:

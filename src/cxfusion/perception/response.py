@@ -18,8 +18,9 @@ from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighte
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER, reached_by
 from cxfusion.perception.asked import Asked, asked_about, is_sent
-from cxfusion.perception.figures import FEW, TOO_FEW
+from cxfusion.perception.figures import statuses
 from cxfusion.perception.measure import notes_on_young
+from cxfusion.perception.scores import response_rate
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.look import compute
@@ -56,7 +57,8 @@ class ResponseAnalysis(Result):
 
     ``.table`` has one row per attribute and level: ``attribute, level, n`` (contacts that reached an agent), ``n_asked,
     n_answered``, ``response_rate`` with ``conf_low, conf_high`` (answered of n), ``asked_rate`` (asked of n),
-    ``status, reason``. The first row, attribute ``all``, is the whole log. Durations are cut into fifths.
+    ``status, reason``. The first row, attribute ``all``, is the whole log. Durations are cut into fifths. Of fewer than
+    five customers there is no figure (``suppressed``).
 
     Attributes
     ----------
@@ -243,8 +245,7 @@ def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -
     n_clusters, ww, wxw, wxwx = columns
     mean = weighted_mean(ClusteredSums(n, n_clusters, n, wx, wx, ww, wxw, wxwx))
     ends = share_interval(mean)
-    status = np.select([n < TOO_FEW, n < FEW], ["suppressed", "small"], "ok")
-    reason = {"suppressed": f"fewer than {TOO_FEW} contacts: not shown", "small": f"fewer than {FEW} contacts"}
+    status, reasons = statuses(mean, response_rate())
     frame = pd.DataFrame(
         {
             "attribute": attribute,
@@ -255,7 +256,7 @@ def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -
             "response_rate": mean.estimate, "conf_low": ends.low, "conf_high": ends.high,
             "asked_rate": found["asked"].fillna(0) / n if why_not_asked is None else np.nan,
             "status": status,
-            "reason": [reason.get(kind, why_not_asked) for kind in status],
+            "reason": [why or why_not_asked for why in reasons],
         }
     )  # fmt: skip
     hidden = frame["status"] == "suppressed"
