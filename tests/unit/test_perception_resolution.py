@@ -68,6 +68,10 @@ def test_by_hand(pairing):
     # of the log: the forty and their 15 returns, all handled; "late" is too late and "nobody" is nobody
     assert found.fcr == pytest.approx(1 - 15 / 55)
     assert "Said resolved and came back: 25.0 %" in found.summary()
+    assert " ".join(found.sentences) == (
+        "65.8 % of the customers who answered say that it was resolved;"
+        " 25.0 % of these were in touch again within 7 days."
+    )
     assert pickle.loads(pickle.dumps(found)).table.equals(found.table)
 
 

@@ -89,7 +89,7 @@ class Resolution(Result):
         if pd.isna(said) or pd.isna(back):
             return ()
         return (
-            f"{in_words(said, 'share')} of the customers who were asked say that it was resolved;"
+            f"{in_words(said, 'share')} of the customers who answered say that it was resolved;"
             f" {in_words(back, 'share')} of these were in touch again within {self.plan.repeat_days:g} days.",
         )
 
