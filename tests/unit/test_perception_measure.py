@@ -17,6 +17,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+import cxfusion as cx
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import NoScoreError, UnknownNameError
 from cxfusion.perception.measure import measure
@@ -302,6 +303,17 @@ def test_response_rate_of_contacts_that_reached_an_agent(session):
     assert measured.summary().splitlines()[0] == "Measurement of response rate: 39 contacts that reached an agent"
     assert measured.scale is None
     assert as_arrow(measured.as_rows(), PERCEPTION).num_rows == 1
+
+
+def test_several_answers_about_one_contact_are_about_no_other(session):
+    # twenty contacts answered about, ten of them twice; and two answers about the one that was abandoned
+    calls = [{"contact_id": f"c{i}", "started_at": "2026-01-05 09:00", "is_abandoned": i == 39} for i in range(40)]
+    about = [*range(20), *range(10), 39, 39]
+    answers = [{"response_id": f"r{i}", "contact_id": f"c{about[i]}", "csat": 4} for i in range(32)]
+    contacts, surveys = cx.read_contacts(calls, session=session), cx.read_surveys(answers, session=session)
+    measured = measure(cx.pair(contacts, surveys, cx.PairingPlan(one_per_contact=False)), "response_rate")
+    assert only(measured.table, "response_rate").estimate == pytest.approx(20 / 39)
+    assert measured.notes == ("Left out: 2 answers about contacts that reached no agent.",)
 
 
 def test_response_rate_by_group_and_period(session):

@@ -32,7 +32,8 @@ __all__ = [
     "CUSTOMER",
     "answered_share",
     "answers_of",
-    "count_responses",
+    "count_elsewhere",
+    "count_others",
     "count_young",
     "given_answers",
     "in_intervals",
@@ -51,17 +52,15 @@ def surveys_of(source: Pairing | Surveys) -> Surveys:
     return source if isinstance(source, Surveys) else source.surveys
 
 
-def count_responses(pairing: Pairing | Surveys, scores: Sequence[str], *, is_of_old: bool = False) -> tuple[int, int]:
-    """How many responses with any of these scores came from customers, and how many from others.
+def count_others(pairing: Pairing | Surveys, scores: Sequence[str], *, is_of_old: bool = False) -> int:
+    """How many responses with any of these scores came from others than customers.
 
     With ``is_of_old`` only those about contacts that are old enough for a rate.
     """
     scored = _scored(pairing, scores)
     if is_of_old and not isinstance(pairing, Surveys):
         scored = scored.filter(~pairing.is_young(scored))
-    is_customer = scored["respondent_role"] == CUSTOMER
-    n = pairing.session.collect(scored.aggregate(customers=is_customer.sum(), others=(~is_customer).sum())).to_pylist()
-    return int(n[0]["customers"] or 0), int(n[0]["others"] or 0)
+    return pairing.session.count(scored.filter(scored["respondent_role"] != CUSTOMER))
 
 
 def given_answers(pairing: Pairing | Surveys, scores: Sequence[str], columns: Sequence[str]) -> ir.Table:
@@ -145,6 +144,13 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     joined = contacts.left_join(answered, [("contact_id", "answered_id")])
     is_answered = joined["answered_id"].notnull().cast("float64")
     return joined.select("contact_id", "started_at", "customer", *keys, score=is_answered, weight=ibis.literal(1.0))
+
+
+def count_elsewhere(pairing: Pairing) -> int:
+    """Scored responses of customers about contacts that :func:`reached_by` leaves out, since they reached no agent."""
+    log, scored = pairing.contacts, _scored(pairing, SCORES)
+    given = scored.filter(scored["respondent_role"] == CUSTOMER, ~pairing.is_young(scored))
+    return pairing.session.count(given.semi_join(log.rows.filter(_is_gone(log)), "contact_id"))
 
 
 def count_young(pairing: Pairing) -> int:

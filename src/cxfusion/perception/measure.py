@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
@@ -17,7 +16,8 @@ from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.alone import notes_on_alone, require_no_log
 from cxfusion.perception.answers import (
     answers_of,
-    count_responses,
+    count_elsewhere,
+    count_others,
     count_young,
     given_answers,
     reached_by,
@@ -208,8 +208,7 @@ def measure(
     readings = readings_for(pairing, score, weights)  # refuses a score that is not there
     if score == RESPONSE_RATE:
         overall, groups, _ = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
-        notes = _notes_on_response(overall, *count_responses(pairing, SCORES, is_of_old=True))
-        notes = (*notes, *notes_on_young(pairing))
+        notes = (*_notes_on_response(pairing), *notes_on_young(pairing))
         return Measurement(score, None, overall, groups, grouping, notes)
     return _measured(pairing, given_answers(pairing, [score], grouping.columns), score, grouping, weights)
 
@@ -235,7 +234,7 @@ def _measured(
     readings = readings_for(pairing, score, weights)
     answers = answers_of(given, score, weights)
     overall, groups, is_linearised = figures_of(pairing, answers, readings, grouping, weights)
-    notes = _notes(count_responses(pairing, [score])[1], weights, is_linearised=is_linearised)
+    notes = _notes(count_others(pairing, [score]), weights, is_linearised=is_linearised)
     return Measurement(score, surveys_of(pairing).scales[score], overall, groups, grouping, notes)
 
 
@@ -281,12 +280,9 @@ def _notes(n_others: int, weights: ResponseWeights | None, *, is_linearised: boo
     return (*speaks, *_left_out({"by others than the customer (companions, staff)": n_others}))
 
 
-def _notes_on_response(overall: pd.DataFrame, n_customers: int, n_others: int) -> tuple[str, ...]:
-    estimate, n = overall["estimate"].iloc[0], overall["n"].iloc[0]
-    answered = 0 if n == 0 else n_customers if np.isnan(estimate) else round(estimate * n)  # too few to tell: no note
-    n_elsewhere = n_customers - answered
-    others = {"by others than the customer (companions, staff)": n_others}
-    return _left_out(others | {"about contacts that reached no agent": n_elsewhere})
+def _notes_on_response(pairing: Pairing) -> tuple[str, ...]:
+    others = {"by others than the customer (companions, staff)": count_others(pairing, SCORES, is_of_old=True)}
+    return _left_out(others | {"about contacts that reached no agent": count_elsewhere(pairing)})
 
 
 def notes_on_young(pairing: Pairing) -> tuple[str, ...]:
