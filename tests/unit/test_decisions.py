@@ -13,6 +13,7 @@ from scipy import stats
 
 import cxfusion as cx
 from cxfusion.decisions import prices
+from cxfusion.decisions.panel_cells import cells_of
 from cxfusion.decisions.prices import Costs, _ranks, price_list
 from cxfusion.errors import UnknownNameError, UsageError
 from cxfusion.estimators.power import Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
@@ -70,6 +71,25 @@ def session_log():
              "talk_seconds": None, "hold_seconds": None, "wrap_seconds": None, "is_abandoned": True},
         ]
     )  # fmt: skip
+
+
+def handled(*wraps):
+    """Contacts of one Monday at 9, all of which took 60 seconds of talk and 20 of hold."""
+    return [
+        {"contact_id": f"h{i}", "started_at": "2026-01-05 09:10", "queue": "q", "wait_seconds": 20, "talk_seconds": 60,
+         "hold_seconds": 20, "wrap_seconds": wrap, "is_abandoned": False, "agent_id": "ann", "arm": "new"}
+        for i, wrap in enumerate(wraps)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wraps", "mean"), [((None, 10.0), 90.0), ((None, None), 80.0)], ids=["of one", "of none"])
+def test_a_missing_part_makes_the_handle_time_unknown_wherever_it_is_asked_for(wraps, mean):
+    contacts = cx.read_contacts(handled(*wraps))
+    since = int(np.datetime64("2026-01-05").astype(int))
+    assert cx.diagnose(contacts).pivot()["aht_seconds"].to_list() == [mean]
+    assert typical_week(contacts, []).aht_seconds.tolist() == [mean]
+    cells = cells_of(contacts, None, "arm", "new", since, "agent_id", 7)
+    assert cells.of("aht_seconds")["mean"].to_list() == [mean]
 
 
 def test_the_price_of_waiting_is_erlangs_agents_by_the_hour(decisions, evidence, pairing):

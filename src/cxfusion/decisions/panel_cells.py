@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import pandas as pd
 
+from cxfusion.operations.figures import handle_seconds, look_at
 from cxfusion.tables.coding import local_time
 from cxfusion.tables.sums import exact_mean
 
@@ -112,7 +113,7 @@ def cells_of(
     unit : str
     period_days : int
     """
-    session = contacts.session
+    session, operations = contacts.session, _operations(contacts)
     date = local_time(contacts)["date"]
     base = contacts.rows.select(
         "contact_id",
@@ -120,7 +121,7 @@ def cells_of(
         date=date,
         is_on=contacts.value(column).cast("string") == treated,
         is_answered=~contacts.value("is_abandoned").fill_null(False),
-        **_operations(contacts),
+        **operations,
     )
     rows = session.materialize(base.filter(base["unit"].notnull(), base["is_answered"]))
     ends = session.collect(rows.aggregate(first=rows["date"].min(), last=rows["date"].max())).to_pylist()[0]
@@ -131,7 +132,7 @@ def cells_of(
     share = exact_mean(after["is_on"].fill_null(False).cast("float64"))
     units = session.collect(after.group_by("unit").aggregate(share=share)).to_pandas().sort_values("unit")
     units["arm"] = [-1 if MIXED[0] < one < MIXED[1] else int(one > 0.5) for one in units["share"]]
-    frames = [_means(contacts, rows, list(_operations(contacts)))]
+    frames = [_means(contacts, rows, list(operations))]
     if pairing is not None:
         frames.append(_perception(pairing, rows))
     cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
@@ -160,8 +161,7 @@ def _operations(contacts: Contacts) -> dict[str, ir.Value]:
     }
     found: dict[str, ir.Value] = dict(seconds)
     if "talk_seconds" in seconds:
-        rest = [seconds[name].fill_null(0.0) for name in ("hold_seconds", "wrap_seconds") if name in seconds]
-        found["aht_seconds"] = sum(rest, start=seconds["talk_seconds"])
+        found["aht_seconds"] = handle_seconds(look_at(contacts)).cast("float64")
     if contacts.has("n_transfers"):
         found["transfer_rate"] = (contacts.value("n_transfers") > 0).cast("float64") * 100
     return found

@@ -34,6 +34,7 @@ __all__ = [
     "NotApplicable",
     "Total",
     "count_of",
+    "handle_seconds",
     "lacks_for_abandons",
     "look_at",
     "mean_of",
@@ -242,6 +243,12 @@ LACKS: Final = {
 def unless_marked(log: Log) -> str | None:
     """What to say of a log that does not mark abandoned contacts."""
     return None if "is_abandoned" in log.filled else "all contacts: the log does not say who abandoned"
+
+
+def handle_seconds(log: Log) -> ir.Value:
+    """Talk, hold and wrap of each contact, as far as the log has them at all; null where any of these is unknown."""
+    rest = [log.value(name) for name in ("hold_seconds", "wrap_seconds") if name in log.filled]
+    return sum(rest, start=log.value("talk_seconds"))
 
 
 def mean_of_handled(log: Log, name: str) -> Figure | NotApplicable:

@@ -18,6 +18,7 @@ from cxfusion.operations.figures import (
     NotApplicable,
     Total,
     count_of,
+    handle_seconds,
     lacks_for_abandons,
     mean_of,
     mean_of_handled,
@@ -107,10 +108,8 @@ def aht_seconds(log: Log) -> Figure | NotApplicable:
     """
     if "talk_seconds" not in log.filled:
         return NotApplicable("the log has no talk time")
-    parts = [name for name in ("talk_seconds", "hold_seconds", "wrap_seconds") if name in log.filled]
     absent = [name for name in ("hold", "wrap") if f"{name}_seconds" not in log.filled]
-    total = sum((log.value(name) for name in parts[1:]), start=log.value(parts[0]))
-    return of_handled(log, total, f"without {' and '.join(absent)}: the log has none" if absent else None)
+    return of_handled(log, handle_seconds(log), f"without {' and '.join(absent)}: the log has none" if absent else None)
 
 
 def asa_seconds(log: Log) -> Figure | NotApplicable:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.operations.erlang import erlang_a, erlang_c, fewest_between
+from cxfusion.operations.figures import handle_seconds, look_at
 from cxfusion.tables.coding import HOUR_OF_WEEK, local_time, text
 from cxfusion.tables.sums import exact_mean
 
@@ -32,7 +33,6 @@ SHORTEST_WAIT: Final = 0.1
 """Seconds; below, no number of agents can be told from any larger one."""
 HOURS_A_DAY: Final = 24
 SECONDS_AN_HOUR: Final = 3600.0
-PARTS: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Workload:
     arrivals : array
         Contacts per hour.
     aht_seconds : array
+        Mean of the handle times that are known.
     wait_seconds : array
         Mean wait of answered contacts.
     patience_seconds : array
@@ -89,16 +90,13 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
     levers : sequence of str
         Columns whose means are wanted, as far as the log has them.
     """
-    session = contacts.session
+    session, log = contacts.session, look_at(contacts)
     names = [name for name in dict.fromkeys(levers) if contacts.has(name)]
     clock = local_time(contacts)
     is_answered = ~contacts.value("is_abandoned").fill_null(False)
-    handle = contacts.value(PARTS[0]).cast("float64")
-    for part in PARTS[1:]:
-        handle = handle + contacts.value(part).cast("float64").fill_null(0.0)
     rows = contacts.rows.select(
             queue=text(contacts, "queue"), date=clock["date"], hour=clock[HOUR_OF_WEEK], is_answered=is_answered,
-            handle=handle, wait=contacts.value("wait_seconds").cast("float64"),
+            handle=handle_seconds(log).cast("float64"), wait=contacts.value("wait_seconds").cast("float64"),
             **{f"level_{i}": contacts.value(name).cast("float64") for i, name in enumerate(names)},
     )  # fmt: skip
     answered = rows["is_answered"]
