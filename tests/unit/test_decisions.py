@@ -92,6 +92,19 @@ def test_a_missing_part_makes_the_handle_time_unknown_wherever_it_is_asked_for(w
     assert cells.of("aht_seconds")["mean"].to_list() == [mean]
 
 
+@pytest.mark.parametrize(("n_told", "patience"), [(25, (30 * 20 + 25 * 40) / 25), (15, np.inf)], ids=["many", "few"])
+def test_the_patience_of_a_week_is_that_of_the_diagnosis(n_told, patience):
+    gone = [
+        {"contact_id": f"g{i}", "started_at": "2026-01-05 09:20", "queue": "q", "is_abandoned": True,
+         "wait_seconds": 40 if i < n_told else None}
+        for i in range(n_told + 10)
+    ]  # fmt: skip
+    contacts = cx.read_contacts([*handled(*[10.0] * 30), *gone])
+    assert typical_week(contacts, []).patience_seconds.tolist() == [patience]
+    told = cx.diagnose(contacts).pivot()["patience_seconds"][0]
+    assert patience in (told, np.inf)
+
+
 def test_the_price_of_waiting_is_erlangs_agents_by_the_hour(decisions, evidence, pairing):
     row, week = own(decisions.prices, "wait_seconds"), typical_week(pairing.contacts, [])
     points = evidence.population.points

@@ -50,7 +50,7 @@ class Workload:
     wait_seconds : array
         Mean wait of answered contacts.
     patience_seconds : array
-        Infinite where too few hung up to know.
+        Infinite where too few hung up after a known wait to know.
     level : mapping of str to array
         Mean of each lever.
     n_hours : int
@@ -96,7 +96,8 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
     is_answered = ~contacts.value("is_abandoned").fill_null(False)
     rows = contacts.rows.select(
             queue=text(contacts, "queue"), date=clock["date"], hour=clock[HOUR_OF_WEEK], is_answered=is_answered,
-            handle=handle_seconds(log).cast("float64"), wait=contacts.value("wait_seconds").cast("float64"),
+            is_gone=log.gone, handle=handle_seconds(log).cast("float64"),
+            wait=contacts.value("wait_seconds").cast("float64"),
             **{f"level_{i}": contacts.value(name).cast("float64") for i, name in enumerate(names)},
     )  # fmt: skip
     answered = rows["is_answered"]
@@ -106,7 +107,7 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
             n=rows.count(),
             first=rows["date"].min(),
             last=rows["date"].max(),
-            n_abandoned=(~answered).sum(),
+            n_gone=(rows["is_gone"] & rows["wait"].notnull()).sum(),
             n_waited=rows["wait"].count(),
             wait_of_all=exact_mean(rows["wait"]),
             wait=exact_mean(answered.ifelse(rows["wait"], ibis.null())),
@@ -122,7 +123,7 @@ def _week(cells: pd.DataFrame, names: Sequence[str]) -> Workload:
     weekday = (days + 3) % 7  # 1970-01-01, day 0, was a Thursday
     n_days = np.bincount(weekday, minlength=7)[cells["hour"].to_numpy() // HOURS_A_DAY]
     waited = cells["n_waited"] * cells["wait_of_all"].fillna(0.0)
-    by_queue = pd.DataFrame({"queue": cells["queue"], "waited": waited, "gone": cells["n_abandoned"]})
+    by_queue = pd.DataFrame({"queue": cells["queue"], "waited": waited, "gone": cells["n_gone"]})
     totals = by_queue.groupby("queue")[["waited", "gone"]].transform("sum")
     is_known = (totals["gone"] >= FEWEST_ABANDONED).to_numpy()
     patience = np.where(is_known, totals["waited"] / np.maximum(totals["gone"], 1), np.inf)
