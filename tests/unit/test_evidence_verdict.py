@@ -116,6 +116,26 @@ def test_who_is_not_held_equal_is_not_named(one, who, same):
     assert "agente" not in told
 
 
+@pytest.mark.parametrize(
+    ("later", "word"),
+    [
+        ((0.08, 0.02), "contested"),  # surely there, and what it leaves of 0.10 may be nothing
+        ((0.03, 0.01), "moves"),  # surely there, but most of the effect is left
+        ((0.05, 0.04), "moves"),  # may be nothing
+        ((-0.08, 0.02), "moves"),  # the other way, so that it hides some of the effect
+    ],
+)
+def test_what_a_later_contact_shows_may_be_all_of_an_effect(later, word):
+    one = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011), later=rung("later_contact", *later))
+    found = verdict(one)
+    assert found.verdict == word
+    assert ("goes with +0.08 CSAT points, which it cannot have caused" in found.because) == (word == "contested")
+    halved = replace(one, later=replace(one.later, step=-60.0, estimate=2 * later[0], std_error=2 * later[1]))
+    assert verdict(halved).verdict == word  # per step
+    tried = replace(one, rungs={**one.rungs, "experiment": rung("experiment", 0.09, 0.02)})
+    assert verdict(tried).verdict == "moves"
+
+
 def test_how_far_apart_a_contradiction_lies_is_for_the_spec_to_say():
     crowded = rung("congestion", 0.02, 0.02, WAIT)  # 0.08 below, 3.5 standard errors of the difference
     one = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011), lever=WAIT)

@@ -133,6 +133,16 @@ def _because_self_chosen(finding: Finding) -> str:
     )
 
 
+def _because_of_customers(finding: Finding) -> str:
+    likeness = finding.likeness
+    alike = "as much" if likeness is None else f"{change(likeness.estimate, finding.unit)} {finding.unit}"
+    return (
+        f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but the same at a contact"
+        f" that the customer had a week or more later goes with {alike}, which it cannot have caused: something about"
+        f" the customer that the log does not record may go with both. {_pilot(finding)}"
+    )
+
+
 def _because_picked(finding: Finding) -> str:
     return (
         f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but agents pick whom to"
@@ -175,6 +185,7 @@ BECAUSE: Final = {
     "contested": _because_contested,
     "contradicted": _because_contradicted,
     "defenceless": _because_defenceless,
+    "of_customers": _because_of_customers,
     "self_chosen": _because_self_chosen,
     "picked": _because_picked,
     "unclear": _because_unclear,

@@ -51,10 +51,11 @@ class Check:
     Attributes
     ----------
     lever : Lever
-    check : {"linearity", "proportional_odds", "spread"}
+    check : {"linearity", "proportional_odds", "spread", "later_contact"}
     test : JointTest or None
     shift : float or None
-        About how far letting the odds differ would move the effect, in points of the outcome.
+        About how far letting the odds differ would move the effect, in points of the outcome; of a later contact, what
+        a step of the lever goes with there.
     is_freed : bool
         Whether the effect comes from a model that lets them differ.
     reason : str or None

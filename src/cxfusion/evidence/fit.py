@@ -16,6 +16,7 @@ from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.ground import Field, asked_spec
 from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
+from cxfusion.evidence.later import notes_on_later
 from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.populate import populate
 from cxfusion.evidence.ranks import Ranks, rank_levers
@@ -82,6 +83,8 @@ class LeverEvidence(Result):
         ``proportional_odds``: does the lever push alike at every point of the scale? Where not, and where that moves
         its effect, the effect is taken from a model that lets its odds differ (``is_freed``). ``spread``: does it
         leave answers as far apart as they were? (If not, it divides customers, besides moving their average.)
+        ``later_contact``: does the lever at a contact that the customer had a week or more later go with the answer?
+        (``shift`` is by how much. It cannot have caused it: something about the customer goes with both.)
     ranks : pandas.DataFrame
         How sure the order of the levers is: one row per lever and place, ``outcome, lever, place, probability``, the
         probability of being among so many largest effects.
@@ -288,6 +291,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
             *note_on_part(sample.n, sample.n_part),
             *([] if found.weights_check is None else [found.weights_check.summary()]),
             *notes_on_silence(verdicts, findings, pulls),
+            *notes_on_later(finding for finding in findings.values() if finding is not None),
             *linkage.notes,
             *warned,
             *notes_on_unused(found),

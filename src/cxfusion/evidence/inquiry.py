@@ -11,11 +11,12 @@ from cxfusion.evidence.beside import beside_ladder
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, hear_witness
 from cxfusion.evidence.history import look_back
+from cxfusion.evidence.later import at_later_contacts, checks_of_later
 from cxfusion.evidence.recontact import check_weights
 from cxfusion.evidence.reweighted import TiltPlan
 from cxfusion.evidence.rungs import climb
 from cxfusion.evidence.sample import draw_sample
-from cxfusion.evidence.spec import usable_levers
+from cxfusion.evidence.spec import RECONTACT, usable_levers
 from cxfusion.evidence.testable import untestable_because, who_is_held
 from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from cxfusion.estimators.tilting import Tilt
     from cxfusion.evidence.catalogue import Lever
-    from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.ladder import Ladder, RungEstimate
     from cxfusion.evidence.recontact import WeightsCheck
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
@@ -65,6 +66,8 @@ class Inquiry:
         None where nothing is weighted.
     is_picked : bool
         Whether agents were seen to pick whom to ask.
+    later : mapping of str to RungEstimate
+        What each lever at a later contact of the customer goes with.
     """
 
     pairing: Pairing
@@ -79,6 +82,7 @@ class Inquiry:
     ladder: Ladder
     weights_check: WeightsCheck | None
     is_picked: bool
+    later: Mapping[str, RungEstimate]
 
     @property
     def asked(self) -> list[Lever]:
@@ -136,12 +140,17 @@ def inquire(
             [f"{lever.name}: {why}" for lever in present if (why := untestable[lever.name]) and lever.role != "given"]
             + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
         )
+    is_said = spec.outcome != RECONTACT.name  # what customers do next is no answer that a later contact could go with
+    later = at_later_contacts(pairing, spec, sample, tested) if is_said else {}
+    ladder.checks += checks_of_later(later.values())
     for other in ladder.tilted:  # what other weights do not touch stays as it is
         other.rungs += [found for found in ladder.rungs if found.rung not in ("within", "corrected")]
         other.breakdowns += ladder.breakdowns
     check = None if weights is None else check_weights(pairing, weights, links)
     is_picked = offers is not None and offers.status == "failed"
-    return Inquiry(pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check, is_picked)
+    return Inquiry(
+        pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check, is_picked, later
+    )
 
 
 def _left_out_givens(present: Sequence[Lever], untestable: Mapping[str, str | None]) -> Iterator[str]:
@@ -198,6 +207,7 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
         is_picked=found.is_picked,
         contradiction_level=found.spec.contradiction_level,
         who=who_is_held(sample.coding, found.spec),
+        later=found.later.get(lever.name),
     )
 
 

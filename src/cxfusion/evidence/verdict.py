@@ -60,6 +60,8 @@ class Finding:
         Chance below which a design contradicts the estimates.
     who : str or None
         What one of those is called that contacts are compared within; None where the log has none.
+    later : RungEstimate or None
+        What the lever at a later contact of the customer goes with, which cannot be its effect.
     """
 
     lever: Lever
@@ -77,6 +79,7 @@ class Finding:
     is_picked: bool = False
     contradiction_level: float = 0.01
     who: str | None = "agent"
+    later: RungEstimate | None = None
 
     @property
     def within(self) -> RungEstimate:
@@ -136,6 +139,43 @@ class Finding:
     def best(self) -> RungEstimate:
         """The corrected estimate where there is one, else the within one."""
         return self.centres[-1]
+
+    @property
+    def likeness(self) -> Likeness | None:
+        """What of the effect customers may account for: what a later contact shows, where it surely shows the like."""
+        later, effect = self.later, self.best.estimate or 0.0
+        if later is None or later.reason is not None or not later.step:
+            return None
+        per_step = self.best.step / later.step
+        found = Likeness((later.estimate or 0.0) * per_step, (later.std_error or 0.0) * per_step)
+        return found if found.estimate * effect > 0 and found.is_sure else None
+
+    @property
+    def is_of_customers(self) -> bool:
+        """Whether that may well be all of it."""
+        if self.likeness is None:
+            return False
+        estimate, std_error = self.best.estimate or 0.0, self.best.std_error or 0.0
+        left = Likeness(estimate - self.likeness.estimate, float(np.hypot(std_error, self.likeness.std_error)))
+        return not left.is_sure or left.estimate * estimate < 0
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How much of an effect may be who the customers are, in points of the outcome.
+
+    Attributes
+    ----------
+    estimate, std_error : float
+    """
+
+    estimate: float
+    std_error: float
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether its 95 % interval excludes 0."""
+        return abs(self.estimate) > norm.isf(0.025) * self.std_error
 
 
 def _apart(one: RungEstimate, other: RungEstimate) -> float:
@@ -197,6 +237,8 @@ def _verdict(finding: Finding, p_adjusted: float, p_within: float, false_discove
         return Verdict("contested", _grade(finding), BECAUSE["defenceless"](finding))
     if word in ("moves", "proxy", "no_effect") and finding.is_picked:
         return Verdict("contested", _grade(finding), BECAUSE["picked"](finding))
+    if word == "moves" and finding.is_of_customers and not _is_tried(finding):
+        return Verdict("contested", _grade(finding), BECAUSE["of_customers"](finding))
     if word == "moves" and _is_self_chosen(finding):
         return Verdict("contested", _grade(finding), BECAUSE["self_chosen"](finding))
     if word is None:
@@ -238,9 +280,13 @@ def _is_self_chosen(finding: Finding) -> bool:
     Agent, hour and day do not choose it, so holding them equal does not make its takers alike; and after-call work
     tells how hard the case was, not what kind of person called.
     """
+    return finding.lever.is_customers_own and not _is_tried(finding)
+
+
+def _is_tried(finding: Finding) -> bool:
+    """Whether a trial, to which customers did not choose to belong, says the same."""
     design = finding.design
-    is_tried = design is not None and design.rung == "experiment" and _supports(design, finding)
-    return finding.lever.is_customers_own and not is_tried
+    return design is not None and design.rung == "experiment" and _supports(design, finding)
 
 
 def _grade(finding: Finding) -> str:

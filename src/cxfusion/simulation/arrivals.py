@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from cxfusion.simulation.congestion import SLOT_SECONDS
+from cxfusion.simulation.customers import has_priority
 
 if TYPE_CHECKING:
     from cxfusion.simulation.centre import Centre
@@ -63,6 +64,7 @@ def draw_arrivals(
     n_contacts: int,
     congestion: Congestion,
     newcomers: int | range,
+    customer_key: int,
     returning: Returning | None,
     rng: np.random.Generator,
 ) -> Arrivals:
@@ -75,6 +77,8 @@ def draw_arrivals(
     congestion : Congestion
     newcomers : int or range
         Customers who might call; a range numbers new ones, one per contact.
+    customer_key : int
+        What lasts about them hangs on it besides their number.
     returning : Returning, optional
         Those who come back, in place of as many others.
     rng : numpy.random.Generator
@@ -100,12 +104,14 @@ def draw_arrivals(
         n_prior_contacts=np.zeros(n_contacts, dtype=np.int64),
         earlier_difficulty=np.zeros(n_contacts),
         ivr_seconds=np.rint(rng.standard_gamma(IVR_SHAPE, n_contacts) * (centre.ivr_seconds / IVR_SHAPE)),
-        wait_seconds=np.rint(np.minimum(wait, patience)),
-        is_abandoned=patience < wait,
+        wait_seconds=wait,
+        is_abandoned=np.zeros(n_contacts, dtype=bool),
     )
     if returning is not None:
         _let_in(arrivals, returning, rng)
-    return arrivals
+    if centre.priority is not None:
+        wait[has_priority(arrivals.customer, customer_key, centre.priority)] *= centre.priority.wait_factor
+    return replace(arrivals, wait_seconds=np.rint(np.minimum(wait, patience)), is_abandoned=patience < wait)
 
 
 def _let_in(arrivals: Arrivals, returning: Returning, rng: np.random.Generator) -> None:

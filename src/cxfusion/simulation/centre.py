@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cxfusion.errors import UsageError
-from cxfusion.simulation.ingredients import Faults, Repeats, Selection
+from cxfusion.simulation.ingredients import Faults, Priority, Repeats, Selection
 from cxfusion.simulation.noise import MixedNoise, Noise
 
 __all__ = ["QUEUES", "REASONS", "Centre", "Queue", "Reason"]
@@ -127,6 +127,8 @@ class Centre:
         What one unit of difficulty adds to the log of talk, wrap, number of holds and number of transfers.
     talk_spread, wrap_spread : float
         Spread of their logs besides.
+    mood_talk : float
+        What one unit of a customer's mood adds to the log of talk: those who are content anyway like to talk.
     talk_venting : float
         What a fully annoying wait adds to the log of talk: those who waited first complain about it.
     wrap_talk_link : float
@@ -180,6 +182,8 @@ class Centre:
         What else decides who answers.
     repeats : Repeats, optional
         Who comes back; without, customers call by chance alone.
+    priority : Priority, optional
+        Who is let to the front of the queue; without, nobody is.
     faults : Faults
         What systems get wrong.
     cannot_tell : tuple of (str, str)
@@ -224,6 +228,7 @@ class Centre:
     transfer_difficulty: float = 0.50
     talk_spread: float = 0.40
     wrap_spread: float = 0.45
+    mood_talk: float = 0.0
     talk_venting: float = 0.05
     wrap_talk_link: float = 0.0
     wrap_displeasure: float = 0.0
@@ -257,6 +262,7 @@ class Centre:
     answer_lag_hours: float = 2.5
     selection: Selection = field(default_factory=Selection)
     repeats: Repeats | None = None
+    priority: Priority | None = None
     faults: Faults = field(default_factory=Faults)
     cannot_tell: tuple[tuple[str, str], ...] = ()
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from cxfusion.simulation.arrivals import Arrivals, draw_arrivals
 from cxfusion.simulation.congestion import draw_congestion
+from cxfusion.simulation.customers import has_priority, moods
 from cxfusion.simulation.handling import Handling, draw_handling, wrap_up
 from cxfusion.simulation.satisfaction import Lived, satisfaction
 
@@ -75,7 +75,7 @@ def draw_day(
     n_contacts: int,
     badness: Floats,
     newcomers: int | range,
-    mood_key: int,
+    customer_key: int,
     rng: np.random.Generator,
     returning: Returning | None = None,
 ) -> Day:
@@ -92,16 +92,20 @@ def draw_day(
         How bad a day it is for each queue.
     newcomers : int or range
         Customers who might call; a range numbers new ones, one per contact.
-    mood_key : int
-        What customers' moods hang on besides their number: the same on every day of a log.
+    customer_key : int
+        What lasts about customers hangs on it besides their number: the same on every day of a log.
     rng : numpy.random.Generator
     returning : Returning, optional
         Those who come back.
     """
-    arrivals = draw_arrivals(centre, n_contacts, draw_congestion(centre, badness, rng), newcomers, returning, rng)
-    handling = draw_handling(centre, staff, weekday, arrivals, rng)
+    congestion = draw_congestion(centre, badness, rng)
+    arrivals = draw_arrivals(centre, n_contacts, congestion, newcomers, customer_key, returning, rng)
+    mood = moods(arrivals.customer, customer_key)
+    handling = draw_handling(centre, staff, weekday, arrivals, mood, rng)
     answered = np.flatnonzero(~arrivals.is_abandoned)
-    background = _background(centre, staff, arrivals, handling, badness, mood_key)
+    background = _background(centre, staff, arrivals, handling, badness, mood)
+    if centre.priority is not None:
+        background[has_priority(arrivals.customer, customer_key, centre.priority)] += centre.priority.mood
     lived = Lived(
         wait_seconds=arrivals.wait_seconds[answered],
         ivr_seconds=arrivals.ivr_seconds[answered],
@@ -125,7 +129,7 @@ def _spread(values: Floats, answered: Ints, n_contacts: int) -> Floats:
 
 
 def _background(
-    centre: Centre, staff: Staff, arrivals: Arrivals, handling: Handling, badness: Floats, mood_key: int
+    centre: Centre, staff: Staff, arrivals: Arrivals, handling: Handling, badness: Floats, mood: Floats
 ) -> Floats:
     """What satisfaction is without any waiting or transfer, in latent points."""
     by_reason = np.array([reason.mood - centre.difficulty_effect * reason.difficulty for reason in centre.reasons])
@@ -134,15 +138,5 @@ def _background(
         - centre.difficulty_effect * handling.hidden_difficulty
         - centre.bad_day_mood * badness[arrivals.queue]
         + centre.skill_effect * staff.skill[handling.agent]
-        + centre.mood_effect * _moods(arrivals.customer, mood_key)
+        + centre.mood_effect * mood
     )
-
-
-def _moods(customer: Ints, key: int) -> Floats:
-    """Customers' lasting moods, standard normal: hashed from their numbers (SplitMix64), so none is kept."""
-    z = customer.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    mood: Floats = ndtri(((z >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52)
-    return mood

@@ -59,8 +59,10 @@ class Handling:
     log_wrap: Floats
 
 
-def draw_handling(centre: Centre, staff: Staff, weekday: int, arrivals: Arrivals, rng: np.random.Generator) -> Handling:
-    """Draw what agents do, in the order in which things happen."""
+def draw_handling(
+    centre: Centre, staff: Staff, weekday: int, arrivals: Arrivals, mood: Floats, rng: np.random.Generator
+) -> Handling:
+    """Draw what agents do, in the order in which things happen, with customers of some mood."""
     n = len(arrivals.queue)
     first_agent, last_agent = _draw_agents(centre, staff, weekday, arrivals, rng)
     hidden = _hidden_difficulty(centre, arrivals, rng)
@@ -79,6 +81,7 @@ def draw_handling(centre: Centre, staff: Staff, weekday: int, arrivals: Arrivals
     if link := centre.wrap_talk_link:
         wrap_chance = link * chance + np.sqrt(1 - link**2) * wrap_chance
     log_talk = centre.talk_difficulty * difficulty - pace + venting + centre.talk_spread * chance
+    log_talk += centre.mood_talk * mood
     style = centre.agent_wrap_style * staff.wrap_style[agent] - pace
     paperwork = np.array([reason.paperwork for reason in centre.reasons])[arrivals.reason]
     log_wrap = centre.wrap_difficulty * difficulty + style + centre.wrap_spread * wrap_chance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Faults", "Repeats", "Selection"]
+__all__ = ["Faults", "Priority", "Repeats", "Selection"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,25 @@ class Repeats:
     by_displeasure: float = 0.45
     after_giving_up: float = 0.5
     carried: float = 0.7
+
+
+@dataclass(frozen=True)
+class Priority:
+    """Customers who are let to the front of the queue, and are of another kind besides; the log does not say who.
+
+    Attributes
+    ----------
+    share : float
+        Of the customers.
+    wait_factor : float
+        Share of everyone's wait that is left to them.
+    mood : float
+        Latent points by which they are more satisfied, whatever happens.
+    """
+
+    share: float = 0.15
+    wait_factor: float = 0.2
+    mood: float = 1.0
 
 
 @dataclass(frozen=True)

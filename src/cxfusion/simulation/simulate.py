@@ -284,7 +284,7 @@ def draw_days(n_contacts: int, seed: int, centre: Centre | None = None) -> Itera
 
 
 def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iterator[DrawnDay]:
-    for_staff, for_calendar, for_moods, for_days = root.spawn(4)
+    for_staff, for_calendar, for_customers, for_days = root.spawn(4)
     n_agents = centre.agents_for(n_contacts)
     staff = draw_staff(centre, n_agents, _stream(for_staff))
     agents = tuple(f"agent_{number:05d}" for number in range(n_agents))
@@ -301,7 +301,7 @@ def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iter
             n_contacts=int(volume),
             badness=calendar.badness[index],
             newcomers=range(first_number, first_number + int(volume)) if comebacks else n_customers,
-            mood_key=int(for_moods.generate_state(1, np.uint64)[0]),
+            customer_key=int(for_customers.generate_state(1, np.uint64)[0]),
             rng=rng,
             returning=comebacks.due(index) if comebacks else None,
         )

@@ -148,10 +148,12 @@ def _is_mark(lever: Lever, centre: Centre) -> bool:
     """Whether something else moves both the lever and the score."""
     match lever.name:
         case "wait_seconds":
-            return bool(centre.bad_day_load and centre.bad_day_mood)
+            return bool((centre.bad_day_load and centre.bad_day_mood) or centre.priority)
         case "ivr_seconds":
             return False
         case "n_prior_contacts":
+            return True
+        case "talk_seconds" if centre.mood_talk:
             return True
         case _:
             return bool(centre.difficulty_effect)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.errors import UnknownNameError, told_nearest
 from cxfusion.simulation.centre import QUEUES, REASONS, Centre, Queue, Reason
-from cxfusion.simulation.ingredients import Faults, Repeats, Selection
+from cxfusion.simulation.ingredients import Faults, Priority, Repeats, Selection
 from cxfusion.simulation.noise import HeavyNoise, SkewedNoise, UniformNoise
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _worlds() -> Iterator[World]:
     yield World(DEFAULT_WORLD, "Waits and transfers are levers; hold and talk only mark hard cases.", Centre())
     yield from _of_levers()
     yield from _of_confounding()
+    yield from _of_customers()
     yield from _of_the_control()
     yield from _of_noise_and_shape()
     yield from _of_answering()
@@ -146,6 +147,20 @@ def _of_confounding() -> Iterator[World]:
             repeat_effect=0.45,
             cannot_tell=_because("those who come back are the discontented kind, and no log shows moods", EARLIER),
         ),
+    )
+
+
+def _of_customers() -> Iterator[World]:
+    no_kind = "the log does not say what kind of customer it was"
+    yield World(
+        "front_of_the_queue",
+        "Some customers are let to the front of the queue, and are more satisfied anyway; waits do nothing.",
+        Centre(**NO_WAIT, priority=Priority(), cannot_tell=_because(no_kind, "wait_seconds")),
+    )
+    yield World(
+        "chatty_customers",
+        "The more content a customer is by nature, the longer the talk.",
+        Centre(mood_talk=0.15, **REAL_HOLD, cannot_tell=_because(no_kind, "talk_seconds")),
     )
 
 
