@@ -78,6 +78,8 @@ def test_what_cannot_be_told_is_named_with_its_reason(truths):
         "shared_noise": during,
         "picked_customers": during | {"wait_seconds"},
         "repeat_contacts": {"n_prior_contacts"},
+        "front_of_the_queue": {"wait_seconds"},
+        "chatty_customers": {"talk_seconds"},
     }
     for truth in truths.values():
         assert (truth["is_identified"] == (truth["why_not"] == "")).all()
