@@ -175,7 +175,7 @@ class Likeness:
     @property
     def is_sure(self) -> bool:
         """Whether its 95 % interval excludes 0."""
-        return abs(self.estimate) > norm.isf(0.025) * self.std_error
+        return bool(abs(self.estimate) > norm.isf(0.025) * self.std_error)
 
 
 def _apart(one: RungEstimate, other: RungEstimate) -> float:
