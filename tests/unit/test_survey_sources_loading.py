@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
 
 import ibis
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -81,6 +86,29 @@ def test_every_kind_of_data_reads_the_same(read, tmp_path):
         assert {str(time) for time in surveys.to_arrow()["answered_at"].to_pylist()} == {
             "2024-05-01 10:00:00", "2024-05-01 11:00:00",
         }, kind  # fmt: skip
+
+
+def test_values_of_python_are_read_as_a_file_would_hold_them(read):
+    answered = pd.Timestamp("2024-05-01 10:00")
+    records = [
+        {"request_id": UUID(int=7), "ext_interaction_id": np.int64(7), "star_rating": Decimal("4.0"),
+         "response_received_at": answered, "request_sent_at": date(2024, 5, 1), "sent_by": pd.NaT, "tags": ("ü", 1)},
+        {"request_id": UUID(int=8), "ext_interaction_id": 8, "star_rating": np.float64(5),
+         "response_received_at": answered.tz_localize("Asia/Tokyo"), "request_sent_at": pd.NA, "sent_by": math.nan},
+    ]  # fmt: skip
+    surveys = read(records)
+    rows = surveys.to_arrow().to_pylist()
+    assert [(row["response_id"], row["contact_id"], row["csat"], row["answered_at"]) for row in rows] == [
+        (str(UUID(int=7)), "7", 4, datetime(2024, 5, 1, 10)),  # as UTC, which the vendor's times are
+        (str(UUID(int=8)), "8", 5, datetime(2024, 5, 1, 1)),  # nine hours ahead of it
+    ]
+    assert [(row["invited_at"], row["invited_at_is_day"], row["sent_by"]) for row in rows] == [
+        (datetime(2024, 5, 1), True, None),
+        (None, False, None),
+    ]
+    assert [row["tags"] for row in rows] == ['["ü", 1]', None]
+    assert surveys.session.collect(surveys.set_aside).num_rows == 0
+
 
 
 def test_rows_know_their_file(read, tmp_path):

@@ -9,7 +9,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["column_of"]
+__all__ = ["column_of", "is_missing"]
 
 
 def column_of(values: Sequence[Any]) -> pa.Array[Any]:
@@ -20,13 +20,13 @@ def column_of(values: Sequence[Any]) -> pa.Array[Any]:
     >>> column_of([1, "a", None]).to_pylist()
     ['1', 'a', None]
     """
-    kinds = {_kind(value) for value in values if not _is_missing(value)}
+    kinds = {_kind(value) for value in values if not is_missing(value)}
     try:
         if len(kinds) > 1:  # Arrow would take the numbers among times for times
             raise pa.ArrowTypeError
         column: pa.Array[Any] = pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, UnicodeError):
-        column = pa.array([None if _is_missing(value) else _text(value) for value in values], pa.string())
+        column = pa.array([None if is_missing(value) else _text(value) for value in values], pa.string())
     return column
 
 
@@ -40,8 +40,15 @@ def _text(value: Any) -> str:
     return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
-def _is_missing(value: Any) -> bool:
-    if value is None:
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for a missing one: None, NaN, and pandas' NaT and NA.
+
+    Examples
+    --------
+    >>> [is_missing(value) for value in (None, float("nan"), 0, "")]
+    [True, True, False, False]
+    """
+    if value is None or type(value).__name__ == "NAType":  # pandas' NA has no truth of its own either
         return True
     try:
         return bool(value != value)  # noqa: PLR0124  only NaN and NaT differ from themselves

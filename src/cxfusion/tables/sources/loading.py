@@ -22,7 +22,7 @@ from cxfusion.engine.databases import open_table
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import EmptyTableError, UnreadableFileError
 from cxfusion.tables.opening import open_source
-from cxfusion.tables.sources.records import document, open_text, unwrapped
+from cxfusion.tables.sources.records import document, open_text, text_of, unwrapped
 
 if TYPE_CHECKING:
     from cxfusion.tables.opening import Data
@@ -188,10 +188,11 @@ def _flat(record: Record, above: str = "") -> Iterator[tuple[str, str | None]]:
 
 
 def _text(value: Any) -> str | None:
-    if value is None or (isinstance(value, list | dict) and not value):
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
-    return _utf8(text)
+    if isinstance(value, Mapping | list | tuple):
+        text = json.dumps(value, default=str, ensure_ascii=False) if value else None
+    else:
+        text = value if isinstance(value, str) else text_of(value)
+    return None if text is None else _utf8(text)
 
 
 def _utf8(text: str) -> str:

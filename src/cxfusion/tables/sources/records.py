@@ -24,6 +24,7 @@ from cxfusion.engine import DatabaseSource, FrameSource, LibraryFrameSource, Rel
 from cxfusion.engine.addresses import is_url, table_of
 from cxfusion.engine.csv_header import read_header
 from cxfusion.engine.databases import batches_of, rows_of
+from cxfusion.engine.python_values import is_missing
 from cxfusion.errors import UnreadableFileError, UsageError
 from cxfusion.tables.cells import MISSING
 from cxfusion.tables.frames import frame_source
@@ -328,6 +329,8 @@ def text_of(value: Any) -> str | None:
         return value or None
     if isinstance(value, bool):
         return str(value).lower()
+    if not isinstance(value, int) and is_missing(value):
+        return None
     if isinstance(value, date):
         return value.isoformat()
     return json.dumps(value, default=str) if isinstance(value, Mapping | list) else str(value)
