@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -109,6 +109,22 @@ def test_values_of_python_are_read_as_a_file_would_hold_them(read):
     assert [row["tags"] for row in rows] == ['["ü", 1]', None]
     assert surveys.session.collect(surveys.set_aside).num_rows == 0
 
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_times_without_an_offset_are_the_vendors_utc_however_they_are_held(read, tmp_path, unit):
+    times = [datetime(2024, 5, 1, 10), datetime(2024, 5, 1, 11)]
+    table = pa.Table.from_pylist(RECORDS).drop("response_received_at")
+    typed = table.append_column("response_received_at", pa.array(times, pa.timestamp(unit)))
+    wide = table.append_column("response_received_at", pa.array(map(str, times), pa.large_string()))
+    pq.write_table(typed, tmp_path / "typed.parquet")
+    pq.write_table(wide, tmp_path / "wide.parquet")
+    typed.to_pandas().to_excel(tmp_path / "typed.xlsx", index=False)
+    files = (tmp_path / name for name in ("typed.parquet", "wide.parquet", "typed.xlsx"))
+    for data in (typed, wide, typed.to_pandas(), typed.to_pandas().to_dict("records"), *files):
+        assert read(data, timezone="Asia/Tokyo").to_arrow()["answered_at"].to_pylist() == times, data
+    zoned = pa.array([time.replace(tzinfo=UTC) for time in times], pa.timestamp(unit, "Europe/Berlin"))
+    told = table.append_column("response_received_at", zoned)
+    assert read(told, timezone="Asia/Tokyo").to_arrow()["answered_at"].to_pylist() == times
 
 
 def test_rows_know_their_file(read, tmp_path):

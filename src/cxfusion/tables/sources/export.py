@@ -131,10 +131,14 @@ def with_column(table: pa.Table, name: str, cells: Iterable[str | None]) -> pa.T
 def as_utc(table: pa.Table, *names: str) -> pa.Table:
     """The table with times of some columns marked as the UTC that the vendor says they are."""
     for name in names:
-        if name in table.column_names and pa.types.is_string(table.schema.field(name).type):
+        kind = table.schema.field(name).type if name in table.column_names else pa.null()
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             cells = texts(table, name)
             marked = [f"{cell}Z" if cell and NAIVE.fullmatch(cell) else cell for cell in cells]
             table = with_column(table, name, marked)
+        elif pa.types.is_timestamp(kind) and kind.tz is None:
+            zoned = table[name].cast(pa.timestamp(kind.unit, "UTC"))  # the same instants: none is moved
+            table = table.set_column(table.column_names.index(name), name, zoned)
     return table
 
 
