@@ -47,6 +47,14 @@ def test_durations(session):
                        None, None, None, None]  # fmt: skip
 
 
+def test_minutes_alone_may_be_more_than_an_hour_and_those_of_an_hour_not(session):
+    cells = ["59:59", "60:00", "75:30", "99:59.5", "100:00", "1:59:00", "1:60:00", "1:100:30", "2:05:60"]
+    values, reasons = column(session, "talk_seconds", cells)
+    assert values == [3599, 3600, 75 * 60 + 30, 5999.5, 6000, 7140, None, None, None]
+    assert reasons == [*[None] * 6, *["not_a_number"] * 3]
+    assert column(session, "talk_seconds", cells, {"unit": "hh:mm:ss"}) == (values, reasons)
+
+
 @pytest.mark.parametrize(
     ("unit", "cells", "expected"),
     [

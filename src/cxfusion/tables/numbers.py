@@ -17,7 +17,8 @@ SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600}
 GROUPED: Final = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 DECIMAL_COMMA: Final = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
 SURE_DECIMAL_COMMA: Final = r"^[+-]?((0|\d{1,3}(\.\d{3})+|\d{4,}),\d+|\d+,(\d{1,2}|\d{4,}))$"
-CLOCK: Final = r"^(-?)(?:(\d+) days?,? )?(?:(\d+):)?([0-5]?\d|\d{3,}):([0-5]?\d(?:\.\d+)?)$"
+CLOCK: Final = r"^(-?)(?:(\d+) days?,? )?(?:(\d+):([0-5]?\d)|(\d+)):([0-5]?\d(?:\.\d+)?)$"
+"""Days, hours and minutes of the hour, else minutes alone, which may be more than an hour has; seconds."""
 
 NumberStyle: TypeAlias = Literal["point", "comma", "unclear"]
 """What a comma means in a column of numbers: thousands, the decimals, or not to be told."""
@@ -63,8 +64,9 @@ def _plain_number(text: ir.StringValue, style: NumberStyle) -> ir.FloatingValue:
 
 
 def _clock_seconds(text: ir.StringValue) -> ir.FloatingValue:
-    """Seconds of ``12:34``, ``1:02:03.5`` and ``2 days 01:02:03``."""
+    """Seconds of ``12:34``, ``75:30``, ``1:02:03.5`` and ``2 days 01:02:03``."""
     clock = ibis.ifelse(text.re_search(CLOCK), text, ibis.null("string"))
-    days, hours, minutes, seconds = (clock.re_extract(CLOCK, i).try_cast("float64") for i in (2, 3, 4, 5))
+    days, hours, of_hour, alone, seconds = (clock.re_extract(CLOCK, i).try_cast("float64") for i in (2, 3, 4, 5, 6))
+    minutes = of_hour.coalesce(alone)
     size = days.fill_null(0) * 86_400 + hours.fill_null(0) * 3600 + minutes * 60 + seconds
     return ibis.ifelse(clock.startswith("-"), -size, size)
