@@ -58,6 +58,12 @@ def test_a_scale_in_a_heading_is_the_scale_of_its_score_with_a_map_and_without(h
     assert [b.how.scale for b in own if b.name == name] == [(1, 3)]
 
 
+def test_a_scale_in_a_heading_is_that_of_a_score_of_ones_own_too():
+    given = table_map({"mood": {"column": "Mood (1-7)", "kind": "score"}}, "surveys")
+    (mood,) = [b for b in bind("surveys", ["contact_id", "csat", "Mood (1-7)"], given).columns if b.name == "mood"]
+    assert mood.how.scale == (1, 7)
+
+
 @pytest.mark.parametrize("heading", ["CSAT 2025-10", "Q1-5", "Ease 1-2", "1-5"])
 def test_what_looks_like_a_scale_and_is_none_is_left_alone(heading):
     assert read_heading(heading).scale is None
@@ -79,6 +85,24 @@ def test_what_looks_like_a_scale_and_is_none_is_left_alone(heading):
 def test_units_at_the_end_of_a_heading(heading, name, unit):
     bound = {b.name: b for b in bind("contacts", ["contact_id", "started_at", heading], Map()).columns}
     assert (bound[name].how.column, bound[name].how.unit) == (heading, unit)
+
+
+@pytest.mark.parametrize(
+    ("name", "how", "unit"),
+    [
+        ("response_seconds", {"column": "First response (min)"}, "min"),
+        ("response_seconds", {"column": "first response (MIN)"}, "min"),
+        ("response_seconds", {"column": "First response (min)", "unit": "h"}, "h"),
+        ("reply", {"column": "replyMs", "kind": "duration"}, "ms"),
+        ("reply_min", {"column": "reply_min", "kind": "duration"}, "min"),
+        ("reply_seconds", {"column": "reply_seconds"}, None),
+        ("response_minutes", {"column": "First response (min)", "kind": "number"}, None),
+    ],
+)
+def test_the_unit_of_a_heading_is_that_of_a_duration_of_ones_own_too(name, how, unit):
+    found = ["contact_id", "started_at", "First response (min)", "replyMs", "reply_min", "reply_seconds"]
+    bound = {b.name: b for b in bind("contacts", found, table_map({name: how}, "contacts")).columns}
+    assert bound[name].how.unit == unit
 
 
 @pytest.mark.parametrize(

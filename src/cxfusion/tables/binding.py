@@ -155,11 +155,12 @@ def _mapped(
             if source not in there
         ]
         exact = how.spelled({source: there.get(source, source) for source in how.sources})
-        if how.column and how.unit is None and known.get(name) == "duration":
+        kind = _kind(name, exact, known, levers)
+        if how.column and how.unit is None and kind == "duration":
             exact = exact.model_copy(update={"unit": _unit(how.column, name)})
-        if how.column and how.scale is None and known.get(name) == "score" and not how.answers:
+        if how.column and how.scale is None and kind == "score" and not how.answers:
             exact = exact.model_copy(update={"scale": _scale(how.column)})
-        mapped[name] = Binding(name, _kind(name, exact, known, levers), exact)
+        mapped[name] = Binding(name, kind, exact)
     return mapped, missing
 
 
@@ -206,8 +207,9 @@ def _scale(source: str) -> tuple[float, float] | None:
 
 
 def _unit(source: str, name: str) -> Unit | None:
-    """Unit that a heading names; a heading that is the canonical name itself promises seconds, as ever."""
-    return None if source == name else read_heading(source).unit
+    """Unit that a heading names; one that is the name itself promises seconds, as ever, in figures or on a clock."""
+    unit = read_heading(source).unit
+    return None if source == name and unit == "s" else unit
 
 
 def _misfits(bindings: Sequence[Binding], known: Iterable[str]) -> list[str]:

@@ -63,7 +63,8 @@ class ColumnMap(Model):
         Beside ``date`` and ``time``: a time column of this map that this one cannot precede; what would, lies past
         midnight and belongs to the next day.
     unit : {"s", "ms", "min", "h", "hh:mm:ss"}, optional
-        Of a duration. Without it plain numbers are seconds, and clock forms (``01:02:03``) are read as such.
+        Of a duration. Without it, it is the one that the heading names, as in ``Wrap (min)``; else plain numbers are
+        seconds, and clock forms (``01:02:03``) are read as such.
     scale : (float, float), optional
         Lowest and highest value a score can take.
     higher_is_better : bool
