@@ -149,6 +149,17 @@ def test_partitions_are_columns(session, tmp_path):
         assert found == [("7", date(2026, 1, 5), "a b"), ("8", date(2026, 1, 5), None), ("9", date(2026, 1, 6), "c")]
 
 
+def test_a_parquet_file_may_have_a_column_of_file_names(session, tmp_path):
+    for n in range(2):
+        pq.write_table(TABLE.append_column("Filename", pa.array(["a", None, "c"])), tmp_path / f"log{n}.parquet")
+    contacts = read_contacts(tmp_path / "log0.parquet", session=session)
+    assert contacts.to_arrow()["filename"].to_pylist() == ["a", None, "c"]
+    both = read_contacts(tmp_path, session=session)
+    assert both.n_read == 6
+    places = {row["source_file"] for row in session.collect(both.set_aside).to_pylist()}
+    assert places == {str(tmp_path / "log1.parquet")}  # the same contacts again
+
+
 def test_folders_above_the_one_that_was_given_are_no_partitions(session, tmp_path):
     folder = tmp_path / "run=3"
     folder.mkdir()

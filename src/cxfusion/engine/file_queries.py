@@ -51,9 +51,9 @@ def _some_parquet(paths: Sequence[str], elapsed: Elapsed, *, is_partitioned: boo
     names = [(quoted_name(name), per_second) for name, per_second in elapsed]
     seconds = ", ".join(f"{name} / {per_second:.0f}::DOUBLE AS {name}" for name, per_second in names)
     return (
-        f"SELECT * EXCLUDE (file_row_number, filename){f' REPLACE ({seconds})' if seconds else ''},"
-        f" filename AS {SOURCE_FILE}, file_row_number + 1 AS {SOURCE_ROW}"
-        f" FROM read_parquet([{listed}], file_row_number = true, filename = true, union_by_name = true,"
+        f"SELECT * EXCLUDE (file_row_number, cx_file){f' REPLACE ({seconds})' if seconds else ''},"
+        f" cx_file AS {SOURCE_FILE}, file_row_number + 1 AS {SOURCE_ROW}"
+        f" FROM read_parquet([{listed}], file_row_number = true, filename = 'cx_file', union_by_name = true,"
         f" hive_partitioning = {str(is_partitioned).lower()})"
     )
 
