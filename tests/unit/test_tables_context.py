@@ -48,6 +48,13 @@ def test_times_are_those_of_the_sites_clock_unless_they_say_otherwise():
     assert marks(one, **zone) == marks(utc, **zone) == {"context_x": ["b", "c"]}
 
 
+@pytest.mark.parametrize("hour", ["2026-10-25 02:30", "2026-03-29 02:30"])  # twice on the clock, and never
+def test_an_hour_when_the_clocks_change_is_the_same_for_events_as_for_contacts(hour):
+    contacts = cx.read_contacts([{"contact_id": "a", "started_at": f"{hour}:30"}], timezone="Europe/Berlin")
+    event = {"start": hour, "end": hour.replace(":30", ":31"), "kind": "x"}
+    assert cx.add_context(contacts, [event]).to_pandas()["context_x"].tolist() == [True]
+
+
 def test_everything_wrong_is_told_at_once():
     with pytest.raises(InputError) as raised:
         marks(

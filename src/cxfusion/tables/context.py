@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import ibis
 import pandas as pd
@@ -159,11 +160,15 @@ def _seconds(times: Iterable[Any], zone: str) -> pd.Series[Any]:
 
 
 def _instant(time: Any, zone: str) -> float | None:
-    """A time as ISO 8601 writes it, so that no day is taken for a month."""
+    """A time as ISO 8601 writes it, so that no day is taken for a month.
+
+    An hour that the site's clock shows twice, or skips, is read as those of contacts are.
+    """
     try:
-        moment = pd.Timestamp(datetime.fromisoformat(time.strip()) if isinstance(time, str) else time)
+        told = pd.Timestamp(datetime.fromisoformat(time.strip()) if isinstance(time, str) else time)
+        moment = told.to_pydatetime(warn=False)
         if moment.tzinfo is None:
-            moment = moment.tz_localize(zone, ambiguous=False, nonexistent="shift_forward")
+            moment = moment.replace(tzinfo=ZoneInfo(zone), fold=0)
     except (ValueError, TypeError):
         return None
     return float(moment.timestamp() // 1)
