@@ -157,6 +157,26 @@ def test_fields_of_the_export_that_a_map_names_are_kept(read_log, by_id):
         read_log(records, SOURCE, map={"customer_id": "Attributes.acount"})
 
 
+def test_what_is_left_out_may_be_spelled_in_any_case(read_log, by_id):
+    records = [record("c1", agent=ANN), record("c2", agent=BEN, Channel="TASK"), record("c3", agent=BEN)]
+    given = {"columns": {"kind": "CHANNEL"}, "leave_out": {"channel": ["TASK"], "Channel": ["CHAT"], "contactid": "c3"}}
+    contacts = read_log(records, SOURCE, map=given)
+    assert set(by_id(contacts)) == {"c1"}
+    assert by_id(contacts)["c1"]["kind"] == "VOICE"
+    assert not any("leave_out" in note for note in contacts.notes)
+
+
+def test_leaving_out_by_what_no_record_tells_is_told(read_log):
+    records = [record("c1", agent=ANN), record("c2", agent=BEN, Attributes={"vip": "1"})]
+    given = {"leave_out": {"Agent.Usernam": ["ben"], "Attributes.vip": ["0"]}}
+    contacts = read_log(records, SOURCE, map=given)
+    assert contacts.count() == 2
+    (note,) = [note for note in contacts.notes if "leave_out" in note]
+    assert note == (
+        "leave_out = 'Agent.Usernam' of the map: no record has it, nearest: Agent.Username; it left nothing out"
+    )
+
+
 def test_only_contacts_of_the_period_are_read(read_log, by_id):
     records = [record("c1", queue=SALES), record("c2", "2026-03-03T09:00:00Z", queue=SALES)]
     contacts = read_log(records, SOURCE, since="2026-03-03")

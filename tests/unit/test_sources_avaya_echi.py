@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from cxfusion.errors import UnreadableFileError
+from cxfusion.errors import MissingColumnError, UnreadableFileError
 from cxfusion.tables.sources.avaya_echi import V12, V16, _records
 
 SOURCE = "avaya_echi"
@@ -69,6 +69,21 @@ def test_logins_of_a_voice_menu_can_be_left_out(echi, read_log, by_id, set_aside
     assert sum(displayed) / 51 == pytest.approx(65.8, abs=0.05)  # DISPTIME
     # the caller whom only the menu answered, after abandoning: now abandoned
     assert by_id(contacts)["00001144591184914890"]["is_abandoned"] is True
+
+
+def test_legs_cannot_be_left_out_by_a_field_that_the_layout_lacks(tmp_path, read_log, by_id):
+    def line(call, login):
+        cells = dict.fromkeys(V12.names, "0") | {"CALLID": call, "SEGSTART": "2026-03-02 09:00:00", "ANSLOGIN": login}
+        return ",".join(cells.values())
+
+    path = tmp_path / "chr0001"
+    path.write_text("\n".join([line("1", "4711"), line("2", "168")]) + "\n")
+    contacts = read_log(path, SOURCE, map={"leave_out": {"anslogin": "168"}})
+    assert [leg["agent_id"] for leg in by_id(contacts.legs).values()] == ["4711"]
+    with pytest.raises(MissingColumnError, match="no field of an export of Avaya") as caught:
+        read_log(path, SOURCE, map={"leave_out": {"ANSLOGIM": "168"}})
+    (problem,) = caught.value.problems
+    assert problem.startswith("leave_out = 'ANSLOGIM' of the map: no record has it, nearest: ANSLOGIN")
 
 
 def test_an_ascii_file(echi, read_log, by_id):

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cxfusion.engine import StreamSource, default_session
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
-from cxfusion.errors import CxfusionError, EmptyTableError, InputError
+from cxfusion.errors import CxfusionError, EmptyTableError, InputError, MissingColumnError, nearest_names
 from cxfusion.tables.aside import Rules, sort_rows
 from cxfusion.tables.binding import Binding, Bindings
 from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS
@@ -30,7 +30,7 @@ from cxfusion.tables.sources.records import dig, text_of
 from cxfusion.tables.times import require_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -90,6 +90,8 @@ def read_legs(
         As of :func:`cxfusion.tables.read.read_contacts`.
     EmptyTableError
         There is no record at all.
+    MissingColumnError
+        The map leaves legs out by a field that no record of this export has.
     InputError
         No record could be used as a leg; the message counts why.
     """
@@ -98,9 +100,13 @@ def read_legs(
     session = session or default_session()
     zone = require_zone(timezone) if timezone else given.timezone
     natives = tuple(dict.fromkeys(name for how in export.columns.values() for name in how.sources))
-    further = _further(given, natives)
-    rows = _streamed(session, export, data, list(dict.fromkeys([*natives, *further, *given.leave_out])))
-    bindings = _bindings(export, rows.columns, further, given)
+    spelled = _spelling(given, (*natives, *(export.names or ())))
+    further = _further(given, spelled)
+    leave_out = _left_out(export, given, spelled)
+    names = tuple(dict.fromkeys([*natives, *further, *leave_out]))
+    stream = _Stream(iter(export.read(data)), names, untold=tuple(leave_out))
+    rows = _streamed(session, export, stream)
+    bindings = _bindings(export, rows.columns, further, leave_out)
     table = TableMap(datetime_format=given.datetime_format)
     reading = read_bound(session, "legs", rows, bindings, table, zone, pseudonyms=pseudonyms)
     rules = Rules(partial(_values, export=export), partial(_faults, export=export), "leg_id", better=_newest_first)
@@ -114,7 +120,7 @@ def read_legs(
         set_aside=sorted_rows.set_aside,
         timezone=zone or "UTC",
         columns_from=export.words,
-        notes=(*reading.notes, *_notes(kind, export, session, kept, sorted_rows.set_aside)),
+        notes=(*reading.notes, *stream.notes(), *_notes(kind, export, session, kept, sorted_rows.set_aside)),
         remarked=sorted_rows.remarked,
         further=further,
         is_whole=export.is_whole,
@@ -122,21 +128,54 @@ def read_legs(
     )
 
 
-def _further(given: TableMap, natives: Sequence[str]) -> tuple[str, ...]:
-    """Fields of the export that the caller's map names; what has a name of ours is the contact's own column."""
+def _spelling(given: TableMap, known: Iterable[str]) -> dict[str, str]:
+    """The one spelling of every field by its lower case, which engines do not tell apart: the vendor's, where known."""
+    return {name.lower(): name for name in reversed((*known, *_named(given), *given.leave_out))}
+
+
+def _named(given: TableMap) -> list[str]:
+    """What the caller's map makes columns of."""
     named = [source for how in given.columns.values() for source in how.sources]
-    named += given.attributes if given.attributes != "all" else ()
-    spelled = {name.lower(): name for name in reversed((*natives, *named))}  # engines do not tell letter case apart
-    return tuple(dict.fromkeys(spelled[name.lower()] for name in named if name.lower() not in OURS))
+    return [*named, *(given.attributes if given.attributes != "all" else ())]
+
+
+def _further(given: TableMap, spelled: Mapping[str, str]) -> tuple[str, ...]:
+    """Fields of the export that the caller's map names; what has a name of ours is the contact's own column."""
+    return tuple(dict.fromkeys(spelled[name.lower()] for name in _named(given) if name.lower() not in OURS))
+
+
+def _left_out(export: LegExport, given: TableMap, spelled: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Fields to the cells that leave a leg out."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, cells in given.leave_out.items():
+        found[spelled[name.lower()]] = (*found.get(spelled[name.lower()], ()), *cells)
+    missing = [] if export.names is None else [name for name in found if name not in export.names]
+    if missing:
+        raise MissingColumnError(
+            f"The map leaves legs out by what is no field of {export.what}. Expected a field of its records, as the"
+            " vendor calls it.",
+            [_unknown(name, export.names or ()) for name in missing],
+        )
+    return found
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = nearest_names(name, sorted({one for one in known if one != name}))
+    return f"leave_out = {name!r} of the map: no record has it" + (f", nearest: {', '.join(near)}" if near else "")
 
 
 @dataclass
 class _Stream:
-    """Rows of an export as Arrow batches; an error of ours is kept, since what pulls the batches would garble it."""
+    """Rows of an export as Arrow batches; an error of ours is kept, since what pulls the batches would garble it.
+
+    ``untold`` are fields that no row has told yet, ``seen`` what the first rows have in their place.
+    """
 
     rows: Iterator[Row]
     names: Sequence[str]
     error: CxfusionError | None = None
+    untold: tuple[str, ...] = ()
+    seen: frozenset[str] | None = None
 
     def schema(self) -> pa.Schema:
         fields: list[pa.Field[Any]] = [pa.field(FILE, pa.string()), pa.field(ROW, pa.int64())]
@@ -145,6 +184,7 @@ class _Stream:
     def batches(self) -> Iterator[pa.RecordBatch]:
         try:
             while chunk := list(islice(self.rows, BATCH_ROWS)):
+                self._look_for_untold(chunk)
                 yield self._batch(chunk)
         except CxfusionError as error:
             self.error = error
@@ -154,6 +194,26 @@ class _Stream:
         columns |= {name: cells_of(chunk, name) for name in self.names}
         columns[ROW] = [row.number for row in chunk]
         return pa.record_batch(columns, schema=self.schema())
+
+    def _look_for_untold(self, chunk: Sequence[Row]) -> None:
+        self.untold = tuple(name for name in self.untold if all(dig(row.cells, name) is None for row in chunk))
+        if self.untold and self.seen is None:
+            self.seen = frozenset(name for row in chunk for name in _names(row.cells))
+
+    def notes(self) -> list[str]:
+        """What the map leaves out by a field that may be there or not, and was not."""
+        return [f"{_unknown(name, self.seen or ())}; it left nothing out" for name in self.untold]
+
+
+def _names(cells: Mapping[str, Any]) -> Iterator[str]:
+    """Names of a record's fields, dotted where they are nested."""
+    levels = [("", cells)]
+    while levels:
+        above, level = levels.pop()
+        for name, cell in level.items():
+            yield f"{above}{name}"
+            if isinstance(cell, dict):
+                levels.append((f"{above}{name}.", cell))
 
 
 def cells_of(rows: Sequence[Row], name: str) -> list[str | None]:
@@ -173,8 +233,7 @@ def _text(cell: Any) -> str | None:
     return text.encode("utf-8", "replace").decode("utf-8")  # JSON may hold half a character, which no text can
 
 
-def _streamed(session: Session, export: LegExport, data: Data, names: Sequence[str]) -> ir.Table:
-    stream = _Stream(iter(export.read(data)), names)
+def _streamed(session: Session, export: LegExport, stream: _Stream) -> ir.Table:
     batches = pa.RecordBatchReader.from_batches(stream.schema(), stream.batches())
     rows = session.read(StreamSource(batches, export.what))
     if stream.error is not None:
@@ -184,10 +243,12 @@ def _streamed(session: Session, export: LegExport, data: Data, names: Sequence[s
     return rows.drop(SOURCE_FILE, SOURCE_ROW).rename({SOURCE_FILE: FILE, SOURCE_ROW: ROW})
 
 
-def _bindings(export: LegExport, found: Sequence[str], further: Sequence[str], given: TableMap) -> Bindings:
+def _bindings(
+    export: LegExport, found: Sequence[str], further: Sequence[str], leave_out: Mapping[str, tuple[str, ...]]
+) -> Bindings:
     kinds = {column.name: column.kind for column in LEG_COLUMNS}
     columns = tuple(Binding(name, kinds[name], how) for name, how in export.columns.items())
-    return Bindings(columns, {name: name for name in further}, tuple(found), given.leave_out, ())
+    return Bindings(columns, {name: name for name in further}, tuple(found), leave_out, ())
 
 
 def _values(reading: Reading, export: LegExport) -> Values:

@@ -316,6 +316,7 @@ LEGS: Final = LegExport(
         ' `{"queue_log": …, "cdr": …}` in Python, or as `&cdr=TABLE` in the URL of a database. Their linkedid joins'
         " calls that the log knows under several ids; a few facts of each are held in memory meanwhile."
     ),
+    names=(),  # a leg is made of several lines, and is none of them
 )
 
 ASTERISK_QUEUE_LOG: Final = Source(

@@ -221,6 +221,7 @@ LEGS: Final = LegExport(
         " voice menu answer calls like agents do: list them, as in"
         ' `leave_out = { ANSLOGIN = ["16873", "16869"] }`.'
     ),
+    names=V16.names,  # those of version 12 are among them
 )
 
 AVAYA_ECHI: Final = Source(

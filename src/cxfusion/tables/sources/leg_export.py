@@ -56,6 +56,9 @@ class LegExport:
         Each record is a whole contact, whoever took part.
     rule : str
         What is to be known of how its legs become contacts.
+    names : tuple of str, optional
+        All fields that a record may have, where its layout is fixed: a map that leaves legs out by another is refused.
+        Without it such a map gets a note.
     """
 
     what: str
@@ -70,6 +73,7 @@ class LegExport:
     reasons: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = False
     rule: str = ""
+    names: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> dict[str, ColumnMap]:
