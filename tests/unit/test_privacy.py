@@ -90,8 +90,37 @@ def test_legs_are_hidden_once(session, tmp_path):
     assert (row["agent_id"], row["first_agent_id"], row["customer_id"]) == (*[expected("kim")] * 2, expected(SECRET))
     mapped = cx.read_contacts(str(path), map={"customer_id": "Attributes.vip"}, **options)
     assert mapped.to_arrow()["customer_id"].to_pylist() == [expected("9431")]
+    assert mapped.legs.to_arrow()["Attributes.vip"].to_pylist() == [expected("9431")]
+    options["pseudonyms"] = cx.Pseudonyms(KEY, ["attributes_vip"])
+    kept = cx.read_contacts(str(path), map={"columns": {}, "attributes": ["Attributes.vip"]}, **options)
+    assert kept.to_arrow()["attributes_vip"].to_pylist() == [expected("9431")]
+    assert kept.legs.to_arrow()["Attributes.vip"].to_pylist() == [expected("9431")]
+    assert kept.to_arrow()["customer_id"].to_pylist() == [SECRET]  # not asked for
     aside = session.collect(contacts.legs.set_aside).to_pylist()
     assert [(one["reason"], one["original"]) for one in aside] == [("unreadable_record", None)]
+
+
+@pytest.mark.parametrize("columns", [("customer_id",), ("customer_id", "CustomerEndpoint.Address")])
+@pytest.mark.parametrize("spelled", ["CustomerEndpoint.Address", "customerendpoint.address"])
+def test_a_map_may_name_the_vendors_own_field_of_a_person(session, spelled, columns):
+    log = [
+        {
+            "ContactId": contact, "InitiationMethod": "INBOUND", "InitiationTimestamp": "2026-03-02T09:00:00Z",
+            "Channel": "VOICE", "LastUpdateTimestamp": "2026-03-02T10:00:00Z", "CustomerEndpoint": {"Address": address},
+        }
+        for contact, address in (("a", SECRET), ("b", "anonymous"))
+    ]  # fmt: skip
+    given = {"customer_id": {"column": spelled, "null": ["anonymous"]}, "phone": spelled}
+    options = {"source": "amazon_connect", "session": session, "pseudonyms": cx.Pseudonyms(KEY, columns)}
+    contacts = cx.read_contacts(log, map=given, **options)
+    rows = contacts.to_arrow().sort_by("contact_id").to_pylist()
+    assert [row["customer_id"] for row in rows] == [expected(SECRET), None]
+    assert [row["phone"] for row in rows] == [expected(SECRET), expected("anonymous")]  # read from the same column
+    assert contacts.remarked["missing_by_map"] == {"customer_id": 1}
+    assert SECRET not in repr([*rows, *contacts.legs.to_arrow().to_pylist()])
+    answers = [{"customer_id": SECRET, "csat": 4, "answered_at": "2026-03-02 12:00"}]
+    surveys = cx.read_surveys(answers, pseudonyms=cx.Pseudonyms(KEY), session=session)
+    assert cx.pair(contacts, surveys).n_pairs == 1
 
 
 TALKS = {5: "secret 0170 1234567", 6: "491701234567"}

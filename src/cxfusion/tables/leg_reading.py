@@ -20,6 +20,7 @@ from cxfusion.tables.aside import Rules, sort_rows
 from cxfusion.tables.binding import Binding, Bindings
 from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS
 from cxfusion.tables.formats import plausible
+from cxfusion.tables.headings import snake_case
 from cxfusion.tables.legs import with_roots
 from cxfusion.tables.look import ask
 from cxfusion.tables.mapping import TableMap
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.sources.records import Row
     from cxfusion.tables.sources.source import Source
 
-__all__ = ["REASONS", "cells_of", "read_legs"]
+__all__ = ["REASONS", "cells_of", "hidden_later", "read_legs"]
 
 FILE: Final = "row:file"
 ROW: Final = "row:number"
@@ -108,7 +109,8 @@ def read_legs(
     rows = _streamed(session, export, stream)
     bindings = _bindings(export, rows.columns, further, leave_out)
     table = TableMap(datetime_format=given.datetime_format)
-    reading = read_bound(session, "legs", rows, bindings, table, zone, pseudonyms=pseudonyms)
+    hiding, later = _of_fields(pseudonyms, given), hidden_later(given, further, pseudonyms)
+    reading = read_bound(session, "legs", rows, bindings, table, zone, pseudonyms=hiding, hidden_later=later)
     rules = Rules(partial(_values, export=export), partial(_faults, export=export), "leg_id", better=_newest_first)
     sorted_rows = sort_rows(reading, rules)
     _require_some(kind, export, session, sorted_rows.kept, sorted_rows.set_aside)
@@ -142,6 +144,24 @@ def _named(given: TableMap) -> list[str]:
 def _further(given: TableMap, spelled: Mapping[str, str]) -> tuple[str, ...]:
     """Fields of the export that the caller's map names; what has a name of ours is the contact's own column."""
     return tuple(dict.fromkeys(spelled[name.lower()] for name in _named(given) if name.lower() not in OURS))
+
+
+def hidden_later(given: TableMap, further: Iterable[str], pseudonyms: Pseudonyms | None) -> frozenset[str]:
+    """Further fields that legs are read with as they are, since the caller's map makes hidden columns of them.
+
+    The contacts' reading hides them: once, and only after the map's own words for "missing" have been understood.
+    """
+    hidden = pseudonyms.columns if pseudonyms else ()
+    named = {source.lower() for name, how in given.columns.items() if name in hidden for source in how.sources}
+    return frozenset(name for name in further if name.lower() in named)
+
+
+def _of_fields(pseudonyms: Pseudonyms | None, given: TableMap) -> Pseudonyms | None:
+    """The same, and of attributes by what the export calls them: of contacts they are called otherwise."""
+    if pseudonyms is None or given.attributes == "all":
+        return pseudonyms
+    named = pseudonyms.columns - OURS
+    return pseudonyms.of_columns({*pseudonyms.columns, *(one for one in given.attributes if snake_case(one) in named)})
 
 
 def _left_out(export: LegExport, given: TableMap, spelled: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

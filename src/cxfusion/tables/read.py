@@ -16,9 +16,9 @@ from cxfusion.errors import InputError
 from cxfusion.results.labels import display_name
 from cxfusion.tables.aside import Rules, sort_rows
 from cxfusion.tables.canonical import RESPONDENT_ROLES, SURVEY_LEVELS
-from cxfusion.tables.leg_reading import read_legs
+from cxfusion.tables.leg_reading import hidden_later, read_legs
 from cxfusion.tables.legs import roll_up
-from cxfusion.tables.look import ask
+from cxfusion.tables.look import ask, compute
 from cxfusion.tables.mapping import table_map
 from cxfusion.tables.opening import unchanged
 from cxfusion.tables.reading import Reading, scale_of, start_reading
@@ -26,6 +26,8 @@ from cxfusion.tables.relation import Contacts, Surveys
 from cxfusion.tables.sources import require_source
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session
@@ -215,18 +217,28 @@ def _of_legs(
     pseudonyms: Pseudonyms | None,
 ) -> Contacts:
     """Contacts rolled up from legs, then read like any table: the caller's map and period hold for them too."""
-    if pseudonyms is not None:  # the legs' own columns have them already
-        hidden = pseudonyms.columns
-        own = given.table("contacts").columns.items()
-        fresh = {name for name, how in own if set(how.sources) & (set(legs.further) - hidden)}
-        pseudonyms = pseudonyms.of_columns(hidden & fresh)
-    table = given.table("contacts").model_copy(update={"source": "generic", "leave_out": {}})
-    plain = given.model_copy(update={"contacts": table})
+    own = given.table("contacts")
     rolled = RelationSource(roll_up(legs), "contacts rolled up from legs")
+    if pseudonyms is not None:  # what the legs have hidden already stays as it is
+        later = hidden_later(own, legs.further, pseudonyms)
+        lower = {name.lower() for name in later}
+        fresh = {name for name, how in own.columns.items() if any(source.lower() in lower for source in how.sources)}
+        legs = _hidden(legs, later, pseudonyms)
+        pseudonyms = pseudonyms.of_columns(pseudonyms.columns & fresh)
+    table = own.model_copy(update={"source": "generic", "leave_out": {}})
+    plain = given.model_copy(update={"contacts": table})
     contacts = _contacts(start_reading("contacts", rolled, plain, timezone, legs.session, None, between, pseudonyms))
     words = {name: legs.columns_from.get(told, told) for name, told in contacts.columns_from.items()}
     private = None if contacts.private is None or legs.private is None else contacts.private | legs.private
     return replace(contacts, legs=legs, columns_from=words, notes=(*legs.notes, *contacts.notes), private=private)
+
+
+def _hidden(legs: Legs, names: Collection[str], pseudonyms: Pseudonyms) -> Legs:
+    """Legs that keep nothing in clear of what their contacts hide."""
+    if not names:
+        return legs
+    hidden = {name: pseudonyms.hashed(legs.rows[name]) for name in names}
+    return replace(legs, rows=compute(legs.session, legs.rows.mutate(**hidden)))
 
 
 def _contact_values(reading: Reading) -> dict[str, ir.Value]:

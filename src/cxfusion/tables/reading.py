@@ -263,8 +263,11 @@ def read_bound(
     zone: str | None,
     period: Period | None = None,
     pseudonyms: Pseudonyms | None = None,
+    hidden_later: frozenset[str] = frozenset(),
 ) -> Reading:
     """Decide how the cells of a source's bound columns are written, and stage them.
+
+    Columns that are ``hidden_later`` are left to whoever reads what this makes.
 
     Raises
     ------
@@ -279,7 +282,7 @@ def read_bound(
         raise EmptyTableError(
             f"The {section} have a header but no rows: {', '.join(bindings.found)}. Expected at least one row."
         )
-    private = private_names(bound, pseudonyms)
+    private = private_names(bound, pseudonyms) - hidden_later
     recipes = tuple(
         _recipe(binding, source, look, zone or "UTC", table, pseudonyms if binding.name in private else None)
         for binding in bindings.columns
