@@ -201,6 +201,26 @@ def test_a_table_of_a_duckdb_file(log, tmp_path):
         cx.read_contacts(f"duckdb://{tmp_path}/none.duckdb/calls")
 
 
+def test_a_day_and_its_time_in_two_columns_are_the_start_wherever_the_log_lies(tmp_path):
+    import ibis
+
+    log = pa.table({"Call ID": ["a", "b"], "Date": ["2026-01-05", "2026-01-06"], "Time": ["09:00", "23:30"]})
+    with duckdb.connect(str(tmp_path / "log.duckdb")) as connection:
+        connection.execute("CREATE TABLE texts AS FROM log")
+        connection.execute(
+            'CREATE TABLE typed AS SELECT "Call ID", "Date"::DATE AS "Date", "Time"::TIME AS "Time", 7 AS note FROM log'
+        )
+    backend = ibis.duckdb.connect()
+    url = f"duckdb://{tmp_path}/log.duckdb"
+    for data in (log, f"{url}/texts", f"{url}/typed", backend.create_table("calls", log)):
+        contacts = cx.read_contacts(data, since="2026-01-06")
+        rows = contacts.to_arrow().select(["contact_id", "started_at"]).to_pylist()
+        assert rows == [{"contact_id": "b", "started_at": datetime(2026, 1, 6, 23, 30)}]
+        assert (contacts.n_read, contacts.n_outside_period) == (2, 1)
+        assert [note for note in contacts.notes if "'Date' and 'Time' together" in note], contacts.notes
+    backend.disconnect()
+
+
 def test_a_table_of_any_other_database_that_ibis_knows(tmp_path):
     with sqlite3.connect(tmp_path / "log.sqlite") as connection:
         connection.execute("CREATE TABLE calls (call_id INTEGER, start_time TEXT, talk_time REAL)")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import ibis
@@ -77,7 +78,12 @@ def batches_of(relation: ir.Table) -> pa.RecordBatchReader:
     """Rows of a table that an engine of Ibis holds."""
     with _quietly():
         batches: pa.RecordBatchReader = relation.to_pyarrow_batches(chunk_size=BATCH_ROWS)
-    return pa.RecordBatchReader.from_batches(batches.schema, _one_by_one(batches))
+    rows = _one_by_one(batches)
+    first = next(rows, None)
+    if first is None:
+        return pa.RecordBatchReader.from_batches(batches.schema, rows)
+    # not ibis' schema: it promises nanoseconds of DuckDB's times of day, which come as microseconds
+    return pa.RecordBatchReader.from_batches(first.schema, chain([first], rows))
 
 
 def _one_by_one(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import ibis
 
@@ -18,15 +18,19 @@ from cxfusion.tables.sources import SOURCES
 from cxfusion.tables.sources.leg_export import DERIVED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session
+    from cxfusion.engine.contract import Narrow
     from cxfusion.tables.mapping import Section
     from cxfusion.tables.reading import Reading
 
-__all__ = ["Guess", "answers_of", "date_and_time", "units_of", "vendor_of"]
+__all__ = ["Guess", "RowsOf", "answers_of", "date_and_time", "units_of", "vendor_of"]
+
+RowsOf: TypeAlias = "Callable[[Narrow], ir.Table]"
+"""What is to be made of a source, where it lives, to the rows of it."""
 
 LARGE, SMALL = 10_000, 10  # half of all talks as long as 2 h 46 min, or shorter than 10 s: not in seconds
 MOST_WORDS: Final = 12
@@ -128,15 +132,19 @@ def _rank(word: str, ladder: Sequence[str]) -> int:
     return ladder.index("neutral") + 1 if plain in MIDDLE and "neutral" in ladder else 0
 
 
-def date_and_time(session: Session, rows: ir.Table, found: Sequence[str]) -> tuple[str, str] | None:
-    """A column of dates and one of times of day that together tell when a contact began, where there is one of each."""
+def date_and_time(session: Session, rows_of: RowsOf, found: Sequence[str]) -> tuple[str, str] | None:
+    """A column of dates and one of times of day that together tell when a contact began, where there is one of each.
+
+    Rows are asked for where the headings alone do not say that there is none.
+    """
     keys = {name: read_heading(name).key for name in found}
     dates = [name for name in found if keys[name] in DATES]
     times = [name for name in found if keys[name] in TIMES]
     if len(dates) != 1 or not times:
         return None
-    head = session.collect(rows.select(*times).limit(HEAD_ROWS)).to_pydict()
-    clocks = [name for name in times if _all_clocks(head[name])]
+    head = rows_of(lambda table: table.select(*times).limit(HEAD_ROWS)).select(*times)
+    cells = session.collect(head).to_pydict()
+    clocks = [name for name in times if _all_clocks(cells[name])]
     return (dates[0], clocks[0]) if len(clocks) == 1 else None
 
 

@@ -93,7 +93,7 @@ def propose_map(path: str, session: Session, section: Section | None = None) -> 
     """
     rows = session.read(open_source(path))
     found = [name for name in rows.columns if name not in (SOURCE_FILE, SOURCE_ROW)]
-    moment = date_and_time(session, rows, found)
+    moment = date_and_time(session, lambda narrow: narrow(rows), found)
     recognised = [_recognise(name, found, moment if name == "contacts" else None) for name in SECTIONS]
     parts = [_propose(path, session, one) for one in recognised if one.section in _sections(section, recognised)]
     head = [

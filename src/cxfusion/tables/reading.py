@@ -40,13 +40,15 @@ from cxfusion.tables.times import require_zone
 from cxfusion.tables.wanted import wanted_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import ibis.expr.types as ir
 
     from cxfusion.engine import Session, Source
+    from cxfusion.engine.contract import Narrow
     from cxfusion.tables.binding import Binding, Bindings
     from cxfusion.tables.cells import Recipe
+    from cxfusion.tables.guesses import RowsOf
     from cxfusion.tables.look import Look
     from cxfusion.tables.mapping import Map, MapLike, Section
     from cxfusion.tables.opening import Data
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.sources import Source as SourceKind
     from cxfusion.tables.sources.export import Export
+    from cxfusion.tables.wanted import Remote
 
 Remark: TypeAlias = Literal["missing_by_map", "date_without_time", "skipped_time"]
 
@@ -226,9 +229,11 @@ def start_reading(
     opened: Source = FrameSource(export.table, kind_of.name) if export else open_source(data, table.sheet)
     n_far = 0
     if section == "contacts" and isinstance(opened, DatabaseSource | RelationSource):
-        opened, n_far = wanted_of(opened, session, whole_map, period)
-    source = session.read(opened)
-    whole_map, told = _with_moment(session, section, source, whole_map)
+        whole_map, told, opened, n_far = _elsewhere(opened, session, whole_map, period)
+        source = session.read(opened)
+    else:
+        source = session.read(opened)
+        whole_map, told = _with_moment(session, section, source.columns, lambda narrow: narrow(source), whole_map)
     bound = bind(section, source.columns, whole_map, needs_key=needs_key)
     bound = replace(bound, notes=(*bound.notes, *told))
     reading = replace(read_bound(session, section, source, bound, table, zone, period, pseudonyms), n_far=n_far)
@@ -239,13 +244,28 @@ def start_reading(
     return replace(reading, n_files=len(opened.paths)) if isinstance(opened, FileSource) else reading
 
 
-def _with_moment(session: Session, section: Section, source: ir.Table, given: Map) -> tuple[Map, tuple[str, ...]]:
+def _elsewhere(
+    source: Remote, session: Session, given: Map, period: Period | None
+) -> tuple[Map, tuple[str, ...], Remote, int]:
+    """A map and a note as of :func:`_with_moment`, and what they want of a log elsewhere as of :func:`wanted_of`."""
+    head = session.read(source.narrowed(lambda table: table.limit(0)))
+
+    def rows_of(narrow: Narrow) -> ir.Table:
+        return session.read(source.narrowed(narrow))
+
+    given, told = _with_moment(session, "contacts", head.columns, rows_of, given)
+    return (given, told, *wanted_of(source, head, session, given, period))
+
+
+def _with_moment(
+    session: Session, section: Section, columns: Sequence[str], rows_of: RowsOf, given: Map
+) -> tuple[Map, tuple[str, ...]]:
     """A map under which a column of dates and one of times of day are the start, where nothing else is; and a note."""
     table = given.table(section)
-    found = [name for name in source.columns if name not in (SOURCE_FILE, SOURCE_ROW)]
+    found = [name for name in columns if name not in (SOURCE_FILE, SOURCE_ROW)]
     if section != "contacts" or "started_at" in table.columns or match_headings(section, found, {"started_at"})[0]:
         return given, ()
-    moment = date_and_time(session, source, found)
+    moment = date_and_time(session, rows_of, found)
     if moment is None:
         return given, ()
     how = ColumnMap(date=moment[0], time=(moment[1],))

@@ -14,13 +14,24 @@ if TYPE_CHECKING:
     from cxfusion.tables.mapping import Map
     from cxfusion.tables.period import Period
 
-__all__ = ["wanted_of"]
+__all__ = ["Remote", "wanted_of"]
 
 Remote: TypeAlias = "DatabaseSource | RelationSource"
 
 
-def wanted_of(source: Remote, session: Session, given: Map, period: Period | None) -> tuple[Remote, int]:
+def wanted_of(
+    source: Remote, head: ir.Table, session: Session, given: Map, period: Period | None
+) -> tuple[Remote, int]:
     """A contact log with those columns and rows alone that could be wanted, and how many rows stay where they are.
+
+    Parameters
+    ----------
+    source : DatabaseSource or RelationSource
+    head : ibis.Table
+        Its columns, here.
+    session : Session
+    given : Map
+    period : Period, optional
 
     Raises
     ------
@@ -29,7 +40,6 @@ def wanted_of(source: Remote, session: Session, given: Map, period: Period | Non
     EmptyTableError
         No row could lie within the period.
     """
-    head = session.read(source.narrowed(lambda table: table.limit(0)))
     bound = bind("contacts", head.columns, given)
     columns = source.narrowed(lambda table: table.select(*bound.sources))
     start = next((binding.how.column for binding in bound.columns if binding.name == "started_at"), None)
