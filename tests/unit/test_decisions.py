@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.integrate import quad
 
 import cxfusion as cx
 from cxfusion.decisions import prices
@@ -315,10 +316,33 @@ def test_sizes_are_the_fewest_that_do():
     for icc, cv in ((0.02, 0.0), (0.08, 0.5)):
         k = fewest_clusters(30, icc, cv, 0.2, 0.8)
         assert power_of(Arms(k, 30, icc, cv), 0.2) >= 0.8 > power_of(Arms(k - 1, 30, icc, cv), 0.2)
-        m = fewest_answers(k, icc, cv, 0.2, 0.8)
-        assert power_of(Arms(k, m + 1, icc, cv), 0.2) >= 0.8
         assert smallest_effect(Arms(k, 30, icc, cv), 0.8) <= 0.2
+        for effect in (0.19, 0.21, 0.23, 0.25, 0.27, 0.29, 0.31):
+            m = fewest_answers(2 * k, icc, cv, effect, 0.8)
+            assert power_of(Arms(2 * k, m, icc, cv), effect) >= 0.8
+            assert m == 1 or power_of(Arms(2 * k, m - 1, icc, cv), effect) < 0.8
     assert fewest_answers(5, 0.10, 0.0, 0.2, 0.8) is None
+
+
+def test_single_answers_are_looked_at_up_to_a_hundred_thousand_in_each_arm():
+    """One NPS point of answers that vary by seventy takes 77,000: none were looked at between 65,536 and 100,000."""
+    normal = 2 * (stats.norm.isf(0.025) + stats.norm.ppf(0.8)) ** 2  # of the z test, which with so many is the t test
+    assert fewest_clusters(1.0, 0.0, 0.0, 1 / 70, 0.8) == pytest.approx(normal * 70**2, abs=2)
+    assert fewest_clusters(1.0, 0.0, 0.0, 1 / 80, 0.8) is None
+
+
+@pytest.mark.parametrize("effect", [3.0, 12.0, 19.0, 30.0, 80.0])
+def test_power_of_two_clusters_in_each_arm_is_its_integral(effect):
+    """The squared error that two degrees leave is exponential, so that it may hide even a wide shift."""
+    edge = stats.t.isf(0.005, 2)
+
+    def found(square: float) -> float:
+        size = edge * np.sqrt(square)
+        return np.exp(-square) * (stats.norm.sf(size - effect) + stats.norm.cdf(-size - effect))
+
+    parts = [quad(found, low, low + 1, epsabs=1e-13)[0] for low in range(60)]
+    arms = Arms(2, 1.0, 0.0)  # the difference of two means of two single answers each has variance 1
+    assert power_of(arms, effect, alpha=0.01) == pytest.approx(sum(parts), abs=1e-9)
 
 
 def test_icc_and_cluster_sizes_come_from_the_answers(evidence, pairing):

@@ -5,18 +5,23 @@ Answers of one cluster go together (ICC), and clusters differ in size; arms are 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
-from math import ceil, sqrt
-from typing import Final
+from math import sqrt
+from typing import TYPE_CHECKING, Final
 
-from cxfusion.estimators.distributions import noncentral_t, student_t
+from cxfusion.estimators.distributions import chi2, noncentral_t, student_t
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Arms", "fewest_answers", "fewest_clusters", "power_of", "smallest_effect"]
 
 MOST_CLUSTERS: Final = 100_000
 CERTAIN: Final = 8.0
-"""Standard errors beyond which a normal variable has less than 1e-15 of its weight."""
-MOST_ANSWERS: Final = 1_000_000.0
+"""Standard errors beyond which a normal variable has less than ``NEVER`` of its weight."""
+NEVER: Final = 1e-15
+MOST_ANSWERS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ def power_of(arms: Arms, effect: float, alpha: float = 0.05) -> float:
         return 0.0
     shift = abs(effect) / sqrt(2 * arms.variance)
     edge = float(student_t.isf(alpha / 2, df))
-    if shift > edge + CERTAIN:
+    # with few clusters the estimated error may be so much too large that even a wide shift is hidden
+    if shift > CERTAIN and chi2.sf(df * ((shift - CERTAIN) / edge) ** 2, df) < NEVER:
         return 1.0
     # where the shift is certain to show, the distribution has no digits on the wrong side
     wrong_side = noncentral_t.cdf(-edge, df, shift) if shift < CERTAIN else 0.0
@@ -89,32 +95,23 @@ def fewest_clusters(
     def gives(clusters: int) -> bool:
         return power_of(Arms(clusters, per_cluster, icc, size_cv), effect, alpha) >= power
 
-    low, high = 1, 2
-    while not gives(high):
-        low, high = high, 2 * high
-        if high > MOST_CLUSTERS:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if gives(middle) else (middle, high)
-    return high
+    return _fewest(range(2, MOST_CLUSTERS + 1), gives)
 
 
 def fewest_answers(
     clusters: int, icc: float, size_cv: float, effect: float, power: float, alpha: float = 0.05
 ) -> int | None:
-    """Answers per cluster that give the power with so many clusters per arm; None where no number does."""
+    """Answers per cluster that give the power with so many clusters per arm; None where a million would not."""
 
-    def gives(per_cluster: float) -> bool:
+    def gives(per_cluster: int) -> bool:
         return power_of(Arms(clusters, per_cluster, icc, size_cv), effect, alpha) >= power
 
-    if not gives(MOST_ANSWERS):
-        return None
-    low, high = 0.0, MOST_ANSWERS
-    while high - low > 0.5:
-        middle = (low + high) / 2
-        low, high = (low, middle) if gives(middle) else (middle, high)
-    return ceil(high - 0.5)
+    return _fewest(range(1, MOST_ANSWERS + 1), gives)
+
+
+def _fewest(numbers: range, gives: Callable[[int], bool]) -> int | None:
+    at = bisect_left(numbers, True, key=gives)
+    return numbers[at] if at < len(numbers) else None
 
 
 def smallest_effect(arms: Arms, power: float, alpha: float = 0.05) -> float:
