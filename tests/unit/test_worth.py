@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import cxfusion as cx
 from cxfusion.errors import InputError, MissingColumnError, NothingToEstimateError, TooFewResponsesError, UsageError
@@ -83,6 +84,34 @@ def test_agents_who_are_all_alike_tell_nothing_and_that_is_said():
     assert found.grade == "adjusted"
     assert found.table.set_index("rung").loc["agents", "status"] == "not_applicable"
     assert "agents move the score too little" in found.summary()
+
+
+def test_agents_of_whose_customers_nothing_is_known_do_not_count(told):
+    """Some agents' customers have no outcome: the others keep the codes of all, of which there are more than agents."""
+    import statsmodels.formula.api as smf
+
+    pairing, churned, _ = told
+    contacts, answers, _ = centre()
+    frame = contacts.merge(answers, on="contact_id").merge(churned, on="customer_id")
+    frame = frame[frame["agent_id"] >= "a3"]  # the last of them, in the order of their names
+    found = cx.worth(pairing, frame[["customer_id", "churned"]]).table.set_index("rung")
+    groups = pd.factorize(frame["agent_id"])[0]
+    raw = smf.ols("y ~ csat", frame.assign(y=100.0 * frame["churned"])).fit(
+        cov_type="cluster", cov_kwds={"groups": groups}
+    )
+    assert found["n_agents"].to_list() == [groups.max() + 1] * 3
+    assert found.loc["raw", "std_error"] == pytest.approx(raw.bse["csat"], rel=1e-6)
+    reach = stats.t.isf(0.025, groups.max()) * raw.bse["csat"]
+    assert found.loc["raw", "conf_high"] == pytest.approx(raw.params["csat"] + reach, rel=1e-6)
+
+
+def test_of_a_log_without_agents_some_customers_may_have_no_outcome():
+    contacts, answers, churned = centre(n=600)
+    pairing = cx.pair(cx.read_contacts(contacts.drop(columns="agent_id")), cx.read_surveys(answers))
+    rows = cx.worth(pairing, churned.iloc[100:]).table.set_index("rung")
+    assert rows["n"].to_list() == [500] * 3
+    assert rows.loc["raw", "status"] == "ok"
+    assert rows.loc["agents", "reason"] == "the log names none"
 
 
 def test_a_customer_counts_once_by_the_last_answer():

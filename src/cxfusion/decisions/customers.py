@@ -33,7 +33,8 @@ MOST_NAMED: Final = 5
 
 @dataclass(frozen=True)
 class Customers:
-    """One row per customer: ``outcome`` about its mean, ``score``, ``cluster`` and the codes of the groups.
+    """One row per customer: ``outcome`` about its mean, ``score``, ``cluster`` (the agent, numbered from 0 among
+    those of these rows) and the codes of the groups.
 
     Attributes
     ----------
@@ -96,7 +97,9 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
     has_agents = "cluster" in coding.groups
     every = {**coding.groups, **coding.controls}
     named = {name: width for name, width in every.items() if name != "group_date" and width}
-    ready = session.materialize(joined.mutate(outcome=value).order_by("contact_id").drop("contact_id", "customer_id"))
+    number = ibis.dense_rank().over(order_by=joined["cluster"])  # agents without any of these customers have none
+    numeric = joined.mutate(outcome=value, cluster=number)
+    ready = session.materialize(numeric.order_by("contact_id").drop("contact_id", "customer_id"))
     log = contacts.rows
     n_customers = int(session.collect(log.aggregate(n=log["customer_id"].nunique()))["n"][0].as_py())
     return Customers(
