@@ -119,6 +119,15 @@ def test_ends_of_the_anderson_rubin_set_are_where_the_test_turns(several, instru
     assert [effect in found for effect in grid] == [anderson_rubin_p(several, b, instruments) > 0.05 for b in grid]
 
 
+def test_clusters_without_rows_count_for_nothing(several):
+    """Codes run over a whole log; of a trial, or of the rows that tell a lever, some clusters have none."""
+    fit, with_empty = (two_stage(several, [2, 3, 4], [5], n_clusters=n) for n in (45, 400))
+    assert (fit.dof, with_empty.dof) == (44, 44)
+    for name in ("std_error", "effective_f"):
+        assert getattr(with_empty, name) == pytest.approx(getattr(fit, name), rel=1e-12)
+    assert with_empty.anderson_rubin.intervals[0] == pytest.approx(fit.anderson_rubin.intervals[0], rel=1e-9)
+
+
 def weak_sample(linear_sample, strength, direct, seed=13, n=400):
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(n, 2))

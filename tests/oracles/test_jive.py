@@ -140,3 +140,11 @@ def test_instruments_that_say_nothing_new_are_refused(linear_sample):
     same = linear_sample(sample.columns, sample.codes[:, [0, 0]])
     with pytest.raises(EstimationError, match="first stage"):
         ujive(same)
+
+
+def test_clusters_without_rows_count_for_nothing(linear_sample):
+    sample = assignments(linear_sample, 8)
+    half = linear_sample(sample.columns, sample.codes, weight=sample.weight, cluster=np.arange(240) // 20)
+    found, with_empty = ujive(half, n_clusters=12), ujive(half, n_clusters=300)
+    assert with_empty.std_error == pytest.approx(found.std_error, rel=1e-12)
+    assert with_empty.std_error_constant_effect == pytest.approx(found.std_error_constant_effect, rel=1e-12)

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from cxfusion.errors import TooFewResponsesError
+from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators, Rows
@@ -95,6 +95,8 @@ def test_as_statsmodels_with_all_dummies(panel, groupings):
     by_cluster = model.fit(cov_type="cluster", cov_kwds={"groups": panel.cluster})
     clustered = robust_covariance(panel.sweep(4), panel.rows, fit, n_clusters=17)
     assert clustered == pytest.approx(by_cluster.cov_params()[:2, :2], rel=1e-9)
+    with_empty = robust_covariance(panel.sweep(4), panel.rows, fit, n_clusters=40)  # of which 23 have no rows
+    assert with_empty == pytest.approx(clustered, rel=1e-12)
 
 
 @pytest.mark.parametrize("groupings", [(), (1,), (0, 1, 2)])
@@ -164,3 +166,9 @@ def test_scores_of_a_categorical_model_are_column_zero():
     linear = LinearRows.of_scores(rows, (-100, 0, 100))
     assert linear.columns.tolist() == [[100.0, 1.0], [-100.0, 2.0]]
     assert linear.weight is rows.weight
+
+
+def test_one_cluster_tells_no_error(linear_sample):
+    sample = linear_sample(np.random.default_rng(9).normal(size=(30, 2)), cluster=np.full(30, 4))
+    with pytest.raises(EstimationError, match="one cluster"):
+        robust_covariance(sample.sweep(), sample.rows, fit_of(sample, 0, [1]), n_clusters=5)

@@ -90,7 +90,7 @@ def fit_two_stage(
         Few; for a grouping of many levels see :func:`~cxfusion.estimators.jive.fit_ujive`.
     controls : sequence of int
     n_clusters : int, optional
-        At least 2. Every row is its own cluster unless given.
+        At least 2; clusters without rows do not count. Every row is its own cluster unless given.
     conf_level : float
         Of the Anderson–Rubin set.
 
@@ -106,16 +106,16 @@ def fit_two_stage(
     Economics 11, 727–753 (robust forms of both).
     """
     stages = _Stages.of(within, outcome, lever, instruments, controls)
-    middle = score_scatter(sweep, stages.scores_of(make_rows), 3 * len(instruments), n_clusters)
+    middle, n_seen = score_scatter(sweep, stages.scores_of(make_rows), 3 * len(instruments), n_clusters)
     k, slopes = len(instruments), stages.slopes
     n, used = within.moments.n, within.system.rank + stages.n_controls
-    structural = middle[2 * k :, 2 * k :] * small_sample_factor(n, used + 1, n_clusters)
-    reduced = middle[: 2 * k, : 2 * k] * small_sample_factor(n, used + k, n_clusters)
+    structural = middle[2 * k :, 2 * k :] * small_sample_factor(n, used + 1, n_seen)
+    reduced = middle[: 2 * k, : 2 * k] * small_sample_factor(n, used + k, n_seen)
     strength = float(slopes @ stages.with_lever)
     by_inverse = stages.root @ stages.root.T
     residual = np.array([1.0, -stages.estimate])
     residual_variance = residual @ stages.scatter[:2, :2] @ residual / (n - used - 1)
-    dof = n - used - k if n_clusters is None else n_clusters - 1
+    dof = n - used - k if n_seen is None else n_seen - 1
     std_error = float(np.sqrt(slopes @ structural @ slopes)) / strength
     return TwoStageFit(
         estimate=stages.estimate,
@@ -129,7 +129,7 @@ def fit_two_stage(
             critical=k * float(fisher_f.isf(1 - conf_level, k, dof)),
             around=(stages.estimate, std_error),
         ),
-        dof=dof if n_clusters is not None else n - used - 1,
+        dof=dof if n_seen is not None else n - used - 1,
         n=n,
     )
 

@@ -83,7 +83,7 @@ def fit_ujive(
         Usually one grouping of many levels, given by chance once the controls are held fixed.
     controls : Block, optional
     n_clusters : int, optional
-        Every row is its own cluster unless given.
+        Clusters without rows do not count. Every row is its own cluster unless given.
 
     Raises
     ------
@@ -112,9 +112,9 @@ def fit_ujive(
     contrast = np.zeros(m + 4)
     contrast[[outcome, lever]] = contrast[[m + 1, m + 2]] = 1.0, -estimate
     scores = _Scores(left_out.on(extended), contrast, m, make_extended)
-    factor = 1.0 if n_clusters is None else n_clusters / (n_clusters - 1)
-    middle = score_scatter(sweep, scores, 2, n_clusters) * factor
-    errors = np.sqrt(np.diag(middle)) / with_prediction[lever]
+    middle, n_seen = score_scatter(sweep, scores, 2, n_clusters)
+    factor = 1.0 if n_seen is None else n_seen / (n_seen - 1)
+    errors = np.sqrt(np.diag(middle) * factor) / with_prediction[lever]
     return JackknifeFit(
         estimate=estimate,
         std_error=float(errors[0]),

@@ -187,11 +187,16 @@ def robust_covariance(
         As for the moments; ``cluster`` runs from 0 to n_clusters − 1.
     fit : LeastSquaresFit
     n_clusters : int, optional
-        At least 2. Every row is its own cluster unless given.
+        At least 2; clusters without rows do not count. Every row is its own cluster unless given.
 
     Returns
     -------
     array, shape (p, p)
+
+    Raises
+    ------
+    EstimationError
+        All rows come from one cluster.
 
     References
     ----------
@@ -204,6 +209,6 @@ def robust_covariance(
         columns = fit.within.residuals(rows)
         return columns[:, on] * (rows.weight * (columns @ fit.contrast))[:, None], rows.cluster
 
-    middle = score_scatter(sweep, scores, len(on), n_clusters)
+    middle, n_seen = score_scatter(sweep, scores, len(on), n_clusters)
     bread = fit.inverse.matrix
-    return np.asarray(bread @ middle @ bread) * small_sample_factor(fit.n, fit.n - fit.dof, n_clusters)
+    return np.asarray(bread @ middle @ bread) * small_sample_factor(fit.n, fit.n - fit.dof, n_seen)

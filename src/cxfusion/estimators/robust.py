@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from cxfusion.errors import EstimationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,23 +22,40 @@ ScoreMaker: TypeAlias = "Callable[[pa.RecordBatch], tuple[NDArray[np.float64], N
 
 
 def score_scatter(
-    sweep: Sweep, make_scores: ScoreMaker, width: int, n_clusters: int | None = None
-) -> NDArray[np.float64]:
-    """Sum of the outer products of scores, of rows or of clusters, shape (width, width).
+    sweep: Sweep, make_scores: ScoreMaker, width: int, n_codes: int | None = None
+) -> tuple[NDArray[np.float64], int | None]:
+    """Sum of the outer products of scores, of rows or of clusters, and how many clusters the rows come from.
 
     Parameters
     ----------
     sweep : Sweep
     make_scores : callable
-        Record batch to scores, shape (n, width), and clusters, shape (n,), from 0 to n_clusters − 1.
+        Record batch to scores, shape (n, width), and clusters, shape (n,), from 0 to n_codes − 1.
     width : int
-    n_clusters : int, optional
-        Every row stands for itself unless given.
+    n_codes : int, optional
+        Of the clusters, of which some may have no rows. Every row stands for itself unless given.
+
+    Returns
+    -------
+    array, shape (width, width)
+    int or None
+        None where every row stands for itself.
+
+    Raises
+    ------
+    EstimationError
+        All rows come from one cluster.
     """
-    if n_clusters is None:
-        return sweep(_RowScores(make_scores, width))
-    sums = sweep(_ClusterScores(make_scores, width, n_clusters))
-    return np.asarray(sums.T @ sums)
+    if n_codes is None:
+        return sweep(_RowScores(make_scores, width)), None
+    found = sweep(_ClusterScores(make_scores, width, n_codes))
+    sums, n_clusters = found[:, :width], int(np.count_nonzero(found[:, width]))
+    if n_clusters < 2:
+        raise EstimationError(
+            "All responses come from one cluster, so nothing says how far an estimate would vary. Expected at least two;"
+            " cluster by something else."
+        )
+    return np.asarray(sums.T @ sums), n_clusters
 
 
 def small_sample_factor(n: int, rank: int, n_clusters: int | None = None) -> float:
@@ -74,17 +93,18 @@ class _RowScores:
 
 
 class _ClusterScores(_RowScores):
-    """Fold: scores summed by cluster, shape (n_clusters, width)."""
+    """Fold: scores summed by cluster, and how many rows each has, shape (n_codes, width + 1)."""
 
-    def __init__(self, make_scores: ScoreMaker, width: int, n_clusters: int) -> None:
+    def __init__(self, make_scores: ScoreMaker, width: int, n_codes: int) -> None:
         super().__init__(make_scores, width)
-        self._n_clusters = n_clusters
+        self._n_codes = n_codes
 
     def zero(self) -> NDArray[np.float64]:
-        return np.zeros((self._n_clusters, self._width))
+        return np.zeros((self._n_codes, self._width + 1))
 
     def step(self, state: NDArray[np.float64], batch: pa.RecordBatch) -> NDArray[np.float64]:
         scores, cluster = self._make_scores(batch)
         for column in range(self._width):
-            state[:, column] += np.bincount(cluster, scores[:, column], self._n_clusters)
+            state[:, column] += np.bincount(cluster, scores[:, column], self._n_codes)
+        state[:, self._width] += np.bincount(cluster, minlength=self._n_codes)
         return state
