@@ -87,3 +87,12 @@ def test_of_many_responses_a_part_tells_it_too(routed, monkeypatch):
 def test_columns_of_one_level_tell_nothing(routed):
     kept = routed[["contact_id", "started_at", "queue", "agent_id", "wait_seconds", "csat"]]
     assert not told(evidence_of(kept.assign(site="north", rare=np.where(np.arange(len(kept)) < 3, "a", "b"))))
+
+
+def test_where_no_lever_can_be_tested_there_is_nothing_to_go_with(routed):
+    """After-call work is a placebo: it has rungs, and no column can have made it look as if it worked."""
+    wrap = np.random.default_rng(3).gamma(2, 20, len(routed)).round()
+    found = evidence_of(routed.assign(wait_seconds=0.0, wrap_seconds=wrap))
+    assert found.table["verdict"].tolist() == ["untestable"]
+    assert "ok" in set(found.rungs.loc[found.rungs["lever"] == "wrap_seconds", "status"])
+    assert told(found) == []

@@ -201,12 +201,13 @@ class _Screen:
     def tied(self, found: Inquiry) -> Iterator[_Tied]:
         """Each column and lever that pass both tests, and what the lever's effect would change by."""
         asked = [lever for lever in self.levers if lever.role != "given"]
-        bar = found.spec.false_discovery_rate / (len(asked) * len(self.widths))
+        n_looked_at = len(asked) * len(self.widths)
         for lever in asked:
             smallest = found.sample.smallest_for(lever)
             by_step = found.ladder.step_of(lever) * self.linear.per_unit(lever.name)
             for name, (p_value, moved) in self._ties(lever).items():
-                if p_value <= bar and abs(moved * by_step) >= SHARE_THAT_COUNTS * smallest:
+                is_tied = p_value * n_looked_at <= found.spec.false_discovery_rate
+                if is_tied and abs(moved * by_step) >= SHARE_THAT_COUNTS * smallest:
                     yield _Tied(name, lever, moved * by_step)
 
     def _ties(self, lever: Lever) -> dict[str, tuple[float, float]]:
