@@ -162,8 +162,8 @@ def measure(
     weights : ResponseWeights, optional
         From :func:`weigh`, for the same score: the figures then describe all contacts that an agent handled, and their
         metrics end in ``_weighted``. Their variance is that of what the margins of the weights do not explain of the
-        answers, since the margins are known. With more than five million answers, or fewer than two for each margin,
-        it takes the weights as given, which is conservative; ``notes`` then say so.
+        answers, since the margins are known. With fewer than two answers for each margin it takes the weights as given,
+        which is conservative; ``notes`` then say so.
 
     Returns
     -------
