@@ -68,3 +68,19 @@ def test_what_units_and_periods_tell_already_is_refused():
     unit, period = np.repeat(np.arange(4), 3), np.tile(np.arange(3), 4)
     with pytest.raises(EstimationError, match="leave nothing"):
         fit_panel(np.arange(12.0), (unit < 2).astype(float)[:, None], unit, period, np.ones(12))
+
+
+def test_an_effect_that_one_unit_alone_tells_has_no_error():
+    """Of two treated units one is known after the day only: CR2 would leave out all that the other one varies."""
+    rng = np.random.default_rng(6)
+    unit, period = np.repeat(np.arange(8), 10), np.tile(np.arange(10), 8)
+    is_known = (unit != 1) | (period >= 5)
+    unit, period = unit[is_known], period[is_known]
+    on, y = ((unit < 2) & (period >= 5)).astype(float)[:, None], rng.normal(size=len(unit))
+    with pytest.raises(EstimationError, match="One unit alone"):
+        fit_panel(y, on, unit, period, np.ones(len(unit)))
+    with_one_cell = is_known.copy()
+    with_one_cell[14] = True  # of the day before
+    unit, period = np.repeat(np.arange(8), 10)[with_one_cell], np.tile(np.arange(10), 8)[with_one_cell]
+    on, y = ((unit < 2) & (period >= 5)).astype(float)[:, None], rng.normal(size=len(unit))
+    assert fit_panel(y, on, unit, period, np.ones(len(unit))).std_error[0] > 0

@@ -151,3 +151,31 @@ def test_arms_drawn_contact_by_contact_are_sent_to_the_experiment():
 def test_one_unit_against_one_has_no_error_of_its_own():
     found = cx.read_out(pilot(agents=2, n=2_000), "arm", "pilot", SINCE)
     assert found.table["reason"].str.contains("single unit").all()
+
+
+def few_agents(is_there):
+    """Ten agents over twelve weeks, the first two of whom change with the seventh; some are there in some weeks only."""
+    rng = np.random.default_rng(5)
+    agent, day = np.repeat(np.arange(10), 840), np.tile(np.arange(84), 100)
+    kept = is_there(agent, day // 7)
+    agent, day = agent[kept], day[kept]
+    return cx.read_contacts(
+        pd.DataFrame(
+            {
+                "contact_id": [f"c{i}" for i in range(len(agent))],
+                "started_at": pd.Timestamp("2026-01-05 10:00") + pd.to_timedelta(day, unit="D"),
+                "agent_id": [f"a{a}" for a in agent], "arm": np.where(agent < 2, "pilot", "usual"),
+                "talk_seconds": rng.normal(220, 40, len(agent)).round(),
+            }
+        )
+    )  # fmt: skip
+
+
+def test_an_effect_that_one_agent_alone_tells_is_not_told():
+    late = cx.read_out(few_agents(lambda agent, week: (agent != 1) | (week >= 6)), "arm", "pilot", SINCE)
+    assert own(late, "talk_seconds")["status"] == "not_applicable"
+    assert own(late, "talk_seconds")["reason"].startswith("One unit alone tells the effect")
+    away = cx.read_out(few_agents(lambda agent, week: (agent != 1) | (week != 8)), "arm", "pilot", SINCE)
+    assert own(away, "talk_seconds")["status"] == "ok"
+    periods = away.events.loc[away.events["outcome"] == "talk_seconds", "period"].to_list()
+    assert periods == [week for week in range(-6, 6) if week != 2]  # of one agent nothing is known of that week

@@ -289,9 +289,9 @@ def _pre_trend(frame: pd.DataFrame) -> float | None:
 
 
 def _events(frame: pd.DataFrame, outcome: str, unit: str, days: int, conf_level: float) -> list[dict[str, Any]]:
-    """The difference in each period that both groups have, against the last one before the change."""
-    both = frame.groupby("period")["arm"].nunique()
-    kept = frame[frame["period"].isin(both[both == 2].index)]
+    """The difference in each period that two units of both groups have, against the last one before the change."""
+    n_units = frame.groupby(["period", "arm"])["unit"].nunique().unstack(fill_value=0)
+    kept = frame[frame["period"].isin(n_units.index[(n_units >= FEWEST_UNITS).all(axis=1)])]
     periods = sorted(kept["period"].unique())
     before = [period for period in periods if period < 0]
     if not before:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["PanelFit", "fit_panel"]
 
 TOLD_ABOVE = 1e-9  # share of a regressor's sum of squares left by units and periods
+ALONE_ABOVE = 1e-6  # share of a coefficient's weights on rows that lies in directions which one unit alone tells
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def fit_panel(
     Raises
     ------
     EstimationError
-        Units and periods leave nothing of a regressor.
+        Units and periods leave nothing of a regressor, or one unit alone tells its coefficient.
 
     References
     ----------
@@ -124,15 +125,23 @@ def _with_errors(
     n_units, k = int(unit.max()) + 1, len(to_coefficients)
     scores, squares = np.zeros((n_units, k)), np.zeros((n_units, k))
     through = np.zeros((k, n_units, design.shape[1]))
-    order = np.argsort(unit, kind="stable")
+    order, alone = np.argsort(unit, kind="stable"), np.zeros(k)
     for g, inside in enumerate(np.split(order, np.cumsum(np.bincount(unit))[:-1])):
         x = design[inside]
         values, vectors = np.linalg.eigh(np.eye(len(inside)) - x @ bread @ x.T)
         # a direction that this unit alone tells cannot be corrected: it is left out, as CR2 does
-        powers = np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0.0)
-        adjusted = to_coefficients[:, inside] @ (vectors * powers @ vectors.T)
+        is_shared = values > 1e-8
+        powers = np.where(is_shared, np.maximum(values, 1e-8) ** -0.5, 0.0)
+        own = to_coefficients[:, inside] @ vectors
+        alone += (own[:, ~is_shared] ** 2).sum(axis=1)
+        adjusted = (own * powers) @ vectors.T
         scores[g], squares[g] = adjusted @ residual[inside], (adjusted**2).sum(axis=1)
         through[:, g] = adjusted @ x
+    if (alone > ALONE_ABOVE * (to_coefficients**2).sum(axis=1)).any():  # its own error would be left out as well
+        raise EstimationError(
+            "One unit alone tells the effect, and how units differ by themselves cannot be told from it. Expected"
+            " several units of both groups, known before and after."
+        )
     degrees = np.empty(k)
     for j in range(k):
         gram = np.diag(squares[:, j]) - through[j] @ bread @ through[j].T
