@@ -377,6 +377,10 @@ def test_a_pilot_that_never_had_power_says_so(evidence):
     assert single["status"] == "ok"
     assert single["contacts_per_arm"] == pytest.approx(single["answers_per_arm"] / 0.2)
     assert "not possible" in found.summary()
+    three = replace(evidence, clusters=replace(evidence.clusters, n_clusters=3))
+    whole = cx.design_pilot(three, "hold_seconds", effect=0.1).table.iloc[0]
+    assert whole["reason"] == "each arm takes at least two of them, and there are 3"
+    assert pd.isna(whole["detectable"])  # what one cluster in each arm would find has no size
     with pytest.raises(UsageError, match=r"power is 1\.2"):
         cx.design_pilot(evidence, "hold_seconds", power=1.2)
     with pytest.raises(UnknownNameError, match="hold_seconds"):

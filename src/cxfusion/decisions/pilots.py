@@ -200,11 +200,14 @@ def _by_clusters(facts: Any, plan: PilotPlan, effect: float) -> dict[str, Any]:
     per_cluster = facts.mean_size if per_week is None else max(per_week * plan.weeks, 1.0)
     weeks = None if per_week is None else plan.weeks
     most = facts.n_clusters // 2
+    if most < 2:
+        told = f"each arm takes at least two of them, and there are {facts.n_clusters:,}"
+        return {"design": "clusters", "status": "not_applicable", "reason": told}
     clusters = fewest_clusters(per_cluster, facts.icc, facts.size_cv, size, plan.power, plan.alpha)
     if clusters is None or clusters > most:
-        answers = fewest_answers(most, facts.icc, facts.size_cv, size, plan.power, plan.alpha) if most > 1 else None
+        answers = fewest_answers(most, facts.icc, facts.size_cv, size, plan.power, plan.alpha)
         if answers is None:
-            widest = Arms(max(most, 1), MOST_ANSWERS, facts.icc, facts.size_cv)
+            widest = Arms(most, MOST_ANSWERS, facts.icc, facts.size_cv)
             best = smallest_effect(widest, plan.power, plan.alpha) * facts.sd
             told = (
                 f"with {facts.n_clusters:,} of them no length of pilot would find it: answers of one are too much"
