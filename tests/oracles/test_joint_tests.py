@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -10,6 +12,8 @@ from statsmodels.stats.multivariate import test_mvmean as hotelling
 
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.curves import estimate_curve, rearranged
+from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
+from cxfusion.estimators.effects import estimate_effects
 from cxfusion.estimators.joint_tests import coefficient_influence, efficient_scores, joint_test, sup_p_value
 
 
@@ -62,8 +66,6 @@ def test_efficient_scores_give_the_score_test(array_sample):
     sample = array_sample(x, y)
     narrow = array_sample(x[:, :1], y)
     fit = fit_cumulative_logit(narrow.sweep(), narrow.rows, 2)
-    from dataclasses import replace
-
     padded = replace(fit, coefficients=np.append(fit.coefficients, [0.0, 0.0]))
     found = efficient_scores(sample.sweep(4), sample.rows, padded, np.array([2, 3]), len(y))
     model_based = found.score @ np.linalg.solve(found.information, found.score)
@@ -125,3 +127,27 @@ def test_rearranging_sorts():
     wavy = np.array([1.0, 3.0, 2.0, 4.0])
     assert rearranged(wavy, is_increasing=True).tolist() == [1, 2, 3, 4]
     assert rearranged(wavy, is_increasing=False).tolist() == [4, 3, 2, 1]
+
+
+def test_clusters_without_rows_change_nothing(array_sample):
+    """Of the clusters of a whole log, the rows that tell a lever may leave some without any."""
+    x, y, cluster = binary()
+    found = []
+    for codes, n_codes in ((cluster, 50), (3 * cluster + 7, 200)):
+        sample = array_sample(x, y, cluster=codes)
+        fit = fit_cumulative_logit(sample.sweep(), sample.rows, 2)
+
+        def levers(batch, sample=sample):
+            return [LeverRows(np.exp(sample.rows(batch).dense[:, 0]), np.ones((len(batch), 1)))]
+
+        terms = [LeverTerm(slice(0, 1), 0.1, np.zeros(1))]
+        effects = estimate_effects(sample.sweep(), sample.rows, levers, terms, fit, (0, 1), n_codes)
+        curve = estimate_curve(sample.sweep(), sample.rows, slice(0, 1), np.array([[0.5]]), fit, (0, 1), n_codes)
+        influence = coefficient_influence(sample.sweep(), sample.rows, fit, np.array([1, 2, 3]), n_codes)
+        test = joint_test(fit.coefficients, influence)
+        padded = replace(fit, coefficients=np.insert(fit.coefficients[:2], 2, 0.0))
+        scores = efficient_scores(sample.sweep(), sample.rows, padded, np.array([3]), n_codes)
+        assert (test.df_denominator, scores.test().df_denominator) == (47, 49)
+        numbers = [*effects.std_error, *curve.interval()[1], test.p_value]
+        found.append([*numbers, scores.test().p_value, *scores.covariance.ravel()])
+    assert found[1] == pytest.approx(found[0], rel=1e-9)

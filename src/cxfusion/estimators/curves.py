@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.estimators.distributions import student_t
-from cxfusion.estimators.influence import cluster_influence, std_error_of
+from cxfusion.estimators.influence import cluster_influence, n_telling, std_error_of
 from cxfusion.estimators.row_likelihood import logistic
 from cxfusion.estimators.rows import columns_times
 
@@ -40,8 +40,8 @@ class Curve:
     influence: NDArray[np.float64]
 
     def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Ends of the pointwise intervals, by Student's t with n_clusters − 1 degrees of freedom."""
-        reach = student_t.isf((1 - conf_level) / 2, len(self.influence) - 1) * self.std_error
+        """Ends of the pointwise intervals, by Student's t with one degree of freedom less than clusters with rows."""
+        reach = student_t.isf((1 - conf_level) / 2, n_telling(self.influence) - 1) * self.std_error
         return self.estimate - reach, self.estimate + reach
 
 

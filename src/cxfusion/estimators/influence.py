@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.solving import Inverse
     from cxfusion.fold import Sweep
 
-__all__ = ["OrdinalFit", "ScoredFit", "cluster_influence", "covariance_of", "std_error_of"]
+__all__ = ["OrdinalFit", "ScoredFit", "cluster_influence", "covariance_of", "n_telling", "std_error_of"]
 
 
 class ScoredFit(Protocol):
@@ -101,18 +101,26 @@ def cluster_influence(
     return sweep(_InfluenceFold(make_rows, fit, directions, n_clusters, inverse or fit.inverse))
 
 
+def n_telling(influence: NDArray[np.float64]) -> int:
+    """Clusters that have a part in influences of shape (n_clusters, m): those without rows have none."""
+    return int(np.count_nonzero(influence.any(axis=1)))
+
+
 def std_error_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard errors from influences of shape (n_clusters, m), shape (m,)."""
-    return np.asarray(np.sqrt((influence**2).sum(axis=0) * _factor(len(influence))))
+    return np.asarray(np.sqrt((influence**2).sum(axis=0) * _factor(influence)))
 
 
 def covariance_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
     """Covariance from influences of shape (n_clusters, m), shape (m, m)."""
-    return np.asarray(influence.T @ influence * _factor(len(influence)))
+    return np.asarray(influence.T @ influence * _factor(influence))
 
 
-def _factor(n_clusters: int) -> float:
-    return 1.0 if n_clusters < CR2_BELOW else n_clusters / (n_clusters - 1)  # CR2 has corrected already
+def _factor(influence: NDArray[np.float64]) -> float:
+    if len(influence) < CR2_BELOW:
+        return 1.0  # CR2 has corrected already
+    n_clusters = n_telling(influence)
+    return n_clusters / max(n_clusters - 1, 1)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cxfusion.estimators.distributions import fisher_f
-from cxfusion.estimators.influence import cluster_influence
+from cxfusion.estimators.influence import cluster_influence, n_telling
 from cxfusion.estimators.solving import invert_information
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def joint_test(estimate: NDArray[np.float64], influence: NDArray[np.float64]) ->
     Parameters
     ----------
     estimate : array, shape (p,)
-    influence : array, shape (n_clusters, p)
-        Each cluster's part in the estimates' errors.
+    influence : array, shape (clusters, p)
+        Each cluster's part in the estimates' errors; those without rows have none and do not count.
 
     Notes
     -----
@@ -69,19 +69,18 @@ def joint_test(estimate: NDArray[np.float64], influence: NDArray[np.float64]) ->
     ----------
     Hotelling (1931), Annals of Mathematical Statistics 2, 360–378; Pustejovsky & Tipton (2018), JBES 36, 672–683.
     """
-    n_clusters = len(influence)
     scale = np.sqrt((influence**2).sum(axis=0))
     if not (scale > 0).any():
         return None  # nothing is asked, or nothing can be told
-    kept = scale > 0
+    n_clusters, kept = n_telling(influence), scale > 0
     scaled, ratio = influence[:, kept] / scale[kept], estimate[kept] / scale[kept]
-    values, vectors = np.linalg.eigh(scaled.T @ scaled * n_clusters / (n_clusters - 1))
+    values, vectors = np.linalg.eigh(scaled.T @ scaled)
     told = values > DIRECTIONS_BELOW * values[-1]
     df = int(told.sum())
     if n_clusters <= df:
         return None
-    wald = float((((ratio @ vectors[:, told]) ** 2) / values[told]).sum())
-    statistic = wald * (n_clusters - df) / (df * (n_clusters - 1))
+    squared = float((((ratio @ vectors[:, told]) ** 2) / values[told]).sum())  # W·G/(G − 1)
+    statistic = squared * (n_clusters - df) / (df * n_clusters)
     return JointTest(statistic, df, n_clusters - df, float(fisher_f.sf(statistic, df, n_clusters - df)))
 
 
@@ -99,8 +98,8 @@ class EfficientScores:
 
     Attributes
     ----------
-    influence : array, shape (n_clusters, m)
-        Each cluster's efficient scores; their sum is the score.
+    influence : array, shape (clusters, m)
+        Each cluster's efficient scores, 0 of those without rows; their sum is the score.
     information : array, shape (m, m)
         What the model itself says of the scores' covariance.
     """
@@ -117,7 +116,7 @@ class EfficientScores:
     def covariance(self) -> NDArray[np.float64]:
         """Cluster-robust covariance of the scores, shape (m, m)."""
         apart = self._about_their_mean
-        return np.asarray(apart.T @ apart * len(apart) / (len(apart) - 1))
+        return np.asarray(apart.T @ apart * len(apart) / max(len(apart) - 1, 1))
 
     def test(self, among: slice | NDArray[np.bool_] = slice(None)) -> JointTest | None:
         """Test that all of these parameters, or some of them, are zero."""
@@ -126,7 +125,8 @@ class EfficientScores:
     @property
     def _about_their_mean(self) -> NDArray[np.float64]:
         # a score that is truly not zero must not count as noise as well: the test would have next to no power
-        return np.asarray(self.influence - self.influence.mean(axis=0))
+        seen = self.influence[self.influence.any(axis=1)]
+        return np.asarray(seen - self.score / max(len(seen), 1))
 
 
 def efficient_scores(

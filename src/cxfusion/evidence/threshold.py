@@ -18,6 +18,7 @@ from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
 from cxfusion.estimators.effects import estimate_effects
 from cxfusion.estimators.held import ModelRows, model_rows
+from cxfusion.estimators.influence import n_telling
 from cxfusion.estimators.joint_tests import EfficientScores, efficient_scores, sup_p_value
 from cxfusion.evidence.design import Basis, learn_basis
 
@@ -136,7 +137,7 @@ def _searched(bends: _Bends, conf_level: float) -> Threshold:
     at_best = best % len(levels)
     drop = len(levels) + at_best
     over = float(scores.covariance[drop, drop] / scores.information[drop, drop])  # robust over model variance
-    reach = over * _critical(kind, conf_level, ground.n_clusters)
+    reach = over * _critical(kind, conf_level, n_telling(scores.influence))
     near = _bracket(levels, scores, slice(0, len(levels)) if kind == "kink" else slice(len(levels), None), reach)
     return replace(_placed(ground, near, kind, reach), p_value=p_value)
 
