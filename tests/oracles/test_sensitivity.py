@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from pathlib import Path
 
 import numpy as np
@@ -175,3 +176,11 @@ def test_a_benchmark_outside_the_controls_is_refused(linear_sample):
     moments = gather_moments(sample.sweep(), sample.rows)
     with pytest.raises(ValueError, match="part of the controls"):
         sensitivity_of(within_groups(moments, ()), 0, 1, Block(), {"x": Block(columns=(2,))})
+
+
+@pytest.mark.parametrize("f", [1e-9, 1.0, 1e4, 1e7, 1e12])
+def test_robustness_value_keeps_its_digits_however_sure_an_estimate_is(f):
+    """Against the published formula in eighty digits: in sixteen, nothing of it is left at 10⁸."""
+    with localcontext(prec=80):
+        exact = ((Decimal(f) ** 4 + 4 * Decimal(f) ** 2).sqrt() - Decimal(f) ** 2) / 2
+    assert robustness_value(f * 10.0, 100) == pytest.approx(float(exact), rel=1e-12)

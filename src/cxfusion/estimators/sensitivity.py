@@ -185,7 +185,7 @@ def robustness_value(statistic: float, dof: int, share: float = 1.0, conf_level:
     if f * critical > 1:
         return float((f**2 - critical**2) / (1 + f**2))
     beyond = f - critical
-    return float((np.sqrt(beyond**4 + 4 * beyond**2) - beyond**2) / 2)
+    return float(2 * beyond / (beyond + np.sqrt(beyond**2 + 4)))  # (√(f⁴ + 4f²) − f²)/2 without its cancellation
 
 
 def adjusted_estimate(
