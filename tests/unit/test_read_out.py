@@ -154,7 +154,7 @@ def test_one_unit_against_one_has_no_error_of_its_own():
 
 
 def few_agents(is_there):
-    """Ten agents over twelve weeks, the first two of whom change with the seventh; some are there in some weeks only."""
+    """Ten agents over twelve weeks, of whom two change with the seventh; some are there in some weeks only."""
     rng = np.random.default_rng(5)
     agent, day = np.repeat(np.arange(10), 840), np.tile(np.arange(84), 100)
     kept = is_there(agent, day // 7)

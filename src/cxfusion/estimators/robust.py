@@ -52,7 +52,7 @@ def score_scatter(
     sums, n_clusters = found[:, :width], int(np.count_nonzero(found[:, width]))
     if n_clusters < 2:
         raise EstimationError(
-            "All responses come from one cluster, so nothing says how far an estimate would vary. Expected at least two;"
+            "All responses come from one cluster, so nothing says how far an estimate would vary. Expected several;"
             " cluster by something else."
         )
     return np.asarray(sums.T @ sums), n_clusters
