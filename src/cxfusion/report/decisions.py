@@ -9,6 +9,7 @@ import pandas as pd
 from cxfusion.report.tables import Cell, Table, records
 from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
 from cxfusion.results.labels import (
+    LONGEST_TOLD,
     column_label,
     display_name,
     lever_label,
@@ -62,7 +63,7 @@ def decision_blocks(decisions: Decisions | None) -> list[dict[str, Any]]:
         " the table of levers."
     )
     power = percent(decisions.pilots["power"].min(), 0) if len(decisions.pilots) else DASH
-    lines = {"prices": [along, *(said(display_name(note, limit=400)) for note in decisions.notes)]}
+    lines = {"prices": [along, *(said(display_name(note, LONGEST_TOLD)) for note in decisions.notes)]}
     return [
         {
             "id": name,

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.report.tables import MAX_ROWS, Cell, Table
 from cxfusion.results.formats import DASH, count, figure, interval, number, percent
-from cxfusion.results.labels import column_label, display_name, lever_label, metric_label, stage_label, verdict_label
+from cxfusion.results.labels import (
+    LONGEST_TOLD,
+    column_label,
+    display_name,
+    lever_label,
+    metric_label,
+    stage_label,
+    verdict_label,
+)
 from cxfusion.results.language import said, say
 
 if TYPE_CHECKING:
@@ -30,7 +38,7 @@ def checks_table(checks: pd.DataFrame | None) -> Table | None:
     rows = tuple(
         (
             Cell(say(_LEVELS[level])),
-            Cell(said(display_name(_sentence(told), limit=200)), stage_label(table)),
+            Cell(said(display_name(_sentence(told), LONGEST_TOLD)), stage_label(table)),
             Cell(count(n)),
         )
         for level, table, told, n in shown[["level", "table", "told", "n"]].itertuples(index=False, name=None)

@@ -35,6 +35,7 @@ from cxfusion.report.what_if import what_if_view
 from cxfusion.results.formats import DASH, change, count, day, figure, interval, number, percent, plain
 from cxfusion.results.labels import (
     LADDER,
+    LONGEST_TOLD,
     VERDICTS,
     display_name,
     grade_label,
@@ -166,7 +167,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "what_if": what_if_view(content),
         "decisions": decision_blocks(content.decisions),
         "operations": _operations(content),
-        "notes": [said(display_name(note, limit=400)) for note in content.notes],
+        "notes": [said(display_name(note, LONGEST_TOLD)) for note in content.notes],
         "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},
     }
 

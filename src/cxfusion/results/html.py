@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cxfusion.results.formats import DASH, count, number
-from cxfusion.results.labels import display_name
+from cxfusion.results.labels import LONGEST_TOLD, display_name
 from cxfusion.results.readable import FIGURES
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ __all__ = ["frame_as_html"]
 _TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 _CAPTION = "caption-side:top;text-align:left;padding:.2em .6em;font-weight:600"
 _CELL = "padding:.2em .6em;vertical-align:top"
-_LONGEST = 400
-"""Letters of one cell: a sentence or two."""
 
 
 def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> str:
@@ -86,7 +84,7 @@ def _text(value: Any) -> str:
         return count(int(value))
     if pd.api.types.is_float(value):
         return number(float(value))
-    return escape(display_name(value, limit=_LONGEST))
+    return escape(display_name(value, limit=LONGEST_TOLD))
 
 
 def _left_out(frame: pd.DataFrame, max_rows: int) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "DESIGNS",
     "HEADLINES",
     "LADDER",
+    "LONGEST_TOLD",
     "VERDICTS",
     "block_label",
     "column_label",
@@ -171,6 +172,8 @@ _COLUMNS: Final = {
     "response_id": "Response id",
     "interval_start": "Interval",
 }
+LONGEST_TOLD: Final = 1_000
+"""Letters of what is told in a few sentences, such as why a verdict was given; the longest of these have some 500."""
 _JOINERS: Final = frozenset("\u200c\u200d")  # needed by Indic and Persian script and by emoji
 
 
@@ -366,4 +369,4 @@ def reason_label(reason: str | None) -> str:
     known = REASONS.get(reason)
     if known or label_of(reason):
         return _labelled(reason, known)
-    return said(_capital(display_name(reason if " " in reason else words(reason), limit=400)))
+    return said(_capital(display_name(reason if " " in reason else words(reason), LONGEST_TOLD)))

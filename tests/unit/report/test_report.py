@@ -155,6 +155,26 @@ def test_of_a_contested_lever_nothing_is_said_that_only_some_of_them_are(content
     assert never not in Page(render_report(replace(content, levers=levers, language=language))).text
 
 
+LONGEST_WHY = (
+    "30 in 100 fewer contacts marked “repeat contact” looks like +0.09 CSAT points, within the same agent, hour and day,"
+    " and corrected for how hard the case was, but the same at a contact that the customer had a week or more later"
+    " goes with +0.05 CSAT points, which it cannot have caused: something about the customer that the log does not"
+    " record may go with both. A pilot with about 8,300 answered surveys in each arm would settle it."
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "ends"),
+    [
+        ("en", "A pilot with about 8,300 answered surveys in each arm would settle it."),
+        ("es", "Un piloto con unas 8.300 encuestas respondidas en cada grupo lo resolvería."),
+    ],
+)
+def test_why_a_lever_is_contested_is_told_to_its_end(content, language, ends):
+    levers = content.levers.assign(verdict="contested", because=LONGEST_WHY)
+    assert ends in Page(render_report(replace(content, levers=levers, language=language))).text
+
+
 def test_no_lever_or_none_that_could_be_tested(content):
     none = replace(content, levers=content.levers.assign(verdict="untestable"))
     assert answer(none) == ["None of the 4 levers could be tested; the table below says why for each."]
