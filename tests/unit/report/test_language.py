@@ -7,12 +7,15 @@ import re
 import tomllib
 from dataclasses import replace
 from importlib.resources import files
+from types import SimpleNamespace
 
 import pytest
 
 from cxfusion.errors import UnknownNameError
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
 from cxfusion.evidence.ladder import RungEstimate, Shift
+from cxfusion.evidence.spec import LeverSpec
+from cxfusion.evidence.testable import alike_within_because, untestable_because
 from cxfusion.evidence.verdict import Finding, judge
 from cxfusion.report import render_report
 from cxfusion.results import language
@@ -114,6 +117,23 @@ FINDINGS = {
     "unclear": finding(0.1, 0.1, 0.09, error=0.09),
     "contradicted": finding(0.3, 0.2, 0.19, design=rung("congestion", -0.4)),
     "tried": finding(0.3, 0.2, 0.19, design=rung("experiment", -0.4)),
+    "picked": finding(0.3, 0.2, 0.19, is_picked=True),
+    "of customers": finding(0.3, 0.2, 0.19, later=rung("later_contact", 0.18)),
+    "self-chosen": replace(finding(0.3, 0.2, 0.19), lever=DEFAULT_LEVERS[4]),
+    "without agents": finding(0.3, 0.2, 0.0, who=None),
+    **{
+        why: finding(0.3, 0.2, 0.19, control="unusable", control_reason=why)
+        for why in (
+            "the log has no after-call work",
+            "after-call work is missing in too many of the paired contacts",
+            "too few contacts have both after-call work and the levers",
+            "only 7 agents have both, too few to know how sure it is",
+            "after-call work does not vary within the same agent, hour and day",
+            "after-call work, talk, hold or transfers do not vary within the same hour and day",
+            "the other marks of difficulty disagree on how reliable after-call work is (0.12, 0.35)",
+            "after-call work says hardly more than the levers themselves",
+        )
+    },
 }
 
 
@@ -128,6 +148,37 @@ def test_why_a_verdict_was_given_is_said_in_spanish_with_the_same_numbers(kind):
     assert sorted(digits.findall(told)) == sorted(digits.findall(verdict.because))
     english = set(re.findall(r"[a-z]{4,}", verdict.because)) - {"agent"}
     assert english & set(re.findall(r"[a-zé]{4,}", told)) == set()
+
+
+def sample(n_agents: int = 40, **facts: float) -> SimpleNamespace:
+    """As much of a sample as it takes to say why waits cannot be tested."""
+    known = {"n_known": 100, "n_distinct": 9, "low": 0.0, "n_clusters": 40, "n_varying": 40, **facts}
+    coding = SimpleNamespace(groups={"cluster": 40}, n_clusters=n_agents)
+    return SimpleNamespace(coding=coding, facts={"wait_seconds": SimpleNamespace(**known)}, n=100)
+
+
+WAIT, SPEC = DEFAULT_LEVERS[0], LeverSpec()
+UNTESTABLE = {
+    "few agents": untestable_because(WAIT, sample(n_agents=4), SPEC),
+    "one agent": untestable_because(WAIT, sample(n_agents=1), SPEC),
+    "missing": untestable_because(WAIT, sample(n_known=60), SPEC),
+    "all alike": untestable_because(WAIT, sample(n_distinct=1), SPEC),
+    "below zero": untestable_because(WAIT, sample(low=-2.0), SPEC),
+    "few have any": untestable_because(WAIT, sample(n_clusters=3), SPEC),
+    "alike within": alike_within_because(WAIT, sample(), SPEC, 0.0),
+    "few differ": alike_within_because(WAIT, sample(n_varying=1), SPEC, 0.5),
+}
+
+
+@pytest.mark.parametrize("kind", UNTESTABLE)
+def test_why_a_lever_could_not_be_tested_is_said_in_spanish(kind):
+    because = f"It could not be tested: {UNTESTABLE[kind]}."
+    with speaking("es"):
+        told = said(because)
+    assert not isinstance(told, Untranslated)
+    digits = re.compile(r"\d+")
+    assert sorted(digits.findall(told)) == sorted(digits.findall(because))
+    assert set(re.findall(r"[a-z]{4,}", because)) & set(re.findall(r"[a-zé]{4,}", told)) == set()
 
 
 def test_numbers_dates_and_durations_are_written_as_the_language_does():
