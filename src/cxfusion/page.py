@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cxfusion.decisions.steps import in_steps
+from cxfusion.evidence.cluster_facts import who_is_compared
 from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.report.content import ReportContent
 from cxfusion.report.what_if import WhatIfForm
@@ -59,6 +60,7 @@ def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> 
         manifest=study.manifest,
         balance=study.balance,
         what_if=_what_if(evidence),
+        who=who_is_compared(evidence.clusters),
         labels=words_of(study, labels),
         **asked,
     )

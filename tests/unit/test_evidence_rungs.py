@@ -212,6 +212,13 @@ def test_log_without_agents_and_queues_says_so():
     assert rung(evidence, "wait_seconds", "within")["n_clusters"] == N
     assert not evidence.table["because"].str.contains("agent").any()
     assert evidence.table["because"].str.contains("within the same hour and day").any()
+    picture = str(evidence.plot().to_dict())
+    assert "Same hour and day" in picture
+    assert "Same agent" not in picture
+    design = cx.design_pilot(evidence, "wait_seconds", effect=0.2)
+    whole, single = design.table.to_dict("records")
+    assert (whole["status"], single["status"]) == ("not_applicable", "ok")
+    assert "agents" not in design.summary().replace("Whole agents by chance: not possible", "")
     still = cx.fit_levers(pairing_of(frame.assign(hold_seconds=frame["started_at"].dt.day)))
     assert rung(still, "hold_seconds", "within")["reason"] == "it does not vary within the same hour and day"
 

@@ -166,7 +166,7 @@ def design_pilot(
 
 def _notes(evidence: LeverEvidence) -> list[str]:
     facts = evidence.clusters
-    if facts is None:
+    if facts is None or facts.column is None:
         return []
     return [
         f"From {facts.n_clusters:,} clusters ({facts.column}) with {facts.mean_size:.0f} answers each:"
@@ -195,6 +195,9 @@ def pilot_rows(
 
 def _by_clusters(facts: Any, plan: PilotPlan, effect: float) -> dict[str, Any]:
     """Whole clusters in each arm: as many as it takes in the given weeks, else all of them for as long as it takes."""
+    if facts.column is None:
+        told = "the log names nobody who could be given an arm as a whole"
+        return {"design": "clusters", "status": "not_applicable", "reason": told}
     size = effect / facts.sd
     per_week = None if plan.answers_a_week is None else plan.answers_a_week / facts.n_clusters
     per_cluster = facts.mean_size if per_week is None else max(per_week * plan.weeks, 1.0)

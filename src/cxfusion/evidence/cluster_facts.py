@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 import ibis
 import numpy as np
 
+from cxfusion.evidence.testable import noun_of
+from cxfusion.results.labels import AGENT
+
 if TYPE_CHECKING:
     from cxfusion.evidence.sample import Sample
 
-__all__ = ["ClusterFacts", "cluster_facts"]
+__all__ = ["ClusterFacts", "cluster_facts", "who_is_compared"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class ClusterFacts:
 
     Attributes
     ----------
-    column : str
-        Of the clusters, such as ``agent_id``.
+    column : str or None
+        Of the clusters, such as ``agent_id``; None where the log has none, so that every contact stands alone.
     n_clusters : int
     mean_size : float
         Answers per cluster.
@@ -33,7 +36,7 @@ class ClusterFacts:
         Standard deviation of what an answer counts.
     """
 
-    column: str
+    column: str | None
     n_clusters: int
     mean_size: float
     size_cv: float
@@ -41,7 +44,7 @@ class ClusterFacts:
     sd: float
 
 
-def cluster_facts(sample: Sample, column: str) -> ClusterFacts:
+def cluster_facts(sample: Sample, column: str | None) -> ClusterFacts:
     """Sizes and intraclass correlation of the sample's clusters, by the analysis of variance.
 
     References
@@ -70,3 +73,10 @@ def cluster_facts(sample: Sample, column: str) -> ClusterFacts:
         icc=float(np.clip(icc, 0.0, 1.0)),
         sd=sample.score_sd,
     )
+
+
+def who_is_compared(facts: ClusterFacts | None) -> str | None:
+    """Within what contacts are compared, such as "agent"; None where the log has no such column."""
+    if facts is None:
+        return AGENT
+    return None if facts.column is None else noun_of(facts.column)

@@ -11,7 +11,7 @@ from cxfusion.errors import UnknownNameError, require_kind
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import CHECK_COLUMNS, note_on_part, notes_on_freed
-from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts
+from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts, who_is_compared
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.ground import Field, asked_spec
 from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
@@ -27,7 +27,7 @@ from cxfusion.evidence.unused import columns_to_carry, notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
-from cxfusion.results.labels import lever_label, step_in_words, verdict_label
+from cxfusion.results.labels import lever_label, step_in_words, verdict_label, within_labels
 from cxfusion.results.language import known_as
 from cxfusion.results.readable import best_estimates
 from cxfusion.results.schemas import EVIDENCE, LEVERS
@@ -128,6 +128,10 @@ class LeverEvidence(Result):
     @property
     def _frame(self) -> pd.DataFrame:
         return self.levers
+
+    @property
+    def _labels(self) -> Mapping[str, str]:
+        return within_labels(who_is_compared(self.clusters)) | self.spec.labels
 
     def smallest_effect(self, lever: str) -> float:
         """The smallest effect of a lever's step that matters, in points of the outcome."""
@@ -302,7 +306,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
         population=populate(sample, ladder, found.scale, spec.conf_level),
-        clusters=cluster_facts(sample, spec.cluster),
+        clusters=cluster_facts(sample, spec.cluster if "cluster" in sample.coding.groups else None),
         smallest=sample.smallest_effect,
     )
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.sample import LeverFacts, Sample
     from cxfusion.evidence.spec import LeverSpec
 
-__all__ = ["alike_within_because", "same_within", "untestable_because", "who_is_held"]
+__all__ = ["alike_within_because", "noun_of", "same_within", "untestable_because", "who_is_held"]
 
 NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
 
@@ -77,7 +77,7 @@ def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual
 
 def who_is_held(coding: Coding, spec: LeverSpec) -> str | None:
     """What one of those is called that contacts are compared within, such as "agent"; None where the log has none."""
-    return _noun(spec.cluster) if "cluster" in coding.groups else None
+    return noun_of(spec.cluster) if "cluster" in coding.groups else None
 
 
 def same_within(who: str | None) -> str:
@@ -92,8 +92,9 @@ def same_within(who: str | None) -> str:
 
 
 def _few(n: int, column: str) -> str:
-    return f"only {n} {_noun(column)}" + ("s" if n != 1 else "")
+    return f"only {n} {noun_of(column)}" + ("s" if n != 1 else "")
 
 
-def _noun(column: str) -> str:
+def noun_of(column: str) -> str:
+    """What one of those is called that a column names: "agent" for ``agent_id``."""
     return column.removesuffix("_id").replace("_", " ")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from cxfusion.results.labels import AGENT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -91,6 +93,8 @@ class ReportContent:
         Prices, hotspots and pilots.
     what_if : WhatIfForm, optional
         For the live what-if; None where no lever has a model.
+    who : str or None
+        Within what contacts are compared, such as "agent"; None where the log names nobody.
     language : {"en", "es"}
         Of the page.
     labels : mapping of str to str
@@ -120,6 +124,7 @@ class ReportContent:
     period: str = ""
     decisions: Decisions | None = None
     what_if: WhatIfForm | None = None
+    who: str | None = AGENT
     language: str = "en"
     labels: Mapping[str, str] = field(default_factory=dict)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from cxfusion.errors import NothingToEstimateError, UnknownNameError
 from cxfusion.report.answer import by_verdict
 from cxfusion.results.charts import as_png, as_svg, control, kpis_by_group, ladder, scores_by_group
-from cxfusion.results.language import speaking
+from cxfusion.results.labels import within_labels
+from cxfusion.results.language import known_as, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +54,7 @@ def write_pictures(
         raise UnknownNameError(f"Pictures cannot be written as {', '.join(unknown)}. Expected: {', '.join(FORMATS)}.")
     Path(folder).mkdir(parents=True, exist_ok=True)
     written = []
-    with speaking(content.language, content.labels):
+    with speaking(content.language, content.labels), known_as(within_labels(content.who)):
         for name, chart in _charts(content, width):
             for form in formats:
                 path = Path(folder) / f"{name}.{form}"

@@ -45,8 +45,9 @@ from cxfusion.results.labels import (
     rung_label,
     step_in_words,
     verdict_label,
+    within_labels,
 )
-from cxfusion.results.language import Untranslated, said, say, speaking
+from cxfusion.results.language import Untranslated, known_as, said, say, speaking
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +107,7 @@ def render_report(content: ReportContent) -> str:
     environment.filters |= {"shown": _shown, "marked": _marked, "lang": _lang}
     environment.globals["say"] = say
     script = _own("what_if.js") if content.what_if else ""
-    with speaking(content.language, content.labels):
+    with speaking(content.language, content.labels), known_as(within_labels(content.who)):
         view = _view(content)
         return environment.get_template("template.html").render(
             style=_own("page.css"), script=script, policy=_policy(script), **view

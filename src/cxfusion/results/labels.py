@@ -14,6 +14,7 @@ from cxfusion.results.language import label_of, said, say
 from cxfusion.results.reasons import REASONS
 
 __all__ = [
+    "AGENT",
     "BESIDE",
     "DESIGNS",
     "HEADLINES",
@@ -36,9 +37,12 @@ __all__ = [
     "tilt_label",
     "unit_label",
     "verdict_label",
+    "within_labels",
     "words",
 ]
 
+AGENT: Final = "agent"
+"""Whom the within rung compares contacts within, if nothing else was asked for."""
 LADDER: Final = ("raw", "adjusted", "within", "corrected")
 """The rungs every lever climbs, from what a driver chart shows to the fairest comparison the log allows."""
 BESIDE: Final = ("between",)
@@ -301,6 +305,24 @@ def step_in_words(lever: str, step: float | None, unit: str | None = None) -> st
 def rung_label(rung: str) -> str:
     """Name of a rung for people: what was compared with what."""
     return _labelled(rung, _RUNGS.get(rung))
+
+
+def within_labels(who: str | None) -> dict[str, str]:
+    """What the within rung is called where contacts are not compared within agents.
+
+    Parameters
+    ----------
+    who : str or None
+        Within what they are compared instead, such as "team"; None where the log has nothing of the kind.
+
+    Examples
+    --------
+    >>> within_labels("agent"), within_labels(None)
+    ({}, {'within': 'Same hour and day'})
+    """
+    if who == AGENT:
+        return {}
+    return {"within": say("Same hour and day") if who is None else say("Same {noun}, hour and day", noun=who)}
 
 
 def block_label(block: str) -> str:

@@ -18,6 +18,7 @@ import cxfusion as cx
 from cxfusion.perception.offers import OfferCheck
 from cxfusion.report import render_report
 from cxfusion.report.answer import answer, by_verdict
+from cxfusion.report.method import method
 from cxfusion.report.tables import MAX_ROWS, audit_tables, operations_tables, perception_tables
 from cxfusion.results.themes import THEMES
 
@@ -173,6 +174,39 @@ LONGEST_WHY = (
 def test_why_a_lever_is_contested_is_told_to_its_end(content, language, ends):
     levers = content.levers.assign(verdict="contested", because=LONGEST_WHY)
     assert ends in Page(render_report(replace(content, levers=levers, language=language))).text
+
+
+@pytest.mark.parametrize(
+    ("who", "language", "label", "told"),
+    [
+        ("agent", "en", "Same agent, hour and day", "An agent’s contacts are compared with the same agent’s others"),
+        (None, "en", "Same hour and day", "The log names no agents, so that what differs between them stays in."),
+        ("team", "en", "Same team, hour and day", "Contacts are compared with others of the same team"),
+        (None, "es", "Misma hora y día", "El registro no nombra agentes"),
+        ("team", "es", "Igual team, hora y día", "Los contactos se comparan con otros de igual team"),
+    ],
+)
+def test_what_is_not_held_equal_is_nowhere_said_to_be(content, who, language, label, told):
+    page = Page(render_report(replace(content, who=who, language=language)))
+    drawn = [b64decode(image["src"].partition(",")[2]).decode() for image in page.attributes("img")]
+    assert label in page.text
+    assert told in page.text
+    assert any(label in svg for svg in drawn)
+    for others in ("ame agent", "mismo agente", "Mismo agente"):
+        assert (others in page.text) == (who == "agent" and others == "ame agent")
+        assert who == "agent" or not any(others in svg for svg in drawn)
+
+
+def test_only_comparisons_of_the_page_are_explained_and_all_of_them(content):
+    few = content.rungs[content.rungs["rung"] != "corrected"]
+    more = [content.rungs.head(1).assign(rung=rung) for rung in ("between", "congestion", "experiment")]
+    explained = {
+        "a_few": [term for term, _ in method(replace(content, rungs=few))["comparisons"]],
+        "all": [term for term, _ in method(replace(content, rungs=pd.concat([content.rungs, *more])))["comparisons"]],
+    }
+    fair = ["Alone", "Same kind of case", "Same agent, hour and day"]
+    beside = ["Agents compared with agents", "Busy against quiet minutes", "Planned or natural trial"]
+    assert explained == {"a_few": fair, "all": [*fair, "Corrected for hard cases", *beside]}
 
 
 def test_no_lever_or_none_that_could_be_tested(content):
