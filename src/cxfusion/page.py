@@ -61,6 +61,7 @@ def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> 
         balance=study.balance,
         what_if=_what_if(evidence),
         who=who_is_compared(evidence.clusters),
+        conf_level=evidence.spec.conf_level,
         labels=words_of(study, labels),
         **asked,
     )

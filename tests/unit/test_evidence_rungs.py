@@ -228,6 +228,7 @@ def test_intervals_shown_at_another_level_change_no_verdict():
     usual, narrow = (cx.fit_levers(pairing, spec=cx.LeverSpec(conf_level=level)) for level in (0.95, 0.2))
     assert narrow.table[["verdict", "because"]].equals(usual.table[["verdict", "because"]])
     assert (narrow.table["conf_low"] > usual.table["conf_low"]).all()
+    assert ("95 % interval" in usual._repr_html_(), "20 % interval" in narrow._repr_html_()) == (True, True)
 
 
 def test_spline_with_coinciding_knots_becomes_a_line():

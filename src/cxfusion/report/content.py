@@ -95,6 +95,8 @@ class ReportContent:
         For the live what-if; None where no lever has a model.
     who : str or None
         Within what contacts are compared, such as "agent"; None where the log names nobody.
+    conf_level : float
+        Of the intervals of levers and what-ifs; those of scores are 95 %.
     language : {"en", "es"}
         Of the page.
     labels : mapping of str to str
@@ -125,6 +127,7 @@ class ReportContent:
     decisions: Decisions | None = None
     what_if: WhatIfForm | None = None
     who: str | None = AGENT
+    conf_level: float = 0.95
     language: str = "en"
     labels: Mapping[str, str] = field(default_factory=dict)
 

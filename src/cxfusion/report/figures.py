@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.report.answer import by_verdict
 from cxfusion.results.charts import MAX_GROUPS, Theme, as_svg, control, ladder, scores_by_group
-from cxfusion.results.formats import change, figure, interval
+from cxfusion.results.formats import change, confidence, figure, interval
 from cxfusion.results.labels import (
     BESIDE,
     DESIGNS,
@@ -89,7 +89,7 @@ def ladder_figure(content: ReportContent) -> Figure:
     levers = by_verdict(content.levers)
     return _figure(
         lambda width: ladder(content.rungs, levers, width=width),
-        _ladder_in_words(levers, content.rungs),
+        _ladder_in_words(levers, content.rungs, content.conf_level),
     )
 
 
@@ -143,7 +143,7 @@ def _image(svg: str, shown: str) -> Image:
     return Image(shown, f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}", width, height)
 
 
-def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame) -> str:
+def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame, conf_level: float) -> str:
     spoken = []
     for lever, step, unit, outcome_unit in levers[["lever", "step", "unit", "outcome_unit"]].itertuples(index=False):
         own = rungs[
@@ -156,9 +156,11 @@ def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame) -> str:
         ]
         if parts:
             spoken.append(f"{lever_label(lever)}, {step_in_words(lever, step, unit)}: {', '.join(parts)}.")
-    return " ".join(
-        [say("Change of the score for each lever, in ever fairer comparisons, with 95 % intervals."), *spoken]
+    head = say(
+        "Change of the score for each lever, in ever fairer comparisons, with {level} intervals.",
+        level=confidence(conf_level),
     )
+    return " ".join([head, *spoken])
 
 
 def _scores_in_words(perception: pd.DataFrame, metric: str) -> str:

@@ -32,7 +32,7 @@ from cxfusion.report.tables import (
     rungs_table,
 )
 from cxfusion.report.what_if import what_if_view
-from cxfusion.results.formats import DASH, change, count, day, figure, interval, number, percent, plain
+from cxfusion.results.formats import DASH, change, confidence, count, day, figure, interval, number, percent, plain
 from cxfusion.results.labels import (
     LADDER,
     LONGEST_TOLD,
@@ -150,7 +150,8 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "ladder": ladder_figure(content),
         "control": control_figure(content),
         "verdicts": _verdicts(content),
-        "rungs": rungs_table(content.rungs),
+        "level": confidence(content.conf_level),
+        "rungs": rungs_table(content.rungs, content.conf_level),
         "beside": _beside(content),
         "details": [(detail(result), frame_table(result.table)) for result in content.details],
         "paired": _paired(content.audit),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
+from cxfusion.results.formats import DASH, change, confidence, count, figure, interval, number, percent
 from cxfusion.results.labels import (
     HEADLINES,
     column_label,
@@ -231,11 +231,15 @@ def _value(value: Any) -> Cell:
     return Cell(number(float(value)) if pd.api.types.is_float(value) else display_name(value, limit=80))
 
 
-def rungs_table(rungs: pd.DataFrame) -> Table:
+def rungs_table(rungs: pd.DataFrame, conf_level: float = 0.95) -> Table:
     """The numbers behind the ladder: every lever and check on every rung."""
     return Table(
         caption=say("The numbers behind the picture"),
-        heads=tuple(map(say, ("Lever", "Compared", "Change of the score", "95 % interval", "Answers used"))),
+        heads=(
+            *map(say, ("Lever", "Compared", "Change of the score")),
+            say("{level} interval", level=confidence(conf_level)),
+            say("Answers used"),
+        ),
         rows=tuple(_rung_row(row) for row in records(rungs)),
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from cxfusion.report.tables import Cell, Table, records
-from cxfusion.results.formats import change, decimals, interval, percent
+from cxfusion.results.formats import change, confidence, decimals, interval, percent
 from cxfusion.results.labels import lever_label, metric_label, outcome_label, unit_label, verdict_label
 from cxfusion.results.language import say, spoken
 
@@ -89,7 +89,7 @@ def _shown(content: ReportContent, form: WhatIfForm, verdicts: Mapping[str, str]
         "reach": [_reach(form.steps, one["name"]) for one in form.plain["readings"]],
         "moved": say("{level} ({percent})"),
         "still": say("as it is: {level}"),
-        "interval": say("95 % interval: {low} to {high}"),
+        "interval": say("{level} interval: {low} to {high}", level=confidence(content.conf_level)),
         "nothing": say("Nothing is changed yet."),
         "better": say("The evidence expects {outcome} to rise.", outcome=outcome),
         "worse": say("The evidence expects {outcome} to fall.", outcome=outcome),

@@ -73,7 +73,8 @@ class Result:
         """The numbers as people read them."""
         from cxfusion.results.readable import readable
 
-        return readable(self._frame, self._told)
+        level = getattr(getattr(self, "spec", None), "conf_level", 0.95)
+        return readable(self._frame, self._told, level)
 
     def _repr_html_(self) -> str:
         from cxfusion.results.html import frame_as_html

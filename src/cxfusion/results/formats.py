@@ -15,6 +15,7 @@ __all__ = [
     "DASH",
     "FORMULA_STARTS",
     "change",
+    "confidence",
     "count",
     "day",
     "decimals",
@@ -97,6 +98,17 @@ def percent(value: float | None, digits: int = 1) -> str:
     '96.3 %'
     """
     return DASH if value is None or _missing(value) else f"{_fixed(100 * value, digits)} %"
+
+
+def confidence(level: float) -> str:
+    """A level of confidence, as said of an interval.
+
+    Examples
+    --------
+    >>> confidence(0.95), confidence(0.975)
+    ('95 %', '97.5 %')
+    """
+    return f"{plain(100 * level)} %"
 
 
 def day(date: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.results.formats import change, figure, interval
+from cxfusion.results.formats import change, confidence, figure, interval
 from cxfusion.results.labels import (
     block_label,
     column_label,
@@ -41,7 +41,7 @@ _SAID_OTHERWISE: Final = frozenset({"std_error", "conf_low", "conf_high", "outco
 """Beside an estimate these are part of its cell, or of the interval's."""
 
 
-def readable(frame: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
+def readable(frame: pd.DataFrame, columns: Sequence[str] = (), conf_level: float = 0.95) -> pd.DataFrame:
     """The frame in words; columns that say nothing are left out.
 
     Parameters
@@ -50,6 +50,8 @@ def readable(frame: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
         Tidy, with columns such as ``lever, step, metric, estimate, conf_low, conf_high, unit, n, status, reason``.
     columns : sequence of str
         Those to show, in this order; all where empty.
+    conf_level : float
+        Of the intervals.
 
     Examples
     --------
@@ -63,7 +65,7 @@ def readable(frame: pd.DataFrame, columns: Sequence[str] = ()) -> pd.DataFrame:
     cells: dict[str, Any] = {}
     figures: list[str] = []
     for name in names:
-        for head, values, is_figure in _cells(frame, str(name)):
+        for head, values, is_figure in _cells(frame, str(name), conf_level):
             head = head if head not in cells else str(name)  # noqa: PLW2901  two names may have one label
             cells[head] = values
             figures += [head] * is_figure
@@ -127,7 +129,7 @@ def _units(frame: pd.DataFrame) -> list[Any]:
     return list(frame[of_estimate]) if is_told else [None] * len(frame)
 
 
-def _cells(frame: pd.DataFrame, name: str) -> Iterator[tuple[str, list[Any], bool]]:
+def _cells(frame: pd.DataFrame, name: str, conf_level: float) -> Iterator[tuple[str, list[Any], bool]]:
     """Heading, cells, and whether these are figures: of one column, or of an estimate and its interval."""
     values, is_effect = list(frame[name]), {"lever", "step"} <= set(frame.columns)
     if name == "estimate":
@@ -137,7 +139,8 @@ def _cells(frame: pd.DataFrame, name: str) -> Iterator[tuple[str, list[Any], boo
         yield ("Change" if is_effect else "Estimate") + one, [*map(show, values, units)], True
         if {"conf_low", "conf_high"} <= set(frame.columns):
             ends = zip(frame["conf_low"], frame["conf_high"], units, strict=True)
-            yield "95 % interval", [interval(low, high, unit, signed=is_effect) for low, high, unit in ends], True
+            head = f"{confidence(conf_level)} interval"
+            yield head, [interval(low, high, unit, signed=is_effect) for low, high, unit in ends], True
     elif name == "level" and "unit" in frame.columns:
         yield "Level", [*map(figure, values, frame["unit"])], True
     elif pd.api.types.is_datetime64_any_dtype(frame[name]):

@@ -209,6 +209,17 @@ def test_only_comparisons_of_the_page_are_explained_and_all_of_them(content):
     assert explained == {"a_few": fair, "all": [*fair, "Corrected for hard cases", *beside]}
 
 
+@pytest.mark.parametrize(("level", "language", "told"), [(0.9, "en", "90 %"), (0.975, "es", "97,5 %")])
+def test_intervals_of_levers_are_called_what_they_are(content, level, language, told):
+    page = Page(render_report(replace(content, conf_level=level, language=language)))
+    words = {"en": ("Each bar is a {} interval, the range", "{} interval", "with {} intervals")}
+    words["es"] = ("Cada barra es un intervalo del {}, el margen", "Intervalo del {}", "con intervalos del {}")
+    caption, head, picture = (text.format(told) for text in words[language])
+    assert caption in page.text
+    assert head in page.text
+    assert picture in page.attributes("img")[0]["alt"]
+
+
 def test_no_lever_or_none_that_could_be_tested(content):
     none = replace(content, levers=content.levers.assign(verdict="untestable"))
     assert answer(none) == ["None of the 4 levers could be tested; the table below says why for each."]
