@@ -163,7 +163,7 @@ def test_levels_can_be_changed_and_a_stop_refuses_the_feed(session):
     assert told(contacts, plan={"levels": {"duplicate_id": "off"}}) == []
     found = cx.check_feed(contacts, plan={"levels": {"duplicate_id": "stop"}})
     assert found.table["level"].tolist() == ["stop"]
-    with pytest.raises(FeedRefusedError, match="duplicate_id, contacts: 1 rows of the contacts") as caught:
+    with pytest.raises(FeedRefusedError, match="duplicate_id, contacts: 1 row of the contacts") as caught:
         found.require_usable()
     assert caught.value.exit_code == 3
     mostly_bad = contacts_of(session, log_of(contact_id=lambda i: i if i < 19 else None))

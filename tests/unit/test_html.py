@@ -45,6 +45,8 @@ def test_a_long_frame_says_how_much_was_left_out():
     rows = table.findall("tbody/tr")
     assert len(rows) == 11
     assert rows[-1].findtext("td") == "… and 1,490 more rows"
+    table = ET.fromstring(frame_as_html(pd.DataFrame({"n": range(11)}), "Long", max_rows=10))
+    assert table.findall("tbody/tr")[-1].findtext("td") == "… and 1 more row"
 
 
 def test_an_empty_frame_is_a_table_of_headings():

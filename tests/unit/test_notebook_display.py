@@ -151,6 +151,8 @@ def test_a_lever_is_called_what_its_owner_calls_it_everywhere(pairing):
     own = "30 seconds less time in our menu"
     assert own in evidence.table["because"][0]
     assert f"Time in our menu: {own}" in evidence.summary()
+    assert evidence.summary().startswith("1 lever of csat from ")
+    assert cx.decide(evidence).summary().startswith("Decisions about 1 lever, ")
     assert "Time in our menu" in evidence._repr_html_()
     assert "Time in our menu" in str(evidence.plot().to_dict())
     assert "Time in our menu" in repr(cx.dose_response(pairing, "ivr_seconds", levers=[menu]))

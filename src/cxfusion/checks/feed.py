@@ -239,7 +239,8 @@ def _set_aside(table: Contacts | Surveys | Legs, plan: CheckPlan) -> list[Findin
     for row in counts.to_dict("records"):
         if (check := CHECK_OF_REASON.get(row["reason"])) is not None:
             column = None if pd.isna(row["column"]) else row["column"]
-            what = f"rows of the {kind}" if column is None else f"values of {column}"
+            s = "" if row["n"] == 1 else "s"
+            what = f"row{s} of the {kind}" if column is None else f"value{s} of {column}"
             told = f"{row['n']:,} {what}: {row['reason'].replace('_', ' ')}"
             examples = _places(table, column, row["reason"])
             findings += [

@@ -91,7 +91,8 @@ class Decisions(Result):
 
     def _lines(self) -> list[str]:
         priced = self.prices["price"].notna().sum()
-        lines = [f"Decisions about {len(self.prices)} levers, {priced} of them with a price"]
+        levers = "1 lever" if len(self.prices) == 1 else f"{len(self.prices)} levers"
+        lines = [f"Decisions about {levers}, {priced} of them with a price"]
         for group, title in GROUPS.items():
             own = self.prices[self.prices["group"] == group]
             if len(own):

@@ -139,7 +139,8 @@ class LeverEvidence(Result):
         return own or self.smallest
 
     def _lines(self) -> list[str]:
-        head = f"{len(self.levers)} levers of {self.spec.outcome} from {self.n:,} responses"
+        levers = "1 lever" if len(self.levers) == 1 else f"{len(self.levers)} levers"
+        head = f"{levers} of {self.spec.outcome} from {self.n:,} responses"
         rows = self.levers.assign(best_estimate=best_estimates(self.levers)).itertuples()
         return [head, *map(_line, rows), *self.notes]
 

@@ -110,7 +110,8 @@ class OfferCheck(Result):
         """What was found, naming nobody."""
         if self.reason is not None or self.flagged_share is None:
             return f"Whether agents pick whom to ask could not be checked: {self.reason}."
-        done = "ask customers" if self.basis == "asked" else "get answers from customers"
+        ask, get = ("ask", "get") if self.n_flagged != 1 else ("asks", "gets")
+        done = f"{ask} customers" if self.basis == "asked" else f"{get} answers from customers"
         if not self.n_flagged:
             return f"None of the {self.n_tested:,} agents tested is seen to {done} of whom a better score was expected."
         found = (

@@ -45,6 +45,8 @@ def answer(content: ReportContent) -> list[str]:
         return [say("The contact log holds no column that could be judged as a lever.")]
     levers = records(by_verdict(content.levers))
     by_word = {word: [lever for lever in levers if lever["verdict"] == word] for word in VERDICTS}
+    if len(by_word["untestable"]) == len(levers) == 1:
+        return [say("The only lever could not be tested; the table below says why.")]
     if len(by_word["untestable"]) == len(levers):
         return [say("None of the {n} levers could be tested; the table below says why for each.", n=len(levers))]
     sentences = [

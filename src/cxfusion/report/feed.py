@@ -48,8 +48,12 @@ def checks_table(checks: pd.DataFrame | None) -> Table | None:
         caption=say("What the checks of the data found"),
         heads=(say("How much it matters"), say("What was found"), say("Rows or values")),
         rows=rows,
-        notes=(say("{n} more are in manifest.json.", n=count(more)),) if more else (),
+        notes=(_more(more),) if more else (),
     )
+
+
+def _more(n: int) -> str:
+    return say("One more is in manifest.json.") if n == 1 else say("{n} more are in manifest.json.", n=count(n))
 
 
 def changes_table(manifest: Mapping[str, Any]) -> Table | None:

@@ -171,11 +171,15 @@ def _grouped_table(rows: pd.DataFrame, grouping: str, style: _Style) -> Table:
         cells = [style.cell(row) if row else Cell(DASH) for row in own]
         body.append((Cell(name), *style.count([row for row in own if row]), *cells))
     left_out = len(order) - len(shown)
-    more = say(
-        "The {n} largest groups are shown; {more} more are in {file}.",
-        n=MAX_ROWS,
-        more=count(left_out),
-        file=style.file,
+    more = (
+        say("The {n} largest groups are shown; one more is in {file}.", n=MAX_ROWS, file=style.file)
+        if left_out == 1
+        else say(
+            "The {n} largest groups are shown; {more} more are in {file}.",
+            n=MAX_ROWS,
+            more=count(left_out),
+            file=style.file,
+        )
     )
     return Table(
         caption=style.caption
@@ -214,7 +218,11 @@ def frame_table(frame: pd.DataFrame) -> Table | None:
     if shown.empty:
         return None
     left_out = len(shown) - MAX_ROWS
-    more = say("{n} more rows are in the result itself.", n=count(left_out))
+    more = (
+        say("One more row is in the result itself.")
+        if left_out == 1
+        else say("{n} more rows are in the result itself.", n=count(left_out))
+    )
     return Table(
         caption=say("The numbers behind the picture"),
         heads=tuple(column_label(str(name)) for name in shown.columns),

@@ -91,4 +91,5 @@ def _left_out(frame: pd.DataFrame, max_rows: int) -> str:
     rest = len(frame) - max_rows
     if rest <= 0:
         return ""
-    return f'<tr><td colspan="{frame.shape[1]}" {_style(False)}>… and {count(rest)} more rows</td></tr>'
+    more = "1 more row" if rest == 1 else f"{count(rest)} more rows"
+    return f'<tr><td colspan="{frame.shape[1]}" {_style(False)}>… and {more}</td></tr>'

@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib.resources import files
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from cxfusion.errors import UnknownNameError
@@ -17,6 +18,7 @@ from cxfusion.evidence.ladder import RungEstimate, Shift
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.evidence.testable import alike_within_because, untestable_because
 from cxfusion.evidence.verdict import Finding, judge
+from cxfusion.perception.offers import OfferCheck
 from cxfusion.report import render_report
 from cxfusion.results import language
 from cxfusion.results.formats import count, day, duration_in_words, number, plain
@@ -179,6 +181,19 @@ def test_why_a_lever_could_not_be_tested_is_said_in_spanish(kind):
     digits = re.compile(r"\d+")
     assert sorted(digits.findall(told)) == sorted(digits.findall(because))
     assert set(re.findall(r"[a-z]{4,}", because)) & set(re.findall(r"[a-zé]{4,}", told)) == set()
+
+
+@pytest.mark.parametrize("n", [0, 1, 3])
+@pytest.mark.parametrize("basis", ["asked", "answered"])
+@pytest.mark.parametrize("status", ["passed", "failed"])
+def test_who_was_offered_the_survey_is_said_in_spanish_of_one_agent_or_several(n, basis, status):
+    found = OfferCheck("csat", "agent_id", basis, pd.DataFrame(), 0.0, 0.1, 12, n, 0.4, status, None, None).sentence
+    does = {"asked": "asks customers", "answered": "gets answers"}[basis]
+    assert (does in found) == (n == 1)
+    with speaking("es"):
+        told = said(found)
+    assert not isinstance(told, Untranslated)
+    assert set(re.findall(r"[a-z]{4,}", found)) & set(re.findall(r"[a-zé]{4,}", told)) == set()
 
 
 def test_numbers_dates_and_durations_are_written_as_the_language_does():

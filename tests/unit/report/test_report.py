@@ -223,6 +223,9 @@ def test_intervals_of_levers_are_called_what_they_are(content, level, language, 
 def test_no_lever_or_none_that_could_be_tested(content):
     none = replace(content, levers=content.levers.assign(verdict="untestable"))
     assert answer(none) == ["None of the 4 levers could be tested; the table below says why for each."]
+    assert answer(replace(none, levers=none.levers.head(1))) == [
+        "The only lever could not be tested; the table below says why."
+    ]
     assert answer(replace(content, levers=content.levers.head(0))) == [
         "The contact log holds no column that could be judged as a lever."
     ]
@@ -288,6 +291,8 @@ def test_a_long_list_of_groups_is_cut_and_says_so():
     assert len(table.rows) == MAX_ROWS + 1
     assert table.rows[0][0].text == "a199"
     assert table.notes == (f"The {MAX_ROWS} largest groups are shown; 159 more are in operations.parquet.",)
+    (table,) = operations_tables(rows.tail(MAX_ROWS + 2))
+    assert table.notes == (f"The {MAX_ROWS} largest groups are shown; one more is in operations.parquet.",)
 
 
 def test_a_study_with_hardly_anything_still_makes_a_page(content):
