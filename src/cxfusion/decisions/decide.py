@@ -17,6 +17,7 @@ from cxfusion.operations.workload import Workload, typical_week
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, lever_label, step_in_words
+from cxfusion.results.language import in_sentence
 from cxfusion.results.schemas import DECISIONS
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _hotspot_line(row: dict[Any, Any]) -> str:
     unit = row["outcome_unit"]
     span = interval(row["conf_low"], row["conf_high"], signed=True)
     return (
-        f"  {lever_label(row['lever'])}, {column_label(row['segment_column']).lower()} {row['segment']}"
+        f"  {lever_label(row['lever'])}, {in_sentence(column_label(row['segment_column']))} {row['segment']}"
         f" ({row['share']:.0%} of contacts): {step_in_words(row['lever'], row['step'], row['unit'])} →"
         f" {number(row['estimate'], 3)} {unit} for all ({span})"
     )

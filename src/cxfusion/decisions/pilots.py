@@ -16,6 +16,7 @@ from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.results.base import Result
 from cxfusion.results.formats import count
 from cxfusion.results.labels import lever_label, step_in_words
+from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:
     from cxfusion.evidence.fit import LeverEvidence
@@ -54,7 +55,7 @@ class PilotDesign(Result):
         first = self.designs.iloc[0]
         step = step_in_words(first["lever"], first["step"], first["unit"])
         head = (
-            f"A pilot of {lever_label(first['lever']).lower()}: {step}, to find {first['effect']:.3f}"
+            f"A pilot of {in_sentence(lever_label(first['lever']))}: {step}, to find {first['effect']:.3f}"
             f" {first['outcome_unit']} with {first['power']:.0%} power"
         )
         return [head, *(_line(row) for row in self.designs.to_dict("records")), *self.notes]

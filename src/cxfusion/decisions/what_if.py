@@ -19,6 +19,7 @@ from cxfusion.results.base import Result
 from cxfusion.results.formats import change as in_words
 from cxfusion.results.formats import interval
 from cxfusion.results.labels import column_label, lever_label, metric_label, step_in_words, verdict_label
+from cxfusion.results.language import in_sentence
 from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class WhatIf(Result):
     def _lines(self) -> list[str]:
         moves = self.changes.to_dict("records")
         asked = ", ".join(step_in_words(row["lever"], row["made"], row["unit"]) for row in moves)
-        where = "" if self.segment is None else f" in {column_label(self.segment[0]).lower()} {self.segment[1]}"
+        where = "" if self.segment is None else f" in {in_sentence(column_label(self.segment[0]))} {self.segment[1]}"
         best = self.effects.assign(estimate=best_estimates(self.effects))
         rows = [_line(row) for row in best.itertuples()]
         return [f"What if: {asked}{where}?", *rows, *self.notes]

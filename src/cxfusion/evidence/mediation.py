@@ -31,6 +31,7 @@ from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.results.labels import lever_label, outcome_label, step_in_words
+from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,7 @@ class Mediation(Result):
 
 
 def _listed(names: Sequence[str]) -> str:
-    *most, last = [lever_label(name).lower() for name in names]
+    *most, last = [in_sentence(lever_label(name)) for name in names]
     return f"{', '.join(most)} and {last}" if most else last
 
 

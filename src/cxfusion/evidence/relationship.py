@@ -15,6 +15,7 @@ from cxfusion.pairing.exposure import pair_relationship, total_of
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, outcome_label, verdict_label
+from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,5 +165,5 @@ def _moves(contact: str, relationship: str) -> str:
 
 
 def _named(levers: Sequence[str]) -> str:
-    *names, last = [lever_label(name).lower() for name in levers]
+    *names, last = [in_sentence(lever_label(name)) for name in levers]
     return f"{', '.join(names)} and {last}" if names else last

@@ -28,6 +28,7 @@ from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
+from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +93,7 @@ class SegmentEffects(Result):
 
     def _lines(self) -> list[str]:
         step = step_in_words(self.lever.name, float(self.segments["step"].iloc[0]), self.lever.unit)
-        head = f"{lever_label(self.lever.name)} by {column_label(self.by).lower()}: {step} ({self.n:,} responses)"
+        head = f"{lever_label(self.lever.name)} by {in_sentence(column_label(self.by))}: {step} ({self.n:,} responses)"
         rows = [f"  {display_name(row['segment'])}: {_words(row)}" for row in self.segments.to_dict("records")]
         return [head, *rows, *(f"  {line}" for line in self._verdicts()), *self.notes]
 
@@ -101,7 +102,7 @@ class SegmentEffects(Result):
         lines = []
         for name, yes, no in (
             ("heterogeneity", "Segments differ", "Segments are not told apart"),
-            ("trend", f"The effect changes with {column_label(self.by).lower()}", "No trend is told"),
+            ("trend", f"The effect changes with {in_sentence(column_label(self.by))}", "No trend is told"),
         ):
             if name in tests and tests[name]["status"] == "ok":
                 p_value = tests[name]["p_value"]

@@ -21,6 +21,7 @@ from cxfusion.results.formats import difference as _signed
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.grouping import Grouping, as_columns, grouping_by
 from cxfusion.results.labels import column_label, metric_label
+from cxfusion.results.language import in_sentence
 from cxfusion.tables.period import period_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Change(Result):
             if value
         ]
         shown = zip(self.grouping.texts(self.cells)[:8], self.cells[:8].itertuples(), strict=True)
-        by = column_label(self.grouping.title).lower()
+        by = in_sentence(column_label(self.grouping.title))
         return [
             head,
             f"  of this, by {by}: {', '.join(told) or 'nothing'}",

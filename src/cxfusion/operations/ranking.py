@@ -20,6 +20,7 @@ from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as between
 from cxfusion.results.grouping import grouping_by
 from cxfusion.results.labels import column_label, display_name, metric_label
+from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +103,7 @@ class Ranking(Result):
         return ranking_chart(self.groups, self.by, self.metric, self.unit, self.mean or 0.0, width=width)
 
     def _lines(self) -> list[str]:
-        label, by = metric_label(self.metric), column_label(self.by).lower()
+        label, by = metric_label(self.metric), in_sentence(column_label(self.by))
         if self.reason is not None or self.sd_between is None or self.p_value is None:
             return [f"{label} by {by}: not compared, {self.reason}"]
         adjusted = f", at the same {' and '.join(self.adjust_for)}" if self.adjust_for else ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.report.tables import records
 from cxfusion.results.formats import change, interval
 from cxfusion.results.labels import VERDICTS, lever_label, outcome_label, step_in_words, unit_label
-from cxfusion.results.language import say
+from cxfusion.results.language import in_sentence, say
 from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _listed(kinds: list[tuple[str, list[dict[str, Any]]]]) -> str:
 
 
 def _name(lever: dict[str, Any]) -> str:
-    return lever_label(lever["lever"]).lower()
+    return in_sentence(lever_label(lever["lever"]))
 
 
 def _and(names: list[str]) -> str:

@@ -24,7 +24,7 @@ from cxfusion.results.labels import (
     rung_label,
     step_in_words,
 )
-from cxfusion.results.language import ENGLISH, Untranslated, said, say, speaking, spoken
+from cxfusion.results.language import ENGLISH, Untranslated, in_sentence, said, say, speaking, spoken
 from cxfusion.results.themes import in_dark
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _ladder_in_words(levers: pd.DataFrame, rungs: pd.DataFrame, conf_level: floa
             (rungs["lever"] == lever) & rungs["rung"].isin((*LADDER, *BESIDE, *DESIGNS)) & rungs["estimate"].notna()
         ]
         parts = [
-            f"{rung_label(rung).lower()} {change(estimate, outcome_unit)}"
+            f"{in_sentence(rung_label(rung))} {change(estimate, outcome_unit)}"
             f" ({interval(low, high, outcome_unit, signed=True)})"
             for rung, estimate, low, high in own[["rung", "estimate", "conf_low", "conf_high"]].itertuples(index=False)
         ]

@@ -20,7 +20,7 @@ from cxfusion.results.labels import (
     stage_label,
     step_in_words,
 )
-from cxfusion.results.language import say
+from cxfusion.results.language import in_sentence, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,7 +184,7 @@ def _grouped_table(rows: pd.DataFrame, grouping: str, style: _Style) -> Table:
     return Table(
         caption=style.caption
         if grouping == "all"
-        else say("{what} by {column}", what=style.caption, column=column_label(grouping).lower()),
+        else say("{what} by {column}", what=style.caption, column=in_sentence(column_label(grouping))),
         heads=("" if grouping == "all" else column_label(grouping), *style.count_head, *map(metric_label, metrics)),
         rows=tuple(body),
         notes=(*_remarks(rows), *([more] if left_out else [])),

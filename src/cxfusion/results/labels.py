@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from cxfusion.results.formats import duration_in_words, plain
-from cxfusion.results.language import label_of, said, say
+from cxfusion.results.language import in_sentence, label_of, said, say
 from cxfusion.results.reasons import REASONS
 
 __all__ = [
@@ -262,7 +262,7 @@ def _noun(lever: str, is_one: bool) -> str:
     """What there is less of when a lever is moved down."""
     own = label_of(lever)
     if own:
-        return own if own[1:2].isupper() else own[:1].lower() + own[1:]
+        return in_sentence(own)
     if lever not in _LEVERS:
         return display_name(words(lever))
     noun = _LEVERS[lever][1]

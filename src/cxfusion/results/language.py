@@ -24,6 +24,7 @@ __all__ = [
     "LANGUAGES",
     "Language",
     "Untranslated",
+    "in_sentence",
     "known_as",
     "label_of",
     "localised",
@@ -153,6 +154,18 @@ def known_as(labels: Mapping[str, str]) -> Iterator[None]:
 def label_of(name: str) -> str | None:
     """The user's own word for a machine name, if there is one."""
     return _SPOKEN.get().labels.get(name)
+
+
+def in_sentence(label: str) -> str:
+    """A label inside a sentence; what begins with two capitals keeps them, as abbreviations do.
+
+    Examples
+    --------
+    >>> in_sentence("Waiting time"), in_sentence("CRM screens"), in_sentence("Queue × Agent")
+    ('waiting time', 'CRM screens', 'queue × agent')
+    """
+    parts = label.split(" × ")
+    return " × ".join(part if part[1:2].isupper() else part[:1].lower() + part[1:] for part in parts)
 
 
 def localised(number: str) -> str:

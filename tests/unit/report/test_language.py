@@ -228,6 +228,13 @@ def test_own_words_stand_on_the_page_and_are_text():
     assert ">In short</h2>" in html
 
 
+def test_abbreviations_in_own_words_keep_their_capitals_inside_a_sentence():
+    labels = {"wait_seconds": "CRM search", "queue": "IVR branch"}
+    html = render_report(replace(invented_content(), labels=labels))
+    assert "What moves satisfaction (CSAT): CRM search (30 seconds less CRM search:" in html
+    assert "Scores by IVR branch" in html
+
+
 def test_a_language_that_there_is_not_is_an_error_and_leaves_english():
     with pytest.raises(UnknownNameError, match="Expected one of: en, es"):
         render_report(replace(invented_content(), language="xx"))
