@@ -14,6 +14,7 @@ from scipy.integrate import quad
 
 import cxfusion as cx
 from cxfusion.decisions import prices
+from cxfusion.decisions.decide import _hotspot_line
 from cxfusion.decisions.panel_cells import cells_of
 from cxfusion.decisions.prices import Costs, _ranks, price_list
 from cxfusion.errors import UnknownNameError, UsageError
@@ -357,6 +358,16 @@ def test_icc_and_cluster_sizes_come_from_the_answers(evidence, pairing):
     facts = evidence.clusters
     assert facts.icc == pytest.approx((between - within) / (between + (typical - 1) * within), rel=1e-6)
     assert (facts.n_clusters, facts.mean_size) == (len(groups), sizes.mean())
+
+
+def test_what_a_group_would_bring_is_told_as_finely_as_its_ends_and_in_one_line():
+    row = {"lever": "wait_seconds", "segment_column": "queue", "segment": "or\nders", "share": 0.18, "step": -8.4,
+           "unit": "seconds", "estimate": 0.0053, "conf_low": 0.0038, "conf_high": 0.0057,
+           "outcome_unit": "CSAT points"}  # fmt: skip
+    assert _hotspot_line(row) == (
+        "  Waiting time, queue or�ders (18% of contacts): 8.4 seconds less waiting → 0.005 CSAT points for all"
+        " (0.004 to 0.006)"
+    )
 
 
 def test_one_week_is_one_week(evidence):

@@ -16,7 +16,7 @@ from cxfusion.evidence.fit import require_evidence
 from cxfusion.operations.workload import Workload, typical_week
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
-from cxfusion.results.labels import column_label, lever_label, step_in_words
+from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 from cxfusion.results.schemas import DECISIONS
 
@@ -128,10 +128,11 @@ def _priced(row: dict[Any, Any]) -> str:
 
 def _hotspot_line(row: dict[Any, Any]) -> str:
     unit = row["outcome_unit"]
-    span = interval(row["conf_low"], row["conf_high"], signed=True)
+    where = f"{in_sentence(column_label(row['segment_column']))} {display_name(row['segment'])}"
+    span = f"{number(row['conf_low'], 3)} to {number(row['conf_high'], 3)}"
     return (
-        f"  {lever_label(row['lever'])}, {in_sentence(column_label(row['segment_column']))} {row['segment']}"
-        f" ({row['share']:.0%} of contacts): {step_in_words(row['lever'], row['step'], row['unit'])} →"
+        f"  {lever_label(row['lever'])}, {where} ({row['share']:.0%} of contacts):"
+        f" {step_in_words(row['lever'], row['step'], row['unit'])} →"
         f" {number(row['estimate'], 3)} {unit} for all ({span})"
     )
 
