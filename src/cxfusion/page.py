@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cxfusion.decisions.steps import in_steps
+from cxfusion.decisions.what_if import TOGETHER
 from cxfusion.evidence.cluster_facts import who_is_compared
 from cxfusion.evidence.spec import OUTCOMES
 from cxfusion.report.content import ReportContent
@@ -78,10 +79,11 @@ def _what_if(evidence: LeverEvidence) -> WhatIfForm | None:
 def sheets_of(study: Study) -> dict[str, pd.DataFrame]:
     """The tables of a study by the name of their sheet; counts and estimates, no row of a person."""
     told = study.feed.table.drop(columns="examples", errors="ignore")
+    steps = in_steps(study.evidence)
     return {
         "Levers": study.evidence.levers,
         "Comparisons": study.evidence.rungs,
-        "What if": in_steps(study.evidence),
+        "What if": steps.assign(lever=steps["lever"].replace("", TOGETHER)),
         "Decisions": study.decisions.as_rows(),
         "Scores": study.perception_rows(),
         "Operations": study.operations_rows(),

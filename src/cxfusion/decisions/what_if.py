@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from cxfusion.evidence.fit import LeverEvidence
     from cxfusion.evidence.population import Points, Population
 
-__all__ = ["WhatIf", "what_if"]
+__all__ = ["TOGETHER", "WhatIf", "what_if"]
 
 TOGETHER: Final = "together"
+"""Stands for all changes at once where a row else names a lever."""
 COLUMNS: Final = (
     "term", "metric", "unit", "before", "estimate", "std_error", "conf_low", "conf_high", "p_value",
     "corrected_estimate", "corrected_std_error", "n",

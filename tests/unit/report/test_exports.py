@@ -88,6 +88,8 @@ def test_a_study_is_taken_along(study, tmp_path):
     assert sheets == expected
     spanish = load_workbook(study.to_excel(tmp_path / "tablas.xlsx", language="es"))
     assert spanish.sheetnames[:2] == ["Palancas", "Comparaciones"]
+    steps = pd.read_excel(tmp_path / "tables.xlsx", sheet_name="What if")
+    assert set(steps["lever"]) == {"wait_seconds", "hold_seconds", "talk_seconds", "n_transfers", "together"}
     levers = pd.read_excel(tmp_path / "tables.xlsx", sheet_name="Levers")
     assert levers["estimate"].tolist() == pytest.approx(study.evidence.levers["estimate"].astype(float).tolist())
     names = {path.name for path in study.charts(tmp_path / "slides", formats=["svg"])}
