@@ -145,7 +145,7 @@ class Study(Result):
         path : path
             File to write; its folder must exist.
         title, subtitle : str
-            Of the page; the subtitle is by default the period and what was read.
+            Of the page; the subtitle stands above the period.
         period : str
             The time that the log covers, in words; by default its first and last day.
         details : sequence of results
