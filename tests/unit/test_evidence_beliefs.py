@@ -49,7 +49,7 @@ def test_places_carry_the_doubt_of_the_evidence():
         1, 1, 1, "underrated",
     ]  # fmt: skip
     assert table.loc["hold_seconds", ["place_low", "place_high"]].tolist() == [2, 4]
-    assert "Transfers: believed in 1. place" in found.summary()
+    assert "Transfers: believed place 1, by the evidence place " in found.summary()
     found.plot(width=400)
 
 

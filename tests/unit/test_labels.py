@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from cxfusion.evidence import beliefs, corroboration, fit, mediation
 from cxfusion.results import formats, labels
 
 
@@ -124,3 +127,38 @@ def test_a_missing_number_is_a_dash_never_nan(missing):
     formatters = (formats.number, formats.count, formats.percent, formats.change, formats.duration_short)
     assert {formatter(missing) for formatter in formatters} == {"–"}
     assert formats.figure(missing, "seconds") == formats.interval(missing, missing) == "–"
+
+
+ENDS = {"conf_low": -0.051, "conf_high": -0.009}
+OF_LEVER = {"lever": "talk_seconds", "verdict": "contested", "agreement": "open", "status": "ok", "basis": "within"}
+
+
+@pytest.mark.parametrize(
+    ("line", "row", "expected"),
+    [
+        (
+            fit._line,
+            {**OF_LEVER, **ENDS, "step": -60.0, "best_estimate": -0.0104, "outcome_unit": "CSAT points"},
+            "  Talking time: 60 seconds less talking → −0.010 CSAT points (−0.051 to −0.009), contested",
+        ),
+        (
+            mediation._line,
+            {**OF_LEVER, **ENDS, "term": "total", "estimate": -0.0104, "unit": "CSAT points"},
+            "Total, within: −0.010 CSAT points (−0.051 to −0.009)",
+        ),
+        (
+            beliefs._agreement_words,
+            {"status": "ok", "agreement": -0.333, "conf_low": -0.667, "conf_high": 0.0},
+            "the orders agree by −0.33 (−0.67 to 0.00; 1: the same order)",
+        ),
+        (
+            corroboration._line,
+            {**OF_LEVER, "recontact_estimate": -0.5, "recontact_conf_low": -0.9, "recontact_conf_high": -0.1}
+            | {"recontact_verdict": "unclear"},
+            "  Talking time: one of the two is not settled. What they say: contested; contact again: −0.50 percentage"
+            " points (−0.90 to −0.10), not yet clear",
+        ),
+    ],
+)
+def test_what_is_below_zero_has_a_true_minus_sign_in_every_summary(line, row, expected):
+    assert line(SimpleNamespace(**row)) == expected

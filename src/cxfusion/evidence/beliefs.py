@@ -12,7 +12,7 @@ import pandas as pd
 
 from cxfusion.errors import ConfigError, NothingToEstimateError, told_nearest
 from cxfusion.results.base import Result
-from cxfusion.results.formats import plain
+from cxfusion.results.formats import change, plain
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
 from cxfusion.results.readable import best_estimates
 
@@ -85,13 +85,14 @@ class BeliefComparison(Result):
 def _agreement_words(row: Any) -> str:
     if row.status != "ok":
         return str(row.reason)
-    return f"the orders agree by {row.agreement:+.2f} ({row.conf_low:+.2f} to {row.conf_high:+.2f}; 1: the same order)"
+    agreement, low, high = map(change, (row.agreement, row.conf_low, row.conf_high))
+    return f"the orders agree by {agreement} ({low} to {high}; 1: the same order)"
 
 
 def _line(row: Any) -> str:
     return (
-        f"{lever_label(row.lever)}: believed in {plain(row.believed_place)}. place, by the evidence"
-        f" {row.evidence_place}. ({row.place_low} to {row.place_high}), {verdict_label(row.verdict).lower()};"
+        f"{lever_label(row.lever)}: believed place {plain(row.believed_place)}, by the evidence place"
+        f" {row.evidence_place} ({row.place_low} to {row.place_high}), {verdict_label(row.verdict).lower()};"
         f" {standing_label(row.belief).lower()}"
     )
 

@@ -20,6 +20,7 @@ from cxfusion.operations.episodes import EpisodePlan, recontacts
 from cxfusion.pairing.reasons import PAIRED
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
+from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
 from cxfusion.tables.coding import answered
 from cxfusion.tables.relation import Scale
@@ -105,8 +106,8 @@ def _line(row: Any) -> str:
     if pd.isna(row.recontact_estimate):
         return f"{said} {row.reason}"
     return (
-        f"{said} What they say: {verdict_label(row.verdict).lower()}; contact again: {row.recontact_estimate:+.2f}"
-        f" percentage points ({row.recontact_conf_low:+.2f} to {row.recontact_conf_high:+.2f}),"
+        f"{said} What they say: {verdict_label(row.verdict).lower()}; contact again: {change(row.recontact_estimate)}"
+        f" percentage points ({change(row.recontact_conf_low)} to {change(row.recontact_conf_high)}),"
         f" {verdict_label(row.recontact_verdict).lower()}"
     )
 

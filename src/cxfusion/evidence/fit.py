@@ -27,6 +27,7 @@ from cxfusion.evidence.unused import columns_to_carry, notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
+from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label, within_labels
 from cxfusion.results.language import known_as
 from cxfusion.results.readable import best_estimates
@@ -188,9 +189,10 @@ def _line(row: Any) -> str:
     name = lever_label(row.lever)
     if pd.isna(row.best_estimate):
         return f"  {name}: {verdict_label(row.verdict).lower()}. {row.because}"
+    best, low, high = (change(value, finer=1) for value in (row.best_estimate, row.conf_low, row.conf_high))
     return (
-        f"  {name}: {step_in_words(row.lever, row.step)} → {row.best_estimate:+.3f} {row.outcome_unit}"
-        f" ({row.conf_low:+.3f} to {row.conf_high:+.3f}), {verdict_label(row.verdict).lower()}"
+        f"  {name}: {step_in_words(row.lever, row.step)} → {best} {row.outcome_unit}"
+        f" ({low} to {high}), {verdict_label(row.verdict).lower()}"
     )
 
 

@@ -20,7 +20,7 @@ from cxfusion.evidence.rungs import within_rungs
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.testable import untestable_because
 from cxfusion.pairing.links import GUESSED, check_links, other_candidates
-from cxfusion.results.formats import count, percent
+from cxfusion.results.formats import change, count, percent
 from cxfusion.results.labels import lever_label
 from cxfusion.results.language import in_sentence
 from cxfusion.tables.coding import answered
@@ -214,6 +214,6 @@ def _largest_change(frame: pd.DataFrame, corrected: pd.DataFrame) -> str:
         return "nothing can be compared"
     lever = str(changes.abs().idxmax())
     return (
-        f"the effect that changes most is that of {in_sentence(lever_label(lever))}, from {paired[lever]:+.3f} to"
-        f" {after[lever]:+.3f}"
+        f"the effect that changes most is that of {in_sentence(lever_label(lever))}, from"
+        f" {change(paired[lever], finer=1)} to {change(after[lever], finer=1)}"
     )

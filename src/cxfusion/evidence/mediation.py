@@ -29,7 +29,7 @@ from cxfusion.evidence.testable import untestable_because
 from cxfusion.evidence.witness import no_witness
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
-from cxfusion.results.formats import percent
+from cxfusion.results.formats import change, percent
 from cxfusion.results.labels import lever_label, outcome_label, step_in_words
 from cxfusion.results.language import in_sentence
 
@@ -123,7 +123,8 @@ def _line(row: Any) -> str:
     what = f"{row.term.capitalize()}, {'corrected for hard cases' if row.basis == 'corrected' else 'within'}"
     if row.status != "ok":
         return f"{what}: not applicable, because {row.reason}."
-    return f"{what}: {row.estimate:+.3f} {row.unit} ({row.conf_low:+.3f} to {row.conf_high:+.3f})"
+    estimate, low, high = (change(value, finer=1) for value in (row.estimate, row.conf_low, row.conf_high))
+    return f"{what}: {estimate} {row.unit} ({low} to {high})"
 
 
 def _robust(row: Any) -> str:
