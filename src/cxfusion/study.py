@@ -157,21 +157,25 @@ class Study(Result):
             Your own words, by machine name (``{"wait_seconds": "Queue"}``) or by the page's English phrase
             (``{"Contested": "To be tried"}``).
 
+        Returns
+        -------
+        Path
+            The page.
+
         Raises
         ------
         UnknownNameError
             There is no such language.
+        OutputDirectoryError
+            There is no such folder.
         """
         from cxfusion.page import content_of
         from cxfusion.report import render_report
 
+        _require_folder(path)
         content = content_of(
             self, labels, title=title, subtitle=subtitle, period=period, details=self._drawn(details), language=language
         )
-        if not Path(path).parent.is_dir():
-            raise OutputDirectoryError(
-                f"{path} cannot be written: there is no folder {Path(path).parent}. Make it first."
-            )
         Path(path).write_text(render_report(content), encoding="utf-8")
         return Path(path)
 
@@ -201,6 +205,11 @@ class Study(Result):
         details, language, labels
             As of :meth:`report`.
 
+        Returns
+        -------
+        list of Path
+            The pictures; those without figures are left out.
+
         Raises
         ------
         UnknownNameError
@@ -223,12 +232,27 @@ class Study(Result):
         language, labels
             Of the names of the sheets; columns keep the names that they have in the files.
 
+        Returns
+        -------
+        Path
+            The workbook.
+
         Raises
         ------
         UsageError
             openpyxl is not installed.
+        OutputDirectoryError
+            There is no such folder.
         """
         from cxfusion.page import sheets_of, words_of
         from cxfusion.report.workbook import write_workbook
 
+        _require_folder(path)
         return write_workbook(path, sheets_of(self), language=language, labels=words_of(self, labels))
+
+
+def _require_folder(path: str | Path) -> None:
+    """Refuse a file in a folder that is not there, before anything is made of it."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise OutputDirectoryError(f"{path} cannot be written: there is no folder {folder}. Make it first.")

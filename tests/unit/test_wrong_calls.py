@@ -89,5 +89,7 @@ def test_a_report_needs_a_folder_that_is_there(centre, pairing, tmp_path):
     study = cx.fuse(centre.contacts, centre.surveys)
     with pytest.raises(OutputDirectoryError, match="there is no folder"):
         study.report(tmp_path / "not there" / "report.html")
+    with pytest.raises(OutputDirectoryError, match="there is no folder"):
+        study.to_excel(tmp_path / "not there" / "tables.xlsx")
     with pytest.raises(UnknownNameError, match="Expected one of: ladder, control"):
         study.evidence.plot("staircase")

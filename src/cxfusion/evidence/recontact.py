@@ -109,6 +109,11 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     -------
     WeightsCheck
 
+    Raises
+    ------
+    UsageError
+        Something else than a pairing was given.
+
     Notes
     -----
     A log of more than two million contacts that is not chained yet is thinned by an MD5 of the customer's id, each with

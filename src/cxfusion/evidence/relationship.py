@@ -95,6 +95,10 @@ def compare_levels(evidence: LeverEvidence, pairing: Pairing, outcome: str | Non
     outcome : {"csat", "nps", "ces"}, optional
         Of the relationship; by default that of the evidence, if such surveys ask it, else the first they ask.
 
+    Returns
+    -------
+    LevelComparison
+
     Raises
     ------
     NothingPairedError
@@ -103,6 +107,19 @@ def compare_levels(evidence: LeverEvidence, pairing: Pairing, outcome: str | Non
         These surveys do not ask the score.
     TooFewResponsesError, NothingToEstimateError
         As of :func:`cxfusion.fit_levers`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cxfusion as cx
+    >>> centre = cx.simulate(n_contacts=20_000, seed=7)
+    >>> answers = centre.surveys.to_pandas()
+    >>> asked = answers[["customer_id", "answered_at", "nps"]].assign(survey_level="relationship")
+    >>> of_contacts = answers[["contact_id", "customer_id", "answered_at", "csat"]]
+    >>> pairing = cx.pair(centre.contacts, cx.read_surveys(pd.concat([of_contacts, asked])))
+    >>> levels = cx.compare_levels(cx.fit_levers(pairing, "csat"), pairing)
+    >>> levels.table["lever"].tolist()
+    ['wait_seconds', 'hold_seconds', 'talk_seconds', 'n_transfers']
     """
     require_evidence(evidence)
     require_pairing(pairing)

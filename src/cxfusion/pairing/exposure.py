@@ -74,6 +74,11 @@ def pair_relationship(pairing: Pairing) -> Pairing:
     pairing : Pairing
         Whose surveys say ``survey_level = relationship``; its plan's ``exposure`` is the window.
 
+    Returns
+    -------
+    Pairing
+        Of one row per response, whose contacts are the exposures.
+
     Raises
     ------
     NothingPairedError

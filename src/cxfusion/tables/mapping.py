@@ -134,10 +134,28 @@ MapLike: TypeAlias = str | Path | Map | Mapping[str, Any]
 def load_map(path: str | Path) -> Map:
     """Map of a TOML file with ``[contacts]``, ``[surveys]`` and ``[levers.*]``.
 
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Map
+        As ``map=`` of the readers takes it.
+
     Raises
     ------
     ConfigError
         The file is missing or not TOML, or cannot be used; ``problems`` lists everything wrong with it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "my.toml")
+    ...     _ = file.write_text('contacts = { columns = { contact_id = "Ref" } }')
+    ...     load_map(file).contacts.columns["contact_id"].column
+    'Ref'
     """
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
