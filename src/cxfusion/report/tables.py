@@ -138,7 +138,7 @@ def operations_tables(operations: pd.DataFrame) -> list[Table]:
 
     def cell(row: dict[str, Any]) -> Cell:
         if pd.isna(row["estimate"]):
-            return Cell(DASH)
+            return Cell(DASH, say("too few customers to show") if row["status"] == "suppressed" else "")
         top = tops.get(row["metric"], 0)
         bar = row["estimate"] / top if row["grouping"] != "all" and top > 0 else None
         return Cell(figure(row["estimate"], row["unit"]), bar=bar)

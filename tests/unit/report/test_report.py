@@ -269,6 +269,16 @@ def test_kpis_stand_by_group_and_say_what_is_missing(content):
     }
 
 
+def test_a_small_group_has_its_volume_and_a_word_why_nothing_else_is_shown(content):
+    rows = content.operations[content.operations["group"] == "Billing"].assign(group="Tiny")
+    figures = rows["metric"] != "volume"
+    rows.loc[figures, ["estimate", "status"]] = [float("nan"), "suppressed"]
+    (table,) = operations_tables(pd.concat([content.operations, rows.assign(n=3)], ignore_index=True))
+    tiny = next(row for row in table.rows if row[0].text == "Tiny")
+    assert [cell.detail for cell in tiny[2:4]] == ["too few customers to show"] * 2
+    assert tiny[1].detail == ""
+
+
 def test_a_reason_that_groups_share_with_the_whole_is_told_once_with_the_figures_of_the_whole(content):
     handled = content.operations[content.operations["metric"] == "aht_seconds"].reset_index(drop=True)
     told = [f"known for {n} of 9" for n in range(len(handled))]
