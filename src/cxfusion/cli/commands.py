@@ -67,8 +67,9 @@ app = typer.Typer(
     name="cxfusion",
     help="Pairs contact-centre diagnostics with customer research, contact by contact, and shows which levers move"
     " customer perception.",
-    epilog="Exit codes: 0 done; 1 internal error; 2 bad usage or configuration; 3 bad input data; 4 nothing could be"
-    " paired or estimated. After 3 or 4 the output directory is as it was, and DIR.rejected says why.",
+    epilog="Exit codes: 0 done; 1 internal error; 2 bad usage or configuration, an output that cannot be written, or"
+    " memory, disk or a server that gave out; 3 bad input data; 4 nothing could be paired or estimated; 130"
+    " interrupted. After any but 0 the output directory is as it was; after 3 or 4 DIR.rejected says why.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
