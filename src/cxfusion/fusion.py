@@ -383,11 +383,12 @@ def first_score(surveys: Surveys) -> str:
 
 def _present(surveys: Surveys, outcome: str) -> str:
     """The score that was asked for, if the surveys have it."""
-    if outcome not in OUTCOMES or OUTCOMES[outcome].score not in surveys.scales:
+    known = OUTCOMES.get(outcome)
+    if known is None or known.score not in surveys.scales:
         there = ", ".join(name for name, one in OUTCOMES.items() if one.score in surveys.scales)
+        further = "" if known is None else f", or map a column to {known.score}"
         raise UnknownNameError(
-            f"The surveys have no {outcome!r} score. They have: {there}; ask for one of these, or map a column to"
-            f" {outcome}."
+            f"The surveys have no {outcome!r} score. They have: {there}; ask for one of these{further}."
         )
     return outcome
 

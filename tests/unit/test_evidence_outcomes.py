@@ -82,5 +82,7 @@ def test_a_study_of_the_share_has_a_page(centre, tmp_path):
     study = cx.fuse(centre.contacts, centre.surveys, outcome="csat_top2box")
     page = study.report(tmp_path / "report.html").read_text()
     assert "share of satisfied customers" in page
-    with pytest.raises(UnknownNameError, match="csat_top2box"):
+    with pytest.raises(UnknownNameError, match=r"csat_top2box.*; ask for one of these\.$"):
         cx.fuse(centre.contacts, centre.surveys, outcome="csat_top3box")
+    with pytest.raises(UnknownNameError, match=r"or map a column to ces\.$"):
+        cx.fuse(centre.contacts, centre.surveys, outcome="ces")
