@@ -126,7 +126,7 @@ def test_what_cannot_be_read_says_why():
     pairing = pilot(n=2_000)
     for args, error, says in (
         (("arms", "pilot", SINCE), UnknownNameError, "arm"),
-        (("arm", "nobody", SINCE), NothingToEstimateError, "nobody changed"),
+        (("arm", "nobody", SINCE), NothingToEstimateError, "nobody changed. Expected some; look at the spelling"),
         (("queue", "q", SINCE), NothingToEstimateError, "nobody is left to compare"),
         (("arm", "pilot", "16.2.2026"), UsageError, "a day such as"),
     ):
