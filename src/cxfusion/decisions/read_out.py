@@ -208,8 +208,8 @@ def _require_two_groups(cells: PanelCells, column: str, treated: str, unit: str)
     n_treated, n_others = int((units["arm"] == 1).sum()), int((units["arm"] == 0).sum())
     if not n_treated:
         raise NothingToEstimateError(
-            f"No {unit} has {column} = {treated!r} after the day: nobody changed. Expected some; look at the spelling of"
-            " the value, or name an earlier day."
+            f"No {unit} has {column} = {treated!r} after the day: nobody changed. Expected some; look at the spelling"
+            " of the value, or name an earlier day."
         )
     if not n_others:
         raise NothingToEstimateError(

@@ -252,8 +252,9 @@ def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
     shown = [i for i, segment in enumerate(segments) if is_told[i] and segment.label != REST and segment.mean_level > 0]
     if len(shown) < 2:
         raise NothingToEstimateError(
-            f"{lever.name} cannot be compared by {found.by}: {'only one' if shown else 'none'} of its segments has enough"
-            " answers, agents and variation of its own. Expected at least two; take a coarser column or a longer period."
+            f"{lever.name} cannot be compared by {found.by}: {'only one' if shown else 'none'} of its segments has"
+            " enough answers, agents and variation of its own. Expected at least two; take a coarser column or a longer"
+            " period."
         )
     step = float(np.sign(lever.step) * min(abs(lever.step), ground.sample.facts[lever.name].mean))
     at_zero = basis.value(np.zeros(1))[0]
