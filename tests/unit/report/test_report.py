@@ -159,8 +159,8 @@ def test_of_a_contested_lever_nothing_is_said_that_only_some_of_them_are(content
 LONGEST_WHY = (
     "30 in 100 fewer contacts marked “repeat contact” looks like +0.09 CSAT points, within the same agent, hour and"
     " day, and corrected for how hard the case was, but the same at a contact that the customer had a week or more"
-    " later goes with +0.05 CSAT points, which it cannot have caused: something about the customer that the log does not"
-    " record may go with both. A pilot with about 8,300 answered surveys in each arm would settle it."
+    " later goes with +0.05 CSAT points, which it cannot have caused: something about the customer that the log does"
+    " not record may go with both. A pilot with about 8,300 answered surveys in each arm would settle it."
 )
 
 
