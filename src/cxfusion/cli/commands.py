@@ -337,8 +337,8 @@ def _tell_study(study: Study, out: Path, *, with_report: bool, as_json: bool) ->
 
 def _tell_cells(cells: pd.DataFrame) -> None:
     for row in cells.itertuples():
-        cells, were = ("1 cell", "was") if row.n == 1 else (f"{row.n:,} cells", "were")
-        typer.echo(f"  {cells} of {row.column} {were} made missing: {row.reason}")
+        told, were = ("1 cell", "was") if row.n == 1 else (f"{row.n:,} cells", "were")
+        typer.echo(f"  {told} of {row.column} {were} made missing: {row.reason}")
 
 
 def _print_json(answer: Any) -> None:
