@@ -147,6 +147,23 @@ def test_equal_answers_still_have_an_interval_with_a_width():
     )
 
 
+def test_equal_answers_are_as_many_as_their_weights_say_however_sums_are_rounded():
+    # An engine adds up each weighted answer to eight decimals; of seven that are all 2, (Σw)² / Σw² count (Kish)
+    rng = np.random.default_rng(5)
+    for weights in rng.uniform(0.3, 3, (40, 7)):
+        w, wx, wxx = (np.round(weights * x, 8).sum(keepdims=True) for x in (1, 2, 4))
+        ww, wxw, wxwx = (np.round(weights**2 * x, 8).sum(keepdims=True) for x in (1, 2, 4))
+        seven, kish = np.array([7.0]), weights.sum() ** 2 / (weights**2).sum()
+        for residual in (None, np.zeros(1)):  # weights as given, and calibrated ones whose margins leave nothing
+            mean = weighted_mean(ClusteredSums(seven, seven, w, wx, wxx, ww, wxw, wxwx, residual))
+            assert mean.effective_n()[0] == pytest.approx(kish, rel=1e-6)
+            assert mean.std_error[0] == 0
+            # half an answer at each end of −2 … 2 besides
+            centre = 2 * kish / (kish + 1)
+            half = stats.t.ppf(0.975, 6) * np.sqrt(((4 * kish + 4) / (kish + 1) - centre**2) / (kish + 1))
+            assert mean_interval(mean, -2, 2).low[0] == pytest.approx(max(centre - half, -2), rel=1e-5)
+
+
 ANSWERS = {  # shares of 1 … 5
     "even": (0.2, 0.2, 0.2, 0.2, 0.2),
     "good": (0.05, 0.05, 0.10, 0.25, 0.55),

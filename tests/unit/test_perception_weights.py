@@ -232,3 +232,22 @@ def test_errors_that_take_the_weights_as_given_say_so(teams, monkeypatch):
     clusters = found["customer_id"].nunique()
     squares = (about.groupby(found["customer_id"]).sum() ** 2).sum() * clusters / (clusters - 1)
     assert row["std_error"] == pytest.approx(np.sqrt(squares) / found["weight"].sum(), rel=1e-9)
+
+
+def test_a_group_whose_answers_are_all_alike_has_the_interval_of_as_many_equal_weights():
+    # 170 of 500 callers answer, and 70 of 300 chatters, who all score 5; all weights of chatters are 0.3 · 300 / 70
+    log = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(800)],
+            "started_at": pd.Timestamp("2026-03-02 10:00"),
+            "channel": ["call"] * 500 + ["chat"] * 300,
+        }
+    )
+    answers = log.loc[[*range(170), *range(500, 570)], ["contact_id"]].assign(csat=[4, 2] * 85 + [5] * 70)
+    pairing = centre_of(log, answers)
+    weights = cx.weigh(pairing, "csat")
+    by_channel = (cx.measure(pairing, "csat", by="channel", weights=one).table for one in (None, weights))
+    plain, weighted = (table[table["channel"] == "chat"].iloc[0] for table in by_channel)  # the means come first
+    ends = ["estimate", "conf_low", "conf_high"]
+    assert plain["conf_low"] < 5
+    assert weighted[ends].to_list() == pytest.approx(plain[ends].to_list(), abs=1e-6)

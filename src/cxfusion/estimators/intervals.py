@@ -32,6 +32,7 @@ FloatArray: TypeAlias = "NDArray[np.float64]"
 MEAN_PSEUDO_ANSWERS: Final = 0.5  # at each end of the scale; see mean_interval
 NET_PSEUDO_ANSWERS: Final = 0.75  # promoters, as many detractors, twice as many between; see net_interval
 LEAST_SPREAD: Final = 1e-4  # of what margins may leave: nothing is known a hundred times better by them
+STEP: Final = 1e-8  # to which a weighted answer is added up (tables.sums): closer answers cannot be told apart
 
 
 @dataclass(frozen=True)
@@ -162,15 +163,17 @@ def weighted_mean(sums: ClusteredSums) -> Mean:
     with np.errstate(divide="ignore", invalid="ignore"):
         estimate = sums.wx / sums.w
         variance = np.maximum(sums.wxx / sums.w - estimate**2, 0.0)
+        is_constant = variance <= STEP * sums.n / sums.w * (1 + np.abs(estimate)) ** 2
+        variance = np.where(is_constant, 0.0, variance)
         spread = sums.cluster_wxwx - 2 * estimate * sums.cluster_wxw + estimate**2 * sums.cluster_ww
         is_calibrated = np.zeros_like(estimate, dtype=bool)
         if sums.residual is not None:
             is_calibrated = np.isfinite(sums.residual)
             spread = np.where(is_calibrated, np.maximum(sums.residual, LEAST_SPREAD * spread), spread)
+        spread = np.where(is_constant, 0.0, np.maximum(spread, 0.0))
         of_clusters = np.where(sums.n_clusters > 1, sums.n_clusters / (sums.n_clusters - 1), np.nan)
-        sampling = of_clusters * np.maximum(spread, 0.0) / sums.w**2
+        sampling = of_clusters * spread / sums.w**2
         alike = sums.n * sums.cluster_ww / sums.w**2
-        is_constant = variance <= 1e-14 * (sums.wxx / sums.w)
         measured = sampling / (variance / (sums.n - 1))
         design_effect = np.where(is_constant & (sums.n_clusters > 1), alike, measured)
     most_n = np.where(is_calibrated, np.inf, sums.n)
