@@ -234,8 +234,8 @@ def test_errors_that_take_the_weights_as_given_say_so(teams, monkeypatch):
     assert row["std_error"] == pytest.approx(np.sqrt(squares) / found["weight"].sum(), rel=1e-9)
 
 
-def test_a_group_whose_answers_are_all_alike_has_the_interval_of_as_many_equal_weights():
-    # 170 of 500 callers answer, and 70 of 300 chatters, who all score 5; all weights of chatters are 0.3 · 300 / 70
+def content_chatters(callers: list[int]) -> cx.Pairing:
+    """170 of 500 callers answer, and 70 of 300 chatters, who all score 5; their weights are all 0.3 · 300 / 70."""
     log = pd.DataFrame(
         {
             "contact_id": [f"c{i}" for i in range(800)],
@@ -243,11 +243,23 @@ def test_a_group_whose_answers_are_all_alike_has_the_interval_of_as_many_equal_w
             "channel": ["call"] * 500 + ["chat"] * 300,
         }
     )
-    answers = log.loc[[*range(170), *range(500, 570)], ["contact_id"]].assign(csat=[4, 2] * 85 + [5] * 70)
-    pairing = centre_of(log, answers)
+    answers = log.loc[[*range(170), *range(500, 570)], ["contact_id"]].assign(csat=callers * 85 + [5] * 70)
+    return centre_of(log, answers)
+
+
+def test_a_group_whose_answers_are_all_alike_has_the_interval_of_as_many_equal_weights():
+    pairing = content_chatters([4, 2])
     weights = cx.weigh(pairing, "csat")
     by_channel = (cx.measure(pairing, "csat", by="channel", weights=one).table for one in (None, weights))
     plain, weighted = (table[table["channel"] == "chat"].iloc[0] for table in by_channel)  # the means come first
     ends = ["estimate", "conf_low", "conf_high"]
     assert plain["conf_low"] < 5
     assert weighted[ends].to_list() == pytest.approx(plain[ends].to_list(), abs=1e-6)
+
+
+def test_two_groups_of_equal_answers_are_not_told_apart_by_rounding():
+    pairing = content_chatters([1, 1])
+    (row,) = cx.compare(pairing, "csat", by="channel", weights=cx.weigh(pairing)).of("csat_mean_weighted").itertuples()
+    assert (row.status, row.reason) == ("not_applicable", "the answers do not vary, or come from one customer")
+    assert row.estimate == pytest.approx(-4)
+    assert pd.isna(row.p_value)

@@ -43,6 +43,7 @@ __all__ = ["Comparison", "compare"]
 
 SMALLEST: Final = {"score points": 0.0125, "NPS points": 1.0, "share": 0.01}
 """Smallest difference that matters, by unit; for score points as a share of the scale's length (0.05 on 1–5)."""
+LEAST_VARIANCE: Final = 1e-20  # less is what rounding leaves of answers that are all alike
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -286,7 +287,7 @@ def _difference(one: Any, other: Any, covariance: float, smallest: float, conf_l
         return found | {"status": untold["status"], "reason": untold["reason"]}
     found["estimate"] = gap = float(one["estimate"] - other["estimate"])
     variance = float(one["std_error"] ** 2 + other["std_error"] ** 2 - 2 * covariance)
-    if not variance > 0:
+    if not variance > LEAST_VARIANCE:
         return found | {"status": "not_applicable", "reason": "the answers do not vary, or come from one customer"}
     std_error, df = float(np.sqrt(variance)), int(min(one["n_clusters"], other["n_clusters"])) - 1
     status = "small" if "small" in (one["status"], other["status"]) else "ok"
