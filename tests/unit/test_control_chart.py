@@ -153,3 +153,20 @@ def test_an_empty_log_has_an_empty_chart(session):
 def test_fcr_has_a_chart_with_episodes(session):
     chart = cx.control_chart(draw(session), "fcr", episodes=cx.EpisodePlan())
     assert set(chart.table["reason"]) == {"the log names no customers, so nobody can be seen to come back"}
+
+
+def log_of(session, day, **columns):
+    """Contacts at nine in the morning of some days, counted from Monday 5 January 2026."""
+    started = [datetime(2026, 1, 5, 9) + timedelta(days=int(one)) for one in day]
+    table = pa.table({"contact_id": [f"c{i}" for i in range(len(day))], "started_at": started, **columns})
+    made = session.materialize(session.read(FrameSource(table, "log")))
+    return Contacts(session, made, table.num_rows, made.limit(0), "UTC")
+
+
+def test_a_day_on_which_nobody_was_served_is_a_point_too(session):
+    day = np.repeat(np.arange(30), [8 + one % 3 for one in range(30)])
+    chart = cx.control_chart(log_of(session, day, is_abandoned=day == 20), "handled", seasonal=False)
+    row = chart.table.iloc[20]
+    # 260 contacts in 30 days; 27 moving ranges between other days make 35, those beside it are 9 and 8
+    assert (row["estimate"], row["status"], row["signals"]) == (0, "ok", "beyond_limits")
+    assert row["z"] == pytest.approx(-260 / 30 / (52 / 29 / 1.128))

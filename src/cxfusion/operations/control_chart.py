@@ -263,7 +263,7 @@ def _limited(series: pd.DataFrame, law: str, overdispersed: bool, rules: list[st
     values, n, season, is_base, squares = _columns(series)
     centre, sigma, z = (np.full(len(series), np.nan) for _ in range(3))
     told, reasons = np.full(len(series), None, dtype=object), series["reason"].to_numpy(object)
-    known = ~np.isnan(values) & (n > 0)
+    known = ~np.isnan(values)
     edges = np.flatnonzero(np.diff(series["number"].to_numpy(), prepend=-1, append=-1))
     for start, stop in pairwise(edges):
         at = start + np.flatnonzero(known[start:stop])
