@@ -170,3 +170,19 @@ def test_a_day_on_which_nobody_was_served_is_a_point_too(session):
     # 260 contacts in 30 days; 27 moving ranges between other days make 35, those beside it are 9 and 8
     assert (row["estimate"], row["status"], row["signals"]) == (0, "ok", "beyond_limits")
     assert row["z"] == pytest.approx(-260 / 30 / (52 / 29 / 1.128))
+
+
+def test_a_weekday_without_transfers_has_no_limits_and_leaves_the_others_theirs(session):
+    day = np.repeat(np.arange(56), 40)
+    place = np.tile(np.arange(40), 56)
+    passed_on = (place < 4 + day % 3) & (day % 7 != 6)
+    chart = cx.control_chart(log_of(session, day, n_transfers=passed_on.astype(float)), "transfer_rate")
+    sunday = chart.table["interval_start"].dt.day_of_week == 6
+    assert chart.is_seasonal
+    assert set(chart.table.loc[sunday, "status"]) == {"not_applicable"}
+    assert set(chart.table.loc[sunday, "reason"]) == {"at this weekday or hour the share is 0 or 1 throughout"}
+    assert set(chart.table.loc[~sunday, "status"]) == {"ok"}
+    monday = chart.table[chart.table["interval_start"].dt.day_of_week == 0]
+    assert set(monday["centre"].round(12)) == {round(passed_on[day % 7 == 0].mean(), 12)}
+    never = cx.control_chart(log_of(session, day, n_transfers=0.0 * day), "transfer_rate")
+    assert set(never.table["reason"]) == {"the share is 0 or 1 throughout"}

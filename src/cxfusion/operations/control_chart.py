@@ -45,6 +45,7 @@ __all__ = ["ControlChart", "control_chart"]
 FEWEST: Final = 10
 """Points of a baseline with fewer of them say nothing about limits."""
 FEWEST_PER_SEASON: Final = 4
+FIXED: Final = "at this weekday or hour the share is 0 or 1 throughout"
 USUAL: Final = ("beyond_limits", "two_of_three", "run_of_nine")
 POINTS: Final = ("estimate", "n", "centre", "low", "high", "z", "signals", "status", "reason")
 
@@ -267,6 +268,10 @@ def _limited(series: pd.DataFrame, law: str, overdispersed: bool, rules: list[st
     edges = np.flatnonzero(np.diff(series["number"].to_numpy(), prepend=-1, append=-1))
     for start, stop in pairwise(edges):
         at = start + np.flatnonzero(known[start:stop])
+        if law == "p":
+            is_fixed = _is_fixed(values[at], n[at], season[at], is_base[at])
+            reasons[at[is_fixed]] = FIXED
+            at = at[~is_fixed]
         try:
             _require_points(int(is_base[at].sum()))
             if law == "p":
@@ -298,6 +303,16 @@ def _columns(series: pd.DataFrame) -> tuple[NDArray[Any], ...]:
     names = ("estimate", "n", "season", "is_base")
     values, n, season, is_base = (series[name].to_numpy() for name in names)
     return values.astype(float), n.astype(float), season.astype(np.int64), is_base.astype(bool), squares
+
+
+def _is_fixed(
+    shares: NDArray[np.float64], n: NDArray[np.float64], season: NDArray[np.int64], is_base: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Points of a weekday or hour whose baseline is 0 or 1 throughout, where others are not: it tells no limits."""
+    _, code = np.unique(season, return_inverse=True)
+    hits, behind = (np.bincount(code, own * is_base) for own in (shares * n, n))
+    is_fixed = (behind > 0) & ((hits <= 0) | (hits >= behind))
+    return np.asarray(is_fixed[code] & ~is_fixed.all(), dtype=bool)
 
 
 def _within(
