@@ -186,3 +186,14 @@ def test_a_weekday_without_transfers_has_no_limits_and_leaves_the_others_theirs(
     assert set(monday["centre"].round(12)) == {round(passed_on[day % 7 == 0].mean(), 12)}
     never = cx.control_chart(log_of(session, day, n_transfers=0.0 * day), "transfer_rate")
     assert set(never.table["reason"]) == {"the share is 0 or 1 throughout"}
+
+
+def test_the_end_of_the_baseline_may_have_an_offset_and_must_be_a_time(session):
+    contacts = draw(session)
+    local, told = (
+        cx.control_chart(contacts, "aht_seconds", baseline_until=end).table
+        for end in ("2026-02-14", pd.Timestamp("2026-02-14 01:00+01:00"))
+    )
+    pd.testing.assert_frame_equal(told, local)
+    with pytest.raises(UsageError, match="'spring' is no date or time"):
+        cx.control_chart(contacts, "aht_seconds", baseline_until="spring")

@@ -180,7 +180,7 @@ def control_chart(
     UnknownNameError
         No such metric, column, interval or rule.
     UsageError
-        No rule at all, or ``fcr`` without ``episodes``.
+        No rule at all, ``fcr`` without ``episodes``, or an end of the baseline that is no time.
 
     Notes
     -----
@@ -210,7 +210,7 @@ def control_chart(
     series = _series(contacts, kind, grouping, episodes)
     law = "p" if kind.unit == "share" else "xbar" if "squares" in series else "xmr"
     season = _season(series[START], grouping.interval)
-    is_base = series[START] < (pd.Timestamp.max if baseline_until is None else pd.Timestamp(baseline_until))
+    is_base = series[START] < _end_of_baseline(baseline_until, contacts.timezone)
     columns = list(grouping.names[:-1])
     number = series.groupby(columns, dropna=False, sort=False).ngroup() if columns else pd.Series(0, series.index)
     chosen = _is_seasonal(number, season, is_base & series["estimate"].notna()) if seasonal is None else seasonal
@@ -225,6 +225,19 @@ def control_chart(
         rules=tuple(rules),
         is_seasonal=bool(chosen),
     )
+
+
+def _end_of_baseline(moment: str | pd.Timestamp | None, zone: str) -> pd.Timestamp:
+    """On the site's clock, as the starts of intervals are."""
+    if moment is None:
+        return pd.Timestamp.max
+    try:
+        at = pd.Timestamp(moment)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"baseline_until={moment!r} is no date or time. Expected one such as '2026-03-01', on the site's clock."
+        ) from error
+    return at if at.tzinfo is None else at.tz_convert(zone).tz_localize(None)
 
 
 def _series(contacts: Contacts, kind: Metric, grouping: Grouping, episodes: EpisodePlan | None) -> pd.DataFrame:
