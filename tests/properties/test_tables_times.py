@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import ConfigError
-from cxfusion.tables.times import require_zone, to_local, to_utc
+from cxfusion.tables.times import end_of_day, require_zone, to_local, to_utc
 
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca", "UTC",
          "America/Sao_Paulo", "Pacific/Apia", "Asia/Jerusalem"]  # fmt: skip
@@ -57,6 +57,18 @@ def test_utc_to_wall_clock_agrees_with_zoneinfo(session, zone, moments):
 def test_wall_clock_to_utc_agrees_with_zoneinfo_first_reading(session, zone, moments):
     expected = [t.replace(tzinfo=ZoneInfo(zone), fold=0).astimezone(UTC).replace(tzinfo=None) for t in moments]
     assert shifted(session, to_utc, moments, zone) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(ZONES), st.lists(instants, min_size=1, max_size=40))
+def test_a_day_lasts_from_midnight_to_midnight_on_the_clock(session, zone, moments):
+    skipped = datetime(2011, 12, 30)  # at Apia, a day that never was
+    days = [day for moment in moments if (day := datetime(*moment.timetuple()[:3])) != skipped]
+    first, end = (
+        [(day + timedelta(days=n)).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None) for day in days]
+        for n in (0, 1)
+    )
+    assert shifted(session, end_of_day, first, zone) == end
 
 
 def test_repeated_hour_is_the_first_and_missing_hour_moves_forward(session):

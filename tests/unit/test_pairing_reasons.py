@@ -11,6 +11,7 @@ from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import BooksError, SessionMismatchError, UsageError
 from cxfusion.pairing import PairingPlan, pair
 from cxfusion.pairing.reasons import PAIRED, RESPONSE_REASONS
+from cxfusion.tables.read import read_contacts, read_surveys
 from cxfusion.tables.relation import Contacts, Legs, Surveys
 
 TIME, TEXT, FLAG, NUMBER = pa.timestamp("us"), pa.string(), pa.bool_(), pa.float64()
@@ -525,3 +526,22 @@ def test_a_pairing_shows_itself_and_its_books_cannot_be_changed(session):
     audit = paired.audit
     audit.loc[0, "n"] = 99
     assert paired.books.n("contacts") == len(LOG)
+
+
+# 25 October 2026 lasts 25 hours in Berlin, 29 March 23: in UTC until 23:00 of the one, and until 22:00 of the other
+@pytest.mark.parametrize(
+    ("day", "started", "reasons"),
+    [
+        ("2026-10-25", "2026-10-25 23:30", ["paired_contact_id", "paired_window"]),
+        ("2026-10-24", "2026-10-25 00:10", ["answered_before_contact"] * 2),
+        ("2026-03-29", "2026-03-29 23:30", ["paired_contact_id", "paired_window"]),
+        ("2026-03-29", "2026-03-30 00:10", ["answered_before_contact"] * 2),
+    ],
+)
+def test_a_day_on_which_clocks_change_ends_at_its_midnight(session, day, started, reasons):
+    call = {"contact_id": "a", "customer_id": "ann", "started_at": started, "talk_seconds": 60}
+    by_id, by_customer = {"contact_id": "a", "answered_at": day}, {"customer_id": "ann", "answered_at": day}
+    told = [{**own, "csat": 4, "respondent_role": role} for own, role in ((by_id, "customer"), (by_customer, "leader"))]
+    zone = {"timezone": "Europe/Berlin", "session": session}
+    paired = pair(read_contacts([call], **zone), read_surveys(told, **zone))
+    assert paired.to_arrow()["reason"].to_pylist() == reasons

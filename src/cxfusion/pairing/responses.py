@@ -12,11 +12,13 @@ import ibis
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.tables.canonical import SURVEY_LEVELS
+from cxfusion.tables.times import end_of_day, years_asked
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.tables.relation import Surveys
+    from cxfusion.tables.times import Years
 
 __all__ = ["RELATIONSHIP", "SCORES", "asked", "is_before"]
 
@@ -24,6 +26,7 @@ RELATIONSHIP: Final = "relationship"
 """Level of a survey that asks about all that a customer lived, not about one contact."""
 SCORES: Final = ("csat", "nps", "ces")
 DAY: Final = ibis.interval(days=1)
+TIMES: Final = ("invited_at", "answered_at")
 
 
 def asked(surveys: Surveys) -> ir.Table:
@@ -38,7 +41,8 @@ def asked(surveys: Surveys) -> ir.Table:
         (``transaction`` or ``relationship``); ``csat, nps, ces``.
     """
     rows = surveys.rows
-    invited, answered = _moment(surveys, "invited_at"), _moment(surveys, "answered_at")
+    years = _years(surveys)
+    invited, answered = (_moment(surveys, name, years) for name in TIMES)
     level = surveys.value("survey_level").lower()
     about_all = [word for word, meaning in SURVEY_LEVELS.items() if meaning == RELATIONSHIP]
     return rows.select(
@@ -68,7 +72,19 @@ def is_before(until: ir.Value, is_day: ir.Value, moment: ir.Value) -> ir.Boolean
     return ((until < moment) | (is_day & (until == moment))).fill_null(False)
 
 
-def _moment(surveys: Surveys, name: str) -> dict[str, ir.Value]:
+def _moment(surveys: Surveys, name: str, years: Years | None) -> dict[str, ir.Value]:
     at = surveys.value(name)
     is_day = surveys.rows[f"{name}_is_day"].fill_null(False) if surveys.has(f"{name}_is_day") else ibis.literal(False)
-    return {"at": at, "is_day": is_day & at.notnull(), "until": ibis.ifelse(is_day, at + DAY, at)}
+    end = at + DAY if years is None else end_of_day(at, surveys.timezone, years)
+    return {"at": at, "is_day": is_day & at.notnull(), "until": ibis.ifelse(is_day, end, at)}
+
+
+def _years(surveys: Surveys) -> Years | None:
+    """First and last year of the times; None where no day can be longer than another."""
+    days = [name for name in TIMES if surveys.has(name, f"{name}_is_day")]
+    if not days or surveys.timezone == "UTC":
+        return None
+    asked = {f"{name}:{end}": year for name in days for end, year in years_asked(surveys.rows[name]).items()}
+    found = surveys.session.collect(surveys.rows.aggregate(**asked)).to_pylist()[0]
+    years = [int(year) for year in found.values() if year is not None]
+    return (min(years), max(years)) if years else None

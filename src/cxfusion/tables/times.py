@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-__all__ = ["Years", "is_skipped", "require_zone", "to_local", "to_utc", "years_asked", "years_told"]
+__all__ = ["Years", "end_of_day", "is_skipped", "require_zone", "to_local", "to_utc", "years_asked", "years_told"]
 
 Years: TypeAlias = tuple[int, int]
 """First and last year that occur in the data."""
@@ -147,6 +147,33 @@ def is_skipped(local: ir.TimestampValue, zone: str, years: Years) -> ir.BooleanV
     return ibis.or_(
         ibis.literal(False), *((local >= ibis.literal(first)) & (local < ibis.literal(end)) for first, end in gaps)
     )
+
+
+def end_of_day(start: ir.TimestampValue, zone: str, years: Years) -> ir.TimestampValue:
+    """When the days end at a site that begin at some instants; the one on which clocks go back lasts 25 hours.
+
+    Parameters
+    ----------
+    start : ibis timestamp expression
+        The site's midnights, in UTC, without a zone.
+    zone : str
+        IANA name.
+    years : (int, int)
+        First and last year of the data; outside of them every day is taken to last 24 hours.
+
+    Returns
+    -------
+    ibis timestamp expression
+        UTC, without a zone.
+    """
+    usual = timedelta(days=1)
+    days = [(change.at, usual - timedelta(seconds=change.after - change.before)) for change in _changes(zone, years)]
+    ends = [
+        ((start <= ibis.literal(at)) & (start > ibis.literal(at - length)), start + ibis.interval(length))
+        for at, length in days
+    ]
+    end: ir.TimestampValue = start + ibis.interval(usual)
+    return ibis.cases(*ends, else_=end) if ends else end
 
 
 def _shift(time: ir.TimestampValue, steps: list[tuple[datetime, int]], last: int, sign: int) -> ir.TimestampValue:
