@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import cxfusion as cx
-from cxfusion.errors import UnknownNameError, UsageError
+from cxfusion.errors import ConvergenceError, UnknownNameError, UsageError
 from cxfusion.estimators.tilting import Tilt, crossing
 
 
@@ -110,3 +110,30 @@ def test_bad_questions_are_refused():
     )
     with pytest.raises(UsageError, match="weigh"):
         cx.nonresponse_curve(pairing, "nps", weights=cx.weigh(pairing, "csat"))
+
+
+def test_a_factor_for_which_no_weights_are_found_is_a_row_with_its_reason(monkeypatch):
+    from cxfusion.perception.nonresponse import _Answers
+
+    tilted, out_of_reach = _Answers.tilted, [("dissatisfied", 0.5), ("extremes", 2.0)]
+
+    def reach(self, tilt, weights):
+        if (tilt.shape, tilt.times) in out_of_reach:
+            raise ConvergenceError("No weights.")
+        return tilted(self, tilt, weights)
+
+    monkeypatch.setattr(_Answers, "tilted", reach)
+    found = curve_of(*world(1.0, "extremes", n=4_000), times=(0.5, 2))
+    lost = found.table[found.table["status"] == "not_applicable"]
+    assert list(zip(lost["shape"], lost["times"], strict=True)) == out_of_reach
+    assert set(lost["reason"]) == {"no weights reach the log's margins"}
+    assert "1 to 2 times as likely" in found.summary()
+    assert "0.5 to 1 times as likely" in found.summary()
+    assert found.plot().to_dict()["layer"]
+
+
+def test_a_figure_of_fewer_than_five_answers_crosses_nothing():
+    log, _ = world(1.0, "extremes", n=200)
+    found = curve_of(log, log.iloc[:4], target=3.0)
+    assert set(found.tipping["reason"]) == {"fewer than 5 answers: not shown"}
+    assert "nan" not in found.summary()

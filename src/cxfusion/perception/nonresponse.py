@@ -71,18 +71,22 @@ class NonresponseCurve(Result):
         return self.curve
 
     def _lines(self) -> list[str]:
-        first = str(self.curve["metric"].iloc[0])
+        first = self._metrics()[0]
         rows = self.curve[self.curve["metric"] == first]
-        low, high = rows["times"].min(), rows["times"].max()
         lines = [f"{metric_label(first)}, had others answered"]
         for shape in SHAPES:
             own = {row["times"]: row for row in rows[rows["shape"] == shape].to_dict("records")}
+            low, high = min(own), max(own)  # of those for which weights were found
             less, now, more = (figure(own[at]["estimate"], own[at]["unit"]) for at in (low, 1.0, high))
             lines.append(
                 f"  {tilt_label(shape)} {plain(low)} to {plain(high)} times as likely to answer:"
                 f" {less} to {more} (as likely: {now})"
             )
         return [*lines, *(f"  {_tips(row)}" for row in self.tipping.to_dict("records")), *self.notes]
+
+    def _metrics(self) -> list[str]:
+        """What there are figures of; rows without weights are of none."""
+        return list(dict.fromkeys(self.curve["metric"].dropna()))
 
     def plot(self, metric: str | None = None, *, width: int = 720) -> alt.TopLevelMixin:
         """One figure by how many times as likely the dissatisfied, or both extremes, were to answer.
@@ -96,7 +100,7 @@ class NonresponseCurve(Result):
         """
         from cxfusion.results.curve_charts import nonresponse_chart
 
-        known = list(dict.fromkeys(self.curve["metric"]))
+        known = self._metrics()
         drawn = require_metric(metric or known[0], known)
         return nonresponse_chart(self.curve[self.curve["metric"] == drawn], self.tipping, width=width)
 
@@ -181,6 +185,8 @@ def nonresponse_curve(
 def _tipping(curve: pd.DataFrame, shape: str, target: float | None) -> dict[str, Any]:
     own = curve[(curve["shape"] == shape) & curve["estimate"].notna()].sort_values("times")
     row = {"score": curve["score"].iloc[0], "metric": curve["metric"].iloc[0], "shape": shape, "target": target}
+    if own.empty:
+        return {**row, "status": "not_applicable", "reason": curve["reason"].iloc[0]}
     found = crossing(own["times"].to_numpy(float), own["estimate"].to_numpy(float), float(target or 0.0))
     if found is not None:
         return {**row, "times": found, "status": "ok"}
