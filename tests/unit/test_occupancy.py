@@ -129,3 +129,12 @@ def test_without_states_occupancy_is_not_applicable(session):
     row = cx.diagnose(contacts).table.set_index("metric").loc["occupancy"]
     assert (row["status"], row["n"]) == ("not_applicable", 0)
     assert "cx.occupancy" in row["reason"]
+
+
+@pytest.mark.parametrize("name", ["kind", "seconds", "start", "stop", "slot"])
+def test_a_column_to_group_by_may_have_any_name(session, name):
+    states = [{**{key: value for key, value in row.items() if key != "team"}, name: row["team"]} for row in STATES]
+    found = cx.occupancy(states, by=name, timezone="UTC", session=session).table
+    assert dict(zip(found[name], found["estimate"], strict=True)) == pytest.approx({"a": 2 / 3, "b": 0.0})
+    by_hour = cx.occupancy(states, by=name, interval="1h", timezone="UTC", session=session).table
+    assert by_hour[["handling_seconds", "available_seconds", "other_seconds"]].sum().to_list() == [3600, 5400, 1800]

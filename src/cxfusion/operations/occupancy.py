@@ -44,6 +44,8 @@ AVAILABLE: Final = ("available", "idle", "ready", "waiting", "not responding")
 """States in which an agent could take one."""
 FIELDS: Final = ("agent_id", "state", "started_at", "ended_at")
 PARTS: Final = ("handling", "available", "other")
+KIND, SECONDS, FROM, UNTIL = "cx:kind", "cx:seconds", "cx:from", "cx:until"
+"""What is made of a state; the table's own columns may have any name."""
 COLUMNS: Final = ("estimate", "unit", *(f"{part}_seconds" for part in PARTS), "status", "reason")
 
 
@@ -159,15 +161,15 @@ def occupancy(
     log = _read(states, columns or {}, wanted, timezone, session)
     grouping = grouping_by(wanted, interval, log.columns, COLUMNS)
     pieces, n_left_out = _pieces(log, _spoken(handling), _spoken(available))
-    whole = _sums(session, pieces, ["kind", "state"])
+    whole = _sums(session, pieces, [KIND, "state"])
     groups = _by_group(log, pieces, grouping) if grouping.names else None
-    listed = whole.sort_values(["seconds", "state"], ascending=[False, True], ignore_index=True)
+    listed = whole.rename(columns={KIND: "counts_as", SECONDS: "seconds"})[["state", "counts_as", "seconds"]]
     overall = _shares(whole.assign(all="all"), ["all"]).drop(columns="all")
     return Occupancy(
         overall=overall if len(overall) else _nothing(),
         groups=overall.iloc[:0] if groups is None else _shares(groups, list(grouping.names)),
         grouping=grouping,
-        states=listed.rename(columns={"kind": "counts_as"})[["state", "counts_as", "seconds"]],
+        states=listed.sort_values(["seconds", "state"], ascending=[False, True], ignore_index=True),
         n_without_length=n_left_out,
     )
 
@@ -196,58 +198,60 @@ def _spoken(words: Collection[str]) -> list[str]:
 
 
 def _pieces(log: Contacts, handling: list[str], available: list[str]) -> tuple[ir.Table, int]:
-    """States without overlaps of their kind: ``start`` and ``stop`` in seconds since 1970; rows that are none."""
+    """States without overlaps of their kind: from when until when, in seconds since 1970; rows that are none."""
     session, rows = log.session, log.rows
     word = log.value("state").cast("string").lower().re_replace("[_-]", " ").strip()
     kind = ibis.cases((word.isin(handling), "handling"), (word.isin(available), "available"), else_="other")
     epoch = ibis.literal(pd.Timestamp(0).to_pydatetime())
     start, stop = (rows[name].delta(epoch, unit="microsecond") / 1e6 for name in ("started_at", "ended_at"))
-    timed = compute(session, rows.mutate(kind=kind.fill_null("other"), start=start, stop=stop))
-    has_length = (timed["stop"] > timed["start"]) & timed["agent_id"].notnull()
+    timed = compute(session, rows.mutate(**{KIND: kind.fill_null("other"), FROM: start, UNTIL: stop}))
+    has_length = (timed[UNTIL] > timed[FROM]) & timed["agent_id"].notnull()
     counts = session.collect(timed.aggregate(n=timed.count(), kept=has_length.fill_null(False).sum())).to_pylist()[0]
     kept = timed.filter(has_length.fill_null(False))
     before = ibis.window(
-        group_by=["agent_id", "kind"], order_by=["start", "contact_id"], preceding=(None, 1), following=None
+        group_by=["agent_id", KIND], order_by=[FROM, "contact_id"], preceding=(None, 1), following=None
     )
-    reached = kept["stop"].max().over(before)
-    begun = ibis.greatest(kept["start"], reached.coalesce(kept["start"]))
-    cut = compute(session, kept.mutate(start=begun))
-    return cut.filter(cut["stop"] > cut["start"]), int(counts["n"] - (counts["kept"] or 0)) + log.n_read - log.count()
+    reached = kept[UNTIL].max().over(before)
+    begun = ibis.greatest(kept[FROM], reached.coalesce(kept[FROM]))
+    cut = compute(session, kept.mutate(**{FROM: begun}))
+    return cut.filter(cut[UNTIL] > cut[FROM]), int(counts["n"] - (counts["kept"] or 0)) + log.n_read - log.count()
 
 
 def _sums(session: Session, pieces: ir.Table, keys: list[str]) -> pd.DataFrame:
-    asked = pieces.group_by(keys).aggregate(seconds=(pieces["stop"] - pieces["start"]).sum())
+    asked = pieces.group_by(keys).aggregate(**{SECONDS: (pieces[UNTIL] - pieces[FROM]).sum()})
     return session.collect(asked.order_by(keys)).to_pandas()
 
 
 def _by_group(log: Contacts, pieces: ir.Table, grouping: Grouping) -> pd.DataFrame:
-    """``kind, seconds`` by group, in the names of the result's frame."""
+    """Kind and seconds by group, in the names of the result's frame."""
     renamed = pieces.mutate(**{f"key_{i}": pieces[name] for i, name in enumerate(grouping.columns)})
     keys = [f"key_{i}" for i in range(len(grouping.columns))]
     names = dict(zip(keys, grouping.names, strict=False))
     if grouping.interval is None:
-        return _sums(log.session, renamed, [*keys, "kind"]).rename(columns=names)
-    ends = log.session.collect(pieces.aggregate(first=pieces["start"].min(), last=pieces["stop"].max())).to_pylist()[0]
+        return _sums(log.session, renamed, [*keys, KIND]).rename(columns=names)
+    ends = log.session.collect(pieces.aggregate(first=pieces[FROM].min(), last=pieces[UNTIL].max())).to_pylist()[0]
     years = tuple(pd.Timestamp(ends[end] or 0, unit="s").year for end in ("first", "last"))
     slots = Slots(log.timezone, grouping.interval, (years[0], years[1]))
     size, before = slots.size
-    first, last = ((renamed[end] + before) / size for end in ("start", "stop"))
+    first, last = ((renamed[end] + before) / size for end in (FROM, UNTIL))
     numbers = ibis.range(first.floor().cast("int64"), last.ceil().cast("int64"))
-    split = compute(log.session, renamed.select(*keys, "kind", "start", "stop", slot=numbers.unnest()))
+    split = compute(log.session, renamed.select(*keys, KIND, FROM, UNTIL, slot=numbers.unnest()))
     begins = split["slot"] * size - before
     cut = split.mutate(
-        start=ibis.greatest(split["start"], begins.cast("float64")),
-        stop=ibis.least(split["stop"], (begins + size).cast("float64")),
+        **{
+            FROM: ibis.greatest(split[FROM], begins.cast("float64")),
+            UNTIL: ibis.least(split[UNTIL], (begins + size).cast("float64")),
+        }
     )
-    found = _sums(log.session, compute(log.session, cut), [*keys, "kind", "slot"])
+    found = _sums(log.session, compute(log.session, cut), [*keys, KIND, "slot"])
     found[START] = slots.starts(found.pop("slot"))
-    added = found.groupby([*keys, START, "kind"], dropna=False, as_index=False).agg(seconds=("seconds", "sum"))
+    added = found.groupby([*keys, START, KIND], dropna=False, as_index=False).agg({SECONDS: "sum"})
     return added.rename(columns=names)
 
 
 def _shares(sums: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """One row per group, its seconds side by side."""
-    wide = sums.pivot_table(index=keys, columns="kind", values="seconds", aggfunc="sum", dropna=False, observed=True)
+    wide = sums.pivot_table(index=keys, columns=KIND, values=SECONDS, aggfunc="sum", dropna=False, observed=True)
     wide = wide.reindex(columns=list(PARTS)).fillna(0.0)
     wide = wide[wide.sum(axis=1) > 0].add_suffix("_seconds").rename_axis(columns=None).reset_index()
     there = (wide["handling_seconds"] + wide["available_seconds"]).to_numpy(float)
