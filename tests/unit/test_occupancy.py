@@ -138,3 +138,10 @@ def test_a_column_to_group_by_may_have_any_name(session, name):
     assert dict(zip(found[name], found["estimate"], strict=True)) == pytest.approx({"a": 2 / 3, "b": 0.0})
     by_hour = cx.occupancy(states, by=name, interval="1h", timezone="UTC", session=session).table
     assert by_hour[["handling_seconds", "available_seconds", "other_seconds"]].sum().to_list() == [3600, 5400, 1800]
+
+
+@pytest.mark.parametrize("name", ["Queue", "queue", "Channel", "Call ID", "contact_id"])
+def test_a_column_to_group_by_may_be_one_that_a_contact_log_has(session, name):
+    states = [{**row, name: row["team"]} for row in STATES]
+    found = cx.occupancy(states, by=name, timezone="UTC", session=session).table
+    assert dict(zip(found[name], found["estimate"], strict=True)) == pytest.approx({"a": 2 / 3, "b": 0.0})

@@ -5,7 +5,7 @@ A contact log cannot tell: it does not know who was there and waited. A table of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import ibis
@@ -187,10 +187,12 @@ def _read(
             " columns= that says what they are called.",
             told_nearest(missing, rows.columns),
         )
-    kept = {name: rows[name] for name in by if name in rows.columns and name not in FIELDS}
-    kept |= {name: rows[source] for name, source in named.items()}
+    own = {f"by_{i}": name for i, name in enumerate(by) if name in rows.columns and name not in FIELDS}
+    kept = {column: rows[source] for column, source in {**own, **named}.items()}
     table = session.materialize(rows.select(contact_id=rows["source_row"].cast("string"), **kept))
-    return read_contacts(table, timezone=timezone, session=session)
+    log = read_contacts(table, timezone=timezone, session=session)  # takes none of these for a heading that it knows
+    others = log.rows.drop(*(name for name in log.columns if name in own.values()))
+    return replace(log, rows=others.rename({name: column for column, name in own.items()}))
 
 
 def _spoken(words: Collection[str]) -> list[str]:
