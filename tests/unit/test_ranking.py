@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from datetime import datetime, timedelta
 
+import ibis
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -76,6 +77,16 @@ def test_few_contacts_and_no_agent_are_left_out(contacts):
     assert len(ranking.table) == N_AGENTS
     assert ranking.n_left_out == 1
     assert "1 with fewer than 30 contacts left out" in ranking.summary()
+
+
+def test_agents_of_whom_nothing_is_known_are_left_out_and_counted_too(contacts):
+    rows = contacts.rows
+    told = (rows["agent_id"] == "agent 03").ifelse(ibis.null("float64"), rows["talk_seconds"])
+    made = contacts.session.materialize(rows.mutate(talk_seconds=told))
+    fewer = Contacts(contacts.session, made, contacts.n_read, contacts.set_aside, "UTC")
+    ranking = cx.rank_groups(fewer, "talk_seconds")
+    assert "agent 03" not in ranking.table["agent_id"].to_list()
+    assert (len(ranking.table), ranking.n_left_out) == (N_AGENTS - 1, 2)
 
 
 def test_what_cannot_be_compared_says_why(contacts):

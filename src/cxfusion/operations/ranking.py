@@ -203,7 +203,7 @@ def rank_groups(
     if reason is None and isinstance(found, Figure) and found.value is not None:
         cells = _cells(log, found.value, by, within)
         sizes = cells.groupby("group")["n"].sum()
-        kept = cells[cells["group"].map(sizes) >= FEWEST].reset_index(drop=True)
+        kept = cells[(cells["n"] > 0) & (cells["group"].map(sizes) >= FEWEST)].reset_index(drop=True)
         n_left_out = int((sizes < FEWEST).sum())
         try:
             return _compared(kept, name, Ranking(metric, kind.unit, by, within, none, n_left_out=n_left_out))
@@ -223,7 +223,7 @@ def _reason(found: Figure | NotApplicable, *, is_mean: bool, is_unchained: bool)
 
 
 def _cells(log: Log, value: ir.Value, by: str, within: tuple[str, ...]) -> pd.DataFrame:
-    """``group, cell, n, mean, squares`` by group and combination of the columns adjusted for."""
+    """``group, cell, n, mean, squares`` by group and combination of the columns adjusted for; ``n`` may be 0."""
     session, rows = log.contacts.session, log.contacts.rows
     number = value.cast("float64")
     centre = session.collect(rows.aggregate(centre=number.mean()))["centre"][0].as_py() or 0.0
@@ -233,7 +233,7 @@ def _cells(log: Log, value: ir.Value, by: str, within: tuple[str, ...]) -> pd.Da
         n=number.count(), total=from_centre.sum(), squares=(from_centre * from_centre).sum()
     )
     keys = ["group", *named]
-    found = session.collect(asked.filter(asked["group"].notnull(), asked["n"] > 0).order_by(keys)).to_pandas()
+    found = session.collect(asked.filter(asked["group"].notnull()).order_by(keys)).to_pandas()
     cell = found.groupby(list(named), dropna=False).ngroup() if named else pd.Series(0, found.index)
     mean = found["total"] / found["n"]
     squares = (found["squares"] - found["n"] * mean**2).clip(lower=0.0)
