@@ -61,7 +61,10 @@ def test_what_is_different_and_what_is_alike(gaps):
     found = cx.perception_gaps(cx.read_ratings(alike, scale=(1, 5))).table
     assert found[["estimate", "reading"]].to_numpy().tolist() == [[0.0, "similar"]]
     few = long({"staff": {"courtesy": [3, 4, 5, 4, 3]}, "customers": {"courtesy": [4, 5, 3, 5, 4]}})
-    assert cx.perception_gaps(cx.read_ratings(few, scale=(1, 5))).table["reading"].to_list() == ["not told apart"]
+    (row,) = cx.perception_gaps(cx.read_ratings(few, scale=(1, 5))).table.itertuples()
+    assert (row.reading, row.status) == ("not told apart", "small")
+    assert row.reason == "fewer than 30 people in one of the groups"
+    assert found["status"].to_list() == ["ok"]
 
 
 def test_consensus_is_one_where_all_agree_and_nothing_where_ratings_spread_evenly():

@@ -12,7 +12,7 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.estimators.distributions import norm
 from cxfusion.perception.differences import tested, with_readings
-from cxfusion.perception.ratings.cells import SHOWN, TOO_FEW, interval_columns, means_of, status_of
+from cxfusion.perception.ratings.cells import FEW, SHOWN, TOO_FEW, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
 
@@ -39,7 +39,8 @@ class PerceptionGaps(Result):
     estimate`` (the first group's mean less the other's), ``std_error, conf_low, conf_high, p_value, q_value, unit, n,
     n_other, reading, status, reason``. ``q_value`` controls the false-discovery rate over the whole table (Benjamini &
     Hochberg); ``reading`` is ``similar`` (the gap is smaller than ``smallest_gap``, at twice the tail of
-    ``conf_level``), else ``different`` (q ≤ 1 − ``conf_level``), else ``not told apart``.
+    ``conf_level``), else ``different`` (q ≤ 1 − ``conf_level``), else ``not told apart``. ``status`` is ``small`` where a
+    group has fewer than 30 people.
 
     Attributes
     ----------
@@ -220,7 +221,10 @@ def _welch(one: Any, other: Any, smallest: float, conf_level: float) -> dict[str
         return found | {"status": "not_applicable", "reason": "all of each group gave the same rating: no interval"}
     std_error = float(np.sqrt(parts.sum()))
     df = float(parts.sum() ** 2 / (parts**2 / (np.array([n, n_other]) - 1)).sum())
-    return found | tested(gap, std_error, df, smallest, conf_level) | {"status": "ok", "reason": None}
+    flag = {"status": "ok", "reason": None}
+    if min(n, n_other) < FEW:
+        flag = {"status": "small", "reason": f"fewer than {FEW} people in one of the groups"}
+    return found | tested(gap, std_error, df, smallest, conf_level) | flag
 
 
 def _agreement(scores: pd.DataFrame, groups: list[str], conf_level: float) -> Iterator[dict[str, Any]]:
