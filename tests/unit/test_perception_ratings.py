@@ -144,6 +144,16 @@ def test_text_in_a_rating_is_left_out_with_its_reason():
     assert audit == {"used": 1, "rating_not_a_number": 2}
 
 
+def test_blanks_around_a_cell_mean_nothing_and_blanks_alone_are_missing():
+    told = [("x", "price", "staff", 2), ("y", " price", "staff ", 4), (" ", "price", "staff", 1)]
+    told += [("z", "price", "staff", " ")]
+    names = ("respondent_id", "item", "group", "rating")
+    ratings = cx.read_ratings([dict(zip(names, map(str, row), strict=True)) for row in told], scale=(1, 5))
+    audit = dict(ratings.audit.itertuples(index=False))
+    assert audit == {"used": 2, "respondent_missing": 1, "rating_missing": 1}
+    assert ratings.rows[["item", "group"]].drop_duplicates().to_numpy().tolist() == [["price", "staff"]]
+
+
 def test_expectations_by_hand():
     # four people want 7, 7, 6, 6, would put up with 5, 5, 5, 7 and got 6, 4, 7, 6; the fifth did not say what is enough
     answers = {"expected": [7, 7, 6, 6, 6], "adequate": [5, 5, 5, 7, None], "perceived": [6, 4, 7, 6, 5]}

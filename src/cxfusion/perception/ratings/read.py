@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -136,11 +136,16 @@ def _named(found: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
         )
     frame = pd.DataFrame(index=found.index)
     for name in ("respondent_id", "item", "group", "question"):
-        frame[name] = found[sources[name]].astype("string") if sources[name] in found else OPTIONAL.get(name, "")
+        frame[name] = _text(found[sources[name]]) if sources[name] in found else OPTIONAL.get(name, "")
     number = pd.to_numeric(found[sources["rating"]], errors="coerce").astype(float)
-    frame["was_given"] = found[sources["rating"]].notna()
+    frame["was_given"] = _text(found[sources["rating"]]).notna()
     frame["rating"] = number.where(np.isfinite(number))
     return frame
+
+
+def _text(column: pd.Series[Any]) -> pd.Series[str]:
+    """Cells without the blanks around them; nothing but blanks is nothing."""
+    return column.astype("string").str.strip().replace("", pd.NA)
 
 
 def _reasons(frame: pd.DataFrame, scale: tuple[float, float], items: pd.DataFrame | None) -> pd.Series[str]:
