@@ -198,6 +198,9 @@ def test_nps_needs_its_own_scale(session):
     found = only(table, "nps")
     assert found.status == "not_applicable"
     assert found.reason == "NPS is defined on a 0–10 scale, this one is 1–5"
+    turned = {"nps": Scale(0, 10, higher_is_better=False)}
+    found = only(measure(pairs_of(session, [4, 5] * 20, "nps", scales=turned), "nps").table, "nps")
+    assert found.reason == "NPS is defined on a 0–10 scale, this one is 0–10, lower is better"
 
 
 def test_intervals_stay_on_the_scale(session):

@@ -125,6 +125,7 @@ def _top_two(scale: Scale) -> Reading:
 
 def _net(scale: Scale) -> Reading:
     fits = (scale.low, scale.high) == _NPS_ENDS and scale.higher_is_better
+    own = f"{scale.low:g}–{scale.high:g}{'' if scale.higher_is_better else ', lower is better'}"
     return Reading(
         metric="nps",
         unit="NPS points",
@@ -133,5 +134,5 @@ def _net(scale: Scale) -> Reading:
         factor=100.0,
         std_error=lambda mean: mean.share_std_error,
         interval=net_interval,
-        not_applicable=None if fits else f"NPS is defined on a 0–10 scale, this one is {scale.low:g}–{scale.high:g}",
+        not_applicable=None if fits else f"NPS is defined on a 0–10 scale, this one is {own}",
     )
