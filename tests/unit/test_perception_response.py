@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 import cxfusion as cx
-from cxfusion.errors import UnknownNameError, UsageError
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError
 
 N = 200
 CALLS = pd.DataFrame(
@@ -130,3 +130,13 @@ def test_it_is_shown_drawn_and_kept(found):
     assert pickle.loads(pickle.dumps(found)).table.equals(found.table)
     with pytest.raises(UnknownNameError, match="queue"):
         found.plot("queu")
+
+
+def test_without_an_attribute_that_has_rates_nothing_is_drawn_or_compared():
+    bare = cx.pair(cx.read_contacts(CALLS[["contact_id", "started_at"]]), cx.read_surveys(SENT))
+    few = cx.pair(cx.read_contacts(CALLS.head(4)), cx.read_surveys(SENT))
+    for pairing in (bare, few):
+        found = cx.response_analysis(pairing, None if pairing is bare else ["queue"])
+        assert "rates differ" not in found.summary()
+        with pytest.raises(NothingToEstimateError):
+            found.plot()

@@ -95,6 +95,8 @@ class ResponseAnalysis(Result):
         ------
         UnknownNameError
             No such attribute.
+        NothingToEstimateError
+            There is no attribute, or none of its levels has a rate.
         """
         from cxfusion.results.charts import scores_by_group
 
@@ -103,7 +105,7 @@ class ResponseAnalysis(Result):
         if attribute is not None and attribute not in known:
             near = ", ".join(nearest_names(attribute, known) or known)
             raise UnknownNameError(f"There are no rates by {attribute!r}. Expected one of: {near}.")
-        drawn = self.rates[self.rates["attribute"].isin(["all", attribute or known[0]])]
+        drawn = self.rates[self.rates["attribute"].isin(["all", attribute or next(iter(known), "all")])]
         is_all = drawn["attribute"] == "all"
         frame = drawn.assign(
             metric="response_rate", estimate=drawn["response_rate"], unit="share",
@@ -119,7 +121,8 @@ class ResponseAnalysis(Result):
     def _lines(self) -> list[str]:
         whole = self.rates.iloc[0]
         head = f"{percent(whole['response_rate'])} of {whole['n']:,} contacts that reached an agent were answered about"
-        lines = [f"  rates differ by {percent(gap)} between levels of {name}" for name, gap in self._spread().items()]
+        spread = self._spread().dropna()
+        lines = [f"  rates differ by {percent(gap)} between levels of {name}" for name, gap in spread.items()]
         told = self.aapor[self.aapor["status"] == "ok"]
         return [
             head,
