@@ -209,3 +209,14 @@ def test_patience_is_split_only_where_every_wait_belongs_to_a_group(session):
     contacts = waits(session, ("05", "bills", 10, 0), *usual[1:])
     change = what_changed(contacts, "patience_seconds", "queue", since="2026-01-06")
     assert change.reason == "no abandoned contacts: before"
+
+
+def test_groups_may_be_named_by_the_number_that_their_id_looks_like(session):
+    calls = [
+        {"contact_id": i, "started_at": "2026-01-05", "agent_id": 1 + i % 2, "queue": "a", "talk_seconds": 60 + i % 2}
+        for i in range(8)
+    ]
+    log = cx.read_contacts(calls, timezone="UTC", session=session)
+    numbers, texts = (what_changed(log, "talk_seconds", "queue", groups=("agent_id", *ids)) for ids in ((1, 2), "12"))
+    assert (numbers.before, numbers.after, numbers.labels) == (60, 61, ("1", "2"))
+    pd.testing.assert_frame_equal(numbers.table, texts.table)

@@ -302,7 +302,7 @@ def _side(
         grouping_by(column, None, contacts.columns, ())
         if first == second:
             raise UsageError(f"Both sides are {column} {first!r}. Expected two different groups.")
-        return lambda rows: _either(rows[column] == first, rows[column] == second), (str(first), str(second))
+        return lambda rows: _either(_is(rows[column], first), _is(rows[column], second)), (str(first), str(second))
     spans = ((None, since), (since, None)) if periods is None else periods
     one, other = (period_of(*span, contacts.timezone) for span in spans)
     if one is None or other is None:
@@ -316,6 +316,13 @@ def _side(
         lambda rows: _either(~one.is_outside(rows["started_at"]), ~other.is_outside(rows["started_at"])),
         labels,
     )
+
+
+def _is(column: ir.Value, value: Any) -> ir.BooleanValue:
+    """Whether a row is of a group; ids are text, whatever they look like."""
+    if column.type().is_string() and value is not None:
+        value = str(value)
+    return column == value
 
 
 def _either(first: ir.BooleanValue, second: ir.BooleanValue) -> ir.IntegerValue:
