@@ -545,3 +545,23 @@ def test_a_day_on_which_clocks_change_ends_at_its_midnight(session, day, started
     zone = {"timezone": "Europe/Berlin", "session": session}
     paired = pair(read_contacts([call], **zone), read_surveys(told, **zone))
     assert paired.to_arrow()["reason"].to_pylist() == reasons
+
+
+@pytest.mark.parametrize(
+    ("answered", "chosen", "n"),
+    [
+        ("03T10:00", "first", 1),
+        ("03T15:09:59", "first", 1),
+        ("03T15:10", "second", 2),
+        ("04T08:00", "second", 2),
+        ("03T00:00", "second", 2),  # midnight sharp may be a day, too
+        (None, "second", 2),
+    ],
+)
+def test_nobody_who_was_invited_on_a_day_speaks_of_what_came_after_the_answer(session, answered, chosen, n):
+    rows = [contact("first", "ann", "03T09:00", "03T09:10"), contact("second", "ann", "03T15:00", "03T15:10")]
+    asked = answer(customer_id="ann", invited="03", answered=answered, day=True) | {"answered_at_is_day": False}
+    found = only_row(session, asked, rows=rows)
+    assert (found["contact_id"], found["n_candidates"]) == (chosen, n)
+    before = answer(customer_id="ann", invited="03", answered="02T10:00", day=True) | {"answered_at_is_day": False}
+    assert only_row(session, before, rows=rows)["contact_id"] == "second"  # a wrong clock does not say when it was

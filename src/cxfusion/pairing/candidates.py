@@ -107,7 +107,7 @@ def searches(responses: ir.Table, key: str, window: timedelta) -> ir.Table:
         "response_id",
         "customer_id",
         earliest=anchored["anchor_at"] - ibis.interval(window),
-        until=ibis.ifelse(anchored["anchor_is_day"], until - INSTANT, until),
+        until=ibis.ifelse(anchored["anchor_is_open"], until - INSTANT, until),
     )
 
 

@@ -83,7 +83,7 @@ def _seen(responses: ir.Table, placed: ir.Table) -> ir.Table:
     asks = asking.mutate(
         case_id=asking["asked_case_id"],
         at=asking["anchor_until"].cast("timestamp").fill_null(ibis.timestamp(NEVER)),
-        turn=ibis.ifelse(asking["anchor_is_day"].fill_null(False), 0, 2),  # a day does not reach its end
+        turn=ibis.ifelse(asking["anchor_is_open"].fill_null(False), 0, 2),  # a day does not reach its end
         is_barred=0,
         place=ibis.null("int64"),
         started_at=ibis.null("timestamp"),

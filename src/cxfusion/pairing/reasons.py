@@ -77,7 +77,7 @@ def reason_of(row: ir.Table) -> ir.StringValue:
     key, is_lost, is_barred = row["key"], row["n_candidates"].isnull(), row["n_candidates"] == 0
     by_customer = key.isin(("customer_id", EXPOSURE))
     by_exact, is_unknown = key.isin(EXACT), is_lost & row["first_started_at"].isnull()
-    is_early = is_before(row["anchor_until"], row["anchor_is_day"], row["first_started_at"])
+    is_early = is_before(row["anchor_until"], row["anchor_is_open"], row["first_started_at"])
     return ibis.cases(
         (row["score_status"].notnull(), row["score_status"]),
         (key.isnull(), "no_key"),

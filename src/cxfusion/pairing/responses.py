@@ -1,7 +1,8 @@
 """What each response asks of the log.
 
 A response has an *anchor*: when it was invited, else when it was answered. A date without a time stands for its whole
-day, so that the anchor is a stretch ``anchor_at .. anchor_until``; where the time is known both are the same moment.
+day, so that the anchor is a stretch ``anchor_at .. anchor_until``; where the time is known both are the same moment. The
+day of an invitation is over once it was answered.
 """
 
 from __future__ import annotations
@@ -36,13 +37,17 @@ def asked(surveys: Surveys) -> ir.Table:
     -------
     ibis.Table
         ``response_file, response_row, response_id``; ``asked_leg_id, asked_contact_id, asked_case_id, customer_id``;
-        ``anchor_at, anchor_is_day, anchor_until``; ``told_until, told_is_day`` (the latest moment at which the answer
-        can have been given); ``answered_at``; ``score_status``; ``respondent_role``; ``survey_level``
-        (``transaction`` or ``relationship``); ``csat, nps, ces``.
+        ``anchor_at, anchor_is_day, anchor_until, anchor_is_open`` (lasts to the end of a day, which it does not reach);
+        ``told_until, told_is_day`` (the latest moment at which the answer can have been given); ``answered_at``;
+        ``score_status``; ``respondent_role``; ``survey_level`` (``transaction`` or ``relationship``); ``csat, nps, ces``.
     """
     rows = surveys.rows
     years = _years(surveys)
     invited, answered = (_moment(surveys, name, years) for name in TIMES)
+    until = ibis.coalesce(invited["until"], answered["until"])
+    is_day = ibis.ifelse(invited["at"].notnull(), invited["is_day"], answered["is_day"])
+    is_timed = ~answered["is_day"] & (answered["at"] > invited["at"]) & (answered["at"] <= until)
+    is_over = invited["is_day"] & is_timed.fill_null(False)  # whoever answers was asked before
     level = surveys.value("survey_level").lower()
     about_all = [word for word, meaning in SURVEY_LEVELS.items() if meaning == RELATIONSHIP]
     return rows.select(
@@ -52,8 +57,9 @@ def asked(surveys: Surveys) -> ir.Table:
         **{f"asked_{key}": surveys.value(key) for key in ("leg_id", "contact_id", "case_id")},
         customer_id=surveys.value("customer_id"),
         anchor_at=ibis.coalesce(invited["at"], answered["at"]),
-        anchor_is_day=ibis.ifelse(invited["at"].notnull(), invited["is_day"], answered["is_day"]),
-        anchor_until=ibis.coalesce(invited["until"], answered["until"]),
+        anchor_is_day=is_day,
+        anchor_until=ibis.ifelse(is_over, answered["at"], until),
+        anchor_is_open=is_day & ~is_over,
         told_until=ibis.coalesce(answered["until"], invited["until"]),
         told_is_day=ibis.ifelse(answered["at"].notnull(), answered["is_day"], invited["is_day"]),
         answered_at=answered["at"],

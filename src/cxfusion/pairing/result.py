@@ -48,7 +48,7 @@ class Pairing(Relation):
     none was looked up; of a relationship survey all that its customer lived), ``gap_seconds`` (from the chosen
     contact's end to the anchor), ``next_gap_seconds`` (the same for the runner-up), ``anchor_at``, ``anchor_is_day``,
     ``respondent_role``, ``survey_level``, ``csat``, ``nps``, ``ces``, ``customer_id``. Where the anchor is a day, gaps
-    are counted to the day's end: they are the longest that they can have been.
+    are counted to its end, or to the answer on that day: they are the longest that they can have been.
 
     Attributes
     ----------
