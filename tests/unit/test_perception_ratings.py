@@ -247,3 +247,19 @@ def test_the_picture_of_expectations_says_what_it_shows_and_begins_with_what_fal
     assert drawn["title"]["text"].endswith("Point: as perceived.")
     assert drawn["title"]["text"].startswith("Bar: from adequate to desired" if len(asked) == 2 else "Line: desired")
     assert drawn["layer"][0]["encoding"]["y"]["sort"] == ["promptness", "price", "courtesy"]
+
+
+def test_pictures_of_few_people_and_of_groups_that_are_not_there_are_refused_in_words():
+    questions = {"desired": 6, "perceived": 5, "importance": 4, "performance": 3}
+    rows = [
+        {"respondent_id": i, "item": item, "question": question, "rating": rating}
+        for i in range(4)
+        for item in ("price", "courtesy")
+        for question, rating in questions.items()
+    ]
+    ratings = cx.read_ratings(rows, scale=(1, 7))
+    for found in (cx.expectations(ratings), cx.priorities(ratings)):
+        with pytest.raises(NothingToEstimateError, match="enough people"):
+            found.plot()
+        with pytest.raises(UsageError, match="Expected one of: everyone"):
+            found.plot("leaders")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError
+from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
@@ -58,10 +58,20 @@ class Expectations(Result):
             The first, unless given.
         width : int
             Whole width in pixels.
+
+        Raises
+        ------
+        UsageError
+            No such group.
+        NothingToEstimateError
+            No item was rated by enough people.
         """
         from cxfusion.results.rating_charts import zones
 
-        return zones(self.levels[self.levels["group"] == (group or self.levels["group"].iloc[0])], width=width)
+        known = list(dict.fromkeys(self.figures["group"]))
+        if group is not None and group not in known:
+            raise UsageError(f"There is no group {group!r}. Expected one of: {', '.join(known)}.")
+        return zones(self.levels[self.levels["group"] == (group or known[0])], width=width)
 
     def _lines(self) -> list[str]:
         items = self.figures["item"].nunique()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError
+from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 
@@ -62,10 +62,20 @@ class Priorities(Result):
             The first, unless given.
         width : int
             Whole width in pixels.
+
+        Raises
+        ------
+        UsageError
+            No such group.
+        NothingToEstimateError
+            No item was rated by enough people.
         """
         from cxfusion.results.rating_charts import cross
 
-        return cross(self.items[self.items["group"] == (group or self.items["group"].iloc[0])], width=width)
+        known = list(dict.fromkeys(self.items["group"]))
+        if group is not None and group not in known:
+            raise UsageError(f"There is no group {group!r}. Expected one of: {', '.join(known)}.")
+        return cross(self.items[self.items["group"] == (group or known[0])], width=width)
 
     def _lines(self) -> list[str]:
         told = {advice: self.items.loc[self.items["advice"] == advice, "item"] for advice in ADVICE.values()}
