@@ -220,3 +220,21 @@ def test_groups_may_be_named_by_the_number_that_their_id_looks_like(session):
     numbers, texts = (what_changed(log, "talk_seconds", "queue", groups=("agent_id", *ids)) for ids in ((1, 2), "12"))
     assert (numbers.before, numbers.after, numbers.labels) == (60, 61, ("1", "2"))
     pd.testing.assert_frame_equal(numbers.table, texts.table)
+
+
+@pytest.mark.parametrize(
+    "periods",
+    [
+        ((None, "2026-02-01"), ("2026-01-15", "2026-03-01")),
+        (("2026-02-01", "2026-03-01"), (None, "2026-02-15")),
+        ((None, "2026-02-01"), (None, "2026-03-01")),
+        (("2026-01-01", None), ("2026-02-01", None)),
+        (("2026-01-01", "2026-02-01"), ("2026-01-31", "2026-02-28")),
+    ],
+)
+def test_periods_that_overlap_are_refused_either_way_round(contacts, periods):
+    for asked in (periods, periods[::-1]):
+        with pytest.raises(UsageError, match="overlap"):
+            what_changed(contacts, "aht_seconds", "queue", periods=asked)
+    apart = what_changed(contacts, "aht_seconds", "queue", periods=((None, "2026-01-06"), ("2026-01-06", None)))
+    assert (apart.before, apart.after) == (pytest.approx(104), pytest.approx(130))

@@ -26,6 +26,7 @@ from cxfusion.tables.period import period_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import altair as alt
     import ibis.expr.types as ir
@@ -307,15 +308,18 @@ def _side(
     one, other = (period_of(*span, contacts.timezone) for span in spans)
     if one is None or other is None:
         raise UsageError("A period without both ends is the whole log. Expected two periods that do not overlap.")
-    if (one.until is None or (other.since is not None and other.since < one.until)) and (
-        other.until is None or (one.since is not None and one.since < other.until)
-    ):
+    if _begins_before(other.since, one.until) and _begins_before(one.since, other.until):
         raise UsageError(f"The periods overlap: {spans[0]} and {spans[1]}. Expected each contact in at most one.")
     labels = ("before", f"since {since}") if periods is None else (_named(spans[0]), _named(spans[1]))
     return (
         lambda rows: _either(~one.is_outside(rows["started_at"]), ~other.is_outside(rows["started_at"])),
         labels,
     )
+
+
+def _begins_before(since: datetime | None, until: datetime | None) -> bool:
+    """Whether a period that begins then has begun when another ends; both may be open."""
+    return since is None or until is None or since < until
 
 
 def _is(column: ir.Value, value: Any) -> ir.BooleanValue:
