@@ -126,3 +126,12 @@ def test_it_draws_itself_and_pickles(contacts):
     assert pickle.loads(pickle.dumps(ranking)).table.equals(ranking.table)
     again = cx.rank_groups(contacts, "aht_seconds", adjust_for=["queue"])
     assert again.table.equals(ranking.table)
+
+
+def test_groups_of_few_contacts_are_counted_even_where_no_others_are_left(contacts):
+    rows = contacts.rows
+    made = contacts.session.materialize(rows.mutate(desk=rows["contact_id"]))
+    single = Contacts(contacts.session, made, contacts.n_read, contacts.set_aside, "UTC")
+    ranking = cx.rank_groups(single, "aht_seconds", "desk")
+    assert (len(ranking.table), ranking.n_left_out) == (0, contacts.count())
+    assert f"not compared, fewer than two groups; {contacts.count():,} with fewer than 30 contacts" in ranking.summary()

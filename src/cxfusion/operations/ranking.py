@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import ibis
@@ -104,10 +104,10 @@ class Ranking(Result):
 
     def _lines(self) -> list[str]:
         label, by = metric_label(self.metric), in_sentence(column_label(self.by))
-        if self.reason is not None or self.sd_between is None or self.p_value is None:
-            return [f"{label} by {by}: not compared, {self.reason}"]
-        adjusted = f", at the same {' and '.join(self.adjust_for)}" if self.adjust_for else ""
         left = f"; {self.n_left_out:,} with fewer than {FEWEST} contacts left out" if self.n_left_out else ""
+        if self.reason is not None or self.sd_between is None or self.p_value is None:
+            return [f"{label} by {by}: not compared, {self.reason}{left}"]
+        adjusted = f", at the same {' and '.join(self.adjust_for)}" if self.adjust_for else ""
         head = f"{label} by {by}{adjusted}: {len(self.groups):,} compared{left}"
         differ = (
             f"  mean {in_words(self.mean, self.unit)}; beyond chance they differ by"
@@ -205,10 +205,12 @@ def rank_groups(
         sizes = cells.groupby("group")["n"].sum()
         kept = cells[(cells["n"] > 0) & (cells["group"].map(sizes) >= FEWEST)].reset_index(drop=True)
         n_left_out = int((sizes < FEWEST).sum())
+        empty = Ranking(metric, kind.unit, by, within, none, n_left_out=n_left_out)
         try:
-            return _compared(kept, name, Ranking(metric, kind.unit, by, within, none, n_left_out=n_left_out))
+            return _compared(kept, name, empty)
         except NothingToEstimateError as nothing:
-            reason = nothing.message.removeprefix("Groups cannot be compared: ").rstrip(".")
+            why = nothing.message.removeprefix("Groups cannot be compared: ").rstrip(".")
+            return replace(empty, reason=why)
     return Ranking(metric, kind.unit, by, within, none, reason=reason)
 
 
