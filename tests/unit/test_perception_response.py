@@ -140,3 +140,18 @@ def test_without_an_attribute_that_has_rates_nothing_is_drawn_or_compared():
         assert "rates differ" not in found.summary()
         with pytest.raises(NothingToEstimateError):
             found.plot()
+
+
+@pytest.mark.parametrize(
+    ("told", "n_asked"),
+    [
+        (["Yes"] * 50 + ["no"] * 150, 50),
+        ([1] * 50 + [0] * 150, 50),
+        (["Ja"] * 50 + ["nein"] * 150, 100),  # no words that we know: the dispositions of the survey file tell it
+        ([None] * 200, 100),
+    ],
+)
+def test_a_flag_of_the_log_tells_who_was_asked_where_it_says_yes_or_no(told, n_asked):
+    calls = CALLS.assign(is_invited=pd.Series(told, dtype="object"))
+    table = cx.response_analysis(cx.pair(cx.read_contacts(calls), cx.read_surveys(SENT)), ["queue"]).table
+    assert table["n_asked"][0] == n_asked

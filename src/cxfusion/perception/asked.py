@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import ibis
+
 from cxfusion.perception.answers import CUSTOMER
+from cxfusion.tables.cells import FALSE, TRUE, is_number
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.pairing import Pairing
-    from cxfusion.tables.relation import Surveys
+    from cxfusion.tables.relation import Contacts, Surveys
 
 __all__ = ["IS_INVITED", "Asked", "asked_about", "is_sent"]
 
@@ -44,8 +47,9 @@ def asked_about(pairing: Pairing) -> Asked:
     """Contacts whose customers were asked, as far as that is known; who answered was asked."""
     contacts, pairs = pairing.contacts, pairing.pairs
     answered = pairs.filter(pairs["respondent_role"] == CUSTOMER).select(asked_id="contact_id")
-    if contacts.has(IS_INVITED):
-        invited = contacts.rows.filter(contacts.rows[IS_INVITED].cast("boolean").fill_null(False))
+    is_invited = _flag(contacts)
+    if is_invited is not None:
+        invited = contacts.rows.filter(is_invited)
         return Asked(_ids(answered, invited.select(asked_id="contact_id")), None)
     silent = _silent(pairing)
     reason = _why_unknown(pairing, silent)
@@ -55,6 +59,19 @@ def asked_about(pairing: Pairing) -> Asked:
 def is_sent(surveys: Surveys) -> ir.BooleanValue:
     """Whether a row of the survey file is an invitation: one without a disposition is."""
     return ~surveys.value("disposition").lower().isin(NOT_SENT).fill_null(False)
+
+
+def _flag(contacts: Contacts) -> ir.BooleanValue | None:
+    """Whether the log says of a contact that its customer was asked; None where it has no flag of yes and no."""
+    if not contacts.has(IS_INVITED):
+        return None
+    told = contacts.rows[IS_INVITED]
+    word = told.cast("string").lower()
+    read = ibis.cases((word.isin(TRUE), True), (word.isin(FALSE), False), else_=ibis.null("boolean"))
+    flag = told.cast("boolean") if is_number(told.type()) else read
+    asked = contacts.rows.aggregate(n_told=told.count(), n_read=flag.count())
+    n_told, n_read = contacts.session.collect(asked).to_pylist()[0].values()
+    return flag.fill_null(False) if 0 < n_read == n_told else None
 
 
 def _ids(*tables: ir.Table) -> ir.Table:
