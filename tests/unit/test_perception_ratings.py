@@ -200,6 +200,15 @@ def test_catalogues_that_come_along(name):
     assert (items["statement"].str.len() > 5).all()
 
 
+def test_items_may_have_numbers():
+    items = pd.DataFrame({"item": [1, 2], "dimension": ["place", "price"], "statement": ["Room to park", "Fair prices"]})
+    rows = [{"respondent_id": i, "item": 1 + i % 2, "rating": 3} for i in range(4)]
+    for told in (rows, [*rows, {"respondent_id": 9, "item": None, "rating": 3}]):  # with a gap numbers are floats
+        found = cx.read_ratings(told, scale=(1, 5), catalogue=items).rows
+        assert found["dimension"].to_list() == ["place", "price"] * 2
+        assert found["item"].to_list() == ["1", "2"] * 2
+
+
 def test_a_catalogue_of_ones_own(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("item,dimension,statement\nparking,place,There is room to park\n")

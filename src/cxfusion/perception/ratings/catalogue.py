@@ -75,6 +75,7 @@ def _checked(frame: pd.DataFrame, name: str) -> pd.DataFrame:
             f"{name} has no column {', '.join(missing)}. Expected {', '.join(COLUMNS)}: what is rated, what it belongs"
             " to, and the words in which it was asked."
         )
+    frame = frame.assign(item=frame["item"].astype("string").str.strip())  # as ratings name it, numbered items too
     twice = sorted(set(frame.loc[frame["item"].duplicated(), "item"]))
     if twice:
         raise InputError(f"{name} has items more than once: {', '.join(map(str, twice))}. Expected each once.")

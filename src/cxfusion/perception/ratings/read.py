@@ -144,8 +144,10 @@ def _named(found: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _text(column: pd.Series[Any]) -> pd.Series[str]:
-    """Cells without the blanks around them; nothing but blanks is nothing."""
-    return column.astype("string").str.strip().replace("", pd.NA)
+    """Cells without the blanks around them, whole numbers by their digits; nothing but blanks is nothing."""
+    known = column.dropna()
+    is_whole = pd.api.types.is_float_dtype(column) and bool(((known % 1 == 0) & (known.abs() < 2**53)).all())
+    return (column.astype("Int64") if is_whole else column).astype("string").str.strip().replace("", pd.NA)
 
 
 def _reasons(frame: pd.DataFrame, scale: tuple[float, float], items: pd.DataFrame | None) -> pd.Series[str]:
