@@ -95,6 +95,21 @@ def test_rates_are_those_counted_by_hand():
     assert found.table.loc[0, "n"] == len(joined)
 
 
+def test_weights_fail_where_nobody_who_came_back_was_asked():
+    # as by a rule that cancels the survey of whoever calls again
+    all_asked = world(1.0)
+    ids = set(all_asked.contacts.to_pandas()["contact_id"])
+    answers = all_asked.surveys.to_pandas()[["contact_id", "csat"]]
+    kept = answers[~("again " + answers["contact_id"]).isin(ids)]
+    pairing = cx.pair(all_asked.contacts, cx.read_surveys(kept))
+    weights = cx.weigh(pairing, "csat")
+    found = cx.check_weights(pairing, weights)
+    assert (found.weighted, found.status) == (0, "failed")
+    own = weights.to_pandas()["weight"]
+    by_hand = np.sqrt(found.everyone * (1 - found.everyone) * (own**2).sum()) / own.sum()
+    assert found.std_error == pytest.approx(by_hand, rel=1e-9)
+
+
 def test_a_long_log_is_thinned_by_customer(monkeypatch):
     pairing = world(1.0)
     weights = cx.weigh(pairing, "csat")

@@ -177,8 +177,10 @@ def _tested(weights: ResponseWeights, sums: dict[str, Any]) -> WeightsCheck:
     scatter = sums["wxwx"] - 2 * weighted * sums["wxw"] + weighted**2 * sums["ww"]
     std_error = float(np.sqrt(customers / (customers - 1) * max(scatter, 0.0)) / sums["w"])
     spread = float(np.sqrt(everyone * (1 - everyone)))
-    if spread == 0 or std_error == 0:
+    if spread == 0:
         return _not_applicable(weights, sums["n"], "all contacts are alike in whether another one followed")
+    if std_error == 0:  # those who answered are alike: what their rate would vary by, if it were everyone's
+        std_error = float(spread * np.sqrt(sums["ww"]) / sums["w"])
     difference = weighted - everyone
     p_value = float(2 * student_t.sf(abs(difference) / std_error, customers - 1))
     has_failed = p_value < FAILED_BELOW and abs(difference) > FAILED_ABOVE * spread
