@@ -201,7 +201,7 @@ def test_catalogues_that_come_along(name):
 
 
 def test_items_may_have_numbers():
-    items = pd.DataFrame({"item": [1, 2], "dimension": ["place", "price"], "statement": ["Room to park", "Fair prices"]})
+    items = pd.DataFrame({"item": [1, 2], "dimension": ["place", "price"], "statement": ["Parking", "Fair prices"]})
     rows = [{"respondent_id": i, "item": 1 + i % 2, "rating": 3} for i in range(4)]
     for told in (rows, [*rows, {"respondent_id": 9, "item": None, "rating": 3}]):  # with a gap numbers are floats
         found = cx.read_ratings(told, scale=(1, 5), catalogue=items).rows

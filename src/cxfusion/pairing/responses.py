@@ -1,8 +1,8 @@
 """What each response asks of the log.
 
 A response has an *anchor*: when it was invited, else when it was answered. A date without a time stands for its whole
-day, so that the anchor is a stretch ``anchor_at .. anchor_until``; where the time is known both are the same moment. The
-day of an invitation is over once it was answered.
+day, so that the anchor is a stretch ``anchor_at .. anchor_until``; where the time is known both are the same moment.
+The day of an invitation is over once it was answered.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def asked(surveys: Surveys) -> ir.Table:
         ``response_file, response_row, response_id``; ``asked_leg_id, asked_contact_id, asked_case_id, customer_id``;
         ``anchor_at, anchor_is_day, anchor_until, anchor_is_open`` (lasts to the end of a day, which it does not reach);
         ``told_until, told_is_day`` (the latest moment at which the answer can have been given); ``answered_at``;
-        ``score_status``; ``respondent_role``; ``survey_level`` (``transaction`` or ``relationship``); ``csat, nps, ces``.
+        ``score_status``; ``respondent_role``; ``survey_level`` (``transaction`` or ``relationship``); ``csat, nps,
+        ces``.
     """
     rows = surveys.rows
     years = _years(surveys)

@@ -39,8 +39,8 @@ class PerceptionGaps(Result):
     estimate`` (the first group's mean less the other's), ``std_error, conf_low, conf_high, p_value, q_value, unit, n,
     n_other, reading, status, reason``. ``q_value`` controls the false-discovery rate over the whole table (Benjamini &
     Hochberg); ``reading`` is ``similar`` (the gap is smaller than ``smallest_gap``, at twice the tail of
-    ``conf_level``), else ``different`` (q ≤ 1 − ``conf_level``), else ``not told apart``. ``status`` is ``small`` where a
-    group has fewer than 30 people.
+    ``conf_level``), else ``different`` (q ≤ 1 − ``conf_level``), else ``not told apart``. ``status`` is ``small`` where
+    a group has fewer than 30 people.
 
     Attributes
     ----------

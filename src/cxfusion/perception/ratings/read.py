@@ -147,7 +147,8 @@ def _text(column: pd.Series[Any]) -> pd.Series[str]:
     """Cells without the blanks around them, whole numbers by their digits; nothing but blanks is nothing."""
     known = column.dropna()
     is_whole = pd.api.types.is_float_dtype(column) and bool(((known % 1 == 0) & (known.abs() < 2**53)).all())
-    return (column.astype("Int64") if is_whole else column).astype("string").str.strip().replace("", pd.NA)
+    text = (column.astype("Int64") if is_whole else column).astype("string").str.strip()
+    return text.where(text.str.len() > 0)
 
 
 def _reasons(frame: pd.DataFrame, scale: tuple[float, float], items: pd.DataFrame | None) -> pd.Series[str]:
