@@ -6,6 +6,7 @@ import gzip
 import json
 from datetime import datetime
 
+import pandas as pd
 import pytest
 
 from cxfusion.errors import EmptyTableError, InputError, MissingColumnError, UnreadableFileError, UsageError
@@ -155,6 +156,13 @@ def test_fields_of_the_export_that_a_map_names_are_kept(read_log, by_id):
     assert contacts.count() == 1  # ben's leg was left out
     with pytest.raises(MissingColumnError, match="lack"):
         read_log(records, SOURCE, map={"customer_id": "Attributes.acount"})
+
+
+def test_a_frame_made_into_dicts_tells_nothing_where_it_has_nan(read_log, by_id):
+    frame = pd.json_normalize([record("c1", queue=SALES), record("c2", agent=ANN, queue=SALES)])
+    contacts = by_id(read_log(frame.to_dict("records"), SOURCE))
+    told = [(contacts[one]["agent_id"], contacts[one]["is_abandoned"]) for one in ("c1", "c2")]
+    assert told == [(None, True), ("ann", False)]
 
 
 def test_what_is_left_out_may_be_spelled_in_any_case(read_log, by_id):

@@ -27,7 +27,8 @@ from cxfusion.tables.mapping import TableMap
 from cxfusion.tables.reading import read_bound
 from cxfusion.tables.relation import Legs
 from cxfusion.tables.sources.leg_export import BROKEN, DERIVED
-from cxfusion.tables.sources.records import dig, text_of
+from cxfusion.tables.sources.records import dig
+from cxfusion.tables.sources.values import text_of
 from cxfusion.tables.times import require_zone
 
 if TYPE_CHECKING:

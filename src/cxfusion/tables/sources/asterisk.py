@@ -16,8 +16,9 @@ from cxfusion.errors import UsageError
 from cxfusion.tables.sources.asterisk_cdr import call_facts, cdr_rows, is_cdr_file
 from cxfusion.tables.sources.asterisk_events import WHAT, Event, events_of_files, events_of_table, told_time
 from cxfusion.tables.sources.leg_export import LegExport, yes_no
-from cxfusion.tables.sources.records import Row, paths_of, total_of
+from cxfusion.tables.sources.records import Row, paths_of
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import total_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

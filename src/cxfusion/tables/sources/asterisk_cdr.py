@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.sources.asterisk_events import clock_seconds
-from cxfusion.tables.sources.records import Row, number_of, open_text, records, text_of, unreadable
+from cxfusion.tables.sources.records import Row, open_text, records, unreadable
+from cxfusion.tables.sources.values import number_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.errors import UnreadableFileError
-from cxfusion.tables.sources.records import Row, is_blank, number_of, open_text, records, text_of, unreadable
+from cxfusion.tables.sources.records import Row, open_text, records, unreadable
+from cxfusion.tables.sources.values import is_blank, number_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,18 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import UnreadableFileError
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import (
-    Row,
-    less,
-    number_of,
-    open_bytes,
-    open_text,
-    paths_of,
-    text_of,
-    total_of,
-    unreadable,
-)
+from cxfusion.tables.sources.records import Row, open_bytes, open_text, paths_of, unreadable
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import less, number_of, text_of, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import ASIDE, LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import Row, number_of, open_text, paths_of, records, text_of, total_of, unreadable
+from cxfusion.tables.sources.records import Row, open_text, paths_of, records, unreadable
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import number_of, text_of, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

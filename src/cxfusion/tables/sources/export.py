@@ -17,6 +17,7 @@ from cxfusion.tables.canonical import SCORE_SCALES, SURVEY_KEYS
 from cxfusion.tables.cells import MISSING
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.headings import read_heading, usual_names
+from cxfusion.tables.sources.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,7 +118,7 @@ def texts(table: pa.Table, name: str) -> list[str | None]:
     """Trimmed cells of a column, nothing where they mean "missing"; all nothing where there is no such column."""
     if name not in table.column_names:
         return [None] * table.num_rows
-    cells = (None if cell is None else str(cell).strip() for cell in table[name].to_pylist())
+    cells = ((text_of(cell) or "").strip() for cell in table[name].to_pylist())
     return [None if cell in MISSING else cell for cell in cells]
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, yes_no
-from cxfusion.tables.sources.records import Row, dig, is_blank, listed, records, text_of, total_of, unreadable
+from cxfusion.tables.sources.records import Row, dig, listed, records, unreadable
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import is_blank, text_of, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -22,7 +22,8 @@ from cxfusion.engine.databases import open_table
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import EmptyTableError, UnreadableFileError
 from cxfusion.tables.opening import open_source
-from cxfusion.tables.sources.records import document, open_text, text_of, unwrapped
+from cxfusion.tables.sources.records import document, open_text, unwrapped
+from cxfusion.tables.sources.values import text_of
 
 if TYPE_CHECKING:
     from cxfusion.tables.opening import Data

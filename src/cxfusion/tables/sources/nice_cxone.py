@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import less, number_of, records, text_of, total_of
+from cxfusion.tables.sources.records import records
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import less, number_of, text_of, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

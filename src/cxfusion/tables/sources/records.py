@@ -15,7 +15,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
@@ -26,7 +25,6 @@ from cxfusion.engine.csv_header import read_header
 from cxfusion.engine.databases import batches_of, rows_of
 from cxfusion.engine.python_values import is_missing
 from cxfusion.errors import UnreadableFileError, UsageError
-from cxfusion.tables.cells import MISSING
 from cxfusion.tables.frames import frame_source
 
 if TYPE_CHECKING:
@@ -36,16 +34,11 @@ __all__ = [
     "Row",
     "dig",
     "document",
-    "is_blank",
-    "less",
     "listed",
-    "number_of",
     "open_bytes",
     "open_text",
     "paths_of",
     "records",
-    "text_of",
-    "total_of",
     "unreadable",
     "unwrapped",
 ]
@@ -121,24 +114,36 @@ def records(data: Any, what: str, *, lists: Sequence[str] = (), names: Iterable[
     lists : sequence of str
         Keys under which a JSON reply holds its list of records.
     names : iterable of str
-        Names of columns in the vendor's spelling; headings of CSV that differ in case alone are taken for them.
+        Names of columns in the vendor's spelling; those of CSV, frames and databases that differ from them in case alone
+        are taken for them.
 
     Raises
     ------
     UsageError, UnreadableFileError
     """
+    spelled = {name.lower(): name for name in names}
     if isinstance(data, list) and all(isinstance(record, Mapping) for record in data):
-        yield from _rows(what, data, lists)
+        yield from _rows(what, (_plain(record, spelled) for record in data), lists)
         return
     frame: Frame | None = DatabaseSource(table_of(data)) if is_url(data) else None
     if not isinstance(data, str | Path):
         frame = frame_source(data)
     if frame is not None:
-        batches = (record for batch in _batches(frame) for record in batch.to_pylist())
-        yield from _rows(frame.name, batches, lists)
+        found = (record for batch in _batches(frame) for record in _renamed(batch, spelled).to_pylist())
+        yield from _rows(frame.name, found, lists)
         return
     for path in paths_of(data, what):
-        yield from _json_rows(path, lists) if _is_json(path) else _csv_rows(path, names)
+        yield from _json_rows(path, lists) if _is_json(path) else _csv_rows(path, spelled)
+
+
+def _plain(record: Mapping[str, Any], spelled: Mapping[str, str]) -> dict[str, Any]:
+    """A dict under the vendor's names; a frame that was made into dicts has NaN where nothing is."""
+    cells = {spelled.get(str(name).lower(), name): cell for name, cell in record.items()}
+    return {name: None if is_missing(cell) else cell for name, cell in cells.items()}
+
+
+def _renamed(batch: pa.RecordBatch, spelled: Mapping[str, str]) -> pa.RecordBatch:
+    return batch.rename_columns([spelled.get(name.lower(), name) for name in batch.schema.names])
 
 
 def _rows(file: str, values: Iterable[Any], lists: Sequence[str]) -> Iterator[Row]:
@@ -279,10 +284,9 @@ def _decoded(text: str) -> list[Any]:
     return values
 
 
-def _csv_rows(path: str, names: Iterable[str]) -> Iterator[Row]:
+def _csv_rows(path: str, spelled: Mapping[str, str]) -> Iterator[Row]:
     header = read_header(path)
-    known = {name.lower(): name for name in names}
-    columns = [known.get(name.lower(), name) for name in header.names]
+    columns = [spelled.get(name.lower(), name) for name in header.names]
     with open_text(path) as file:
         for _ in range(header.n_blank):
             file.readline()
@@ -321,67 +325,3 @@ def listed(cells: Any, name: str) -> list[Cells]:
     """The objects of a list that a record holds; none where it holds no list."""
     found = dig(cells, name)
     return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
-
-
-def text_of(value: Any) -> str | None:
-    """A cell as text, as a file would hold it; None where it is blank."""
-    if value is None or isinstance(value, str):
-        return value or None
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, int) and is_missing(value):
-        return None
-    if isinstance(value, date):
-        return value.isoformat()
-    return json.dumps(value, default=str) if isinstance(value, Mapping | list) else str(value)
-
-
-def number_of(value: Any) -> float | None:
-    """A finite number that a cell holds, in digits or as such; None otherwise.
-
-    Examples
-    --------
-    >>> number_of("12"), number_of(3.5), number_of("soon"), number_of(True)
-    (12.0, 3.5, None, None)
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if abs(number) < float("inf") else None
-
-
-def total_of(*cells: Any, blank: float | None = None) -> float | str | None:
-    """Sum of cells; of those that hold no number the first one itself, so that the reading sets it aside with a reason.
-
-    Parameters
-    ----------
-    *cells : object
-    blank : float, optional
-        What a blank cell counts for; without it there is no sum where one is blank.
-
-    Examples
-    --------
-    >>> total_of("12", 3), total_of("12", None), total_of("12", None, blank=0), total_of("12", "soon")
-    (15.0, None, 12.0, 'soon')
-    """
-    numbers = [blank if is_blank(cell) else number_of(cell) for cell in cells]
-    odd = [cell for cell, number in zip(cells, numbers, strict=True) if number is None and not is_blank(cell)]
-    if odd:
-        return text_of(odd[0])
-    known = [number for number in numbers if number is not None]
-    return sum(known) if len(known) == len(cells) else None
-
-
-def less(whole: float | str | None, part: float | str | None) -> float | str | None:
-    """What is left of one sum without another; where either is a cell that holds no number, that cell."""
-    if isinstance(whole, str) or whole is None:
-        return whole
-    return part if isinstance(part, str) or part is None else whole - part
-
-
-def is_blank(cell: Any) -> bool:
-    """Whether a cell holds nothing, or one of the usual words for it."""
-    return cell is None or (isinstance(cell, str) and cell.strip() in MISSING)

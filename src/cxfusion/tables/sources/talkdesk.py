@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import ASIDE, LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import records, text_of
+from cxfusion.tables.sources.records import records
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,8 +12,8 @@ from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.dispositions import COMPLETE, NO_ANSWER, unknown_words, with_dispositions
 from cxfusion.tables.sources.export import Export, Field, columns_of, require_fields, texts, with_column
 from cxfusion.tables.sources.loading import load_table, objects_of
-from cxfusion.tables.sources.records import text_of
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

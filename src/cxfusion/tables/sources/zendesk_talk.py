@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import number_of, records, text_of
+from cxfusion.tables.sources.records import records
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import number_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

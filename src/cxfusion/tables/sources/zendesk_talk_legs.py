@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import ASIDE, LegExport, yes_no
-from cxfusion.tables.sources.records import Row, number_of, records, text_of, unreadable
+from cxfusion.tables.sources.records import Row, records, unreadable
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import number_of, text_of
 from cxfusion.tables.sources.zendesk_talk import queue_of, was_abandoned
 
 if TYPE_CHECKING:
@@ -60,15 +61,16 @@ class Call:
 def _read(data: Any) -> Iterator[Row]:
     calls: dict[str, Call] = {}
     for row in records(data, WHAT, lists=("calls", "legs")):
+        call_id, own_id = (text_of(row.cells.get(name)) for name in ("call_id", "id"))
         if row.reason is not None:
             yield row
-        elif text_of(row.cells.get("id")) is None:
+        elif own_id is None:
             yield unreadable(row.file, row.number, str(dict(row.cells)), "not_a_record")
-        elif "call_id" not in row.cells:
-            call = calls.setdefault(str(row.cells["id"]), Call())
+        elif call_id is None:
+            call = calls.setdefault(own_id, Call())
             call.told.append(_few(row, "id", *OF_CALL, *OF_TALK, *GROUP, STATUS))
         elif row.cells.get("type") == "agent":
-            call = calls.setdefault(str(row.cells["call_id"]), Call())
+            call = calls.setdefault(call_id, Call())
             call.legs.append(_few(row, "id", "call_id", "created_at", *OF_TALK, STATUS))
         else:
             yield _set_aside(row, "no_agent_leg")
