@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cxfusion.engine import Session
@@ -84,6 +85,20 @@ def test_genesys_surveys_within_conversations(read):
     total = read({"conversations": conversations}, "genesys_surveys", told)
     assert rows_of(total, "csat")[0] == (80,)
     assert total.scales["csat"] == Scale(0, 100)
+
+
+def test_genesys_surveys_of_a_frame_tell_what_is_partial(session):
+    frame = pd.DataFrame(
+        {
+            "surveyId": ["s1", "s2"],
+            "conversationId": ["v1", "v2"],
+            "surveyStatus": "Finished",
+            "surveyPromoterScore": [9, 8],
+            "surveyPartialResponse": [True, False],
+        }
+    )
+    surveys = read_surveys(frame, source="genesys_surveys", session=session)
+    assert rows_of(surveys, "response_id", "disposition") == [("s1", "partial"), ("s2", "complete")]
 
 
 def test_genesys_surveys_by_themselves(read):

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cxfusion.engine import Session
@@ -125,6 +126,32 @@ def test_asknicely(read):
     ]
     assert aside(surveys) == [(4, "survey_not_sent", "4")]
     assert rows_of(surveys, "person_record_id")[0] == ("p1",)
+
+
+def test_asknicely_in_a_frame_and_in_its_csv_is_what_it_is_in_json(read, session):
+    frame = pd.DataFrame(
+        {
+            "response_id": ["1", "2", "3", "4"],
+            "person_id": ["p1", "p2", "p3", "p4"],
+            "answer": [9.0, None, None, None],  # a gap makes floats of whole numbers
+            "question_type": "nps",
+            "sent": [SENT, SENT, SENT, 0],
+            "responded": [float(RESPONDED), 0.0, None, 0.0],
+            "dontcontact": [False, False, True, False],
+            "survey_sent": [True, True, True, False],
+        }
+    )
+    for surveys in (
+        read_surveys(frame, source="asknicely", session=session),
+        read(frame.to_csv(index=False), "asknicely"),
+        read(frame.to_csv(index=False).replace("False", "FALSE"), "asknicely"),  # as Excel writes it
+    ):
+        assert rows_of(surveys, "response_id", "nps", "disposition") == [
+            ("1", 9, "complete"),
+            ("2", None, "no answer"),
+            ("3", None, "opt-out"),
+        ]
+        assert aside(surveys) == [(4, "survey_not_sent", "4")]
 
 
 def test_asknicely_stars_and_csat_are_two_things(read):

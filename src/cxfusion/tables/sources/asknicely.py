@@ -36,7 +36,7 @@ TYPES: Final = {
     "csat": ScoreType("csat", (1, 5), is_confirmed=False),
     "fivestar": ScoreType("csat", (1, 5)),
 }
-HELD_BACK: Final = {"survey_not_sent": {"survey_sent": ("false", "False", "0")}}
+HELD_BACK: Final = {"survey_not_sent": {"survey_sent": ("false", "False", "FALSE", "0")}}
 
 
 def _export(data: Data, given: TableMap) -> Export:
@@ -53,7 +53,7 @@ def _export(data: Data, given: TableMap) -> Export:
 def _dispositions(table: pa.Table) -> list[str | None]:
     responded, sent, barred = (texts(table, name) for name in ("responded", "sent", "dontcontact"))
     rows = zip(responded, sent, barred, strict=True)
-    return [_disposition(*((cell or "0") not in ("0", "false") for cell in row)) for row in rows]
+    return [_disposition(*((cell or "0").lower() not in ("0", "false") for cell in row)) for row in rows]
 
 
 def _disposition(has_responded: bool, was_sent: bool, is_barred: bool) -> str | None:

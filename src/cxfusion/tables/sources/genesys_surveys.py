@@ -14,7 +14,7 @@ from cxfusion.tables.sources.dispositions import (
     unknown_words,
     with_dispositions,
 )
-from cxfusion.tables.sources.export import Export, Field, columns_of, require_fields, texts
+from cxfusion.tables.sources.export import Export, Field, columns_of, require_fields, texts, with_column
 from cxfusion.tables.sources.loading import load_table, objects_of
 from cxfusion.tables.sources.source import Source
 
@@ -56,10 +56,12 @@ def _export(data: Data, given: TableMap) -> Export:
     table = load_table(data, given.sheet, lists=("conversations", "entities"), expand=_responses)
     if "surveyId" not in table.column_names:
         require_fields(table, "Genesys Cloud's surveys", "id", "conversation.id")
+    if ROLE not in table.column_names:  # a table holds surveys alone; evaluations come nested
+        table = with_column(table, ROLE, ["customer"] * table.num_rows)
     name = "surveyStatus" if "surveyStatus" in table.column_names else "status"
     statuses, partial = texts(table, name), texts(table, "surveyPartialResponse")
     dispositions = [
-        PARTIAL if told == COMPLETE and lacking == "true" else told
+        PARTIAL if told == COMPLETE and (lacking or "").lower() in ("true", "1") else told
         for told, lacking in zip((STATUSES.get((cell or "").lower()) for cell in statuses), partial, strict=True)
     ]
     columns = columns_of(FIELDS, table.column_names) | {ROLE: ColumnMap(column=ROLE)}
