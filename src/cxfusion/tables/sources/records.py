@@ -114,8 +114,8 @@ def records(data: Any, what: str, *, lists: Sequence[str] = (), names: Iterable[
     lists : sequence of str
         Keys under which a JSON reply holds its list of records.
     names : iterable of str
-        Names of columns in the vendor's spelling; those of CSV, frames and databases that differ from them in case alone
-        are taken for them.
+        Names of columns in the vendor's spelling; those of CSV, frames and databases that differ from them in case
+        alone are taken for them.
 
     Raises
     ------
