@@ -73,6 +73,16 @@ def test_everything_wrong_is_told_at_once():
         marks([{"start": "2026-01-05", "end": "2026-01-06"}])
 
 
+def test_a_queue_may_be_a_number_and_a_time_may_not():
+    calls = [{"contact_id": str(i), "started_at": "2026-01-05 09:00", "queue": 11 + i} for i in (1, 2)]
+    event = {"start": "2026-01-05 08:00", "end": "2026-01-05 10:00"}
+    events = [{**event, "kind": "outage", "queue": 12}, {**event, "kind": "strike", "queue": None}]
+    frame = cx.add_context(cx.read_contacts(calls), events).to_pandas()
+    assert (frame["context_outage"].tolist(), frame["context_strike"].tolist()) == ([True, False], [True, True])
+    with pytest.raises(InputError, match="start cannot be read"):  # 09:00 that day, in seconds since 1970
+        marks([{"start": 1_767_603_600, "end": None, "kind": "outage"}])
+
+
 def test_an_outage_that_lengthens_waits_and_sours_moods_is_no_effect_of_waiting():
     rng = np.random.default_rng(0)
     n = 12_000

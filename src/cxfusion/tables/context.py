@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from cxfusion.errors import InputError, nearest_names
+from cxfusion.tables.cells import digits
 from cxfusion.tables.headings import part_of_name
 from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
@@ -68,13 +70,16 @@ def add_context(contacts: Contacts, events: Data) -> Contacts:
     [True, False]
     """
     session = contacts.session
-    table = _checked(session.collect(session.read(open_source(events))).to_pandas(), contacts)
+    told = session.read(open_source(events))
+    if "queue" in told.columns:  # as the log has it: a number keeps its digits beside events of all queues
+        told = told.mutate(queue=digits(told["queue"]).cast("string"))
+    table = _checked(session.collect(told).to_pandas(), contacts)
     rows = contacts.rows
     for name in sorted(set(table["column"])):
         rows = compute(session, _marked(rows, table[table["column"] == name], name, session))
     names = tuple(sorted({*contacts.context, *table["column"]}))
-    told = f"{len(table):,} events of {table['column'].nunique()} kinds are controls."
-    return replace(contacts, rows=rows, context=names, notes=(*contacts.notes, told))
+    note = f"{len(table):,} events of {table['column'].nunique()} kinds are controls."
+    return replace(contacts, rows=rows, context=names, notes=(*contacts.notes, note))
 
 
 def _marked(rows: ir.Table, events: pd.DataFrame, name: str, session: Session) -> ir.Table:
@@ -164,6 +169,8 @@ def _instant(time: Any, zone: str) -> float | None:
 
     An hour that the site's clock shows twice, or skips, is read as those of contacts are.
     """
+    if isinstance(time, Real):  # pandas would count nanoseconds since 1970
+        return None
     try:
         told = pd.Timestamp(datetime.fromisoformat(time.strip()) if isinstance(time, str) else time)
         moment = told.to_pydatetime(warn=False)
