@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import stats
 
@@ -122,6 +123,17 @@ def test_a_customer_counts_once_by_the_last_answer():
     alone = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned)
     assert found.table["n"].iloc[0] == 400
     assert found.table["estimate"].iloc[0] == pytest.approx(alone.table["estimate"].iloc[0], abs=1e-9)
+
+
+def test_ids_meet_those_of_the_log_however_they_are_kept():
+    contacts, answers, churned = centre(n=1_500, agents=30)
+    numbers = 9_100_000_000_000_000 + np.arange(1_500)  # more than a float can tell apart
+    pairing = cx.pair(cx.read_contacts(contacts.assign(customer_id=numbers)), cx.read_surveys(answers))
+    as_text = cx.worth(pairing, churned.assign(customer_id=[f" {number} " for number in numbers]))
+    ids = pa.array([*numbers.tolist(), None])  # a row without an id
+    as_numbers = cx.worth(pairing, pa.table({"customer_id": ids, "churned": [*churned["churned"], True]}))
+    assert as_numbers.table.equals(as_text.table)
+    assert as_numbers.table["n"].max() == 1_500
 
 
 def test_outcomes_may_be_words_or_amounts(told):

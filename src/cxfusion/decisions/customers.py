@@ -13,6 +13,7 @@ import pyarrow as pa
 from cxfusion.errors import InputError, MissingColumnError, NothingToEstimateError, TooFewResponsesError, nearest_names
 from cxfusion.evidence.sample import KEPT, Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec
+from cxfusion.tables.cells import clean_id
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sums import exact_mean
 
@@ -79,7 +80,10 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
         raise MissingColumnError(
             "The contact log names no customers. Expected a customer_id, by which outcomes are joined."
         )
-    known = _outcomes(session.collect(session.read(open_source(outcomes))).to_pandas(), outcome)
+    told = session.read(open_source(outcomes))
+    if "customer_id" in told.columns:  # as the log has it: trimmed, and a number keeps its digits beside missing ones
+        told = told.mutate(customer_id=clean_id(told["customer_id"]))
+    known = _outcomes(session.collect(told).to_pandas(), outcome)
     sample = draw_sample(pairing, LeverSpec(outcome=score), (), None, CARRIED, is_alone=True)
     rows = _last_of_each(sample)
     usable = known.loc[known["outcome"].notna() & known["customer_id"].notna(), ["customer_id", "outcome"]]
