@@ -17,6 +17,7 @@ from cxfusion.operations.figures import RECONTACTED, Figure, Log, NotApplicable
 from cxfusion.operations.links import Links, plan_of
 from cxfusion.operations.metrics import QUANTILES
 from cxfusion.operations.slots import Slots
+from cxfusion.results.exact import exact_frame
 from cxfusion.results.grouping import START, local_starts
 from cxfusion.tables.times import to_local
 
@@ -167,7 +168,7 @@ def _aggregate(log: Log, values: Mapping[str, ir.Scalar], keys: Mapping[str, ir.
     rows = log.contacts.rows
     asked = rows.aggregate(_named(values), by=_named(keys))
     asked = asked.order_by(*keys) if keys else asked  # an engine's threads give the groups in any order
-    found = log.contacts.session.collect(asked).to_pandas()
+    found = exact_frame(log.contacts.session.collect(asked))
     is_sum = [name for name in values if name.startswith("sum_")]
     found[list(values)] = found[list(values)].astype(float)
     found[is_sum] = found[is_sum].fillna(0.0)  # SQL's sum of nothing is null

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.perception.scores import SCORES
+from cxfusion.results.exact import exact_frame
 from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
@@ -252,7 +253,7 @@ def shared_customers(
     terms = {"w": rows["weight"]} | {f"wx_{i}": rows["weight"] * value(rows["score"]) for i, value in enumerate(values)}
     number = ibis.dense_rank().over(order_by=[rows[key] for key in keys])
     coded = compute(session, rows.select(*keys, "customer", group=number, **terms))
-    sums = session.collect(_added(coded, list(terms), [*keys, "group"]).order_by("group")).to_pandas()
+    sums = exact_frame(session.collect(_added(coded, list(terms), [*keys, "group"]).order_by("group")))
     customers = compute(session, _added(coded.filter(coded["customer"].notnull()), list(terms), ["customer", "group"]))
     others = customers.view()
     is_pair = [customers["customer"] == others["customer"], customers["group"] < others["group"]]

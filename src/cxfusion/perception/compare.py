@@ -20,6 +20,7 @@ from cxfusion.perception.linearised import GROUP, residuals_of
 from cxfusion.perception.measure import measure, readings_for
 from cxfusion.perception.scores import RESPONSE_RATE
 from cxfusion.results.base import Result, require_metric
+from cxfusion.results.exact import exact_frame
 from cxfusion.results.formats import change
 from cxfusion.results.formats import interval as interval_in_words
 from cxfusion.results.grouping import local_starts
@@ -234,7 +235,7 @@ def _through_margins(
 ) -> list[dict[tuple[str, str], float]] | None:
     """The same where weights are calibrated: figures of two groups also move together through the margins."""
     rows = compute(pairing.session, numbered(rows, keys))
-    groups = pairing.session.collect(rows.select(GROUP, *keys).distinct().order_by(GROUP)).to_pandas()
+    groups = exact_frame(pairing.session.collect(rows.select(GROUP, *keys).distinct().order_by(GROUP)))
     names = _names(groups[list(keys)], grouping).to_list()
     residuals = residuals_of(pairing.session, rows, readings, weights.codes, len(groups), is_pairwise=True)
     if residuals is None:

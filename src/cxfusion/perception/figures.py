@@ -12,6 +12,7 @@ import pandas as pd
 from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.perception.answers import in_intervals, sums_of
 from cxfusion.perception.linearised import GROUP, add_residuals, residuals_of
+from cxfusion.results.exact import exact_frame
 from cxfusion.results.grouping import local_starts
 from cxfusion.tables.look import compute
 
@@ -64,10 +65,10 @@ def figures_of(
         rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
     values = [reading.value for reading in readings]
     if weights is None:
-        sums = pairing.session.collect(sums_of(rows, values, keys)).to_pandas()
+        sums = exact_frame(pairing.session.collect(sums_of(rows, values, keys)))
     else:
         rows = compute(pairing.session, numbered(rows, keys))
-        sums = pairing.session.collect(sums_of(rows, values, [*keys, GROUP] if keys else [])).to_pandas()
+        sums = exact_frame(pairing.session.collect(sums_of(rows, values, [*keys, GROUP] if keys else [])))
         n_groups = int((~sums["is_whole"].to_numpy(bool)).sum())
         found = residuals_of(pairing.session, rows, readings, weights.codes, n_groups)
         sums, is_linearised = add_residuals(sums, found), found is not None

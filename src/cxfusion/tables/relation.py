@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from cxfusion.errors import require_kind
+from cxfusion.results.exact import exact_frame
 from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, LEG_COLUMNS, SURVEY_COLUMNS, Column, kind_of_name
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Relation:
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """The first rows as a pandas frame."""
-        return self.session.collect(self.rows.limit(n)).to_pandas()
+        return exact_frame(self.session.collect(self.rows.limit(n)))
 
     def to_arrow(self) -> pa.Table:
         """All rows as an Arrow table; the caller's memory must hold them."""
@@ -57,7 +58,7 @@ class Relation:
 
     def to_pandas(self, limit: int | None = None) -> pd.DataFrame:
         """Rows as a pandas frame, at most ``limit`` of them."""
-        return self.session.collect(self.rows if limit is None else self.rows.limit(limit)).to_pandas()
+        return exact_frame(self.session.collect(self.rows if limit is None else self.rows.limit(limit)))
 
     def has(self, *names: str) -> bool:
         """Whether all these columns were in the source."""
