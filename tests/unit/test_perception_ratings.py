@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import stats
 
@@ -130,6 +131,13 @@ def test_every_row_read_is_used_or_left_out_with_a_reason():
     assert ratings.rows["rating"].to_list() == [2.0]
     assert ratings.rows["dimension"].to_list() == ["price"]
     assert ratings.audit["n"].sum() == ratings.n_read == 7
+
+
+def test_respondents_are_told_apart_by_every_digit():
+    ids = pa.array([2**53, 2**53 + 1, None], pa.int64())  # two that a float cannot tell apart, and nobody
+    rows = pa.table({"respondent_id": ids, "item": ["price"] * 3, "rating": [3, 4, 5]})
+    audit = cx.read_ratings(rows, scale=(1, 5)).audit
+    assert audit.to_dict("list") == {"reason": ["used", "respondent_missing"], "n": [2, 1]}
 
 
 def test_a_person_in_two_groups_speaks_for_neither():

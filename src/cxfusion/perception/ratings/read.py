@@ -12,6 +12,7 @@ from cxfusion.engine import default_session
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import MissingColumnError, NothingToEstimateError, UsageError, told_nearest
 from cxfusion.perception.ratings.catalogue import load_catalogue
+from cxfusion.results.exact import exact_frame
 from cxfusion.tables.opening import open_source
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def read_ratings(
         raise UsageError(f"The scale is {scale[0]:g}–{scale[1]:g}; expected its lowest and its highest rating.")
     session = session or default_session()
     rows = session.read(open_source(data))
-    found = session.collect(rows.order_by(SOURCE_FILE, SOURCE_ROW)).to_pandas()
+    found = exact_frame(session.collect(rows.order_by(SOURCE_FILE, SOURCE_ROW)))
     frame = _named(found, columns or {})
     items = None if catalogue is None else load_catalogue(catalogue)
     reason = _reasons(frame, scale, items)
