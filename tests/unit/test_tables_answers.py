@@ -35,6 +35,12 @@ def test_a_word_that_counts_what_the_scale_lacks_is_set_aside():
     assert read({"Wow": 6}, ["Wow", "4", "5"]) == ([None, 4, 5], [("score_out_of_scale", "Wow")])
 
 
+def test_marks_may_be_turned_round_however_they_are_kept():
+    turned = {"1": 5, "2": 4, "4": 2, "5": 1}
+    for cells in (["1", "2", "3", "5"], [1, 2, 3, 5], [1.0, 2.0, 3.0, 5.0]):
+        assert read(turned, cells) == ([5, 4, 3, 1], [])
+
+
 def test_words_of_a_questionnaire_export_are_not_asked_to_be_numbers(tmp_path):
     (tmp_path / "form.csv").write_text(
         "Timestamp,Call ID,How was it?\n2026-01-05 10:00:00,7,Great\n2026-01-05 11:00:00,8,Bad\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import pandas as pd
 import pyarrow as pa
@@ -135,6 +136,9 @@ def test_text_and_ids(session):
         "1e+300",
     ]
     assert column(session, "agent_id", pa.array([7, None], pa.int64()), native=True)[0] == ["7", None]
+    decimals = pa.array([Decimal("7"), Decimal("7.5"), None], pa.decimal128(12, 2))  # as databases keep numbers
+    assert column(session, "agent_id", decimals, native=True)[0] == ["7", "7.50", None]
+    assert column(session, "is_resolved", pa.array([Decimal("1"), None], pa.decimal128(12, 2)), native=True)[0][0]
 
 
 def test_numbers_are_kept_as_they_are(session):

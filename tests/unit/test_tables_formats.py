@@ -131,6 +131,26 @@ def test_native_numbers_are_seconds_or_milliseconds(session, number, kind):
     assert times(session, pa.array([number, 42], kind)) == ([WHEN, None], [False, False], [2])
 
 
+def test_a_format_that_is_given_holds_for_numbers_too(session):
+    own = {"columns": {"answered_at": {"column": "answered_at", "format": "%Y%m%d"}}}
+    for cells in (pa.array([20230826, None]), pa.array([20230826.0, None])):  # a gap makes floats of whole numbers
+        for spec in ({"datetime_format": "%Y%m%d"}, own):
+            assert times(session, cells, map=spec) == ([datetime(2023, 8, 26), None], [True, False], [])
+    clock = pa.array([230826183900], pa.int64())
+    assert times(session, clock, map={"datetime_format": "%y%m%d%H%M%S"}, timezone="Asia/Kolkata")[0] == [
+        datetime(2023, 8, 26, 13, 9)
+    ]
+    both = pa.array([20230826, 1693075140], pa.int64())  # what no format that is given reads, has a reason
+    assert times(session, both, map={"datetime_format": "%Y%m%d"})[2] == [2]
+
+
+def test_a_day_and_its_time_in_twelve_digits_are_no_milliseconds(session):
+    # as milliseconds since 1970 they would all lie in one minute of June 1976
+    for cells in (["202308261839"], pa.array([202308261839], pa.int64())):
+        assert times(session, cells) == ([None], [False], [1])
+        assert times(session, cells, map={"datetime_format": "%Y%m%d%H%M"}) == ([WHEN], [False], [])
+
+
 def test_fill_in_times_are_unreadable(session):
     cells = pa.array([datetime(1900, 1, 1), datetime(2023, 8, 26), datetime(9999, 12, 31)], pa.timestamp("us"))
     assert times(session, cells) == ([None, datetime(2023, 8, 26), None], [False] * 3, [1, 3])

@@ -219,7 +219,8 @@ def number_recipe(
             cell = table[part(name, "text")]
             read = _answered(cell, how, text_number(cell, how.unit, style, clock))
         else:
-            read = native_number(_unless_missing(table[source], how), how.unit)
+            plain = native_number(_unless_missing(table[source], how), how.unit)
+            read = _answered(digits(table[source]).cast("string"), how, plain)
         return {part(name, "number"): read, part(name, "original"): table[source]}
 
     def reason(table: ir.Table) -> dict[str, ir.Value]:
@@ -246,14 +247,14 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, c
     name, source : str
     how : ColumnMap
     form : TimeForm or None
-        How text is written; None where no form fits any cell, or the column is not text.
+        How text is written, and numbers for which a format was given; None where no form fits, or none is needed.
     clock : Clock
         The site's.
     """
 
     def text(table: ir.Table) -> dict[str, ir.Value]:
-        needed = not is_time(table[source].type())
-        return {part(name, "text"): clean_text(table[source], how)} if needed else {}
+        needed = form is not None or not is_time(table[source].type())
+        return {part(name, "text"): clean_text(digits(table[source]), how)} if needed else {}
 
     def time(table: ir.Table) -> dict[str, ir.Value]:
         if part(name, "text") in table.columns:
@@ -331,7 +332,9 @@ def _unless_missing(column: ir.Value, how: ColumnMap) -> ir.Value:
 
 
 def digits(column: ir.Value) -> ir.Value:
-    """A column as it is; of numbers with a fraction their text, whole ones as their digits."""
+    """A column as it is; of numbers that may have a fraction their text, whole ones as their digits."""
+    if column.type().is_decimal():
+        return column.cast("string").re_replace(r"\.0+$", "")
     if not column.type().is_floating():
         return column
     whole = column.try_cast("int64")

@@ -171,11 +171,14 @@ def candidates(given: Iterable[str]) -> tuple[TimeForm, ...]:
 
 
 def read_epoch(number: ir.NumericValue) -> ir.TimestampValue:
-    """Instants of numbers that count seconds, milli- or microseconds since 1970; null for other numbers."""
+    """Instants from 1980 on of numbers that count seconds, milli- or microseconds since 1970; null for other numbers.
+
+    Twelve digits that begin with a year of this century (202601050930) would be milliseconds of 1976.
+    """
     seconds = ibis.cases(
-        (number.between(3e7, 7.3e9), number),
-        (number.between(3e10, 7.3e12), number / 1e3),
-        (number.between(3e13, 7.3e15), number / 1e6),
+        (number.between(3.2e8, 7.3e9), number),
+        (number.between(3.2e11, 7.3e12), number / 1e3),
+        (number.between(3.2e14, 7.3e15), number / 1e6),
         else_=ibis.null("float64"),
     )
     return cast("ir.TimestampValue", _since_1970((seconds * 1e6).round().cast("int64")))

@@ -10,7 +10,7 @@ import ibis
 
 from cxfusion.engine.contract import SOURCE_ROW
 from cxfusion.errors import InputError
-from cxfusion.tables.cells import clean_text, is_number, is_time
+from cxfusion.tables.cells import clean_text, digits, is_number, is_time
 from cxfusion.tables.formats import TimeForm, candidates, plausible
 from cxfusion.tables.numbers import NumberStyle, comma_evidence
 
@@ -72,14 +72,14 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
         A column whose times could be read with the day and the month either way round.
     """
     times = _time_columns(bindings, given)
-    texts = {key: how for key, how in times.items() if not is_time(rows[key[0]].type())}
+    texts = {key: how for key, how in times.items() if _is_text(rows[key[0]].type(), key[1])}
     numbers = {b.how.column: b.how for b in bindings.of_kind("number", "count", "duration", "score") if b.how.column}
     commas = {source: how for source, how in numbers.items() if not is_number(rows[source].type())}
     naive = [key[0] for key in times if _is_naive(rows[key[0]].type())]
     table = rows.select(
         SOURCE_ROW,
         **{f"comma_{i}": clean_text(rows[source], how) for i, (source, how) in enumerate(commas.items())},
-        **{f"time_{i}": clean_text(rows[key[0]], how) for i, (key, how) in enumerate(texts.items())},
+        **{f"time_{i}": clean_text(digits(rows[key[0]]), how) for i, (key, how) in enumerate(texts.items())},
         **{f"naive_{i}": plausible(rows[source].cast("timestamp")) for i, source in enumerate(naive)},
     )
     if texts:  # several passes are to come: parse the file once for all of them
@@ -138,6 +138,11 @@ def _time_columns(bindings: Bindings, given: TableMap) -> dict[TimeKey, ColumnMa
         if binding.kind == "time" or binding.how.from_ is not None
         for source in binding.how.sources
     }
+
+
+def _is_text(kind: Any, formats: Sequence[str]) -> bool:
+    """Whether times have to be read from text: numbers, too, where the map says how they are written (20260105)."""
+    return not is_time(kind) or bool(kind.is_numeric() and formats)
 
 
 def _is_naive(kind: Any) -> bool:
