@@ -85,6 +85,7 @@ CASES = {
     "empty": ({"agent_id": None, "wrap_seconds": ""}, ("empty_column", "wrap_seconds", 40, 40)),
     "negative": ({"hold_seconds": lambda i: -1 if i < 3 else i}, ("negative_value", "hold_seconds", 3, 40)),
     "unreadable": ({"hold_seconds": lambda i: "x" if i < 3 else i}, ("unreadable_cell", "hold_seconds", 3, 40)),
+    "beyond any": ({"hold_seconds": lambda i: 1e10 if i < 3 else i}, ("unreadable_cell", "hold_seconds", 3, 40)),
     "twice": ({"contact_id": lambda i: f"c{i // 39}" if i > 37 else f"d{i}"}, None),
     "really twice": ({"contact_id": lambda i: f"c{max(i, 1)}"}, ("duplicate_id", None, 1, 40)),
     "no id": ({"contact_id": lambda i: i or None}, ("unusable_row", None, 1, 40)),

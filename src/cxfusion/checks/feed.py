@@ -44,11 +44,11 @@ CHECK_OF_REASON: Final = {
         ("contact_id_missing", "started_at_missing", "empty_row", "unreadable_record", "not_a_record"), "unusable_row"
     ),
     **dict.fromkeys(("negative_duration", "negative_count"), "negative_value"),
-    **dict.fromkeys(("not_a_number", "not_finite", "not_a_flag", "unreadable_time"), "unreadable_cell"),
+    **dict.fromkeys(("not_a_number", "not_finite", "out_of_range", "not_a_flag", "unreadable_time"), "unreadable_cell"),
     "score_out_of_scale": "score_out_of_scale",
 }
 """Why reading set something aside, to the check that tells it; what is not here was left out on purpose."""
-NUMBERS: Final = ("negative_duration", "negative_count", "score_out_of_scale")
+NUMBERS: Final = ("negative_duration", "negative_count", "out_of_range", "score_out_of_scale")
 """Reasons for which a number stands there, and nothing that somebody wrote."""
 NO_LOSS: Final = ("redelivery",)
 """A row that came twice is not lost."""
