@@ -149,6 +149,13 @@ def test_partitions_are_columns(session, tmp_path):
         assert found == [("7", date(2026, 1, 5), "a b"), ("8", date(2026, 1, 5), None), ("9", date(2026, 1, 6), "c")]
 
 
+def test_a_folder_stands_for_every_parquet_file_in_it(session, tmp_path):
+    for n, name in enumerate(["a.parquet", "b.PARQUET", "c.pq"]):
+        pq.write_table(TABLE.slice(n, 1), tmp_path / name)
+    found = read_contacts(tmp_path, session=session).to_arrow()["contact_id"].to_pylist()
+    assert sorted(found) == ["7", "8", "9"]
+
+
 def test_a_parquet_file_may_have_a_column_of_file_names(session, tmp_path):
     for n in range(2):
         pq.write_table(TABLE.append_column("Filename", pa.array(["a", None, "c"])), tmp_path / f"log{n}.parquet")

@@ -154,7 +154,7 @@ def _format(path: str) -> FileFormat | None:
 def _matching(given: str) -> list[str]:
     if os.path.isdir(given):  # unlike a Path it knows that what has too long a name is not there
         below = (Path(parent, name) for parent, _, names in os.walk(given, onerror=_refuse) for name in names)
-        found = (path for path in below if path.suffix == ".parquet")
+        found = (path for path in below if _format(path.name) == "parquet")
         return sorted(str(path) for path in found if not _is_hidden(path.relative_to(given)))
     if os.path.isfile(given):
         return [given]
