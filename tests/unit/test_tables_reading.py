@@ -108,11 +108,20 @@ def test_frames_with_mixed_columns_and_categories(session):
             "contact_id": [1.0, 2.0],
             "started_at": ["2026-01-05", "2026-01-06"],
             "mix": [1, "a"],
+            "ref": [12.0, "A7"],  # as a file would hold it
             "kind": pd.Categorical(["x", "y"]),
         }
     )
     rows = read_contacts(frame, session=session).to_arrow().to_pylist()
-    assert [(row["contact_id"], row["mix"], row["kind"]) for row in rows] == [("1", "1", "x"), ("2", "a", "y")]
+    assert [(row["contact_id"], row["mix"], row["ref"], row["kind"]) for row in rows] == [
+        ("1", "1", "12", "x"),
+        ("2", "a", "A7", "y"),
+    ]
+
+
+def test_records_whose_names_are_numbers_lose_no_cell(session):
+    answers = [{"contact_id": "a", 1: 5}, {"contact_id": "b", 1: 4}]
+    assert read_surveys(answers, map={"csat": "1"}, session=session).to_arrow()["csat"].to_pylist() == [5, 4]
 
 
 def test_contacts_that_cannot_stay_are_listed(session):

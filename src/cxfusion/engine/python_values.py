@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["column_of", "is_missing"]
+__all__ = ["as_written", "column_of", "is_missing"]
+
+MOST_DIGITS: Final = 2**63  # beyond it, numbers with a fraction are written as powers of ten, as engines write them
 
 
 def column_of(values: Sequence[Any]) -> pa.Array[Any]:
@@ -37,7 +41,20 @@ def _kind(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     """As a file would hold it; half a character, which Python's texts may hold, becomes a question mark."""
-    return str(value).encode("utf-8", "replace").decode("utf-8")
+    return as_written(value).encode("utf-8", "replace").decode("utf-8")
+
+
+def as_written(value: Any) -> str:
+    """A value as a file would hold it; a whole number without a point, as which ids with gaps among them are kept.
+
+    Examples
+    --------
+    >>> [as_written(value) for value in (123.0, Decimal("4.00"), 1.5, 7, True, "a")]
+    ['123', '4', '1.5', '7', 'True', 'a']
+    """
+    if isinstance(value, str | int) or not isinstance(value, Real | Decimal):
+        return str(value)
+    return str(int(value)) if abs(value) < MOST_DIGITS and value == int(value) else str(value)
 
 
 def is_missing(value: Any) -> bool:

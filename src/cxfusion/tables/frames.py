@@ -66,8 +66,9 @@ def _from_pandas(data: Any) -> FrameSource:
 
 
 def _from_records(data: Any) -> FrameSource:
-    names = list(dict.fromkeys(str(key) for row in data for key in row))
-    return _frame(data, pa.table({name: column_of([row.get(name) for row in data]) for name in names}))
+    rows = [{str(name): cell for name, cell in row.items()} for row in data]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return _frame(data, pa.table({name: column_of([row.get(name) for row in rows]) for name in names}))
 
 
 def _from_lazy_polars(data: Any) -> FrameSource:

@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from numbers import Real
-from typing import Any, Final
+from typing import Any
 
-from cxfusion.engine.python_values import is_missing
+from cxfusion.engine.python_values import as_written, is_missing
 from cxfusion.tables.cells import MISSING
 
 __all__ = ["is_blank", "less", "number_of", "text_of", "total_of"]
-
-MOST_DIGITS: Final = 2**63  # beyond it, numbers with a fraction are written as powers of ten, as engines write them
 
 
 def text_of(value: Any) -> str | None:
@@ -31,11 +29,9 @@ def text_of(value: Any) -> str | None:
         return str(value).lower()  # a flag is true or false
     if is_missing(value):
         return None
-    if isinstance(value, Decimal | Real):  # ids with gaps among them are kept as floats, and by databases as decimals
-        return str(int(value)) if abs(value) < MOST_DIGITS and value == int(value) else str(value)
     if isinstance(value, date):
         return value.isoformat()
-    return json.dumps(value, default=str) if isinstance(value, Mapping | list) else str(value)
+    return json.dumps(value, default=str) if isinstance(value, Mapping | list) else as_written(value)
 
 
 def number_of(value: Any) -> float | None:
