@@ -254,6 +254,15 @@ def test_books_that_do_not_balance_are_our_fault(session, monkeypatch):
         read_contacts([{"contact_id": i, "started_at": "2026-01-05 09:00"} for i in (1, 2)], session=session)
 
 
+def test_surveys_that_were_written_can_be_read_again(session, tmp_path):
+    answers = [{"response_id": "r1", "contact_id": "a", "csat": 5, "answered_at": "2026-07-01 10:00"}]
+    first = read_surveys(answers, timezone="UTC", session=session).to_pandas()
+    first.drop(columns=["source_file", "source_row"]).to_csv(tmp_path / "answers.csv", index=False)
+    (again,) = read_surveys(tmp_path / "answers.csv", timezone="UTC", session=session).to_arrow().to_pylist()
+    assert (again["answered_at"], again["answered_at_is_day"]) == (datetime(2026, 7, 1, 10), False)
+    assert again["answered_at_is_day_2"] == "False"  # the file's own column keeps its cells
+
+
 def test_roles_and_levels_that_are_none_of_ours_are_told():
     rows = [
         {"contact_id": str(n), "csat": 4, "respondent_role": role, "survey_level": level}

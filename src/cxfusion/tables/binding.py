@@ -317,6 +317,7 @@ def _attributes(
     wanted = found if table.attributes == "all" else table.attributes
     used = {source for binding in columns for source in binding.how.sources}
     taken = {*RESERVED, *(binding.name for binding in columns)}
+    taken |= {f"{binding.name}_is_day" for binding in columns if binding.kind == "time"}  # beside each, of surveys
     names: dict[str, str] = {}
     for source in wanted:
         if source in used:
