@@ -128,6 +128,8 @@ def test_text_and_ids(session):
         "0",
         "North",
     ]
+    # what Excel writes where it found nothing, and pandas in text: no customer whom many contacts share
+    assert column(session, "customer_id", ["#N/A", "<NA>", "NaT", "7"])[0] == [None, None, None, "7"]
     assert column(session, "queue", ["NA", "", "?"], {"null": ["?"]})[0] == ["NA", None, None]
     assert column(session, "agent_id", pa.array([7.0, 7.5, None, 1e300]), native=True)[0] == [
         "7",

@@ -47,7 +47,10 @@ __all__ = [
     "until_recipe",
 ]
 
-MISSING: Final = ("", "-", "NULL", "Null", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "none")
+MISSING: Final = (
+    *("", "-", "NULL", "Null", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "none"),
+    *("#N/A", "<NA>", "NaT"),  # of Excel, and of pandas
+)
 """Cells that mean "missing" where the map does not list its own."""
 TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
 FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
