@@ -180,9 +180,10 @@ def test_times_written_as_text_are_read_as_elsewhere(spark):
 
 
 def test_parquet_is_numbered_within_its_files(spark, tmp_path):
-    for name in ("a b", "c"):
+    names = ("a b", "c+d", "e%2Bf")
+    for name in names:
         pq.write_table(CALLS, tmp_path / f"{name}.parquet")
-    paths = tuple(str(tmp_path / f"{name}.parquet") for name in ("a b", "c"))
+    paths = tuple(str(tmp_path / f"{name}.parquet") for name in names)
     with cx.Session("spark") as session, cx.Session(threads=1) as plain:
         found = [
             one.collect(one.read(FileSource(paths, "parquet")).order_by("source_file", "source_row")).to_pylist()

@@ -203,7 +203,8 @@ def _some_parquet(spark: SparkSession, paths: list[str], elapsed: Elapsed, *, is
         reader = reader.option("recursiveFileLookup", "true")  # folders named key=value are no columns then
     frame = reader.parquet(*paths)
     seconds = {name: sf.col(f"`{name.replace('`', '``')}`") / per_second for name, per_second in elapsed}
-    path = sf.url_decode(sf.regexp_replace("_metadata.file_path", "^file:/+", "/"))
+    address = sf.regexp_replace("_metadata.file_path", "^file:/+", "/")
+    path = sf.url_decode(sf.regexp_replace(address, "[+]", "%2B"))  # of an address, but in a form, a plus is a plus
     row = (sf.col("_metadata.row_index") + 1).cast("bigint")
     placed = frame.select("*", path.alias(SOURCE_FILE), row.alias(SOURCE_ROW))
     return placed.withColumns(seconds) if seconds else placed
