@@ -53,6 +53,14 @@ def test_nothing_is_left_behind(server):
     assert schemas(server) == before
 
 
+def test_what_cannot_be_prepared_leaves_nothing_behind(server, monkeypatch):
+    before = schemas(server)
+    monkeypatch.setattr("cxfusion.engine.postgres.FUNCTIONS", ("CREATE FUNCTION that is none",))
+    with pytest.raises(UsageError, match="cannot be used as an engine"):
+        cx.Session(server)
+    assert schemas(server) == before
+
+
 def test_tables_of_the_database_stay_in_it(server):
     run(
         server,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -97,6 +97,8 @@ class PostgresEngine:
             try:
                 collation = self._prepare()
             except BaseException:
+                with suppress(dbapi.Error, ResourceError):
+                    self._run(f"DROP SCHEMA IF EXISTS {self._schema} CASCADE")
                 self._connection.close()
                 raise
         self._backend = PostgresBackend(self._run, self._upload, collation)
