@@ -77,6 +77,18 @@ def problems(folder: Path, text: str) -> list[str]:
     return list(raised.value.problems)
 
 
+def test_what_is_no_finite_number_is_refused_wherever_it_stands(folder):
+    text = GOOD.replace("step = -600", "step = nan").replace("scale = [1, 10]", "scale = [1, inf]")
+    text += "[decisions]\npilot_weeks = inf\nmeasures = { wait_seconds = nan }\n[checks]\nlongest_seconds = nan\n"
+    assert {problem.partition(" = ")[0] for problem in problems(folder, text)} == {
+        "surveys.columns.csat.scale.1",
+        "levers.response_seconds.step",
+        "decisions.pilot_weeks",
+        "decisions.measures.wait_seconds",
+        "checks.longest_seconds",
+    }
+
+
 def test_all_it_says_is_in_the_model(folder):
     config = load_study(study(folder, GOOD))
     assert config.path("contacts") == str(folder / "logs" / "*.csv")

@@ -67,7 +67,7 @@ LocalTime: TypeAlias = Annotated[datetime, BeforeValidator(_local_time)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PairingSection(_Section):
@@ -225,7 +225,7 @@ class DecisionsSection(_Section):
     power : float
     """
 
-    cost_per_hour: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    cost_per_hour: float | None = Field(default=None, ge=0)
     currency: str = ""
     shrinkage: float = Field(default=0.0, ge=0, lt=1)
     measures: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)

@@ -37,7 +37,10 @@ Formats: TypeAlias = Annotated[tuple[Annotated[str, AfterValidator(_strptime_for
 class Model(BaseModel):
     """A frozen part of a map that knows every key it may hold."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+    # TOML has nan and inf, which would make nan of whatever is worked out with them
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, allow_inf_nan=False
+    )
 
 
 class ColumnMap(Model):
