@@ -58,19 +58,48 @@ def test_likelihood_ratio_for_contact(wine, array_sample):
     assert ratio == pytest.approx(11.043, abs=5e-4)
 
 
-def test_housing_with_frequency_weights_as_mass_polr(array_sample):
+@pytest.fixture(scope="module")
+def housing():
+    """Influence, type of home and contact as indicators; satisfaction; how many said so."""
     frame = pd.read_csv(DATA / "housing.csv", comment="#")
     columns = [("Infl", "Medium"), ("Infl", "High"), ("Type", "Apartment"), ("Type", "Atrium")]
     columns += [("Type", "Terrace"), ("Cont", "High")]
-    dense = np.column_stack([frame[name] == level for name, level in columns])
-    satisfaction = frame["Sat"].map({"Low": 0, "Medium": 1, "High": 2})
-    found = fit(array_sample(dense, satisfaction, weight=frame["Freq"]), 3)
+    dense = np.column_stack([frame[name] == level for name, level in columns]).astype(float)
+    return dense, frame["Sat"].map({"Low": 0, "Medium": 1, "High": 2}), frame["Freq"].to_numpy(float)
+
+
+def test_housing_with_frequency_weights_as_mass_polr(housing, array_sample):
+    dense, satisfaction, n = housing
+    found = fit(array_sample(dense, satisfaction, weight=n), 3)
     expected = [0.5663937, 1.2888191, -0.5723501, -0.3661866, -1.0910149, 0.3602841]
     errors = [0.1046528, 0.1271561, 0.1192380, 0.1551733, 0.1514860, 0.0955358]
     assert found.coefficients == pytest.approx(expected, abs=1e-6)
     assert np.sqrt(np.diag(found.covariance))[2:] == pytest.approx(errors, abs=1e-6)
     assert found.cuts == pytest.approx([-0.4961353, 0.6907083], abs=1e-6)
     assert -2 * found.log_likelihood == pytest.approx(3479.149299, abs=1e-6)
+
+
+def test_housing_where_influence_differs_by_type_of_home(housing, array_sample):
+    dense, satisfaction, n = housing
+    products = [dense[:, influence] * dense[:, home] for influence in (0, 1) for home in (2, 3, 4)]
+    found = fit(array_sample(np.column_stack([dense, *products]), satisfaction, weight=n), 3)
+    assert -2 * found.log_likelihood == pytest.approx(3456.639952, abs=1e-4)  # MASS::polr, whose BFGS stops early
+
+
+@pytest.mark.parametrize(
+    ("influence", "expected"),
+    [
+        ((0, 0), (0.448896, 0.271295, 0.279809)),
+        ((1, 0), (0.319991, 0.277569, 0.402440)),
+        ((0, 1), (0.188819, 0.235809, 0.575372)),  # top minus bottom: 55.56 points more than with little influence
+    ],
+)
+def test_housing_had_everyone_the_same_influence(housing, array_sample, influence, expected):
+    dense, satisfaction, n = housing
+    found = fit(array_sample(dense, satisfaction, weight=n), 3)
+    eta = np.column_stack([np.tile(influence, (len(n), 1)), dense[:, 2:]]) @ found.coefficients
+    up_to = [np.average(1 / (1 + np.exp(eta - cut)), weights=n) for cut in found.cuts]
+    assert (up_to[0], up_to[1] - up_to[0], 1 - up_to[1]) == pytest.approx(expected, abs=2e-6)
 
 
 def test_ucla_applications(ucla):
