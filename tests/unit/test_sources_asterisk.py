@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cxfusion.errors import InputError, UnreadableFileError
+from cxfusion.errors import EmptyTableError, InputError, UnreadableFileError
 
 SOURCE = "asterisk_queue_log"
 START = 1_772_445_600  # 2026-03-02 10:00:00 UTC
@@ -121,6 +121,14 @@ def test_the_same_file_twice_counts_once(tmp_path, read_log, by_id, set_aside):
     once = by_id(read_log(tmp_path / "a", SOURCE))
     assert by_id(contacts) == once
     assert {reason for _, _, reason in set_aside(contacts.legs)} == {"redelivery"}
+
+
+def test_a_log_that_was_just_rotated_is_empty(tmp_path, read_log, by_id):
+    before = write(tmp_path / "queue_log.1", *PASSED_ON, *GAVE_UP)
+    (tmp_path / "queue_log").write_text("\n", encoding="utf-8")
+    assert by_id(read_log(tmp_path, SOURCE)) == by_id(read_log(before, SOURCE))
+    with pytest.raises(EmptyTableError, match="holds no record"):
+        read_log(tmp_path / "queue_log", SOURCE)
 
 
 @pytest.mark.parametrize("text", ["time,callid,queuename,agent,event\n2026-03-02,1,q,a,CONNECT\n", "||||\n"])

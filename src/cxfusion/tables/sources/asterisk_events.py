@@ -64,14 +64,15 @@ class Event:
 
 
 def events_of_files(paths: Iterable[str]) -> Iterator[Event | Row]:
-    """Events of files, in the order of their first lines: rotated logs are read in the order of time.
+    """Events of files, in the order of their first lines: rotated logs are read in the order of time, empty ones not.
 
     Raises
     ------
     UnreadableFileError
         No line of a file is an event.
     """
-    for path in sorted(paths, key=_first_time):
+    begun = {path: time for path in paths if (time := _first_time(path)) is not None}
+    for path in sorted(begun, key=lambda path: begun[path]):
         with open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 event = _of_line(path, number, line)
@@ -81,15 +82,20 @@ def events_of_files(paths: Iterable[str]) -> Iterator[Event | Row]:
                     yield unreadable(path, number, line)
 
 
-def _first_time(path: str) -> float:
+def _first_time(path: str) -> float | None:
+    """When a file begins; None of an empty one, as the log is that has just been rotated."""
+    is_empty = True
     with open_text(path) as file:
-        first = next((event for line in file if (event := _of_line(path, 0, line))), None)
-    if first is None:
-        raise UnreadableFileError(
-            f"{path} holds no line of {WHAT}. Expected time|call|queue|member|event|…, with the time in seconds since"
-            " 1970."
-        )
-    return first.time
+        for line in file:
+            if event := _of_line(path, 0, line):
+                return event.time
+            is_empty = is_empty and not line.strip()
+    if is_empty:
+        return None
+    raise UnreadableFileError(
+        f"{path} holds no line of {WHAT}. Expected time|call|queue|member|event|…, with the time in seconds since"
+        " 1970."
+    )
 
 
 def _of_line(path: str, number: int, line: str) -> Event | None:
