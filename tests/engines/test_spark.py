@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -177,6 +177,13 @@ def test_times_written_as_text_are_read_as_elsewhere(spark):
     with cx.Session("spark") as session:
         rows = cx.read_contacts(calls, session=session).to_arrow().sort_by("contact_id")["started_at"].to_pylist()
     assert rows == [datetime(2026, 1, 5, 9), datetime(2026, 1, 25, 9, 30)]
+
+
+def test_lengths_of_time_may_be_kept_as_times_of_day(spark):
+    calls = {"contact_id": ["a", "b"], "started_at": ["2026-01-05 09:00"] * 2, "talk time": [time(0, 3, 20), None]}
+    with cx.Session("spark") as session:
+        rows = cx.read_contacts(pa.table(calls), session=session).to_arrow().sort_by("contact_id")
+    assert rows["talk_seconds"].to_pylist() == [200.0, None]
 
 
 def test_parquet_is_numbered_within_its_files(spark, tmp_path):

@@ -124,7 +124,7 @@ def _sendable(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
         return utc.cast(pa.timestamp("us", kind.tz or "UTC"), safe=False)
     if pa.types.is_unsigned_integer(kind):
         return column.cast(pa.int64() if kind.bit_width < 64 else pa.decimal128(20, 0))
-    if pa.types.is_null(kind):
+    if pa.types.is_null(kind) or pa.types.is_time(kind):  # Spark has no time of day
         return column.cast(pa.string())
     return column
 
