@@ -66,7 +66,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(
         "unreadable_cell",
         "set_aside",
-        "Text in a number, a time that cannot be read, neither yes nor no, infinite, greater than any duration or count.",
+        "Text in a number, a time that cannot be read, neither yes nor no, infinite, beyond any duration or count.",
         "Name the cells that mean “missing” with `null`; give `format`.",
     ),
     Check("score_out_of_scale", "set_aside", "Scores outside their scale.", "Give the scale in the map."),
