@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -70,6 +71,23 @@ def test_typed_columns_are_joined_as_they_are_written(session):
     contacts = read_contacts(table, map=columns, session=session)
     rows = contacts.to_arrow().select(["contact_id", "started_at"]).to_pylist()
     assert rows == [{"contact_id": "3:7", "started_at": datetime(2026, 1, 5, 1)}]
+
+
+@pytest.mark.parametrize("unit", ["us", "ns"])
+def test_a_day_kept_as_midnight_and_a_clock_kept_on_some_day_are_put_together(session, unit):
+    parts = {"day": datetime(2026, 1, 5), "begun": datetime(1900, 1, 1, 9, 30, 5)}
+    columns = {name: pa.array([part], pa.timestamp(unit)) for name, part in parts.items()}
+    table = pa.table({"contact_id": ["a"], **columns})
+    contacts = read_contacts(table, map={"started_at": {"date": "day", "time": "begun"}}, session=session)
+    assert contacts.to_arrow()["started_at"].to_pylist() == [datetime(2026, 1, 5, 9, 30, 5)]
+
+
+def test_a_workbook_with_a_day_and_its_time_in_two_columns_needs_no_map(session, tmp_path):
+    days = [datetime(2026, 1, 5), datetime(2026, 1, 6)]
+    frame = pd.DataFrame({"Call ID": ["a", "b"], "Date": days, "Time": [time(9), time(23, 30)]})
+    frame.to_excel(tmp_path / "log.xlsx", index=False)
+    contacts = read_contacts(tmp_path / "log.xlsx", session=session)
+    assert contacts.to_arrow()["started_at"].to_pylist() == [datetime(2026, 1, 5, 9), datetime(2026, 1, 6, 23, 30)]
 
 
 def test_a_bad_cell_made_of_two_shows_both(session):

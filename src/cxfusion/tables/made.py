@@ -44,11 +44,27 @@ def _made(source: ir.Table, how: ColumnMap) -> ir.StringValue:
         return clean_text(digits(source[name]), how)
 
     if how.date is not None:
-        return text(how.date) + " " + ibis.coalesce(*map(text, how.time))
+        clocks = (clean_text(digits(_clock(source[name])), how) for name in how.time)
+        return clean_text(digits(_day(source[how.date])), how) + " " + ibis.coalesce(*clocks)
     first, *others = map(text, how.join)
     for other in others:
         first = first + how.sep + other
     return first
+
+
+def _day(column: ir.Value) -> ir.Value:
+    """A column of dates as it is; of midnights, as workbooks and pandas keep dates, their days."""
+    return column.date() if _is_wall_clock(column) else column
+
+
+def _clock(column: ir.Value) -> ir.Value:
+    """A column of times of day as it is; of times on one and the same day, as some databases keep them, their clock."""
+    return column.strftime("%H:%M:%S") if _is_wall_clock(column) else column
+
+
+def _is_wall_clock(column: ir.Value) -> bool:
+    kind = column.type()
+    return bool(kind.is_timestamp() and kind.timezone is None)
 
 
 def _free(name: str, taken: Collection[str]) -> str:
