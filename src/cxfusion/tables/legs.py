@@ -19,7 +19,7 @@ talk, hold, wrap     the sums over the handled legs, and so ``n_holds``; unknown
                      passed the customer on
 ``is_abandoned``     no where a leg was handled; else yes where a leg says so; else unknown: voicemail, self-service
 ``reason``           the last one that a handled leg tells, or any leg where nobody handled the contact
-all others           the first one told
+all others           the first one told; of fields that the map names besides, the last one
 ==================== ===================================================================================================
 """
 
