@@ -171,6 +171,16 @@ def test_wall_clocks_are_those_of_the_site(spark):
     assert rows["started_at"] == [datetime(2026, 1, 5, 3, 30)]
 
 
+def test_wall_clocks_of_other_frames_are_those_of_the_site_too(spark):
+    frame = pa.table({"contact_id": ["a"], "started_at": [datetime(2026, 1, 5, 9)], "over": [datetime(2026, 1, 5, 10)]})
+    columns = {"ended_at": "over", "served_seconds": {"from": "started_at", "to": "over"}}
+    with cx.Session("spark") as session:
+        rows = cx.read_contacts(frame.to_pandas(), map=columns, timezone="Asia/Kolkata", session=session).to_arrow()
+    found = {name: rows[name][0].as_py() for name in ("started_at", "ended_at", "served_seconds")}
+    start = datetime(2026, 1, 5, 3, 30)
+    assert found == {"started_at": start, "ended_at": start + timedelta(hours=1), "served_seconds": 3600.0}
+
+
 def test_times_written_as_text_are_read_as_elsewhere(spark):
     times = {"a": "05/01/2026 09:00", "b": "25/01/2026 9:30"}
     calls = [{"contact_id": name, "started_at": time} for name, time in times.items()]

@@ -103,7 +103,8 @@ class SparkEngine:
             case RelationSource() if isinstance(there := source.relation.get_backend(), Backend):
                 frame = self._numbered(self._backend.adopted(frame_of(there, source.relation)), source.name)
             case _:
-                frame = self._backend.uploaded(rows_here(source))
+                rows = rows_here(source)
+                return self._backend.relation(self._backend.uploaded(rows), clocks=_clocks(rows.schema))
         return self._backend.relation(frame)
 
     def materialize(self, relation: ir.Table) -> ir.Table:
@@ -183,6 +184,11 @@ def open_spark(temp_dir: str | None = None) -> SparkEngine:
             " yourself and give its frames to read_contacts."
         ) from error
     return SparkEngine(started, temp_dir)
+
+
+def _clocks(schema: pa.Schema) -> tuple[str, ...]:
+    """Columns of times without a zone."""
+    return tuple(one.name for one in schema if pa.types.is_timestamp(one.type) and one.type.tz is None)
 
 
 def _from_parquet(spark: SparkSession, source: FileSource) -> DataFrame:

@@ -20,6 +20,8 @@ from pyspark.sql import types as spark_types
 from cxfusion.engine.naming import new_name
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import ibis.expr.types as ir
     from pyspark.sql import DataFrame, SparkSession
 
@@ -75,12 +77,16 @@ class SparkBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         """A relation as Spark's own, not computed yet."""
         return frame_of(self, relation)
 
-    def relation(self, frame: DataFrame, schema: ibis.Schema | None = None) -> ir.Table:
-        """Spark's own as a relation: of a schema that is known, or of that which it tells."""
+    def relation(self, frame: DataFrame, schema: ibis.Schema | None = None, clocks: Collection[str] = ()) -> ir.Table:
+        """Spark's own as a relation: of a schema that is known, or of that which it tells.
+
+        It does not tell which columns are wall clocks that were sent to it: as instants, as if they were in UTC.
+        """
         name = new_name("cx")
         frame.createOrReplaceTempView(name)
         self._views.append(name)
-        told = schema or ibis.schema({field.name: _type_of(field.dataType) for field in frame.schema})
+        kinds = {field.name: _type_of(field.dataType) for field in frame.schema}
+        told = schema or ibis.schema(kinds | dict.fromkeys(clocks, dt.Timestamp(scale=6)))
         return ops.DatabaseTable(name, schema=told, source=self).to_expr()
 
     def adopted(self, frame: DataFrame) -> DataFrame:
