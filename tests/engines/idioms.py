@@ -134,6 +134,8 @@ IDIOMS = {
         lambda t: t["local"].hour().min(where=t["x"] < 5),
         19,
     ),
+    "times of day as text": (lambda t: t, lambda t: t["at"].strftime("%H:%M:%S").max(), "23:00:00"),
+    "days as text": (lambda t: t, lambda t: t["at"].date().cast("string").min(), "2026-01-01"),
     "weekdays": (lambda t: t, lambda t: t["at"].day_of_week.index().min(where=t["x"] == 0), 3),
     "intervals": (
         lambda t: t.mutate(end=t["at"] + (t["x"] * 1e6).round().cast("int64").as_interval("us")),
