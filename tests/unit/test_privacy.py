@@ -54,6 +54,13 @@ def test_the_engine_and_python_give_the_same_pseudonyms(session):
     ]  # fmt: skip
 
 
+def test_a_single_column_to_hide_may_be_given_by_its_name(session):
+    log = [{"contact_id": 1, "started_at": "2026-03-02 09:00", "customer_id": "kim", "agent_id": "bo"}]
+    contacts = cx.read_contacts(log, pseudonyms=cx.Pseudonyms(KEY, "customer_id"), session=session)
+    (row,) = contacts.to_arrow().to_pylist()
+    assert (row["customer_id"], row["agent_id"]) == (expected("kim"), "bo")
+
+
 def test_tables_still_join_and_another_key_gives_other_names(session):
     calls = [{"contact_id": f"c{i}", "started_at": f"2026-03-02 09:0{i}", "customer_id": f"k{i}"} for i in range(5)]
     answers = [{"customer_id": f"k{i}", "csat": 4, "answered_at": "2026-03-02 12:00"} for i in range(5)]

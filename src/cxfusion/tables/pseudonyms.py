@@ -43,7 +43,7 @@ class Pseudonyms:
     ----------
     key : bytes
         A secret of at least 16 bytes; 32 random ones are best. It is not kept: only what is derived from it.
-    columns : iterable of str
+    columns : str or iterable of str
         What is pseudonymised: columns of contacts and surveys, canonical or own, and every other column that is read
         from the same column of the source.
 
@@ -65,7 +65,7 @@ class Pseudonyms:
                 f"The key for pseudonyms has {len(key)} bytes. Expected at least {SHORTEST_KEY}, such as the 64 digits"
                 " that `openssl rand -hex 32` prints."
             )
-        self.columns = frozenset(columns)
+        self.columns = frozenset([columns] if isinstance(columns, str) else columns)  # a name is no list of letters
         self._inner, self._outer = (
             hmac.new(key, f"cxfusion {which}".encode(), hashlib.sha256).hexdigest() for which in ("inner", "outer")
         )
