@@ -52,9 +52,9 @@ def as_written(value: Any) -> str:
     >>> [as_written(value) for value in (123.0, Decimal("4.00"), 1.5, 7, True, "a")]
     ['123', '4', '1.5', '7', 'True', 'a']
     """
-    if isinstance(value, str | int) or not isinstance(value, Real | Decimal):
-        return str(value)
-    return str(int(value)) if abs(value) < MOST_DIGITS and value == int(value) else str(value)
+    is_number = isinstance(value, Real | Decimal) and not isinstance(value, int)
+    is_whole = is_number and abs(value) < MOST_DIGITS and value == int(value)
+    return str(int(value)) if is_whole else str(value)
 
 
 def is_missing(value: Any) -> bool:

@@ -33,7 +33,7 @@ def exact_frame(rows: pa.Table) -> pd.DataFrame:
     frame = rows.to_pandas()
     for place, column in enumerate(rows.columns):
         if column.type in whole and column.null_count and _is_long(column):
-            frame.isetitem(place, column.to_pandas(types_mapper=whole.get))
+            frame.isetitem(place, column.to_pandas(types_mapper=whole.get).array)
     return frame
 
 
