@@ -84,6 +84,8 @@ def test_elapsed_times_of_a_frame_are_seconds(session):
     gone = pd.Series([timedelta(minutes=1, milliseconds=250), None])
     values, _ = column(session, "wait_seconds", pa.Array.from_pandas(gone).cast(pa.duration("us")), native=True)
     assert values == [60.25, None]
+    frame = pd.DataFrame({"contact_id": [1, 2], "started_at": "2026-01-05", "Talk Time (hh:mm:ss)": gone})
+    assert read_contacts(frame, session=session).to_arrow()["talk_seconds"].to_pylist() == [60.25, None]
 
 
 @pytest.mark.parametrize(

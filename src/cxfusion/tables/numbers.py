@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NumberStyle", "comma_evidence", "native_number", "text_number"]
 
-SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600}
+SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600, "hh:mm:ss": 1}
+"""In one unit of a number; elapsed times of frames and workbooks come as seconds, whatever their heading says."""
 GROUPED: Final = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 DECIMAL_COMMA: Final = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
 SURE_DECIMAL_COMMA: Final = r"^[+-]?((0|\d{1,3}(\.\d{3})+|\d{4,}),\d+|\d+,(\d{1,2}|\d{4,}))$"
@@ -46,7 +47,7 @@ def text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, clo
 
 
 def _in_seconds(number: ir.FloatingValue, unit: Unit | None) -> ir.FloatingValue:
-    return number if unit in (None, "s") else number * SECONDS[unit]
+    return number if unit is None or SECONDS[unit] == 1 else number * SECONDS[unit]
 
 
 def _known(number: ir.FloatingValue) -> ir.FloatingValue:
