@@ -18,7 +18,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.engine import FileSource, FrameSource, RelationSource
-from cxfusion.errors import SeparationError, UsageError
+from cxfusion.errors import SeparationError, UnreadableFileError, UsageError
 from cxfusion.fold import RowsTogether
 from engines import conformance, folds
 from engines.conformance import *  # noqa: F403 - the tests are taken over
@@ -208,6 +208,16 @@ def test_parquet_is_numbered_within_its_files(spark, tmp_path):
         ]
     assert [(row["source_file"], row["source_row"]) for row in found[0]] == [(p, n) for p in paths for n in (1, 2, 3)]
     assert [row["contact_id"] for row in found[0]] == [row["contact_id"] for row in found[1]]
+
+
+def test_parquet_that_spark_cannot_read_is_told_as_such(spark, tmp_path):
+    fine = pa.array([datetime(2026, 1, 5, 9)] * 3, pa.timestamp("ns"))
+    pq.write_table(CALLS.append_column("over", fine), tmp_path / "nano.parquet")
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
+    with cx.Session("spark") as session:
+        for name in ("nano.parquet", "torn.parquet"):
+            with pytest.raises(UnreadableFileError, match=f"{name} could not be read by Spark: .+ export them again"):
+                session.read(FileSource((str(tmp_path / name),), "parquet"))
 
 
 def test_each_parquet_file_has_elapsed_times_of_its_own_unit(spark, tmp_path):

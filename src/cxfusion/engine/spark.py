@@ -29,13 +29,13 @@ from cxfusion.engine.contract import (
     RelationSource,
     Source,
 )
-from cxfusion.engine.databases import BATCH_ROWS
+from cxfusion.engine.databases import BATCH_ROWS, first_line
 from cxfusion.engine.elapsed import by_elapsed
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.rows_here import rows_here
 from cxfusion.engine.spark_backend import SparkBackend, frame_of
 from cxfusion.engine.spark_folding import RowsOnWorkers, rows_on_workers
-from cxfusion.errors import UsageError
+from cxfusion.errors import UnreadableFileError, UsageError
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -207,7 +207,13 @@ def _some_parquet(spark: SparkSession, paths: list[str], elapsed: Elapsed, *, is
     reader = spark.read.option("mergeSchema", "true")
     if not is_partitioned:
         reader = reader.option("recursiveFileLookup", "true")  # folders named key=value are no columns then
-    frame = reader.parquet(*paths)
+    try:
+        frame = reader.parquet(*paths)
+    except PySparkException as error:
+        raise UnreadableFileError(
+            f"{', '.join(paths)} could not be read by Spark: {first_line(error)}. Expected whole Parquet files of types"
+            " that Spark knows, which has times to the microsecond and none to the nanosecond; export them again."
+        ) from error
     seconds = {name: sf.col(f"`{name.replace('`', '``')}`") / per_second for name, per_second in elapsed}
     address = sf.regexp_replace("_metadata.file_path", "^file:/+", "/")
     path = sf.url_decode(sf.regexp_replace(address, "[+]", "%2B"))  # of an address, but in a form, a plus is a plus
