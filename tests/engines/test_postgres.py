@@ -13,7 +13,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.engine import FrameSource
 from cxfusion.engine.functions import greatest_of
-from cxfusion.errors import ResourceError, UsageError
+from cxfusion.errors import ResourceError, UnreadableFileError, UsageError
 from cxfusion.tables.formats import TimeForm
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 from engines.conformance import TABLE, Total, read
@@ -215,6 +215,11 @@ def test_a_server_that_breaks_off_is_told_and_its_schema_named(server, caplog):
     (left,) = set(schemas(server)) - set(before)
     assert f"Schema {left} is left in postgres://cx@127.0.0.1" in caplog.text
     run(server, f"DROP SCHEMA {left} CASCADE", "SELECT 1")
+
+
+def test_text_that_postgres_does_not_take_is_told_as_such(session):
+    with pytest.raises(UnreadableFileError, match="the character of code 0"):
+        session.read(FrameSource(pa.table({"contact_id": ["a\0b"]}), "log"))
 
 
 def test_names_that_would_be_cut_are_refused(session):

@@ -32,7 +32,7 @@ from cxfusion.engine.naming import new_name
 from cxfusion.engine.postgres_backend import PostgresBackend
 from cxfusion.engine.postgres_functions import FUNCTIONS
 from cxfusion.engine.rows_here import rows_here
-from cxfusion.errors import ResourceError, UsageError
+from cxfusion.errors import ResourceError, UnreadableFileError, UsageError
 from cxfusion.fold import Fold, fold_batches
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ COLLATIONS: Final = ("pg_c_utf8", "C.utf8", "C.UTF-8", "C")
 """By code point, as other engines sort; the first ones know letters beyond ASCII, too."""
 OLDEST: Final = 150_000
 LONGEST: Final = 63
+NO_TEXT: Final = "22021"  # a character that is none in UTF-8, or the one of code 0
 NO_ROOM: Final = "53"
 """Class of the codes by which PostgreSQL tells that a resource is used up."""
 LOST: Final = ("08", "57P")
@@ -302,11 +303,16 @@ def _refused(address: Address) -> Iterator[None]:
 
 @contextmanager
 def _failing() -> Iterator[None]:
-    """Tell of a server without room, or of one that is gone, as our own error."""
+    """Tell of a server without room, of one that is gone, and of text that it does not take, as our own error."""
     try:
         yield
     except dbapi.Error as error:
         code = str(error.sqlstate or "")
+        if code == NO_TEXT:
+            raise UnreadableFileError(
+                "Some text holds the character of code 0, which PostgreSQL does not take. Expected text without it; take"
+                " it out of the source, or use an engine that takes it."
+            ) from error
         if code.startswith(NO_ROOM):
             raise ResourceError(
                 f"The work does not fit on the PostgreSQL server: {first_line(error)}. Give it more room, or use an"
