@@ -310,8 +310,8 @@ def _failing() -> Iterator[None]:
         code = str(error.sqlstate or "")
         if code == NO_TEXT:
             raise UnreadableFileError(
-                "Some text holds the character of code 0, which PostgreSQL does not take. Expected text without it; take"
-                " it out of the source, or use an engine that takes it."
+                "Some text holds the character of code 0, which PostgreSQL does not take. Expected text without it;"
+                " take it out of the source, or use an engine that takes it."
             ) from error
         if code.startswith(NO_ROOM):
             raise ResourceError(

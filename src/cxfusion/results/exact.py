@@ -40,5 +40,5 @@ def exact_frame(rows: pa.Table) -> pd.DataFrame:
 def _is_long(column: pa.ChunkedArray[Any]) -> bool:
     import pyarrow.compute as pc
 
-    ends = pc.min_max(column).as_py()
-    return ends["min"] is not None and max(-ends["min"], ends["max"]) > MOST
+    low, high = pc.min(column).as_py(), pc.max(column).as_py()
+    return low is not None and max(-low, high) > MOST

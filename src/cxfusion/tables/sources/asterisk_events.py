@@ -93,8 +93,7 @@ def _first_time(path: str) -> float | None:
     if is_empty:
         return None
     raise UnreadableFileError(
-        f"{path} holds no line of {WHAT}. Expected time|call|queue|member|event|…, with the time in seconds since"
-        " 1970."
+        f"{path} holds no line of {WHAT}. Expected time|call|queue|member|event|…, with the time in seconds since 1970."
     )
 
 
