@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pyarrow as pa
 from ibis.backends.pyspark import Backend
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as sf
@@ -209,7 +210,7 @@ def _some_parquet(spark: SparkSession, paths: list[str], elapsed: Elapsed, *, is
         reader = reader.option("recursiveFileLookup", "true")  # folders named key=value are no columns then
     try:
         frame = reader.parquet(*paths)
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:
         raise UnreadableFileError(
             f"{', '.join(paths)} could not be read by Spark: {first_line(error)}. Expected whole Parquet files of types"
             " that Spark knows, which has times to the microsecond and none to the nanosecond; export them again."

@@ -9,6 +9,7 @@ from cxfusion.tables.sources.export import Export, Field, columns_of, own_keys, 
 from cxfusion.tables.sources.loading import load_table
 from cxfusion.tables.sources.scores_by_type import ScoreType, split_scores
 from cxfusion.tables.sources.source import Source
+from cxfusion.tables.sources.values import number_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ASKNICELY"]
 
-NEVER: Final = {"null": ("0",)}
+NEVER: Final = {"null": ("0", "0.0")}
 FIELDS: Final = (
     Field("response_id", "the response", "response_id"),
     Field("person_id", "the person asked", "customer_id"),
@@ -53,7 +54,12 @@ def _export(data: Data, given: TableMap) -> Export:
 def _dispositions(table: pa.Table) -> list[str | None]:
     responded, sent, barred = (texts(table, name) for name in ("responded", "sent", "dontcontact"))
     rows = zip(responded, sent, barred, strict=True)
-    return [_disposition(*((cell or "0").lower() not in ("0", "false") for cell in row)) for row in rows]
+    return [_disposition(*map(_is_so, row)) for row in rows]
+
+
+def _is_so(cell: str | None) -> bool:
+    """Whether a time or a flag is there: neither is where 0 or false stands."""
+    return cell is not None and cell.lower() != "false" and number_of(cell) != 0
 
 
 def _disposition(has_responded: bool, was_sent: bool, is_barred: bool) -> str | None:
