@@ -184,3 +184,10 @@ def test_robustness_value_keeps_its_digits_however_sure_an_estimate_is(f):
     with localcontext(prec=80):
         exact = ((Decimal(f) ** 4 + 4 * Decimal(f) ** 2).sqrt() - Decimal(f) ** 2) / 2
     assert robustness_value(f * 10.0, 100) == pytest.approx(float(exact), rel=1e-12)
+
+
+def test_one_degree_of_freedom_is_too_few_for_one_more_factor(linear_sample):
+    sample = linear_sample(np.random.default_rng(2).normal(size=(4, 2)), np.array([[0], [0], [1], [1]]))
+    within = within_groups(gather_moments(sample.sweep(1), sample.rows))
+    with pytest.raises(EstimationError, match="one degree of freedom"):
+        sensitivity_of(within, 0, 1, Block(groupings=(0,)), {})

@@ -329,7 +329,7 @@ def sensitivity_of(
     Raises
     ------
     EstimationError
-        The controls leave nothing of the lever, or nothing of the outcome.
+        The controls leave nothing of the lever, nothing of the outcome, or a single degree of freedom.
 
     References
     ----------
@@ -340,6 +340,11 @@ def sensitivity_of(
         raise EstimationError(
             "The controls and groups determine the lever or the outcome, so there is no estimate whose sensitivity one"
             " could ask for. Expected both to vary within them; hold fewer of them fixed."
+        )
+    if fit.dof < 2:
+        raise EstimationError(
+            "Levers, controls and groups leave one degree of freedom, and one more factor would take it. Expected more"
+            " responses than these; hold fewer of them fixed."
         )
     estimate, std_error = float(fit.coefficients[0]), float(fit.std_error[0])
     statistic = estimate / std_error

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.errors import BadControlError, EstimationError, NothingToEstimateError, UsageError
+from cxfusion.errors import (
+    BadControlError,
+    EstimationError,
+    NothingToEstimateError,
+    TooFewResponsesError,
+    UsageError,
+)
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.estimators.moments import Block, gather_moments
 from cxfusion.estimators.sensitivity import sensitivity_of
@@ -373,7 +379,7 @@ class _Paths:
             row: dict[str, Any] = {"term": one.name, "status": "ok"}
             try:
                 found = sensitivity_of(within, 0, place, others, {}, conf_level=ground.spec.conf_level)
-            except EstimationError as error:
+            except (EstimationError, TooFewResponsesError) as error:
                 rows.append({**row, "status": "not_applicable", "reason": error.message})
                 continue
             rows.append(
