@@ -396,3 +396,31 @@ def test_a_pilot_that_never_had_power_says_so(evidence):
         cx.design_pilot(evidence, "hold_seconds", power=1.2)
     with pytest.raises(UnknownNameError, match="hold_seconds"):
         cx.design_pilot(evidence, "hold")
+
+
+def test_what_is_best_near_where_it_is_has_neither_a_price_nor_a_hotspot():
+    # scores are best at 310 seconds, a little above the mean: a small step up does good, a large one either way harm
+    rng, n = np.random.default_rng(4), 6_000
+    menu = rng.normal(300, 40, n).clip(1).round()
+    latent = 2.0 - ((menu - 310) / 60) ** 2 + rng.logistic(0, 0.5, n)
+    log = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 20 * 86_400, n), "s"),
+            "agent_id": [f"a{i}" for i in rng.integers(0, 40, n)],
+            "queue": rng.choice(["help", "sales"], n),
+            "menu_seconds": menu,
+        }
+    )
+    answers = log[["contact_id"]].assign(csat=np.digitize(latent, [-1.0, 0.0, 0.7, 1.4]) + 1)
+    pairing = cx.pair(cx.read_contacts(log), cx.read_surveys(answers))
+    evidence = cx.fit_levers(pairing, levers=[cx.Lever("menu_seconds", "before", -100)])
+    less, more = (cx.what_if(evidence, {"menu_seconds": step}).table.iloc[0] for step in (-100, 100))
+    assert evidence.table["verdict"].item() == "moves"
+    assert max(less["conf_high"], more["conf_high"]) < 0
+    decisions = cx.decide(evidence, measures={"menu_seconds": 1_000})
+    priced = decisions.prices.iloc[0]
+    assert priced["cost"] == 1_000
+    assert pd.isna(priced["price"])
+    assert "more and less of it both do harm" in priced["reason"]
+    assert (decisions.hotspots["estimate"] > 0).all()

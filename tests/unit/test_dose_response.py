@@ -205,3 +205,13 @@ def test_rows_read_once_for_all_models_give_what_rows_of_its_own_give_each():
     for basis in (curve, search.straight):
         alone, beside = ground.fit_within(basis).fit, ground.fit_within(basis, known=known).fit
         assert beside.coefficients == pytest.approx(alone.coefficients, rel=1e-9)
+
+
+def test_a_curve_of_a_rare_lever_goes_to_its_most():
+    # one contact in a hundred and fifty waited at all: the 99th percentile is 0, and a curve up to there shows nothing
+    frame = world(lambda wait: 0.01 * wait, n=6_000)
+    frame["wait_seconds"] = frame["wait_seconds"].where(frame.index % 150 == 0, 0)
+    found = cx.dose_response(paired(frame), "wait_seconds", is_monotone=True)
+    levels = found.table["level"]
+    assert (levels.min(), levels.max()) == (0, frame["wait_seconds"].max())
+    assert levels.is_unique

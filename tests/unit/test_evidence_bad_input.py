@@ -206,6 +206,63 @@ def test_a_lever_of_a_few_clusters_is_untestable_however_many_have_none():
     assert told in grade.table.set_index("lever").loc["grade", "because"]
 
 
+@pytest.mark.parametrize("usual", [1, 5])
+def test_a_lever_that_hardly_ever_differs_is_untestable_whatever_it_usually_is(usual):
+    # marks of which all but three answers are about the same one: what these three say has no error that is known
+    frame, odd = log(500), [3, 50, 400]
+    frame["mark"] = usual
+    frame.loc[odd, "mark"] = [2, 3, 4]
+    levers = (Lever("wait_seconds", "before", -30), Lever("mark", "before", -1, shape="linear"))
+    n_agents = frame.loc[odd, "agent_id"].nunique()
+    for one, told in (
+        (frame, f"the answers of only {n_agents} agents"),
+        (frame.drop(columns="agent_id"), "only 3 answers"),
+    ):
+        evidence = evidence_of(one, levers=levers)
+        require_honest(evidence)
+        row = evidence.table.set_index("lever").loc["mark"]
+        assert row["verdict"] == "untestable"
+        assert f"it is told apart by {told}; at least 10 are needed" in row["because"]
+
+
+def known_on(frame, name, rows):
+    return frame.assign(**{name: frame[name].where(rows)})
+
+
+def test_what_too_few_answers_tell_together_is_untestable_and_the_rest_is_not():
+    # each of three levers is missing in a fifth of the pairs, and not in the same: two fifths tell all of them
+    frame, place = log(100).drop(columns="wrap_seconds"), np.arange(100)
+    frame["tone"] = np.random.default_rng(1).normal(5, 1, 100)
+    for i, name in enumerate(("talk_seconds", "hold_seconds", "tone")):
+        frame = known_on(frame, name, (place < 20 * i) | (place >= 20 * (i + 1)))
+    evidence = evidence_of(frame, levers=(*cx.DEFAULT_LEVERS, Lever("tone", "during", 1, shape="linear")))
+    require_honest(evidence)
+    table = evidence.table.set_index("lever")
+    for lever in ("talk_seconds", "hold_seconds", "tone"):
+        assert table.loc[lever, "because"] == (
+            "It could not be tested: only 40 responses tell it and all that it is held against; at least 50 are needed."
+        )
+    raw = evidence.rungs.query("rung == 'raw'").set_index("lever")
+    assert (raw.loc["wait_seconds", "status"], raw.loc["wait_seconds", "n"]) == ("ok", 100)
+
+
+def test_levers_that_no_answer_tells_together_break_nothing():
+    # talk is known of every second contact, hold of the others: a log of two channels, and a spec that allows it
+    frame, place = log(600).drop(columns="wrap_seconds"), np.arange(600)
+    frame = known_on(known_on(frame, "talk_seconds", place % 2 == 0), "hold_seconds", place % 2 == 1)
+    evidence = evidence_of(frame, spec=cx.LeverSpec(max_missing_share=0.6))
+    require_honest(evidence)
+    table = evidence.table.set_index("lever")
+    assert "only 0 responses tell it" in table.loc["hold_seconds", "because"]
+    assert table.loc["wait_seconds", "verdict"] != "untestable"
+    tilted = cx.nonresponse_effects(
+        cx.pair(cx.read_contacts(frame.drop(columns="csat")), cx.read_surveys(frame[["contact_id", "csat"]])),
+        spec=cx.LeverSpec(max_missing_share=0.6),
+        times=(0.5, 1, 2),
+    )
+    assert (tilted.table.query("lever == 'hold_seconds'")["verdict"] == "untestable").all()
+
+
 @pytest.mark.parametrize("shape", ["spline", "log1p"])
 def test_a_lever_below_zero_is_untestable_and_says_why(shape):
     mood = np.random.default_rng(1).normal(0, 3, 500).round()

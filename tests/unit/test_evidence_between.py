@@ -58,6 +58,32 @@ def test_it_is_least_squares_on_means_over_the_whole_log():
     assert found["n_clusters"] == 40
 
 
+def test_its_error_is_that_of_agents_compared_with_agents():
+    # fourteen agents, sixty answers each, all at one hour: HC1 of the regression of their means, by hand
+    rng, g, each = np.random.default_rng(2), 14, 60
+    agent = np.repeat(np.arange(g), each)
+    frame = pd.DataFrame(
+        {
+            "contact_id": [f"c{i:05}" for i in range(g * each)],
+            "started_at": pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(7 * rng.integers(0, 4, g * each), "D"),
+            "agent_id": [f"a{i:02}" for i in agent],
+            "queue": "sales",
+            "talk_seconds": (300 + rng.normal(0, 40, g)[agent] + rng.normal(0, 60, g * each)).clip(1).round(),
+        }
+    )
+    frame["csat"] = np.clip((3 + rng.normal(0, 0.4, g)[agent] + rng.normal(0, 1, g * each)).round(), 1, 5)
+    found = between(evidence_of(frame, levers=[TALK]))
+    means = frame.groupby("agent_id")[["talk_seconds", "csat"]].mean()
+    x, y = (means[name].to_numpy() - means[name].mean() for name in means)
+    slope = x @ y / (x @ x)
+    error = np.sqrt((x**2 * (y - slope * x) ** 2).sum() * g / (g - 2)) / (x @ x)
+    few = (g * each - 1) / (g * each - 2)
+    assert found["estimate"] == pytest.approx(-60 * slope, rel=1e-6)
+    assert found["std_error"] == pytest.approx(60 * error * np.sqrt(few), rel=1e-6)
+    # 2.179: upper 2.5 % point of Student's t with 12 degrees of freedom
+    assert found["conf_high"] - found["estimate"] == pytest.approx(2.1788 * found["std_error"], rel=1e-4)
+
+
 def test_a_paradox_is_told_in_plain_words():
     evidence = evidence_of(paradox(), levers=[TALK])
     told = [note for note in evidence.notes if "Simpson" in note]

@@ -132,7 +132,7 @@ def test_effects_are_those_of_fitting_with_the_tilted_weights():
     worth = np.linspace(0, 1, 5)
     tilts = (Tilt("dissatisfied", 2.0), Tilt("dissatisfied", 1.0), Tilt("extremes", 0.5))
     plan = TiltPlan(tilts, worth)
-    found = reweighted_effects(ModelRows(sweep, rows, levers), fit, 2, terms, values, 40, plan)
+    found = reweighted_effects(ModelRows(sweep, rows, levers), fit, 2, terms, values, 40, 40, plan)
     now = estimate_effects(sweep, rows, levers, terms, fit, values, 40)
     assert found[1].estimate == pytest.approx(now.estimate, rel=1e-7)
     assert found[1].std_error == pytest.approx(now.std_error, rel=1e-6)

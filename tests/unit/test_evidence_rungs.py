@@ -293,3 +293,39 @@ def test_a_small_centre_keeps_what_can_be_estimated():
     assert of_hold.loc[["raw", "adjusted"], "status"].eq("ok").all()
     assert "as much to fit as there are responses" in evidence.decomposition.iloc[0]["reason"]
     assert set(evidence.levers["verdict"]) <= {"untestable", "unclear", "contested"}
+
+
+def test_agents_with_one_answer_are_no_clusters_of_what_is_compared_within_agents():
+    # twelve agents with a hundred answers each, and three hundred with one: these say nothing of a wait within agents
+    frame = log(n=1_500, n_agents=12)
+    frame.loc[1_200:, "agent_id"] = [f"temp {i}" for i in range(300)]
+    evidence = cx.fit_levers(pairing_of(frame), "csat")
+    raw, within = (rung(evidence, "wait_seconds", name) for name in ("raw", "within"))
+    assert (raw["n_clusters"], within["n_clusters"]) == (312, 12)
+    # upper 2.5 % points of Student's t, from the tables: 2.201 at 11 degrees of freedom, 1.968 at 311
+    for row, reach in ((raw, 1.968), (within, 2.201)):
+        assert (row["conf_high"] - row["estimate"]) / row["std_error"] == pytest.approx(reach, abs=5e-4)
+    found = cx.what_if(evidence, {"wait_seconds": -30}).table.iloc[0]
+    assert (found["conf_high"] - found["estimate"]) / found["std_error"] == pytest.approx(2.201, abs=5e-4)
+
+
+@pytest.mark.parametrize(("column", "n_clusters"), [("team_id", 14), ("customer_id", 900)])
+def test_what_errs_together_is_not_what_contacts_are_compared_within(column, n_clusters):
+    # agents' own habits are held equal whoever errs together: the estimate is the same, its error is not
+    frame = log(n=1_800)
+    team = frame["agent_id"].str.removeprefix("agent ").astype(int) // 3
+    frame = frame.assign(team_id="t" + team.astype(str), customer_id=[f"u{i % 900}" for i in range(1_800)])
+    usual, other = (
+        cx.fit_levers(pairing_of(frame), spec=cx.LeverSpec(cluster=name, levers=(cx.DEFAULT_LEVERS[0],)))
+        for name in ("agent_id", column)
+    )
+    for name in ("raw", "adjusted", "within", "between"):
+        ours, theirs = (rung(one, "wait_seconds", name) for one in (other, usual))
+        assert ours["estimate"] == pytest.approx(theirs["estimate"], rel=1e-6)
+    within = rung(other, "wait_seconds", "within")
+    assert within["n_clusters"] == n_clusters
+    assert within["std_error"] != pytest.approx(rung(usual, "wait_seconds", "within")["std_error"], rel=1e-3)
+    assert "within the same agent, hour and day" in other.table["because"].item()
+    parts = [one.decomposition.set_index("block")["estimate"] for one in (other, usual)]
+    assert parts[0].to_dict() == pytest.approx(parts[1].to_dict(), rel=1e-4, abs=1e-9)
+    assert other.clusters.n_clusters == n_clusters

@@ -29,12 +29,27 @@ def test_all_problems_of_a_lever_are_told_at_once():
     assert "before, during, after" in str(caught.value)
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_step_that_is_no_number_is_refused(number):
+    with pytest.raises(ConfigError, match="step is"):
+        Lever("wait_seconds", "before", number)
+
+
+def test_a_smallest_effect_that_is_no_number_is_refused():
+    with pytest.raises(ConfigError, match="smallest_effect must be positive"):
+        Lever("wait_seconds", "before", -30, smallest_effect=float("nan"))
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"contradiction_level": 0}, "a chance such as 0.01"),
-        ({"max_triad_ratio": 0.5}, "a ratio such as 2"),
-        ({"conf_level": 95}, "a share such as 0.95"),
+        ({"contradiction_level": 0}, "contradiction_level is 0; expected a share"),
+        ({"max_triad_ratio": 0.5}, "max_triad_ratio is 0.5; expected at least 1"),
+        ({"conf_level": 95}, "conf_level is 95; expected a share"),
+        ({"false_discovery_rate": 1}, "false_discovery_rate is 1; expected a share"),  # every p is at most 1
+        ({"max_missing_share": 20}, "max_missing_share is 20"),
+        ({"min_clusters": 1}, "min_clusters is 1; expected at least 2"),
+        ({"min_effective_f": float("nan")}, "min_effective_f is nan"),
     ],
 )
 def test_thresholds_out_of_range_are_refused(changes, told):

@@ -229,6 +229,55 @@ def test_what_customers_do_themselves_is_contested_until_a_trial_tells():
         assert (verdict(tried).verdict, verdict(tried).grade) == ("moves", "experiment")
 
 
+def tried(one, estimate, se):
+    return replace(one, rungs={**one.rungs, "experiment": rung("experiment", estimate, se, one.lever)})
+
+
+def test_a_trial_that_shows_nothing_lends_its_grade_to_no_mover():
+    # 0.055 within, 0.00 in the trial: too near for a contradiction, and no support either
+    one = finding((0.12, 0.01), (0.055, 0.011), (0.055, 0.012))
+    assert (verdict(one).verdict, verdict(one).grade) == ("moves", "adjusted and control passed")
+    found = verdict(tried(one, 0.0, 0.02))
+    assert (found.verdict, found.grade) == ("moves", "adjusted and control passed")
+    prepared = Lever("is_prepared", "before", 1, role="influenceable", shape="count")
+    own = finding((0.12, 0.01), (0.055, 0.011), (0.055, 0.012), lever=prepared)
+    assert verdict(tried(own, 0.0, 0.02)).verdict == "contested"
+    assert "the customers' own doing" in verdict(tried(own, 0.0, 0.02)).because
+    assert verdict(tried(own, 0.055, 0.02)).verdict == "moves"
+    later = finding((0.12, 0.01), (0.055, 0.011), (0.055, 0.012), later=rung("later_contact", 0.05, 0.01))
+    assert verdict(tried(later, 0.0, 0.02)).verdict == "contested"
+
+
+def test_only_a_trial_that_shows_too_little_supports_that_it_is_too_little():
+    null = finding((0.02, 0.01), (0.01, 0.01), (0.008, 0.01))
+    assert verdict(tried(null, 0.0, 0.02)).grade == "experiment"
+    assert verdict(tried(null, 0.05, 0.02)).grade == "adjusted and control passed"  # it may be twice what matters
+
+
+def test_a_trial_stands_in_for_the_control_that_a_log_has_not():
+    # chance gave the arms, so no arm has the harder cases: nobody needs after-call work to know that
+    none = {"control": "none", "control_reason": "the log has no after-call work"}
+    one, null = finding((0.2, 0.01), (0.15, 0.01), **none), finding((0.02, 0.01), (0.01, 0.01), **none)
+    for untold in (one, null, tried(one, 0.10, 0.06), tried(null, 0.02, 0.02)):
+        assert verdict(untold).verdict == "contested"
+        assert "nothing tells it from the mark of a hard case" in verdict(untold).because
+    assert (verdict(tried(one, 0.14, 0.03)).verdict, verdict(tried(one, 0.14, 0.03)).grade) == ("moves", "experiment")
+    assert verdict(tried(null, 0.0, 0.02)).verdict == "no_effect"
+    picked = replace(tried(one, 0.14, 0.03), is_picked=True)
+    assert "agents pick whom to ask" in verdict(picked).because
+
+
+def test_what_the_corrections_of_others_do_to_the_bar_contests_nothing():
+    # alone p = .009: among four levers that all move, .009; among three that do not when corrected, .036
+    edge = finding((0.2, 0.05), (0.1306, 0.05), lever=WAIT, control="none", control_reason="…")
+    taken = [finding((0.3, 0.01), (0.2, 0.01), (0.01, 0.1)) for _ in range(3)]
+    assert verdict(edge).verdict == "moves"
+    found = verdict(edge, *taken)
+    assert found.verdict == "unclear"
+    assert "corrected" not in found.because
+    assert [one.verdict for one in judge([edge, *taken], 0.01)[1:]] == ["contested"] * 3
+
+
 def test_where_agents_pick_whom_to_ask_nothing_is_settled():
     for one in (
         finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011), is_picked=True),
@@ -307,6 +356,20 @@ def test_the_correction_carries_the_error_of_its_own_factor():
     assert witness_with(-0.03, 0.001).kappa(["hold_seconds"]) is None
 
 
+@pytest.mark.parametrize(("width", "critical"), [(1, 10.828), (2, 13.816), (4, 18.467)])
+def test_a_tie_is_judged_by_as_many_degrees_as_the_lever_has_columns(width, critical):
+    # upper 0.1 % points of χ², from the tables
+    def is_tied(statistic, n=10_000):
+        covariance = np.eye(1 + width)
+        covariance[0, 1:] = covariance[1:, 0] = np.sqrt(statistic / n / width)
+        columns = {"wait_seconds": slice(1, 1 + width)}
+        none = np.zeros(0), np.zeros((0, 1 + width, 1 + width))
+        return Witness("triads", 0.5, (0.5,) * 3, n, None, covariance, columns, *none).is_tied_to("wait_seconds")
+
+    assert is_tied(critical + 0.01)
+    assert not is_tied(critical - 0.01)
+
+
 def test_jackknife_error_of_a_mean_is_the_textbook_one():
     numbers = np.random.default_rng(0).normal(size=40)
     without = (numbers.sum() - numbers) / 39
@@ -318,6 +381,36 @@ def test_reliability_by_triads_is_that_of_the_world():
     assert evidence.table["reliability"].iloc[0] == pytest.approx(0.5, abs=0.03)  # 0.4² / (0.4² + 0.4²)
     less = cx.fit_levers(one_factor_centre(seed=1, wrap_loading=0.7))
     assert less.table["reliability"].iloc[0] == pytest.approx(0.28 / 0.4 * 0.28 / 0.4 / (0.49 + 1), abs=0.03)
+
+
+@pytest.mark.parametrize("by_reason", [0.0, 0.3])
+def test_reliability_by_case_mix_is_what_it_explains_beyond_chance(by_reason):
+    rng, n = np.random.default_rng(2), 600
+    agent, reason, week = rng.integers(0, 12, n), rng.integers(0, 10, n), rng.integers(0, 3, n)
+    wrap = 3.5 + 0.1 * agent + by_reason * (reason % 2) + rng.normal(0, 0.5, n)
+    log = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 09:00")
+            + pd.to_timedelta(week * 7 * 86_400 + rng.integers(0, 3_000, n), "s"),
+            "agent_id": [f"a{i}" for i in agent],
+            "reason": [f"r{i}" for i in reason],
+            "hold_seconds": rng.exponential(60, n),
+            "wrap_seconds": np.expm1(wrap),
+        }
+    )
+    answers = log[["contact_id"]].assign(csat=rng.integers(1, 6, n))
+    pairing = cx.pair(cx.read_contacts(log), cx.read_surveys(answers))
+    witness = inquire(pairing, LeverSpec(levers=(HOLD,)), None).witness
+
+    def variance_left(*codes):
+        columns = np.hstack([pd.get_dummies(pd.Series(code)).to_numpy(float) for code in codes])
+        residual = wrap - columns @ np.linalg.lstsq(columns, wrap, rcond=None)[0]
+        return residual @ residual / (n - np.linalg.matrix_rank(columns))
+
+    adjusted = 1 - variance_left(agent, week, reason) / variance_left(agent, week)
+    assert witness.source == "case mix"
+    assert witness.reliability == pytest.approx(max(adjusted, 0.0), abs=1e-9)
 
 
 def test_a_mark_that_shares_noise_with_wrap_is_not_believed():

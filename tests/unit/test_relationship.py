@@ -170,3 +170,25 @@ def test_a_study_compares_the_levels_where_surveys_ask_about_both(levels):
     assert study.levels.table[own].equals(compared.table[own])
     assert compared.sentence in study.notes
     assert pickle.loads(pickle.dumps(study)).levels.sentence == compared.sentence
+
+
+def test_what_only_single_contacts_have_is_not_asked_of_the_relationship(session):
+    contacts, surveys = centre(n=1_500)
+    odd = pa.array([i % 2 for i in range(len(contacts))])
+    for name, column in (
+        ("plan", pa.array([f"plan {i % 5}" for i in range(len(contacts))])),
+        ("team", pa.array([f"t{i % 30}" for i in range(len(contacts))])),
+        ("pilot", pa.array(["on" if one else "off" for one in odd.to_pylist()])),
+    ):
+        contacts = contacts.append_column(name, column)
+    pairing = cx.pair(cx.read_contacts(contacts, session=session), cx.read_surveys(surveys, session=session))
+    spec = cx.LeverSpec(
+        levers=(Lever("wait_seconds", "before", -30), Lever("n_transfers", "before", -1, shape="count")),
+        case_mix=("queue", "plan"),
+        experiments=(cx.Experiment("pilot", "wait_seconds"),),
+        cluster="team",
+    )
+    compared = cx.compare_levels(cx.fit_levers(pairing, spec=spec), pairing)
+    assert compared.table["lever"].tolist() == ["wait_seconds", "n_transfers"]
+    assert (compared.relationship.rungs["rung"] != "experiment").all()
+    assert compared.contact.spec == spec

@@ -58,7 +58,7 @@ def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _cells(population: Population, form: LeverForm, levels: Mapping[str, Points]) -> list[dict[str, Any]]:
-    place = population.place(form.lever.name)
+    place, sign = population.place(form.lever.name), 1.0 if population.is_better_above else -1.0
     means = {name: float(points.weight @ points.level[:, place]) for name, points in levels.items()}
     shares = np.array([points.share for points in levels.values()])
     gain = answer(population, population.points, [Change(form, form.lever.step, None)]).best[0]
@@ -71,6 +71,8 @@ def _cells(population: Population, form: LeverForm, levels: Mapping[str, Points]
         if (step < 0) != is_less_better or step == 0:
             continue
         found = answer(population, points, [Change(form, step, None)])
+        if sign * found.best[0] <= 0:  # along a curve, what does good elsewhere may do harm here
+            continue
         rows.append(
             {
                 "lever": form.lever.name,

@@ -116,7 +116,7 @@ def price_list(evidence: LeverEvidence, week: Workload | None, costs: Costs) -> 
             gains[lever.name] = answer(population, population.points, [change])
             row |= _gain(population, change, gains[lever.name])
             row |= _cost(population, change, week, costs)
-            row |= _price(row)
+            row |= _price(row, sign=1.0 if population.is_better_above else -1.0)
         rows.append(row)
     if population is not None:
         _rank(rows, gains, population)
@@ -218,13 +218,16 @@ def _with_wait(
     return float(answer(population, population.points, both).best[0])
 
 
-def _price(row: Mapping[str, Any]) -> dict[str, Any]:
+def _price(row: Mapping[str, Any], sign: float) -> dict[str, Any]:
     """Cost of a step over what it brings: of one point in a year. What is not sure to move the score has none."""
     cost, ends = row["cost"], sorted(map(abs, (row["conf_low"], row["conf_high"])))
     if cost is None:
         return {}
     if row["verdict"] != "moves" or row["conf_low"] * row["conf_high"] <= 0:
         return {"reason": "it is not sure to move the score, so that no price can be put on a point"}
+    if sign * row["estimate"] < 0:  # along a curve more and less of it may both do harm
+        why = "more and less of it both do harm: it is best near where it is, so that no point can be bought by it"
+        return {"reason": why}
     low, high = sorted(cost / end for end in ends)
     return {"price": cost / abs(row["estimate"]), "price_low": low, "price_high": high}
 

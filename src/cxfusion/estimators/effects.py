@@ -50,6 +50,8 @@ class Effects:
     n : int
         Rows used.
     n_clusters : int
+    n_told : int or None
+        Clusters on whose answers the effects rest; None: all of them.
     """
 
     step: NDArray[np.float64]
@@ -62,6 +64,12 @@ class Effects:
     gradient: NDArray[np.float64]
     n: int
     n_clusters: int
+    n_told: int | None = None
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom of Student's t: the clusters on whose answers the effects rest, less one."""
+        return (self.n_clusters if self.n_told is None else self.n_told) - 1
 
     @property
     def covariance(self) -> NDArray[np.float64]:
@@ -69,8 +77,8 @@ class Effects:
         return covariance_of(self.influence)
 
     def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Ends of the confidence intervals, by Student's t with n_clusters − 1 degrees of freedom."""
-        reach = student_t.isf((1 - conf_level) / 2, self.n_clusters - 1) * self.std_error
+        """Ends of the confidence intervals, by Student's t with ``degrees`` of freedom."""
+        reach = student_t.isf((1 - conf_level) / 2, self.degrees) * self.std_error
         return self.estimate - reach, self.estimate + reach
 
     def only(self, j: int) -> Effects:
@@ -98,7 +106,7 @@ class Effects:
         """
         influence = np.vstack([self.influence, error])
         std_error = std_error_of(influence)
-        p_value = _p_value(self.estimate, std_error, self.n_clusters)
+        p_value = _p_value(self.estimate, std_error, self.degrees)
         return replace(self, std_error=std_error, p_value=p_value, influence=influence)
 
 
@@ -118,7 +126,7 @@ def combined(parts: Sequence[tuple[float, Effects]]) -> Effects:
         first,
         estimate=estimate,
         std_error=std_error,
-        p_value=_p_value(estimate, std_error, first.n_clusters),
+        p_value=_p_value(estimate, std_error, first.degrees),
         local_estimate=np.add.reduce([weight * part.local_estimate for weight, part in parts]),
         remove_all=np.add.reduce([weight * part.remove_all for weight, part in parts]),
         influence=influence,
@@ -134,6 +142,7 @@ def estimate_effects(
     fit: OrdinalFit,
     values: Sequence[float],
     n_clusters: int,
+    n_told: int | None = None,
 ) -> Effects:
     """Effects of one step of each lever, with cluster-robust standard errors from stacked influence functions.
 
@@ -150,6 +159,9 @@ def estimate_effects(
         What each category counts in the mean: 1 … 5 for CSAT, (−100, 0, 100) for NPS, (0, 0, 0, 1, 1) for top-2-box.
     n_clusters : int
         At least 2; with fewer than 30 the scores are corrected by CR2.
+    n_told : int, optional
+        Clusters on whose answers the effects rest, at least 2; all unless given. An agent with one answer says nothing
+        of a lever within agents, so that a few agents with many answers and many with one are a few.
 
     References
     ----------
@@ -169,13 +181,14 @@ def estimate_effects(
         step=step,
         estimate=estimate,
         std_error=std_error,
-        p_value=_p_value(estimate, std_error, n_clusters),
+        p_value=_p_value(estimate, std_error, (n_told or n_clusters) - 1),
         local_estimate=step * averages.slope / averages.weight,
         remove_all=averages.removal / averages.weight,
         influence=influence,
         gradient=gradient,
         n=fit.n,
         n_clusters=n_clusters,
+        n_told=n_told,
     )
 
 
@@ -198,5 +211,5 @@ def _step(term: LeverTerm, mean: float) -> float:
     return float(np.sign(term.step) * min(abs(term.step), mean)) if term.is_capped else term.step
 
 
-def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], n_clusters: int) -> NDArray[np.float64]:
-    return np.asarray(2 * student_t.sf(np.abs(estimate) / std_error, n_clusters - 1))
+def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], degrees: int) -> NDArray[np.float64]:
+    return np.asarray(2 * student_t.sf(np.abs(estimate) / std_error, degrees))

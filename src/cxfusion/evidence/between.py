@@ -16,6 +16,7 @@ from cxfusion.estimators.least_squares import fit_least_squares, robust_covarian
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.coding import AGENT_GROUP
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.ladder import RungEstimate
@@ -46,7 +47,8 @@ def between_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], ladd
     """The score's slope on agents' means of each lever, given case mix and hour of the week.
 
     Means are over all contacts that an agent answered, surveyed or not, so that few answers do not blur them. Least
-    squares on the levers of one moment and those before, clustered by agent; the step is that of the other rungs.
+    squares on the levers of one moment and those before, clustered by agent; errors have the degrees of freedom of a
+    regression of agents on agents. The step is that of the other rungs.
 
     Parameters
     ----------
@@ -56,6 +58,10 @@ def between_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], ladd
         Those that can be tested.
     ladder : Ladder
         The other rungs, whose step is used.
+
+    References
+    ----------
+    Donald & Lang (2007), Review of Economics and Statistics 89, 221–233.
     """
     found = []
     for i, moment in enumerate(MOMENTS[:-1]):
@@ -76,7 +82,8 @@ def _compared(
         return
     known = sample.rows_that_tell(names)
     spreads = {name: known[name].max() - known[name].min() for name in names}
-    facts = sample.session.collect(known.aggregate(n=known["cluster"].nunique(), **spreads)).to_pylist()[0]
+    who = AGENT_GROUP if AGENT_GROUP in sample.coding.groups else "cluster"
+    facts = sample.session.collect(known.aggregate(n=known[who].nunique(), **spreads)).to_pylist()[0]
     n_agents = int(facts["n"])
     if n_agents < spec.min_clusters + len(names):
         reason = f"only {n_agents} agents can be compared, in {len(names)} levers at once"
@@ -84,13 +91,16 @@ def _compared(
         return
     sweep = sample.session.sweep(known)
     linear = LinearDesign(Design((), tuple(sample.coding.controls.items())), sample.values)
-    make_rows = partial(_rows, linear=linear, names=names)
+    make_rows = partial(_rows, linear=linear, names=names, who=who)
     try:
         fit = fit_least_squares(within_groups(gather_moments(sweep, make_rows)), 0, range(1, 1 + len(names)))
     except (TooFewResponsesError, EstimationError) as error:
         yield from (RungEstimate(lever, RUNG, error.message, ladder.step_of(lever)) for lever in asked)
         return
-    errors = np.sqrt(np.diag(robust_covariance(sweep, make_rows, fit, sample.coding.n_clusters)))
+    degrees = n_agents - 1 - len(names)  # the regressors are agents' own, one value each
+    scale = (n_agents - 1) / degrees
+    n_codes = sample.coding.groups.get(who, sample.coding.n_clusters)
+    errors = np.sqrt(scale * np.diag(robust_covariance(sweep, make_rows, fit, n_codes)))
     for lever in asked:
         at, step = beside.index(lever), ladder.step_of(lever)
         if not fit.is_identified[at] or facts[names[at]] < SAME:
@@ -102,11 +112,11 @@ def _compared(
             )
             continue
         slope = (float(fit.coefficients[at]), float(errors[at]))
-        yield rung_of_slope(lever, RUNG, step, slope, (fit.n, n_agents, n_agents - 1), spec.conf_level)
+        yield rung_of_slope(lever, RUNG, step, slope, (fit.n, n_agents, degrees), spec.conf_level)
 
 
-def _rows(batch: pa.RecordBatch, linear: LinearDesign, names: Sequence[str]) -> LinearRows:
-    return linear.rows(batch, np.column_stack([numbers_of(batch, name) for name in names]))
+def _rows(batch: pa.RecordBatch, linear: LinearDesign, names: Sequence[str], who: str) -> LinearRows:
+    return linear.rows(batch, np.column_stack([numbers_of(batch, name) for name in names]), who)
 
 
 def simpson_warnings(ladder: Ladder, levers: Sequence[Lever]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final, Literal, TypeAlias, get_args
 
 from cxfusion.errors import ConfigError
@@ -46,7 +47,8 @@ class Lever:
     Raises
     ------
     ConfigError
-        A word that is not one of those above, or a step of zero.
+        A word that is not one of those above, a step that is zero or no number, or a smallest effect that is not
+        positive.
     """
 
     name: str
@@ -65,9 +67,9 @@ class Lever:
             )
             if value not in get_args(kind)
         ]  # fmt: skip
-        if self.step == 0:
-            problems.append("step is 0; expected the change to ask about, such as -30 for 30 seconds less")
-        if self.smallest_effect is not None and self.smallest_effect <= 0:
+        if self.step == 0 or not isfinite(self.step):
+            problems.append(f"step is {self.step:g}; expected the change to ask about, such as -30 for 30 seconds less")
+        if self.smallest_effect is not None and not self.smallest_effect > 0:
             problems.append("smallest_effect must be positive: the size below which an effect does not matter")
         if problems:
             raise ConfigError(f"The lever {self.name!r} cannot be used.", problems)

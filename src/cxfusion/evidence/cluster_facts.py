@@ -1,4 +1,4 @@
-"""How alike the answers of one cluster are, and how many a cluster gives: what sizing a pilot takes."""
+"""How alike the answers of one cluster are, how many a cluster gives, and how many clusters some answers come from."""
 
 from __future__ import annotations
 
@@ -8,13 +8,49 @@ from typing import TYPE_CHECKING
 import ibis
 import numpy as np
 
+from cxfusion.evidence.coding import AGENT_GROUP
 from cxfusion.evidence.testable import noun_of
 from cxfusion.results.labels import AGENT
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
     from cxfusion.evidence.sample import Sample
 
-__all__ = ["ClusterFacts", "cluster_facts", "who_is_compared"]
+__all__ = ["ClusterCounts", "ClusterFacts", "cluster_facts", "clusters_among", "who_is_compared"]
+
+
+@dataclass(frozen=True)
+class ClusterCounts:
+    """Some answers and their clusters.
+
+    Attributes
+    ----------
+    n : int
+        Answers.
+    n_clusters : int
+        Clusters that they come from.
+    n_within : int
+        Clusters whose answers can be compared with each other, as they have several of them; all clusters where
+        nothing is compared within these.
+    """
+
+    n: int
+    n_clusters: int
+    n_within: int
+
+    def told(self, *, is_within: bool) -> int:
+        """Clusters on whose answers an effect rests, at least 2."""
+        return max(self.n_within if is_within else self.n_clusters, 2)
+
+
+def clusters_among(sample: Sample, rows: ir.Table) -> ClusterCounts:
+    """Count some of a sample's rows."""
+    table = rows.group_by("cluster").aggregate(n=rows.count())
+    asked = table.aggregate(n=table["n"].sum(), clusters=table.count(), several=(table["n"] > 1).sum())
+    found = {name: int(value or 0) for name, value in sample.session.collect(asked).to_pylist()[0].items()}
+    within = found["several"] if "cluster" in sample.coding.groups else found["clusters"]
+    return ClusterCounts(found["n"], found["clusters"], within)
 
 
 @dataclass(frozen=True)
@@ -34,6 +70,8 @@ class ClusterFacts:
         Share of the variance of what an answer counts that lies between clusters; 0 where it is below.
     sd : float
         Standard deviation of what an answer counts.
+    held : str or None
+        What one of those is called that contacts are compared within; None where the log has none.
     """
 
     column: str | None
@@ -42,6 +80,7 @@ class ClusterFacts:
     size_cv: float
     icc: float
     sd: float
+    held: str | None = AGENT
 
 
 def cluster_facts(sample: Sample, column: str | None) -> ClusterFacts:
@@ -72,6 +111,7 @@ def cluster_facts(sample: Sample, column: str | None) -> ClusterFacts:
         size_cv=float(n.std() / n.mean()),
         icc=float(np.clip(icc, 0.0, 1.0)),
         sd=sample.score_sd,
+        held=AGENT if AGENT_GROUP in sample.coding.groups else None if column is None else noun_of(column),
     )
 
 
@@ -79,4 +119,4 @@ def who_is_compared(facts: ClusterFacts | None) -> str | None:
     """Within what contacts are compared, such as "agent"; None where the log has no such column."""
     if facts is None:
         return AGENT
-    return None if facts.column is None else noun_of(facts.column)
+    return facts.held

@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["REST", "Coding", "answered_contacts", "coded"]
+__all__ = ["AGENT", "AGENT_GROUP", "REST", "Coding", "answered_contacts", "coded"]
 
+AGENT: Final = "agent_id"
+AGENT_GROUP: Final = "group_agent"
+"""Of agents, where answers of other clusters err together: contacts are compared within the same agent all the same."""
 REST: Final = "(all others)"
 """Levels that are too small to stand alone."""
 GROUPS: Final = {
     "cluster": ("cluster_key",),
+    AGENT_GROUP: ("agent_key",),
     "group_hour": ("queue", HOUR_OF_WEEK),
     "group_date": ("queue", "date"),
 }
@@ -44,6 +48,8 @@ class Coding:
     groups : mapping of str to int
         Absorbed grouping's column to its number of levels.
     n_clusters : int
+    is_clustered : bool
+        Whether the log has the column of the clusters; else each answer is one.
     queue_of_hour : int array
         Queue of each queue × hour of the week.
     levels : mapping of str to tuple of str
@@ -53,6 +59,7 @@ class Coding:
     controls: Mapping[str, int]
     groups: Mapping[str, int]
     n_clusters: int
+    is_clustered: bool
     queue_of_hour: NDArray[np.int64]
     levels: Mapping[str, tuple[str, ...]]
 
@@ -73,7 +80,10 @@ def answered_contacts(
     columns |= local_time(contacts)
     # a contact whose agent is unknown stands alone: it is compared with nobody and errs with nobody
     own = ibis.literal("contact ") + log["contact_id"]
-    columns["cluster_key"] = contacts.value(spec.cluster).cast("string").coalesce(own)
+    keys = {"cluster_key": spec.cluster}
+    if spec.cluster != AGENT and contacts.has(AGENT):
+        keys["agent_key"] = AGENT
+    columns |= {key: contacts.value(name).cast("string").coalesce(own) for key, name in keys.items()}
     return log.select("contact_id", "source_file", "source_row", **columns, **(more or {}))
 
 
@@ -95,13 +105,15 @@ def coded(
     lists = dict(extra)
     for name in (*_case_mix(contacts, spec), HOUR_OF_WEEK):
         lists[f"control_{name}"] = level_codes(session, rows, name, spec.min_level_responses)
-    lists |= {name: group_codes(session, rows, keys) for name, keys in GROUPS.items()}
-    absorbed = [name for name in GROUPS if name != "cluster" or contacts.has(spec.cluster)]
+    lists |= {name: group_codes(session, rows, keys) for name, keys in GROUPS.items() if set(keys) <= set(rows.columns)}
+    is_clustered = contacts.has(spec.cluster)
+    held = AGENT_GROUP if AGENT_GROUP in lists else "cluster" if is_clustered else ""
+    absorbed = [name for name in (held, "group_hour", "group_date") if name]
     controls = {name: int(lists[name]["code"].max()) + 1 for name in lists if name.startswith("control_")}
     queue_of_hour = pd.factorize(lists["group_hour"].sort_values("code")["queue"])[0].astype(np.int64)
     groups = {name: len(lists[name]) for name in absorbed}
     levels = {name: _levels(lists[f"control_{name}"]) for name in _case_mix(contacts, spec)}
-    coding = Coding(controls, groups, len(lists["cluster"]), queue_of_hour, levels)
+    coding = Coding(controls, groups, len(lists["cluster"]), is_clustered, queue_of_hour, levels)
     return with_codes(rows, lists), coding
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.decomposition import Part, parts_of_change
 from cxfusion.estimators.least_squares import fit_least_squares
+from cxfusion.evidence.coding import AGENT_GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,9 @@ __all__ = ["BLOCKS", "DECOMPOSITION_COLUMNS", "Breakdown", "break_down"]
 
 BLOCKS: Final = ("case_mix", "hour", "day", "agent", "levers", "link")
 DECOMPOSITION_COLUMNS: Final = ("outcome", "lever", "block", "estimate", "status", "reason")
-AGENT, HOUR, DAY, HOUR_CONTROL = "cluster", "group_hour", "group_date", "control_hour_of_week"
+HOUR, DAY, HOUR_CONTROL = "group_hour", "group_date", "control_hour_of_week"
+AGENTS: Final = ("cluster", AGENT_GROUP)
+"""Either of these, as the errors go by agent or by something else."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +132,10 @@ def _parts(
     in_hour = _ratio(by_group[hour], moments.group_weight[hour])
     queue_mean, hour_mean = with_hour @ in_queue, with_hour @ in_hour  # of any groups' effects, seen from the lever
     blocks = {"case_mix": by_group.copy(), "hour": np.zeros_like(by_group), "day": np.zeros_like(by_group)}
-    blocks["case_mix"][np.concatenate([at[name] for name in (AGENT, HOUR, DAY, HOUR_CONTROL) if name in at])] = 0.0
-    if AGENT in at:
+    blocks["case_mix"][np.concatenate([at[name] for name in (*AGENTS, HOUR, DAY, HOUR_CONTROL) if name in at])] = 0.0
+    for agents in (name for name in AGENTS if name in at):
         blocks["agent"] = np.zeros_like(by_group)
-        _share_out(blocks, "agent", at[AGENT], by_group, queue_mean)
+        _share_out(blocks, "agent", at[agents], by_group, queue_mean)
     for name in (HOUR, HOUR_CONTROL):
         if name in at:
             _share_out(blocks, "hour", at[name], by_group, queue_mean)

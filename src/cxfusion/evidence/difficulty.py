@@ -65,9 +65,9 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     With one factor and independent noise, ρ² = s_wa·s_wb/(s_ab·s_ww) for any two other indicators a and b that go
     together. Where pairs disagree, at least one mark shares something else with after-call work, and that makes ρ² too
     large: the pair whose interval ends lowest counts, which corrects most of what is told. With fewer than two
-    indicators, the share of after-call work that the recorded case mix explains stands in for it. At most a million
-    contacts are used, chosen by an MD5 of the contact id, so that every engine chooses the same ones. The errors of ρ²
-    and R² are those of a jackknife that leaves out a part of the agents.
+    indicators, the share of after-call work that the recorded case mix explains (adjusted R²) stands in for it. At most
+    a million contacts are used, chosen by an MD5 of the contact id, so that every engine chooses the same ones. The
+    errors of ρ² and R² are those of a jackknife that leaves out a part of the agents.
     """
     contacts = pairing.contacts
     if not contacts.has(WITNESS):
@@ -104,6 +104,7 @@ class _Heard:
 
     projection: Projection
     without: NDArray[np.float64]
+    dof: int  # contacts less the groups and controls held fixed
 
     @property
     def residual(self) -> NDArray[np.float64]:
@@ -115,8 +116,9 @@ def _heard(sweep: Sweep, design: Design, others: list[str], n_parts: int) -> _He
     make_rows = partial(_marks, design=design, others=others, n_parts=n_parts)
     if may_keep(sweep):
         sweep, make_rows = keep_parts(sweep, make_rows), partial(_as_they_are)
-    projection = within_groups(gather_moments(sweep, make_rows)).projection
-    return _Heard(projection, products_without(sweep, make_rows, projection, n_parts))
+    within = within_groups(gather_moments(sweep, make_rows))
+    projection, dof = within.projection, within.moments.n - within.system.rank
+    return _Heard(projection, products_without(sweep, make_rows, projection, n_parts), dof)
 
 
 def _as_they_are(rows: Any) -> LinearRows:
@@ -173,11 +175,14 @@ def _by_triads(heard: _Heard, design: Design, n_others: int, max_ratio: float, s
 
 
 def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int, same: str) -> Witness:
-    """Reliability as the share of after-call work, within the groups, that the recorded case mix explains."""
+    """Reliability as the share of after-call work, within the groups, that the recorded case mix explains.
+
+    The adjusted one: of few contacts any case mix explains some, and what is too large here corrects too little.
+    """
     if given.projection.residual[0, 0] <= 0:
         return no_witness(f"after-call work does not vary {same}")
-    left, all_ = given.residual[:, 0, 0], bare.residual[:, 0, 0]
-    reliability = 1 - np.divide(left, all_, out=np.ones_like(left), where=all_ > 0)
+    left, all_ = given.residual[:, 0, 0] / given.dof, bare.residual[:, 0, 0] / bare.dof
+    reliability = np.maximum(1 - np.divide(left, all_, out=np.ones_like(left), where=all_ > 0), 0.0)
     return _witness("case mix", reliability, (), None, given, design, n_others)
 
 

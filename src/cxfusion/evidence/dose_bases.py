@@ -130,6 +130,9 @@ def observed_bands(ground: Ground, edges: Sequence[float]) -> pd.DataFrame:
 def curve_levels(ground: Ground) -> NDArray[np.float64]:
     """Levels of the curve: evenly from one end to the other, in the log where the lever enters so."""
     low, high = ground.quantiles(ENDS)
+    if low == high:  # nearly all are alike: from the least to the most
+        facts = ground.sample.facts[ground.lever.name]
+        low, high = facts.low, facts.high
     if ground.lever.shape == "log1p":
         return np.asarray(np.expm1(np.linspace(np.log1p(low), np.log1p(high), N_LEVELS)))
     return np.linspace(low, high, N_LEVELS)

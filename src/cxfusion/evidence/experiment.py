@@ -16,6 +16,7 @@ from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
 from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.within import within_groups
+from cxfusion.evidence.coding import AGENT_GROUP
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.congestion import weakness_of
 from cxfusion.evidence.ladder import RungEstimate
@@ -41,6 +42,10 @@ RUNG: Final = "experiment"
 QUEUE: Final = "control_queue"
 MANY: Final = 10
 """Arms; with more, two-stage least squares would lean towards the naive estimate, and the jackknife is used."""
+FEWEST_UNITS: Final = 4
+"""In each of two arms: how units differ by themselves is read off the units of an arm, and one or two hardly tell. With
+three in each, chance alone gives the most extreme division one time in ten (Hayes & Moulton 2017, *Cluster Randomised
+Trials*)."""
 
 
 def experiment_rungs(
@@ -90,6 +95,8 @@ def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Tri
     cluster = f"{UNIT}_{i}" if experiment.unit else _assigned_whole(session, rows, f"{ARM}_{i}")
     facts = {"arms": arm.max(), "seen": arm.nunique(), "cells": rows[f"{CELL}_{i}"].max()}
     facts |= {"last": rows[cluster].max(), "clusters": rows[cluster].nunique()}
+    by_arm = rows.group_by(f"{ARM}_{i}").aggregate(units=rows[cluster].nunique())
+    fewest = session.collect(by_arm.aggregate(fewest=by_arm["units"].min()))["fewest"][0].as_py()
     found = session.collect(rows.aggregate(**facts)).to_pylist()[0]
     return _Trial(
         sweep=session.sweep(rows),
@@ -99,17 +106,18 @@ def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Tri
         widths=(int(found["arms"] or 0) + 1, int(found["cells"] or 0) + 1, int(found["last"] or 0) + 1),
         n_arms=int(found["seen"]),
         n_clusters=int(found["clusters"]),
+        fewest_units=int(fewest or 0),
     )
 
 
 def _assigned_whole(session: Session, rows: ir.Table, arm: str) -> str:
-    """The widest unit in which no two arms occur: queues, their days, else the clusters of the spec."""
+    """The widest unit in which no two arms occur: queues, their days, else the agents."""
     for unit in (QUEUE, "group_date"):
         if unit in rows.columns:
             arms = rows.group_by(unit).aggregate(arms=rows[arm].nunique())
             if session.collect(arms.aggregate(most=arms["arms"].max()))["most"][0].as_py() == 1:
                 return unit
-    return "cluster"
+    return AGENT_GROUP if AGENT_GROUP in rows.columns else "cluster"
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,7 @@ class _Trial:
     widths: tuple[int, int, int]
     n_arms: int
     n_clusters: int
+    fewest_units: int  # of an arm
 
     def read_off(self, spec: LeverSpec) -> _Slope | str:
         """Points of the outcome per unit of the lever, or why there is no such number."""
@@ -137,6 +146,10 @@ class _Trial:
             return f"the trial has {self.n_arms} arm with answers; at least 2 are needed to compare"
         if self.n_clusters < spec.min_clusters:
             return f"only {self.n_clusters} units were assigned as a whole; at least {spec.min_clusters} are needed"
+        if self.n_arms == 2 and self.fewest_units < FEWEST_UNITS:
+            return (
+                f"one of its two arms was given to {self.fewest_units} of the units; at least {FEWEST_UNITS} are needed"
+            )
         try:
             return self._few(spec) if self.n_arms <= MANY else self._many()
         except (EstimationError, TooFewResponsesError):

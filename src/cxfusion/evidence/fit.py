@@ -309,7 +309,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
         population=populate(sample, ladder, found.scale, spec.conf_level),
-        clusters=cluster_facts(sample, spec.cluster if "cluster" in sample.coding.groups else None),
+        clusters=cluster_facts(sample, spec.cluster if sample.coding.is_clustered else None),
         smallest=sample.smallest_effect,
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, nearest_names, require_kind
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
 from cxfusion.evidence.catalogue import MOMENTS, Lever
+from cxfusion.evidence.cluster_facts import clusters_among
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.known_rows import know_rows
@@ -101,6 +102,11 @@ class Ground:
     def n_clusters(self) -> int:
         """Clusters of the sample."""
         return self.sample.coding.n_clusters
+
+    @property
+    def n_told(self) -> int:
+        """Clusters on whose answers rests what is compared within them."""
+        return clusters_among(self.sample, self.rows).told(is_within=True)
 
     def among(self, rows: ir.Table) -> Ground:
         """The same on some of its rows."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.robustness import Robustness
     from cxfusion.evidence.witness import Kappa
 
-__all__ = ["RUNGS", "FittedModel", "Ladder", "RungEstimate", "Shift"]
+__all__ = ["RUNGS", "FittedModel", "Ladder", "RungEstimate", "Shift", "Untold"]
 
 RUNGS: Final = ("raw", "adjusted", "within", "corrected", "between", "congestion", "experiment")
 """In the order of a table: ever fairer comparisons, then those that stand on other ground."""
@@ -174,3 +174,31 @@ class Ladder:
         """The step used on a lever's ladder; the one asked for where it has no estimate."""
         used = [found.step for found in self.rungs if found.lever is lever and found.reason is None]
         return used[-1] if used else lever.step
+
+
+@dataclass(frozen=True)
+class Untold:
+    """The levers of one moment, where too few answers tell what its models need.
+
+    Attributes
+    ----------
+    asked : sequence of Lever
+    reason : str
+    """
+
+    asked: Sequence[Lever]
+    reason: str
+
+    def climb(self, ladder: Ladder) -> None:
+        """Every rung says why there is nothing on it."""
+        for rung in ("raw", "adjusted", "within"):
+            ladder.rungs += self._on(rung)
+        for other in ladder.tilted:
+            other.rungs += self._on("within")
+
+    def within(self) -> list[RungEstimate]:
+        """The within rung alone."""
+        return self._on("within")
+
+    def _on(self, rung: str) -> list[RungEstimate]:
+        return [RungEstimate(lever, rung, self.reason, lever.step) for lever in self.asked]

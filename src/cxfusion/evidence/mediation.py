@@ -326,7 +326,14 @@ class _Paths:
         terms = fitted.design.terms([ground.lever.name])
         model = fitted.model
         return estimate_effects(
-            model.sweep, model.make_rows, model.make_levers, terms, fitted.fit, ground.values, ground.n_clusters
+            model.sweep,
+            model.make_rows,
+            model.make_levers,
+            terms,
+            fitted.fit,
+            ground.values,
+            ground.n_clusters,
+            ground.n_told,
         )
 
     def _corrected(self, within: Sequence[Effects]) -> list[Effects] | str:
@@ -360,7 +367,7 @@ class _Paths:
         return {
             **row, "step": float(found.step[0]), "estimate": float(found.estimate[0]),
             "std_error": float(found.std_error[0]), "conf_low": float(low[0]), "conf_high": float(high[0]),
-            "p_value": float(found.p_value[0]), "n": found.n, "n_clusters": found.n_clusters, "status": "ok",
+            "p_value": float(found.p_value[0]), "n": found.n, "n_clusters": found.degrees + 1, "status": "ok",
         }  # fmt: skip
 
     def sensitivity(self) -> list[dict[str, Any]]:

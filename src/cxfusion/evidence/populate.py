@@ -59,7 +59,7 @@ def populate(sample: Sample, ladder: Ladder, scale: Scale, conf_level: float) ->
         levers=found.forms,
         models=models,
         covariance=covariance,
-        n_clusters=sample.coding.n_clusters,
+        n_clusters=1 + min(of.degrees for model in fitted for of in model.effects),
         conf_level=conf_level,
         points=found.points,
         segments=found.segments,

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from cxfusion.evidence.spec import Experiment
+    from cxfusion.evidence.spec import Experiment, LeverSpec
     from cxfusion.tables.relation import Contacts
 
 __all__ = [
-    "refuse_bad_controls", "refuse_idle_trials", "refuse_single", "refuse_taken_names", "require_levers",
-    "require_numbers",
+    "refuse_bad_controls", "refuse_idle_trials", "refuse_single", "refuse_taken_names", "refuse_thresholds",
+    "require_levers", "require_numbers",
 ]  # fmt: skip
 
 HANDLE_PARTS: Final = ("talk_seconds", "hold_seconds", "wrap_seconds")
@@ -25,9 +25,9 @@ HANDLE_NAMES: Final = ("aht_seconds", "handle_seconds", "handle_time_seconds", "
 IDENTIFIERS: Final = ("contact_id", "case_id", "leg_id")
 OUTCOMES_OF_THE_LOG: Final = ("is_resolved", "is_abandoned")
 TAKEN: Final = frozenset({
-    "agent", "agent_load_seconds", "cluster", "cluster_key", "crowd_wait_seconds", "date", "file", "hour_of_week",
-    "quarter", "response_file", "response_id", "response_row", "score", "segment", "segment_control", "slot",
-    "source_file", "source_row", "weight", "y",
+    "agent", "agent_key", "agent_load_seconds", "cluster", "cluster_key", "crowd_wait_seconds", "date", "file",
+    "hour_of_week", "quarter", "response_file", "response_id", "response_row", "score", "segment", "segment_control",
+    "slot", "source_file", "source_row", "weight", "y",
 })  # fmt: skip
 TAKEN_BEGINNINGS: Final = ("control_", "group_", "kept_", "mean_", "arm_", "cell_", "unit_")
 
@@ -37,6 +37,29 @@ def refuse_single(**given: object) -> None:
     for word, value in given.items():
         if not isinstance(value, tuple | list):
             raise ConfigError(f"{word} is {value!r}. Expected a tuple, with one in it too: ({value!r},).")
+
+
+def refuse_thresholds(spec: LeverSpec) -> None:
+    """Refuse thresholds that are none: a rate of false discoveries of 5 would let every lever move the score."""
+    shares = {"conf_level": 0.95, "contradiction_level": 0.01, "false_discovery_rate": 0.01}
+    problems = [
+        f"{name} is {getattr(spec, name)}; expected a share above 0 and below 1, such as {example}"
+        for name, example in shares.items()
+        if not 0 < getattr(spec, name) < 1
+    ]
+    if not 0 <= spec.max_missing_share < 1:
+        problems.append(f"max_missing_share is {spec.max_missing_share}; expected a share below 1, such as 0.2")
+    least = {"min_clusters": 2, "min_responses": 1, "min_level_responses": 1}
+    least |= {"min_effective_f": 0, "max_triad_ratio": 1}
+    problems += [
+        f"{name} is {getattr(spec, name)}; expected at least {at_least}"
+        for name, at_least in least.items()
+        if not getattr(spec, name) >= at_least
+    ]
+    if not all(0 < probability <= 1 for probability in spec.link_probabilities):
+        problems.append(f"link_probabilities are {spec.link_probabilities}; expected chances such as 0.9")
+    if problems:
+        raise ConfigError("Some thresholds of the evidence cannot be used.", problems)
 
 
 def refuse_taken_names(levers: Sequence[str], case_mix: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from cxfusion.errors import NoScoreError
 from cxfusion.evidence.catalogue import Lever
 from cxfusion.evidence.fit import LeverEvidence, fit_levers, require_evidence
-from cxfusion.evidence.spec import OUTCOMES
+from cxfusion.evidence.spec import CASE_MIX, CLUSTER, OUTCOMES
 from cxfusion.pairing.exposure import pair_relationship, total_of
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
@@ -20,6 +20,7 @@ from cxfusion.results.language import in_sentence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
 
 __all__ = ["LevelComparison", "compare_levels"]
@@ -128,10 +129,26 @@ def compare_levels(evidence: LeverEvidence, pairing: Pairing, outcome: str | Non
     of_contact = [lever for lever in evidence.spec.levers if lever.name in set(evidence.levers["lever"])]
     added = {lever.name: _added_up(lever) for lever in of_contact if lived.contacts.has(total_of(lever.name))}
     levers = (*added.values(), Lever("n_contacts", "before", -1, shape="count"))
-    spec = replace(evidence.spec, outcome=outcome, levers=levers, with_links=False)
-    relationship = fit_levers(lived, spec=spec)
+    relationship = fit_levers(lived, spec=_spec_of(evidence.spec, lived, outcome, levers))
     names = {lever: total.name for lever, total in added.items()}
     return LevelComparison(_levels(evidence.levers, relationship.levers, names), evidence, relationship)
+
+
+def _spec_of(spec: LeverSpec, lived: Pairing, outcome: str, levers: tuple[Lever, ...]) -> LeverSpec:
+    """The same questions of all that was lived: of single contacts it has the usual columns of the last one alone.
+
+    A trial gave contacts an arm, and customers live contacts of both.
+    """
+    has = lived.contacts.has
+    return replace(
+        spec,
+        outcome=outcome,
+        levers=levers,
+        case_mix=tuple(name for name in spec.case_mix if has(name) or name in CASE_MIX),
+        cluster=spec.cluster if has(spec.cluster) else CLUSTER,
+        experiments=(),
+        with_links=False,
+    )
 
 
 def _outcome_of(lived: Pairing, usual: str, asked: str | None) -> str:

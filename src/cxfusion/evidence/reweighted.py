@@ -50,6 +50,7 @@ def reweighted_effects(
     terms: Sequence[LeverTerm],
     values: Sequence[float],
     n_clusters: int,
+    n_told: int,
     plan: TiltPlan,
 ) -> list[Effects | ConvergenceError]:
     """Effects at every tilt of a plan.
@@ -61,7 +62,7 @@ def reweighted_effects(
         At its optimum with the weights as they are.
     n_dense : int
         Leading dense columns whose means are held as they are, as are all shares of controls.
-    terms, values, n_clusters
+    terms, values, n_clusters, n_told
         As for the effects.
     plan : TiltPlan
 
@@ -81,5 +82,7 @@ def reweighted_effects(
         except ConvergenceError as error:
             found.append(error)
         else:
-            found.append(estimate_effects(model.sweep, rows, model.make_levers, terms, moved, values, n_clusters))
+            found.append(
+                estimate_effects(model.sweep, rows, model.make_levers, terms, moved, values, n_clusters, n_told)
+            )
     return found

@@ -17,15 +17,15 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
 from cxfusion.evidence.checks import Check, check_form, nearby, refitted
+from cxfusion.evidence.cluster_facts import ClusterCounts, clusters_among
 from cxfusion.evidence.decomposition import break_down
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.known_rows import KnownRows, know_rows
-from cxfusion.evidence.ladder import FittedModel, Ladder, RungEstimate, Shift
+from cxfusion.evidence.ladder import FittedModel, Ladder, RungEstimate, Shift, Untold
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.reweighted import reweighted_effects
 from cxfusion.evidence.robustness import robustness_of
-from cxfusion.evidence.testable import alike_within_because
-from cxfusion.results.labels import lever_label
+from cxfusion.evidence.testable import alike_within_because, inseparable_because, too_few_because
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,8 +67,11 @@ def climb(
     """
     ladder = Ladder(tilted=[Ladder() for _ in (() if plan is None else plan.tilts)])
     for held in _moments(sample, spec, levers, witness):
-        own = None if plan is None else plan.at(np.searchsorted(sample.values, held.known.values))
-        replace(held, plan=own).climb(ladder)
+        if plan is not None and isinstance(held, _Moment):
+            own = plan.at(np.searchsorted(sample.values, held.known.values))
+            replace(held, plan=own).climb(ladder)
+        else:
+            held.climb(ladder)
     return ladder
 
 
@@ -77,15 +80,23 @@ def within_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever]) -> li
     return [found for held in _moments(sample, spec, levers, None) for found in held.within()]
 
 
-def _moments(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Witness | None) -> Iterator[_Moment]:
+def _moments(
+    sample: Sample, spec: LeverSpec, levers: Sequence[Lever], witness: Witness | None
+) -> Iterator[_Moment | Untold]:
     """The moments that have levers, each with the rows that tell all it needs; those of the same rows share them."""
     questions = [question for question in _questions(levers, witness) if question.asked]
+    counts: dict[tuple[str, ...], ClusterCounts] = {}
     known: dict[tuple[str, ...], KnownRows] = {}
     for question in questions:
         gaps = sample.gaps(question.needed)
+        if gaps not in counts:
+            counts[gaps] = clusters_among(sample, sample.rows_that_tell(question.needed))
+        if (reason := too_few_because(counts[gaps], spec)) is not None:
+            yield Untold(question.asked, reason)
+            continue
         if gaps not in known:
             known[gaps] = _known(sample, [one for one in questions if sample.gaps(one.needed) == gaps])
-        yield _Moment(sample, known[gaps], spec, question.asked, question.beside, question.witness)
+        yield _Moment(sample, known[gaps], counts[gaps], spec, question.asked, question.beside, question.witness)
 
 
 @dataclass(frozen=True)
@@ -163,6 +174,7 @@ class _Moment:
 
     sample: Sample
     known: KnownRows
+    counts: ClusterCounts
     spec: LeverSpec
     asked: list[Lever]
     beside: list[Lever]
@@ -250,7 +262,7 @@ class _Moment:
             return _Fitted(None, [], dict.fromkeys(names, in_a_clause(error)))
         is_identified = [bool(fit.is_identified[design.columns(lever.name)].all()) for lever in asked]
         untold = [name for name, is_known in zip(names, is_identified, strict=True) if not is_known]
-        reasons = {name: _inseparable(name, untold) for name in untold}
+        reasons = {name: inseparable_because(name, untold) for name in untold}
         if not any(is_identified):
             return _Fitted(None, [], reasons)
         identified = list(compress(asked, is_identified))
@@ -268,11 +280,10 @@ class _Moment:
     ) -> _Fitted:
         """Effects of some levers at a fit, or at one whose odds may differ between cuts."""
         terms, values = design.terms([lever.name for lever in levers]), self.known.values
+        clusters = self.sample.coding.n_clusters, self.counts.told(is_within=design.projection is not None)
 
         def effects_at(fit: OrdinalFit) -> Effects:
-            return estimate_effects(
-                model.sweep, model.make_rows, model.make_levers, terms, fit, values, self.sample.coding.n_clusters
-            )
+            return estimate_effects(model.sweep, model.make_rows, model.make_levers, terms, fit, values, *clusters)
 
         checks: list[Check] = []
         effects = effects_at(fit) if not free else None
@@ -289,8 +300,7 @@ class _Moment:
             effects = effects_at(freed_fit or fit)
         tilted: list[Effects | ConvergenceError] = []
         if self.plan is not None and design.projection is not None:
-            n_clusters = self.sample.coding.n_clusters
-            tilted = reweighted_effects(model, freed_fit or fit, design.width, terms, values, n_clusters, self.plan)
+            tilted = reweighted_effects(model, freed_fit or fit, design.width, terms, values, *clusters, self.plan)
         bases = design.bases_of([lever.name for lever in levers])
         rows, few = self.known.model(design, bases), (self.known.part or self.known).model(design, bases)
         behind = (design, freed_fit or fit, rows, few)
@@ -338,14 +348,6 @@ def in_a_clause(error: EstimationError) -> str:
     return f"{first[:1].lower()}{first[1:].rstrip('.')}"
 
 
-def _inseparable(name: str, untold: Sequence[str]) -> str:
-    """From what a lever cannot be told apart: from levers that are not told either, else from what is held equal."""
-    others = " and ".join(f"“{lever_label(other)}”" for other in untold if other != name)
-    if not others:
-        return "it cannot be told apart from what is held equal"
-    return f"it cannot be told apart from {others}: leave one of them out"
-
-
 def _start(design: Design, known: Design, fit: OrdinalFit, n_cuts: int) -> NDArray[np.float64]:
     """The parameters of a fit with the same controls and fewer columns, those that it lacks at zero."""
     cuts, found, of_controls, _ = np.split(
@@ -381,7 +383,7 @@ def _rung(effects: Effects, lever: Lever, rung: str, conf_level: float) -> RungE
         local_estimate=float(effects.local_estimate[0]),
         remove_all=float(effects.remove_all[0]),
         n=effects.n,
-        n_clusters=effects.n_clusters,
+        n_clusters=effects.degrees + 1,
     )
     numbers = (found.step, found.estimate, found.conf_low, found.conf_high, found.p_value, found.remove_all)
     if all(number is not None and np.isfinite(number) for number in numbers):

@@ -27,7 +27,7 @@ from cxfusion.tables.sampling import in_sample
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     import ibis.expr.types as ir
 
@@ -71,7 +71,8 @@ class LeverFacts:
     low : float
         Smallest value.
     n_clusters : int or None
-        Clusters with a value above 0, or, of a lever with two values, clusters with the rarer one; None: not counted.
+        Clusters on whose answers an effect rests: those with more than the least of it, or those with less than the
+        most, whichever are fewer; None: not counted.
     n_varying : int or None
         Clusters with more than one value; None: not counted.
     knots : tuple of float
@@ -310,8 +311,7 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
         own = {f"high_{i}": column.max(), f"low_{i}": column.min()}
         asked, ends = asked | own, ends | own
     found = session.collect(rows.aggregate(**asked)).to_pylist()[0]
-    middles = [_middle(found, i) for i in range(len(levers))]
-    found |= _over_clusters(session, rows.group_by("cluster_key").aggregate(**ends), middles)
+    found |= _over_clusters(session, rows.group_by("cluster_key").aggregate(**ends), found, len(levers))
     facts = {}
     for i, lever in enumerate(levers):
         knots = tuple(found[f"knots_{i}"] or (None,))
@@ -322,32 +322,23 @@ def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple
             high=float(found[f"high_{i}"] or 0.0),
             knots=() if None in knots else tuple(float(knot) for knot in knots),
             low=float(found[f"low_{i}"] or 0.0),
-            n_clusters=_clusters_that_tell(found, i),
+            n_clusters=min(int(found[f"more_{i}"] or 0), int(found[f"less_{i}"] or 0)),
             n_varying=int(found[f"varying_{i}"] or 0),
         )
     return facts, int(found["n"]), int(found["last_slot"] or 0) + 1
 
 
-def _middle(found: Mapping[str, Any], i: int) -> float:
-    """Between a lever's values, where it has two of them; 0 for any other, which has some or none."""
-    return (found[f"low_{i}"] + found[f"high_{i}"]) / 2 if found[f"distinct_{i}"] == 2 else 0.0
-
-
-def _over_clusters(session: Session, clusters: ir.Table, middles: Sequence[float]) -> dict[str, Any]:
-    """Of each lever the clusters that have some above its middle, some up to it, and both more and less of it."""
+def _over_clusters(session: Session, clusters: ir.Table, found: Mapping[str, Any], n_levers: int) -> dict[str, Any]:
+    """Of each lever the clusters that have more than the least of it, less than the most, and both more and less."""
     asked: dict[str, ir.Scalar] = {}
-    for i, middle in enumerate(middles):
+    for i in range(n_levers):
         high, low = clusters[f"high_{i}"], clusters[f"low_{i}"]
-        asked |= {f"some_{i}": (high > middle).sum(), f"none_{i}": (low <= middle).sum()}
-        asked |= {f"varying_{i}": (high > low).sum()}
-    found: dict[str, Any] = session.collect(clusters.aggregate(**asked)).to_pylist()[0] if asked else {}
-    return found
-
-
-def _clusters_that_tell(found: Mapping[str, Any], i: int) -> int:
-    """Clusters on whose answers an effect rests: those that have some of the lever, or the rarer of its two values."""
-    some, none = int(found[f"some_{i}"] or 0), int(found[f"none_{i}"] or 0)
-    return min(some, none) if found[f"distinct_{i}"] == 2 else some
+        least, most = found[f"low_{i}"] or 0.0, found[f"high_{i}"] or 0.0
+        edge = (most - least) * 1e-9  # an engine may read a number of many digits as its neighbour
+        asked |= {f"more_{i}": (high > least + edge).sum(), f"less_{i}": (low < most - edge).sum()}
+        asked[f"varying_{i}"] = (high > low).sum()
+    told: dict[str, Any] = session.collect(clusters.aggregate(**asked)).to_pylist()[0] if asked else {}
+    return told
 
 
 @dataclass(frozen=True)

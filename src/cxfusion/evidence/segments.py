@@ -29,6 +29,7 @@ from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
+from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -256,7 +257,7 @@ def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
             " enough answers, agents and variation of its own. Expected at least two; take a coarser column or a longer"
             " period."
         )
-    step = float(np.sign(lever.step) * min(abs(lever.step), ground.sample.facts[lever.name].mean))
+    step = float(np.sign(lever.step) * min(abs(lever.step), _mean_level(ground)))
     at_zero = basis.value(np.zeros(1))[0]
     effects = estimate_effects(
         within.model.sweep,
@@ -266,6 +267,7 @@ def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
         within.fit,
         ground.values,
         ground.n_clusters,
+        ground.n_told,
     )
     pooled = pool(effects.estimate, effects.covariance)
     return SegmentEffects(
@@ -279,6 +281,13 @@ def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
     )
 
 
+def _mean_level(ground: Ground) -> float:
+    """Weighted, by which the step of the lever table is cut back, too."""
+    weight, level = ground.rows["weight"], ground.rows[ground.lever.name]
+    asked = ground.rows.aggregate(mean=exact_sum(weight * level) / exact_sum(weight))
+    return float(ground.sample.session.collect(asked)["mean"][0].as_py())
+
+
 def _place(i: int, basis: Basis) -> slice:
     """Columns of the i-th segment."""
     return slice(i * basis.width, (i + 1) * basis.width)
@@ -290,8 +299,11 @@ def _only(batch: pa.RecordBatch, make_levers: LeverMaker, shown: list[int]) -> l
 
 
 def _segment_frame(ground: Ground, found: Segments, shown: list[int], effects: Effects, pooled: Pooled) -> pd.DataFrame:
-    low, high = effects.interval(ground.spec.conf_level)
-    reach = student_t.isf((1 - ground.spec.conf_level) / 2, effects.n_clusters - 1) * pooled.std_error
+    tail = (1 - ground.spec.conf_level) / 2
+    own = [min(effects.degrees, found.segments[i].n_clusters - 1) for i in shown]  # a segment has its own agents
+    alone = student_t.isf(tail, np.array(own)) * effects.std_error
+    low, high = effects.estimate - alone, effects.estimate + alone
+    reach = student_t.isf(tail, effects.degrees) * pooled.std_error
     rows = []
     for i, segment in enumerate(found.segments):
         row = {"segment": segment.label, "mean_level": segment.mean_level, "n": segment.n}
@@ -343,7 +355,7 @@ def _trend(effects: Effects, places: list[float | None]) -> dict[str, Any]:
     slope_of = np.linalg.solve(design.T @ weighted, weighted.T)[1]
     slope = float(slope_of @ effects.estimate[at])
     error = float(np.sqrt(slope_of @ effects.covariance[np.ix_(at, at)] @ slope_of))
-    p_value = float(2 * student_t.sf(abs(slope) / error, effects.n_clusters - 1))
+    p_value = float(2 * student_t.sf(abs(slope) / error, effects.degrees))
     return {
         "test": "trend", "estimate": slope, "std_error": error, "statistic": slope / error, "p_value": p_value,
         "status": "ok",

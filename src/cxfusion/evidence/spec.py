@@ -13,6 +13,7 @@ from cxfusion.evidence.refusals import (
     refuse_idle_trials,
     refuse_single,
     refuse_taken_names,
+    refuse_thresholds,
     require_levers,
     require_numbers,
 )
@@ -117,7 +118,7 @@ class Experiment:
         Columns within whose levels chance decided, such as ``("queue",)``; by default it decided among all.
     unit : str, optional
         Column of what was given an arm as a whole, such as ``"agent_id"``: answers of one unit err together. By default
-        whole queues or their days, where none of these has two arms, else the spec's cluster.
+        whole queues or their days, where none of these has two arms, else the agents.
 
     Raises
     ------
@@ -158,7 +159,8 @@ class LeverSpec:
     experiments : tuple of Experiment
         Trials that the log marks.
     cluster : str
-        Column whose groups may err together.
+        Column whose groups may err together. Whatever it is, contacts are compared within the same agent; within its
+        own groups only where the log names no agents.
     conf_level : float
         Of the intervals that are shown. Verdicts and their sentences rest on 95 % intervals whatever it is, as the
         negative control does; whether a trial or crowding supports one is read off the interval that is shown.
@@ -231,14 +233,7 @@ class LeverSpec:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigError(f"These levers are given twice: {', '.join(twice)}. Expected each once.")
-        if not 0 < self.conf_level < 1:
-            raise ConfigError(f"conf_level is {self.conf_level}; expected a share such as 0.95.")
-        if not 0 < self.contradiction_level < 1:
-            raise ConfigError(f"contradiction_level is {self.contradiction_level}; expected a chance such as 0.01.")
-        if not self.max_triad_ratio >= 1:
-            raise ConfigError(f"max_triad_ratio is {self.max_triad_ratio}; expected a ratio such as 2, at least 1.")
-        if not all(0 < probability <= 1 for probability in self.link_probabilities):
-            raise ConfigError(f"link_probabilities are {self.link_probabilities}; expected chances such as 0.9.")
+        refuse_thresholds(self)
         refuse_taken_names(names, self.case_mix)
         refuse_bad_controls(self.levers, self.case_mix)
         refuse_idle_trials(self.experiments, names)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import pyarrow as pa
 
+from cxfusion.evidence.coding import AGENT
 from cxfusion.tables.coding import answered, text
 from cxfusion.tables.sums import exact_mean, exact_sum
 
@@ -84,7 +85,8 @@ def with_surroundings(
     else:
         joined = joined.left_join(load, ["agent", QUARTER])
     if not is_alone and contacts.has(spec.cluster) and levers:
-        joined = joined.left_join(_agent_means(contacts, spec, levers), "cluster_key")
+        key, column = ("agent_key", AGENT) if "agent_key" in rows.columns else ("cluster_key", spec.cluster)
+        joined = joined.left_join(_agent_means(contacts, key, column, levers), key)
         columns += map(mean_of, levers)
     return session.materialize(joined.select(*columns))
 
@@ -125,9 +127,9 @@ def _loads(session: Session, rows: ir.Table, contacts: Contacts) -> ir.Table | N
     return found.group_by("agent", quarter="asked").aggregate(**{AGENT_LOAD: exact_sum(found["work"]).fill_null(0.0)})
 
 
-def _agent_means(contacts: Contacts, spec: LeverSpec, levers: tuple[str, ...]) -> ir.Table:
-    """Mean of each lever over all contacts that each agent answered: ``cluster_key`` and ``mean_…``."""
+def _agent_means(contacts: Contacts, name: str, column: str, levers: tuple[str, ...]) -> ir.Table:
+    """Mean of each lever over all contacts that each agent answered: the agent under a name, and ``mean_…``."""
     log = answered(contacts)
-    key = contacts.value(spec.cluster).cast("string")
-    named = log.filter(key.notnull()).select(cluster_key=key, **{name: log[name].cast("float64") for name in levers})
-    return named.group_by("cluster_key").aggregate(**{mean_of(name): exact_mean(named[name]) for name in levers})
+    key = contacts.value(column).cast("string")
+    named = log.filter(key.notnull()).select(**{name: key}, **{lever: log[lever].cast("float64") for lever in levers})
+    return named.group_by(name).aggregate(**{mean_of(lever): exact_mean(named[lever]) for lever in levers})

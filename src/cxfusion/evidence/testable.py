@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cxfusion.evidence.coding import AGENT, AGENT_GROUP
+from cxfusion.results.labels import lever_label
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.cluster_facts import ClusterCounts
     from cxfusion.evidence.coding import Coding
     from cxfusion.evidence.sample import LeverFacts, Sample
     from cxfusion.evidence.spec import LeverSpec
 
-__all__ = ["alike_within_because", "noun_of", "same_within", "untestable_because", "who_is_held"]
+__all__ = [
+    "alike_within_because",
+    "inseparable_because",
+    "noun_of",
+    "same_within",
+    "too_few_because",
+    "untestable_because",
+    "who_is_held",
+]
 
 NO_VARIATION_BELOW: Final = 1e-6  # share of a lever's variance left within the groups
 
@@ -28,7 +42,7 @@ def untestable_because(lever: Lever, sample: Sample, spec: LeverSpec) -> str | N
         return f"it is missing in {share:.1%} of the paired contacts; at most {spec.max_missing_share:.0%} may be"
     if facts.n_distinct < 2:
         return "it is the same for every paired contact, so there is nothing to compare"
-    return _unusable_values(lever, facts) or _thin(lever, facts, spec)
+    return _unusable_values(lever, facts) or _thin(lever, sample, spec)
 
 
 def _unusable_values(lever: Lever, facts: LeverFacts) -> str | None:
@@ -43,14 +57,33 @@ def _unusable_values(lever: Lever, facts: LeverFacts) -> str | None:
     return None
 
 
-def _thin(lever: Lever, facts: LeverFacts, spec: LeverSpec) -> str | None:
-    """Where few clusters have any of a lever, its error is not known, however many clusters have none."""
-    if lever.role == "given" or facts.n_clusters is None or facts.n_clusters >= spec.min_clusters:
+def _thin(lever: Lever, sample: Sample, spec: LeverSpec) -> str | None:
+    """Where few clusters differ from all others in a lever, its error is not known, however many these others are."""
+    n = sample.facts[lever.name].n_clusters
+    if lever.role == "given" or n is None or n >= spec.min_clusters:
         return None
-    return (
-        f"it is told apart by the answers of {_few(facts.n_clusters, spec.cluster)}; at least {spec.min_clusters} are"
-        " needed to know how sure an estimate is"
-    )
+    answers = f"only {n} answer" + ("s" if n != 1 else "")
+    told = f"the answers of {_few(n, spec.cluster)}" if sample.coding.is_clustered else answers
+    return f"it is told apart by {told}; at least {spec.min_clusters} are needed to know how sure an estimate is"
+
+
+def too_few_because(counts: ClusterCounts, spec: LeverSpec) -> str | None:
+    """Why answers that tell all that a moment needs are too few for it; None where they are not.
+
+    Each lever may be missing here and there, and what is known of all of them be little.
+    """
+    if counts.n < spec.min_responses:
+        return (
+            f"only {counts.n:,} responses tell it and all that it is held against; at least {spec.min_responses} are"
+            " needed"
+        )
+    if counts.n_clusters < spec.min_clusters:
+        return (
+            f"the responses that tell it and all that it is held against come from"
+            f" {_few(counts.n_clusters, spec.cluster)}; at least {spec.min_clusters} are needed to know how sure an"
+            " estimate is"
+        )
+    return None
 
 
 def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual_share: float) -> str | None:
@@ -67,7 +100,7 @@ def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual
     who, n_varying = who_is_held(sample.coding, spec), sample.facts[lever.name].n_varying
     if residual_share <= NO_VARIATION_BELOW:
         return f"it does not vary {same_within(who)}"
-    if who is None or n_varying is None or n_varying >= spec.min_clusters:
+    if "cluster" not in sample.coding.groups or n_varying is None or n_varying >= spec.min_clusters:
         return None
     return (
         f"it differs within {_few(n_varying, spec.cluster)}; at least {spec.min_clusters} are needed to know how sure"
@@ -75,8 +108,18 @@ def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual
     )
 
 
+def inseparable_because(name: str, untold: Sequence[str]) -> str:
+    """From what a lever cannot be told apart: from levers that are not told either, else from what is held equal."""
+    others = " and ".join(f"“{lever_label(other)}”" for other in untold if other != name)
+    if not others:
+        return "it cannot be told apart from what is held equal"
+    return f"it cannot be told apart from {others}: leave one of them out"
+
+
 def who_is_held(coding: Coding, spec: LeverSpec) -> str | None:
     """What one of those is called that contacts are compared within, such as "agent"; None where the log has none."""
+    if AGENT_GROUP in coding.groups:
+        return noun_of(AGENT)
     return noun_of(spec.cluster) if "cluster" in coding.groups else None
 
 

@@ -24,6 +24,8 @@ JUDGED_AT: Final = 0.95
 """Level of the intervals that verdicts rest on, whatever level is shown."""
 DESIGNS: Final = {"experiment": "experiment", "congestion": "quasi-random"}
 """Rungs that stand on assignment instead of adjustment, the strongest first, and the grade each can give."""
+NOTHING: Final = ("proxy", "no_effect")
+"""Verdicts that a lever does too little to matter."""
 
 
 @dataclass(frozen=True)
@@ -224,27 +226,47 @@ def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verd
     """
     if not findings:
         return []
-    adjusted = false_discovery_control([finding.p_value for finding in findings])
-    within = false_discovery_control([finding.within.p_value or 0.0 for finding in findings])
+    p_values = [finding.p_value for finding in findings]
+    adjusted = false_discovery_control(p_values)
+    within = [_adjusted_at(i, finding.within.p_value or 0.0, p_values) for i, finding in enumerate(findings)]
     return [_verdict(*one, false_discovery_rate) for one in zip(findings, adjusted, within, strict=True)]
+
+
+def _adjusted_at(place: int, p_value: float, p_values: Sequence[float]) -> float:
+    """Adjusted p of one lever, had it another p: what its own correction does, the bar of the others being as it is."""
+    changed = [p_value if i == place else other for i, other in enumerate(p_values)]
+    return float(false_discovery_control(changed)[place])
 
 
 def _verdict(finding: Finding, p_adjusted: float, p_within: float, false_discovery_rate: float) -> Verdict:
     if finding.is_contradicted:
-        return Verdict("contested", _grade(finding), BECAUSE["contradicted"](finding))
+        return Verdict("contested", _grade(finding, "contested"), BECAUSE["contradicted"](finding))
     word = _rule(finding, finding.judged, p_adjusted, false_discovery_rate)
-    if word in ("moves", "proxy", "no_effect") and _is_defenceless(finding):
-        return Verdict("contested", _grade(finding), BECAUSE["defenceless"](finding))
-    if word in ("moves", "proxy", "no_effect") and finding.is_picked:
-        return Verdict("contested", _grade(finding), BECAUSE["picked"](finding))
-    if word == "moves" and finding.is_of_customers and not _is_tried(finding):
-        return Verdict("contested", _grade(finding), BECAUSE["of_customers"](finding))
-    if word == "moves" and _is_self_chosen(finding):
-        return Verdict("contested", _grade(finding), BECAUSE["self_chosen"](finding))
     if word is None:
         alone = _rule(finding, finding.within.interval(JUDGED_AT), p_within, false_discovery_rate)
         word = "unclear" if alone is None else "contested"
-    return Verdict(word, _grade(finding), BECAUSE[word](finding))
+    elif (objection := _objection(finding, word)) is not None:
+        return Verdict("contested", _grade(finding, word), BECAUSE[objection](finding))
+    return Verdict(word, _grade(finding, word), BECAUSE[word](finding))
+
+
+def _objection(finding: Finding, word: str) -> str | None:
+    """What stands against a definite verdict, if anything does.
+
+    A trial that says the same answers all of it, but for agents who pick whom to ask: these pick in a trial, too.
+    """
+    is_tried = _is_tried(finding, word)
+    if _is_defenceless(finding) and not is_tried:
+        return "defenceless"
+    if finding.is_picked:
+        return "picked"
+    if word != "moves" or is_tried:
+        return None
+    if finding.is_of_customers:
+        return "of_customers"
+    # agent, hour and day do not choose it, so holding them equal does not make its takers alike; and after-call work
+    # tells how hard the case was, not what kind of person called
+    return "self_chosen" if finding.lever.is_customers_own else None
 
 
 def _rule(finding: Finding, hull: tuple[float, float], p_value: float, false_discovery_rate: float) -> str | None:
@@ -274,30 +296,21 @@ def _is_defenceless(finding: Finding) -> bool:
     return finding.control in ("none", "unusable")
 
 
-def _is_self_chosen(finding: Finding) -> bool:
-    """The customer's own doing, and no trial that took the choice away.
-
-    Agent, hour and day do not choose it, so holding them equal does not make its takers alike; and after-call work
-    tells how hard the case was, not what kind of person called.
-    """
-    return finding.lever.is_customers_own and not _is_tried(finding)
-
-
-def _is_tried(finding: Finding) -> bool:
-    """Whether a trial, to which customers did not choose to belong, says the same."""
+def _is_tried(finding: Finding, word: str) -> bool:
+    """Whether a trial, in which neither customers nor hard cases chose their arm, says the same."""
     design = finding.design
-    return design is not None and design.rung == "experiment" and _supports(design, finding)
+    return design is not None and design.rung == "experiment" and _supports(design, finding, word)
 
 
-def _grade(finding: Finding) -> str:
-    place = GRADES.index(_own_grade(finding))
+def _grade(finding: Finding, word: str) -> str:
+    place = GRADES.index(_own_grade(finding, word))
     return GRADES[max(place - (finding.is_unrepresentative or finding.is_picked), 0)]
 
 
-def _own_grade(finding: Finding) -> str:
+def _own_grade(finding: Finding, word: str) -> str:
     """By the design alone, whoever answered."""
     design = finding.design
-    if design is not None and _supports(design, finding):
+    if design is not None and _supports(design, finding, word):
         return DESIGNS[design.rung]
     place = 2 if finding.control == "passed" else 1
     if finding.control in ("none", "unusable") or not finding.by_triads:
@@ -305,10 +318,15 @@ def _own_grade(finding: Finding) -> str:
     return GRADES[place]
 
 
-def _supports(design: RungEstimate, finding: Finding) -> bool:
-    """Whether a design's own interval excludes 0 on the estimate's side; a trial may also show that nothing happens."""
+def _supports(design: RungEstimate, finding: Finding, word: str) -> bool:
+    """Whether a design says the same as a verdict: its own interval excludes 0 on the estimate's side.
+
+    A trial may also show that nothing happens; that supports whatever does not say that the lever moves the score.
+    """
     low, high = design.conf_low or 0.0, design.conf_high or 0.0
     delta = finding.smallest_effect
-    if design.rung == "experiment" and -delta < low and high < delta:
-        return True
-    return not low <= 0 <= high and (low > 0) == ((finding.best.estimate or 0.0) > 0)
+    shows_nothing = design.rung == "experiment" and -delta < low and high < delta
+    if design.rung == "experiment" and word in NOTHING:
+        return shows_nothing
+    shows_as_much = not low <= 0 <= high and (low > 0) == ((finding.best.estimate or 0.0) > 0)
+    return shows_as_much or (shows_nothing and word != "moves")

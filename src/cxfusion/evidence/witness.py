@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
-from cxfusion.estimators.distributions import norm
+from cxfusion.estimators.distributions import chi2
 from cxfusion.estimators.left_out import jackknife_error
 from cxfusion.estimators.triads import CLEAR_FROM
 
@@ -92,9 +92,10 @@ class Witness:
         return Kappa((1 - explained) / gap, jackknife_error((1 - explained_without) / gap_without))
 
     def is_tied_to(self, lever: str) -> bool:
-        """Whether a lever goes with after-call work at all (p < .001)."""
-        correlation = np.sqrt(min(self.explained_by([lever]), 1.0))
-        return bool(2 * norm.sf(correlation * np.sqrt(self.n)) < TIED_BELOW)
+        """Whether a lever goes with after-call work at all: n·R² on all columns of its basis, p < .001."""
+        own = self.columns[lever]
+        tie = self.n * min(self.explained_by([lever]), 1.0)
+        return bool(chi2.sf(tie, own.stop - own.start) < TIED_BELOW)
 
     def _at(self, levers: Sequence[str]) -> NDArray[np.int64]:
         return np.concatenate([np.arange(self.columns[name].start, self.columns[name].stop) for name in levers])
