@@ -149,6 +149,21 @@ def test_partitions_are_columns(session, tmp_path):
         assert found == [("7", date(2026, 1, 5), "a b"), ("8", date(2026, 1, 5), None), ("9", date(2026, 1, 6), "c")]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_brackets_in_the_name_of_a_file_are_no_pattern(session, tmp_path, ending):
+    for n, name in enumerate(["log1", "log[1]"]):  # the pattern log[1] means the first of them
+        frame = TABLE.slice(n, 1).to_pandas()
+        path = tmp_path / f"{name}.{ending}"
+        if ending == "parquet":
+            frame.to_parquet(path)
+        elif ending == "csv":
+            frame.to_csv(path, index=False)
+        else:
+            frame.to_json(path, orient="records", lines=True, date_format="iso")
+    for given in (tmp_path / f"log[[]1].{ending}", tmp_path / f"log[[]*.{ending}", tmp_path / f"log[1].{ending}"):
+        assert read_contacts(given, session=session).to_arrow()["contact_id"].to_pylist() == ["8"]
+
+
 def test_a_folder_stands_for_every_parquet_file_in_it(session, tmp_path):
     for n, name in enumerate(["a.parquet", "b.PARQUET", "c.pq"]):
         pq.write_table(TABLE.slice(n, 1), tmp_path / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -32,6 +33,11 @@ def quoted_text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def _quoted_path(path: str) -> str:
+    """The path of one file as SQL writes it: brackets, as in calls[1].csv, would be a pattern, and mean calls1.csv."""
+    return quoted_text(glob.escape(path))
+
+
 def quoted_name(name: str) -> str:
     """A name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
@@ -47,7 +53,7 @@ def parquet_query(source: FileSource) -> str:
 
 def _some_parquet(paths: Sequence[str], elapsed: Elapsed, *, is_partitioned: bool) -> str:
     """Files of the same elapsed times, as seconds."""
-    listed = ", ".join(map(quoted_text, paths))
+    listed = ", ".join(map(_quoted_path, paths))
     names = [(quoted_name(name), per_second) for name, per_second in elapsed]
     seconds = ", ".join(f"{name} / {per_second:.0f}::DOUBLE AS {name}" for name, per_second in names)
     return (
@@ -68,7 +74,7 @@ def _one_csv(path: str) -> str:
     header = read_header(path)
     columns = ", ".join(f"{quoted_text(name)}: 'VARCHAR'" for name in header.names)
     return (
-        f"SELECT *, {_place(path)} FROM read_csv({quoted_text(path)}, encoding = {quoted_text(header.encoding)},"
+        f"SELECT *, {_place(path)} FROM read_csv({_quoted_path(path)}, encoding = {quoted_text(header.encoding)},"
         f" auto_detect = false, header = true, strict_mode = true, delim = {quoted_text(header.separator)},"
         f" skip = {header.n_blank},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}})"
@@ -97,7 +103,7 @@ def json_query(connection: duckdb.DuckDBPyConnection, source: FileSource) -> str
     return " UNION ALL BY NAME ".join(
         f"SELECT {cells + ', ' if cells else ''}{_place(path)} FROM"
         f" (SELECT json_extract_string(json, [{pointers}]::VARCHAR[]) AS cells"
-        f" FROM read_json_objects({quoted_text(path)}))"
+        f" FROM read_json_objects({_quoted_path(path)}))"
         for path in source.paths
     )
 
@@ -107,7 +113,7 @@ def _structure(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Any
 
     Rows that open many braces are looked at one by one: the engine does not survive those that nest too deep.
     """
-    paths = ", ".join(quoted_text(path) for path in source.paths)
+    paths = ", ".join(_quoted_path(path) for path in source.paths)
     rows = f"read_json_objects([{paths}])"
     n_open = "length(json::VARCHAR) - length(translate(json::VARCHAR, '{[', ''))"
     few = f"json_group_structure(CASE WHEN {n_open} <= {MANY_BRACES} THEN json END)"
@@ -132,7 +138,7 @@ def _fields(
     fields = _leaves(structure)
     if "JSON" not in {_at(structure, path) for path in fields}:
         return fields
-    paths = ", ".join(quoted_text(path) for path in source.paths)
+    paths = ", ".join(_quoted_path(path) for path in source.paths)
     kinds = "SELECT json_structure(json) AS kind, min(row) FROM (SELECT json, row_number() OVER () AS row FROM"
     found = connection.execute(f"{kinds} read_json_objects([{paths}])) GROUP BY kind ORDER BY 2 LIMIT {MOST_KINDS}")
     rows = [json.loads(kind) for kind, _ in found.fetchall() if kind]
