@@ -24,7 +24,7 @@ from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
 from cxfusion.tables.coding import answered
 from cxfusion.tables.relation import Scale
-from cxfusion.tables.sampling import in_sample, share_sampled
+from cxfusion.tables.sampling import share_sampled, thinned
 
 if TYPE_CHECKING:
     import altair as alt
@@ -186,7 +186,7 @@ def _followed(contacts: Contacts, max_contacts: int) -> tuple[ir.Table, float]:
     n = session.count(rows)
     if n <= max_contacts:
         return rows, 1.0
-    kept = rows.filter(in_sample(rows["customer_id"].cast("string"), max_contacts / n))
+    kept = thinned(rows, n, max_contacts, "customer_id")
     return session.materialize(kept), share_sampled(max_contacts / n)
 
 

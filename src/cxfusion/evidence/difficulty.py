@@ -24,12 +24,11 @@ from cxfusion.evidence.design import Design
 from cxfusion.evidence.testable import same_within, who_is_held
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.tables.coding import answered, group_codes, one_place
-from cxfusion.tables.sampling import in_sample
+from cxfusion.tables.sampling import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import ibis.expr.types as ir
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -79,7 +78,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     n = contacts.session.count(rows)
     if n < spec.min_responses:
         return no_witness("too few contacts have both after-call work and the levers")
-    rows = _thinned(rows, n)
+    rows = thinned(rows, n, MAX_CONTACTS)
     rows = contacts.session.materialize(rows.drop("contact_id"))
     files = {"file": group_codes(contacts.session, rows, ("source_file",))}
     numeric, coding = coded(contacts.session, rows, contacts, spec, files)
@@ -133,13 +132,6 @@ def _well_known(contacts: Contacts, spec: LeverSpec) -> list[str]:
     known = contacts.session.collect(log.aggregate(n=log.count(), **{name: log[name].count() for name in present}))
     found = known.to_pylist()[0]
     return [name for name in present if found[name] >= (1 - spec.max_missing_share) * found["n"]]
-
-
-def _thinned(rows: ir.Table, n: int) -> ir.Table:
-    """At most ``MAX_CONTACTS`` of n rows, chosen by a hash that every engine computes alike."""
-    if n <= MAX_CONTACTS:
-        return rows
-    return rows.filter(in_sample(rows["contact_id"], MAX_CONTACTS / n))
 
 
 def _marks(batch: pa.RecordBatch, design: Design, others: list[str], n_parts: int) -> LinearRows:

@@ -20,7 +20,7 @@ from cxfusion.evidence.sample import Sample, draw_sample, made_numeric
 from cxfusion.evidence.spec import LeverSpec, usable_levers
 from cxfusion.evidence.testable import alike_within_because, untestable_because
 from cxfusion.pairing.result import require_pairing
-from cxfusion.tables.sampling import in_sample
+from cxfusion.tables.sampling import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -236,8 +236,7 @@ class Field:
         """The same on about so many responses, by a hash of their contacts, and told so; itself if it has no more."""
         if self.sample.n <= most:
             return self
-        drawn = self.sample.drawn
-        few = self.pairing.session.materialize(drawn.filter(in_sample(drawn["contact_id"], most / self.sample.n)))
+        few = self.pairing.session.materialize(thinned(self.sample.drawn, self.sample.n, most))
         sample = made_numeric(self.pairing, self.spec, self.present, few)
         told = f"From a sample of {sample.n:,} of the {self.sample.n:,} responses."
         return replace(self, sample=replace(sample, notes=(*sample.notes, told)))

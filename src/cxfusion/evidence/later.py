@@ -24,7 +24,7 @@ from cxfusion.evidence.surroundings import SLOT
 from cxfusion.evidence.testable import untestable_because
 from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label
-from cxfusion.tables.sampling import in_sample
+from cxfusion.tables.sampling import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -122,8 +122,7 @@ def _drawn(pairing: Pairing, spec: LeverSpec, sample: Sample, levers: Sequence[L
 
 def _answers(sample: Sample) -> ir.Table:
     rows = sample.drawn.select("response_file", "response_row", "contact_id", "score", "weight")
-    few = sample.n > MOST_RESPONSES
-    return rows.filter(in_sample(rows["contact_id"], MOST_RESPONSES / sample.n)) if few else rows
+    return thinned(rows, sample.n, MOST_RESPONSES)
 
 
 def _one_of_each_customer(answers: ir.Table, log: ir.Table) -> ir.Table:

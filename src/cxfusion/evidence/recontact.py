@@ -20,7 +20,7 @@ from cxfusion.operations.links import LAG, link
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
-from cxfusion.tables.sampling import in_sample
+from cxfusion.tables.sampling import thinned
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -147,8 +147,7 @@ def _chained(contacts: Contacts, n_answered: int) -> ir.Table:
     log = contacts.rows.select(*(name for name in OF_CHAINS if contacts.has(name)))
     few = log
     if n_answered > MAX_CONTACTS:
-        is_kept = in_sample(log["customer_id"].cast("string"), MAX_CONTACTS / n_answered)
-        few = contacts.session.materialize(log.filter(is_kept))
+        few = contacts.session.materialize(thinned(log, n_answered, MAX_CONTACTS, "customer_id"))
     links = link(replace(contacts, rows=few), EpisodePlan(), columns=["customer_id"])
     ends = contacts.session.collect(log.aggregate(last=log["started_at"].max()))["last"]
     whole = replace(links.chains, last=ends[0].as_py())  # what followed is known as long as anyone was in touch

@@ -26,7 +26,7 @@ from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label
 from cxfusion.tables.canonical import CONTACT_COLUMNS
 from cxfusion.tables.coding import MISSING, level_codes
-from cxfusion.tables.sampling import in_sample
+from cxfusion.tables.sampling import thinned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ def _drawn_with(found: Inquiry, names: tuple[str, ...]) -> ir.Table:
     session, log, drawn = found.pairing.session, found.pairing.contacts, found.sample.drawn
     missing = {f"{KEPT}{name}": log.value(name) for name in names if f"{KEPT}{name}" not in drawn.columns}
     if found.sample.n > MOST_RESPONSES:
-        drawn = session.materialize(drawn.filter(in_sample(drawn["contact_id"], MOST_RESPONSES / found.sample.n)))
+        drawn = session.materialize(thinned(drawn, found.sample.n, MOST_RESPONSES))
     if missing:
         drawn = session.materialize(drawn.inner_join(log.rows.select("contact_id", **missing), "contact_id"))
     return drawn

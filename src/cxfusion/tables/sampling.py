@@ -9,10 +9,23 @@ import ibis
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-__all__ = ["in_sample", "share_sampled"]
+__all__ = ["in_sample", "share_sampled", "thinned"]
 
 DIGITS: Final = 7
 """Hexadecimal digits of the hash that are looked at."""
+
+
+def thinned(rows: ir.Table, n: int, most: int, key: str = "contact_id") -> ir.Table:
+    """About ``most`` of n rows; all of them where there are no more.
+
+    Parameters
+    ----------
+    rows : ibis.Table
+    n, most : int
+    key : str
+        Column whose hash decides: rows that share a value are all kept or all left out.
+    """
+    return rows if n <= most else rows.filter(in_sample(rows[key].cast("string"), most / n))
 
 
 def in_sample(key: ir.StringValue, share: float) -> ir.BooleanValue:
