@@ -20,6 +20,7 @@ from cxfusion.evidence.rungs import within_rungs
 from cxfusion.evidence.sample import draw_sample
 from cxfusion.evidence.testable import untestable_because
 from cxfusion.pairing.links import GUESSED, check_links, other_candidates
+from cxfusion.perception.answers import scored_pairs
 from cxfusion.results.formats import change, count, percent
 from cxfusion.results.labels import lever_label
 from cxfusion.results.language import in_sentence
@@ -109,8 +110,7 @@ def weigh_links(
 
 def _doubtful(pairing: Pairing, spec: LeverSpec) -> tuple[int, dict[str, int]]:
     """Customers' scored pairs, and those of them that leave a choice, by the reason of the pair."""
-    pairs = pairing.pairs
-    used = pairs.filter(pairs[spec.score].notnull(), pairs["respondent_role"] == "customer")
+    used = scored_pairs(pairing, spec.score)
     sums = used.aggregate(by="reason", n=used.count(), n_doubtful=(used["n_candidates"] > 1).sum())
     counts = pairing.session.collect(sums.order_by("reason")).to_pylist()
     doubtful = {row["reason"]: int(row["n_doubtful"]) for row in counts if row["n_doubtful"]}

@@ -22,6 +22,7 @@ from cxfusion.evidence.surroundings import (
     with_surroundings,
 )
 from cxfusion.evidence.trials import trial_codes, trial_values
+from cxfusion.perception.answers import scored_pairs
 from cxfusion.tables.coding import group_codes
 from cxfusion.tables.sampling import in_sample
 from cxfusion.tables.sums import exact_mean
@@ -211,7 +212,10 @@ def draw_sample(
     own = moment_and_agent(contacts) | trial_values(contacts, spec)
     own |= {f"{KEPT}{name}": contacts.value(name) for name in kept}
     log = answered_contacts(contacts, spec, names, own).drop("source_file", "source_row")
-    rows = _weighted(_scored(pairing, spec).inner_join(log, "contact_id"), weights)
+    scored = scored_pairs(pairing, spec.score).select(
+        "response_file", "response_row", "response_id", "contact_id", score=spec.score
+    )
+    rows = _weighted(scored.inner_join(log, "contact_id"), weights)
     between = tuple(lever.name for lever in levers if lever.role != "placebo" and lever.moment != "after")
     drawn = with_surroundings(rows, contacts, spec, between, is_alone)
     if blend is not None:
@@ -291,13 +295,6 @@ def _weighted(rows: ir.Table, weights: ResponseWeights | None) -> ir.Table:
     if weights is None:
         return rows.mutate(weight=ibis.literal(1.0))
     return rows.inner_join(weights.rows.select("contact_id", "weight"), "contact_id")
-
-
-def _scored(pairing: Pairing, spec: LeverSpec) -> ir.Table:
-    """Scored responses of customers: companions lived the contact too, but are analysed beside them."""
-    pairs = pairing.pairs
-    is_used = (pairs[spec.score].notnull(), pairs["respondent_role"] == "customer")
-    return pairs.filter(*is_used).select("response_file", "response_row", "response_id", "contact_id", score=spec.score)
 
 
 def _facts(session: Session, rows: ir.Table, levers: tuple[Lever, ...]) -> tuple[dict[str, LeverFacts], int, int]:

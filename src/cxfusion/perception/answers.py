@@ -39,6 +39,7 @@ __all__ = [
     "given_answers",
     "in_intervals",
     "reached_by",
+    "scored_pairs",
     "shared_customers",
     "sums_of",
     "surveys_of",
@@ -51,6 +52,12 @@ CUSTOMER: Final = "customer"
 def surveys_of(source: Pairing | Surveys) -> Surveys:
     """The surveys of a pairing, or those that stand alone."""
     return source if isinstance(source, Surveys) else source.surveys
+
+
+def scored_pairs(pairing: Pairing, score: str) -> ir.Table:
+    """The pairs whose customer gave a score: companions lived the contact too, but are analysed beside customers."""
+    pairs = pairing.pairs
+    return pairs.filter(pairs[score].notnull(), pairs["respondent_role"] == CUSTOMER)
 
 
 def count_others(pairing: Pairing | Surveys, scores: Sequence[str], *, is_of_old: bool = False) -> int:

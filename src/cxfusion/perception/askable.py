@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from cxfusion.fold import RowsTogether
-from cxfusion.perception.answers import CUSTOMER
+from cxfusion.perception.answers import scored_pairs
 from cxfusion.perception.attributes import attribute_of, attributes_of, codes_here
 from cxfusion.tables.coding import answered, group_codes, local_time, one_place, with_codes
 from cxfusion.tables.sampling import in_sample
@@ -97,8 +97,8 @@ def askable(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts:
     files, agents = group_codes(session, thinned, ("source_file",)), group_codes(session, thinned, ("agent",))
     placed = with_codes(thinned, {"file": files, AGENT: agents})
     placed = placed.mutate(place=one_place(placed["file"], placed["source_row"]))
-    pairs = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == CUSTOMER)
-    given = pairs.group_by(scored_id="contact_id").aggregate(score=pairs[score].mean())
+    scored = scored_pairs(pairing, score)
+    given = scored.group_by(scored_id="contact_id").aggregate(score=scored[score].mean())
     customers = placed.group_by("customer").aggregate(first_place=placed["place"].min())
     joined = placed.left_join(customers, "customer", rname="of_{name}")
     joined = joined.left_join(given, [("contact_id", "scored_id")]).left_join(sent, [("contact_id", "asked_id")])

@@ -18,6 +18,7 @@ from cxfusion.errors import ConvergenceError, UsageError
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing, tilted, weighted_totals, worth_of
+from cxfusion.perception.answers import scored_pairs
 from cxfusion.perception.measure import measure
 from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result, require_metric
@@ -223,8 +224,7 @@ class _Answers:
     @classmethod
     def of(cls, pairing: Pairing, weights: ResponseWeights) -> _Answers:
         """Join the scores to the weights' margins."""
-        session, pairs = pairing.session, pairing.pairs
-        scored = pairs.filter(pairs[weights.score].notnull(), pairs["respondent_role"] == "customer")
+        session, scored = pairing.session, scored_pairs(pairing, weights.score)
         given = scored.group_by("contact_id").aggregate(score=scored[weights.score].mean())
         rows = session.materialize(weights.coded.inner_join(given, "contact_id").order_by("contact_id"))
         scores = np.sort(session.collect(rows.select("score").distinct())["score"].to_numpy().astype(float))

@@ -17,6 +17,7 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.raking import RakingFit, fit_raking
 from cxfusion.pairing.result import require_pairing
+from cxfusion.perception.answers import scored_pairs
 from cxfusion.perception.attributes import attribute_of, attributes_of, in_fifths, named_levels, numbered
 from cxfusion.perception.contact_cells import CellRows, count_cells
 from cxfusion.tables.coding import answered, group_codes, one_place, with_codes
@@ -186,8 +187,7 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
     contacts = pairing.contacts
     log = answered(contacts)
     columns = attributes_of(contacts, log)
-    scored = pairing.pairs.filter(pairing.pairs[score].notnull(), pairing.pairs["respondent_role"] == "customer")
-    answers = scored.select("contact_id").distinct().mutate(answered=True)
+    answers = scored_pairs(pairing, score).select("contact_id").distinct().mutate(answered=True)
     columns["is_young"] = pairing.is_young(log)
     joined = log.select("contact_id", "source_file", "source_row", **columns).left_join(answers, "contact_id")
     return joined.drop("contact_id_right").mutate(answered=joined["answered"].fill_null(False))
