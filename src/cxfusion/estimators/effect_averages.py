@@ -89,8 +89,8 @@ class Question:
     make_levers : LeverMaker
     terms : sequence of LeverTerm, length m
     fit : OrdinalFit
-    gaps : array, shape (cuts,)
-        From each category's value to the next.
+    values : sequence of float, length categories
+        What each category counts in the mean.
     n_clusters : int
     """
 
@@ -98,8 +98,13 @@ class Question:
     make_levers: LeverMaker
     terms: Sequence[LeverTerm]
     fit: OrdinalFit
-    gaps: NDArray[np.float64]
+    values: Sequence[float]
     n_clusters: int
+
+    @property
+    def gaps(self) -> NDArray[np.float64]:
+        """From each category's value to the next, shape (cuts,)."""
+        return np.diff(np.asarray(self.values, dtype=float))
 
 
 @dataclass
@@ -136,6 +141,11 @@ class Averages:
     def gain(self) -> NDArray[np.float64]:
         """Σ w·L·gain."""
         return np.asarray(self.gain_by.sum(axis=0))
+
+    @property
+    def gradient_per_unit(self) -> NDArray[np.float64]:
+        """Gradient of each effect per unit of its lever by the parameters, shape (m, q)."""
+        return self.gradient / self.level[:, None]
 
     @property
     def influence(self) -> NDArray[np.float64]:

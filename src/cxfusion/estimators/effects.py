@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.rows import RowMaker
     from cxfusion.fold import Sweep
 
-__all__ = ["Effects", "combined", "effect_gradients", "estimate_effects"]
+__all__ = ["Effects", "combined", "estimate_effects"]
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,10 @@ def estimate_effects(
     Bell & McCaffrey (2002), Survey Methodology 28, 169–181 (CR2); Newey & McFadden (1994), section 6 (stacked
     estimators).
     """
-    question = Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)), n_clusters)
-    averages = average(sweep, question)
+    averages = average(sweep, Question(make_rows, make_levers, terms, fit, values, n_clusters))
     step = np.array([_step(term, mean) for term, mean in zip(terms, averages.level / averages.weight, strict=True)])
     per_unit = averages.gain / averages.level
-    gradient = averages.gradient / averages.level[:, None]
+    gradient = averages.gradient_per_unit
     through_fit = cluster_influence(sweep, make_rows, fit, fit.inverse.matrix @ gradient.T, n_clusters)
     influence = (through_fit + averages.influence) * step
     std_error = std_error_of(influence)
@@ -190,21 +189,6 @@ def estimate_effects(
         n_clusters=n_clusters,
         n_told=n_told,
     )
-
-
-def effect_gradients(
-    sweep: Sweep,
-    make_rows: RowMaker,
-    make_levers: LeverMaker,
-    terms: Sequence[LeverTerm],
-    fit: OrdinalFit,
-    values: Sequence[float],
-    n_clusters: int,
-) -> NDArray[np.float64]:
-    """Gradients of each lever's effect per unit by the parameters, shape (m, q); arguments as for the effects."""
-    question = Question(make_rows, make_levers, terms, fit, np.diff(np.asarray(values, dtype=float)), n_clusters)
-    averages = average(sweep, question)
-    return np.asarray(averages.gradient / averages.level[:, None])
 
 
 def _step(term: LeverTerm, mean: float) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from cxfusion.errors import ConvergenceError
-from cxfusion.estimators.effects import effect_gradients
+from cxfusion.estimators.effect_averages import Question, average
 from cxfusion.estimators.influence import cluster_influence
 from cxfusion.estimators.joint_tests import EfficientScores, JointTest, efficient_scores, joint_test
 from cxfusion.estimators.partial_odds import PartialOddsFit, fit_partial_odds, freed, surface_at
@@ -260,10 +260,8 @@ def _shifts(
     kept = np.concatenate([np.arange(len(null.parameters) - null.extra.size), places])
     direction = np.zeros(len(null.parameters))
     direction[kept] = solve_information(surface.information[np.ix_(kept, kept)], surface.gradient[kept])
-    gradients = effect_gradients(
-        model.sweep, model.make_rows, model.make_levers, terms, null, values, effects.n_clusters
-    )
-    return effects.step * (gradients @ direction)
+    question = Question(model.make_rows, model.make_levers, terms, null, values, effects.n_clusters)
+    return effects.step * (average(model.sweep, question).gradient_per_unit @ direction)
 
 
 def notes_on_freed(checks: Sequence[Check]) -> Iterator[str]:
