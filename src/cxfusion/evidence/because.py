@@ -134,8 +134,8 @@ def _because_self_chosen(finding: Finding) -> str:
 
 
 def _because_of_customers(finding: Finding) -> str:
-    likeness = finding.likeness
-    alike = "as much" if likeness is None else f"{change(likeness.estimate, finding.unit)} {finding.unit}"
+    shown = finding.shown_later
+    alike = "as much" if shown is None else f"{change(shown.estimate, finding.unit)} {finding.unit}"
     return (
         f"{_step(finding)} looks like {_size(finding.best, finding.unit)}, {_held(finding)}, but the same at a contact"
         f" that the customer had a week or more later goes with {alike}, which it cannot have caused: something about"

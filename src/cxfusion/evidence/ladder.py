@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cxfusion.estimators.distributions import student_t
+from cxfusion.estimators.distributions import norm, student_t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,16 +74,26 @@ class RungEstimate:
 
 @dataclass(frozen=True)
 class Shift:
-    """What correcting for hidden difficulty takes from the within estimate of a lever.
+    """What of an effect something else may account for: hidden difficulty, or who the customers are.
 
     Attributes
     ----------
     estimate, std_error : float
-        Within less corrected, in points of the outcome per step.
+        In points of the outcome per step.
     """
 
     estimate: float
     std_error: float
+
+    @property
+    def reach(self) -> float:
+        """Half the width of its 95 % interval."""
+        return float(norm.isf(0.025)) * self.std_error
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether that interval excludes 0."""
+        return abs(self.estimate) > self.reach
 
 
 @dataclass(frozen=True)

@@ -149,12 +149,12 @@ def checks_of_later(later: Iterable[RungEstimate]) -> Iterator[Check]:
 def notes_on_later(findings: Iterable[Finding]) -> Iterator[str]:
     """A sentence on each lever that goes with the answer even at a later contact, and stands all the same."""
     for finding in findings:
-        likeness, effect = finding.likeness, finding.best.estimate or 0.0
-        if likeness is None or finding.is_of_customers:
+        shown, effect = finding.shown_later, finding.best.estimate or 0.0
+        if shown is None or finding.is_of_customers:
             continue
-        if abs(likeness.estimate) > SHARE_WORTH_A_NOTE * abs(effect):
+        if abs(shown.estimate) > SHARE_WORTH_A_NOTE * abs(effect):
             yield (
                 f"{lever_label(finding.lever.name)} at a later contact of the customer goes with the answer too, which"
-                f" it cannot have caused: about {change(likeness.estimate, finding.unit)} {finding.unit} of the effect"
+                f" it cannot have caused: about {change(shown.estimate, finding.unit)} {finding.unit} of the effect"
                 " may be something about the customer that the log does not record."
             )

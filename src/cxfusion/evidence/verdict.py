@@ -143,41 +143,23 @@ class Finding:
         return self.centres[-1]
 
     @property
-    def likeness(self) -> Likeness | None:
-        """What of the effect customers may account for: what a later contact shows, where it surely shows the like."""
+    def shown_later(self) -> Shift | None:
+        """The part of the effect that a later contact of the customer surely shows too; None where it shows none."""
         later, effect = self.later, self.best.estimate or 0.0
         if later is None or later.reason is not None or not later.step:
             return None
         per_step = self.best.step / later.step
-        found = Likeness((later.estimate or 0.0) * per_step, (later.std_error or 0.0) * per_step)
+        found = Shift((later.estimate or 0.0) * per_step, (later.std_error or 0.0) * per_step)
         return found if found.estimate * effect > 0 and found.is_sure else None
 
     @property
     def is_of_customers(self) -> bool:
-        """Whether that may well be all of it."""
-        if self.likeness is None:
+        """Whether what a later contact shows may well be all of the effect."""
+        if self.shown_later is None:
             return False
         estimate, std_error = self.best.estimate or 0.0, self.best.std_error or 0.0
-        left = Likeness(estimate - self.likeness.estimate, float(np.hypot(std_error, self.likeness.std_error)))
+        left = Shift(estimate - self.shown_later.estimate, float(np.hypot(std_error, self.shown_later.std_error)))
         return not left.is_sure or left.estimate * estimate < 0
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How much of an effect may be who the customers are, in points of the outcome.
-
-    Attributes
-    ----------
-    estimate, std_error : float
-    """
-
-    estimate: float
-    std_error: float
-
-    @property
-    def is_sure(self) -> bool:
-        """Whether its 95 % interval excludes 0."""
-        return bool(abs(self.estimate) > norm.isf(0.025) * self.std_error)
 
 
 def _apart(one: RungEstimate, other: RungEstimate) -> float:
@@ -208,10 +190,9 @@ def control_of(shift: Shift | None, smallest_effect: float, is_usable: bool, has
         return "none"
     if not is_usable or shift is None:
         return "unusable"
-    reach = norm.isf(0.025) * shift.std_error
-    if abs(shift.estimate) + reach < smallest_effect / 2:
+    if abs(shift.estimate) + shift.reach < smallest_effect / 2:
         return "passed"
-    return "failed" if abs(shift.estimate) > reach else "silent"
+    return "failed" if shift.is_sure else "silent"
 
 
 def judge(findings: Sequence[Finding], false_discovery_rate: float) -> list[Verdict]:
