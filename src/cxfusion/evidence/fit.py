@@ -10,17 +10,15 @@ import pandas as pd
 from cxfusion.errors import UnknownNameError, require_kind
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
-from cxfusion.evidence.checks import CHECK_COLUMNS, note_on_part, notes_on_freed
+from cxfusion.evidence.checks import note_on_part, notes_on_freed
 from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts, who_is_compared
-from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
+from cxfusion.evidence.frames import check_frame, decomposition_frame, lever_frame, rung_frame, sensitivity_frame
 from cxfusion.evidence.ground import Field, asked_spec
 from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
-from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.later import notes_on_later
 from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.populate import populate
-from cxfusion.evidence.ranks import Ranks, rank_levers
-from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
+from cxfusion.evidence.ranks import rank_levers
 from cxfusion.evidence.silence import notes_on_silence, pulls_of, with_silence
 from cxfusion.evidence.spec import LeverSpec, outcome_named
 from cxfusion.evidence.unused import columns_to_carry, notes_on_unused
@@ -31,7 +29,7 @@ from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label, within_labels
 from cxfusion.results.language import known_as
 from cxfusion.results.readable import best_estimates
-from cxfusion.results.schemas import EVIDENCE, LEVERS
+from cxfusion.results.schemas import LEVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
 
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.population import Population
-    from cxfusion.evidence.sample import Sample
-    from cxfusion.evidence.verdict import Finding, Verdict
     from cxfusion.evidence.witness import Witness
     from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
@@ -276,6 +272,7 @@ def fit_on_field(
 def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEvidence:
     spec = found.spec
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
+    outcome = sample.outcome.name
     findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}
     pulls = pulls_of(found)
     verdicts = with_silence(verdicts_on(found, findings, ladder), findings, pulls)
@@ -285,11 +282,11 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
     warned = simpson_warnings(ladder, asked)
     return LeverEvidence(
         spec=spec,
-        levers=_lever_frame(sample, asked, ladder, verdicts, findings, witness, ranks),
-        rungs=_rung_frame(sample, ladder),
-        sensitivity=_sensitivity_frame(ladder),
+        levers=lever_frame(found, verdicts, findings, ranks),
+        rungs=rung_frame(ladder, outcome),
+        sensitivity=sensitivity_frame(ladder),
         linkage=linkage.frame,
-        decomposition=_decomposition_frame(sample, ladder),
+        decomposition=decomposition_frame(ladder, outcome),
         notes=(
             *sample.notes,
             *found.told,
@@ -303,7 +300,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
             *warned,
             *notes_on_unused(found),
         ),
-        checks=_check_frame(sample, ladder),
+        checks=check_frame(ladder, outcome),
         ranks=ranks.frame(spec.outcome),
         errors=ranks.errors,
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
@@ -321,78 +318,3 @@ def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWei
         yield f"A higher {spec.outcome} score means a worse experience: a negative effect is good."
     if witness.reason is not None:
         yield f"There is no negative control: {witness.reason}."
-
-
-def _check_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
-    return pd.DataFrame([check.row(sample.outcome.name) for check in ladder.checks], columns=list(CHECK_COLUMNS))
-
-
-def _sensitivity_frame(ladder: Ladder) -> pd.DataFrame:
-    rows = [row for found in ladder.robustness for row in found.rows()]
-    return pd.DataFrame(rows, columns=list(SENSITIVITY_COLUMNS))
-
-
-def _decomposition_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
-    rows = [row for found in ladder.breakdowns for row in found.rows(sample.outcome.name)]
-    return pd.DataFrame(rows, columns=list(DECOMPOSITION_COLUMNS))
-
-
-def _rung_frame(sample: Sample, ladder: Ladder) -> pd.DataFrame:
-    rows = [
-        {
-            "outcome": sample.outcome.name, "lever": found.lever.name, "rung": found.rung, "unit": found.lever.unit,
-            "step": found.step, "estimate": found.estimate, "std_error": found.std_error,
-            "conf_low": found.conf_low, "conf_high": found.conf_high, "p_value": found.p_value,
-            "n": found.n, "n_clusters": found.n_clusters,
-            "status": "ok" if found.reason is None else "not_applicable", "reason": found.reason,
-        }
-        for found in sorted(ladder.rungs, key=lambda one: RUNGS.index(one.rung))
-    ]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=EVIDENCE.names)
-    order = {name: place for place, name in enumerate(dict.fromkeys(found.lever.name for found in ladder.rungs))}
-    return frame.sort_values("lever", key=lambda name: name.map(order), kind="stable", ignore_index=True)
-
-
-def _robustness(ladder: Ladder, lever: Lever) -> float | None:
-    """Robustness value of a lever: what a hidden factor must explain of both lever and score to undo it."""
-    known = {found.lever: found.sensitivity for found in ladder.robustness}
-    sensitivity = known.get(lever.name)
-    return None if sensitivity is None else sensitivity.robustness_value
-
-
-def _lever_frame(
-    sample: Sample,
-    asked: Sequence[Lever],
-    ladder: Ladder,
-    verdicts: Mapping[str, Verdict],
-    findings: Mapping[str, Finding | None],
-    witness: Witness,
-    ranks: Ranks,
-) -> pd.DataFrame:
-    rows = []
-    tests = {check.lever.name: check.test for check in ladder.checks if check.check == "proportional_odds"}
-    odds = {name: test.p_value for name, test in tests.items() if test is not None}
-    for lever in asked:
-        rungs = ladder.of(lever)
-        none = RungEstimate(lever, "within", "untestable", lever.step)
-        within, verdict, finding = rungs.get("within", none), verdicts[lever.name], findings[lever.name]
-        low, high = (None, None) if finding is None else finding.hull
-        rows.append(
-            {
-                "outcome": sample.outcome.name, "lever": lever.name, "outcome_unit": sample.outcome.unit,
-                "unit": lever.unit, "step": within.step, "estimate": within.estimate, "std_error": within.std_error,
-                "conf_low": low, "conf_high": high, "verdict": verdict.verdict, "grade": verdict.grade,
-                "because": verdict.because, "rung": "within",
-                "raw_estimate": rungs.get("raw", none).estimate,
-                "adjusted_estimate": rungs.get("adjusted", none).estimate,
-                "within_estimate": within.estimate,
-                "corrected_estimate": rungs.get("corrected", none).estimate,
-                "design_estimate": None if finding is None or finding.design is None else finding.design.estimate,
-                "local_estimate": within.local_estimate, "remove_all": within.remove_all,
-                "control": None if finding is None else finding.control,
-                "reliability": witness.reliability, "robustness": _robustness(ladder, lever),
-                **ranks.of(lever.name), "n": within.n,
-                "proportional_odds_p_value": odds.get(lever.name),
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows, columns=LEVERS.names)

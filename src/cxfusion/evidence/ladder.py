@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -70,6 +70,16 @@ class RungEstimate:
         estimate, reach = self.estimate or 0.0, float(student_t.isf((1 - conf_level) / 2, self.n_clusters - 1))
         reach *= self.std_error or 0.0
         return estimate - reach, estimate + reach
+
+    def row(self, outcome: str) -> dict[str, Any]:
+        """The estimate, or why there is none, in the columns of ``evidence.parquet``."""
+        return {
+            "outcome": outcome, "lever": self.lever.name, "rung": self.rung, "unit": self.lever.unit,
+            "step": self.step, "estimate": self.estimate, "std_error": self.std_error,
+            "conf_low": self.conf_low, "conf_high": self.conf_high, "p_value": self.p_value,
+            "n": self.n, "n_clusters": self.n_clusters,
+            "status": "ok" if self.reason is None else "not_applicable", "reason": self.reason,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -173,12 +173,7 @@ def _without(lever: Lever, reason: str) -> RungEstimate:
 
 
 def _row(spec: LeverSpec, found: RungEstimate, basis: str, chance: float | None = None) -> dict[str, Any]:
-    return {
-        "outcome": spec.outcome, "lever": found.lever.name, "basis": basis, "link_probability": chance,
-        "unit": found.lever.unit, "step": found.step, "estimate": found.estimate, "std_error": found.std_error,
-        "conf_low": found.conf_low, "conf_high": found.conf_high, "p_value": found.p_value, "n": found.n,
-        "status": "ok" if found.reason is None else "not_applicable", "reason": found.reason,
-    }  # fmt: skip
+    return {**found.row(spec.outcome), "basis": basis, "link_probability": chance}
 
 
 def _notes(frame: pd.DataFrame, n_doubtful: int, n_pairs: int, is_known: bool) -> Iterator[str]:
