@@ -7,7 +7,7 @@ import pytest
 
 from cxfusion.evidence.catalogue import Lever
 from cxfusion.evidence.design import learn_basis
-from cxfusion.evidence.sample import KNOT_SHARES, LeverFacts
+from cxfusion.evidence.lever_facts import KNOT_SHARES, LeverFacts
 
 LEVER = Lever("wait_seconds", "before", -30)
 N = 40_000

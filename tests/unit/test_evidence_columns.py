@@ -14,7 +14,7 @@ from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, WITNESS_LEVER
 from cxfusion.evidence.columns import columns_of, levers_of, numbers_of
 from cxfusion.evidence.design import Design, learn_basis
-from cxfusion.evidence.sample import LeverFacts
+from cxfusion.evidence.lever_facts import LeverFacts
 from cxfusion.fold import fold_batches
 from cxfusion.room import Room
 

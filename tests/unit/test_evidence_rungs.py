@@ -9,7 +9,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError, UnknownNameError, UsageError
 from cxfusion.evidence.design import learn_basis
-from cxfusion.evidence.sample import LeverFacts
+from cxfusion.evidence.lever_facts import LeverFacts
 
 N = 4_000
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.absorb import Projection
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.columns import Groupings, Key, Source
-    from cxfusion.evidence.sample import LeverFacts
+    from cxfusion.evidence.lever_facts import LeverFacts
 
 __all__ = ["Basis", "Design", "learn_basis", "turn_of"]
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.cluster_facts import ClusterCounts
     from cxfusion.evidence.coding import Coding
-    from cxfusion.evidence.sample import LeverFacts, Sample
+    from cxfusion.evidence.lever_facts import LeverFacts
+    from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
 
 __all__ = [
