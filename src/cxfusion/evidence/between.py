@@ -15,7 +15,7 @@ from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups
-from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.catalogue import MOMENTS, up_to
 from cxfusion.evidence.coding import AGENT_GROUP
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design
@@ -64,8 +64,8 @@ def between_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], ladd
     Donald & Lang (2007), Review of Economics and Statistics 89, 221–233.
     """
     found = []
-    for i, moment in enumerate(MOMENTS[:-1]):
-        beside = [lever for lever in levers if lever.moment in MOMENTS[: i + 1] and lever.role != "placebo"]
+    for moment in MOMENTS[:-1]:
+        beside = [lever for lever in levers if lever.moment in up_to(moment) and lever.role != "placebo"]
         asked = [lever for lever in beside if lever.moment == moment and lever.role != "given"]
         if asked:
             found += list(_compared(sample, spec, asked, beside, ladder))

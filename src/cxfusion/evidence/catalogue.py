@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from cxfusion.errors import ConfigError
 
-__all__ = ["DEFAULT_LEVERS", "MOMENTS", "WITNESS_LEVER", "Lever", "Moment", "Role", "Shape", "lever_from"]
+__all__ = ["DEFAULT_LEVERS", "MOMENTS", "WITNESS_LEVER", "Lever", "Moment", "Role", "Shape", "lever_from", "up_to"]
 
 Role: TypeAlias = Literal["lever", "influenceable", "given", "placebo"]
 Moment: TypeAlias = Literal["before", "during", "after"]
@@ -101,6 +101,17 @@ customers and is long enough."""
 
 WITNESS_LEVER: Final = Lever("wrap_seconds", "after", -30, role="placebo", shape="log1p")
 """The negative control, in the shape in which it stands as a witness of hidden difficulty."""
+
+
+def up_to(moment: Moment) -> tuple[Moment, ...]:
+    """The moments up to this one: a lever is adjusted for what happens in them, never for what comes after.
+
+    Examples
+    --------
+    >>> up_to("during")
+    ('before', 'during')
+    """
+    return MOMENTS[: MOMENTS.index(moment) + 1]
 
 
 def lever_from(name: str, moment: Moment, step: float | None, **words: object) -> Lever:

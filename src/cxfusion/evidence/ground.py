@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, nearest_names, require_kind
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
-from cxfusion.evidence.catalogue import MOMENTS, Lever
+from cxfusion.evidence.catalogue import Lever, up_to
 from cxfusion.evidence.cluster_facts import clusters_among
 from cxfusion.evidence.design import Basis, Design, learn_basis
 from cxfusion.evidence.history import look_back
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
 
-__all__ = ["Field", "Ground", "WithinFit", "asked_spec", "lay_ground", "lever_named"]
+__all__ = ["Field", "Ground", "WithinFit", "asked_spec", "held_equal", "lay_ground", "lever_named"]
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,19 @@ def lever_named(name: str, levers: Sequence[Lever]) -> Lever:
     return known[name]
 
 
+def held_equal(lever: Lever, present: Sequence[Lever], sample: Sample, spec: LeverSpec) -> tuple[Lever, ...]:
+    """The levers from before a lever or beside it that the sample can tell: what its effect is adjusted for."""
+    reached = up_to(lever.moment)
+    return tuple(
+        other
+        for other in present
+        if other is not lever
+        and other.moment in reached
+        and other.role != "placebo"
+        and untestable_because(other, sample, spec) is None
+    )
+
+
 @dataclass(frozen=True)
 class Field:
     """The sample on which levers are asked about in detail, drawn once for all of them.
@@ -255,16 +268,7 @@ class Field:
         reason = untestable_because(lever, self.sample, self.spec)
         if reason is not None:
             raise _cannot(lever, reason)
-        reached = MOMENTS[: MOMENTS.index(lever.moment) + 1]
-        others = tuple(
-            other
-            for other in self.present
-            if other is not lever
-            and other.moment in reached
-            and other.role != "placebo"
-            and untestable_because(other, self.sample, self.spec) is None
-        )
-        return Ground.on(self.sample, self.spec, lever, others)
+        return Ground.on(self.sample, self.spec, lever, held_equal(lever, self.present, self.sample, self.spec))
 
 
 def lay_ground(

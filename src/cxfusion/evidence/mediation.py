@@ -25,7 +25,7 @@ from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever, lever_from
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, hear_witness
-from cxfusion.evidence.ground import Ground, asked_spec, lever_named
+from cxfusion.evidence.ground import Ground, asked_spec, held_equal, lever_named
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.linear import LinearDesign
 from cxfusion.evidence.refusals import require_numbers
@@ -277,16 +277,8 @@ def _lay(
     reasons = [f"{one.name}: {why}" for one in (lever, *mediators) if (why := untestable_because(one, sample, spec))]
     if reasons:
         raise NothingToEstimateError("What runs through others cannot be told.", reasons)
-    reached, names = MOMENTS[: MOMENTS.index(lever.moment) + 1], {one.name for one in mediators}
-    others = tuple(
-        one
-        for one in present
-        if one.name != lever.name
-        and one.name not in names
-        and one.moment in reached
-        and one.role != "placebo"
-        and untestable_because(one, sample, spec) is None
-    )
+    names = {one.name for one in mediators}
+    others = tuple(one for one in held_equal(lever, present, sample, spec) if one.name not in names)
     witness = _witness(pairing, spec, sample, (lever, *others, *mediators))
     heard = () if witness.reason is not None else (WITNESS_LEVER,)
     total = Ground.on(sample, spec, lever, others, (*mediators, *heard))

@@ -15,7 +15,7 @@ import numpy as np
 from cxfusion.errors import ConvergenceError, EstimationError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, combined, estimate_effects
-from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever
+from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever, up_to
 from cxfusion.evidence.checks import Check, check_form, nearby, refitted
 from cxfusion.evidence.cluster_facts import ClusterCounts, clusters_among
 from cxfusion.evidence.decomposition import break_down
@@ -117,9 +117,9 @@ class _Question:
 
 
 def _questions(levers: Sequence[Lever], witness: Witness | None) -> Iterator[_Question]:
-    for i, moment in enumerate(MOMENTS):
+    for moment in MOMENTS:
         asked = [lever for lever in levers if lever.moment == moment and lever.role != "given"]
-        beside = [lever for lever in levers if lever.moment in MOMENTS[: i + 1] and lever not in asked]
+        beside = [lever for lever in levers if lever.moment in up_to(moment) and lever not in asked]
         beside = [lever for lever in beside if lever.role != "placebo"]
         yield _Question(asked, beside, witness if moment != "after" else None)
 

@@ -17,7 +17,7 @@ from cxfusion.estimators.distributions import fisher_f
 from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups
-from cxfusion.evidence.catalogue import MOMENTS
+from cxfusion.evidence.catalogue import up_to
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.linear import LinearDesign
@@ -213,7 +213,7 @@ class _Screen:
     def _ties(self, lever: Lever) -> dict[str, tuple[float, float]]:
         """For each column the larger p of both ties, and the change of the lever's slope."""
         (own,) = self.linear.places(lever.name)
-        reached = MOMENTS[: MOMENTS.index(lever.moment) + 1]
+        reached = up_to(lever.moment)
         others = [place for one in self.levers if one.moment in reached for place in self.linear.places(one.name)]
         others.remove(own)
         score, mark = (0, [own, *others]), (own, others)
