@@ -36,8 +36,7 @@ from cxfusion.evidence.witness import no_witness
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, percent
-from cxfusion.results.labels import lever_label, outcome_label, step_in_words
-from cxfusion.results.language import in_sentence
+from cxfusion.results.labels import lever_label, levers_in_words, outcome_label, step_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +100,7 @@ class Mediation(Result):
         first = self.effects.iloc[0]
         step = step_in_words(self.lever, first["step"])
         return [
-            f"{step[:1].upper()}{step[1:]}, through {_listed(self.through)}, on {outcome_label(self.outcome)}"
+            f"{step[:1].upper()}{step[1:]}, through {levers_in_words(self.through)}, on {outcome_label(self.outcome)}"
             f" ({self.n:,} responses)",
             *(f"  {_line(row)}" for row in self.effects.itertuples()),
             *(f"  {_robust(row)}" for row in self.sensitivity.itertuples()),
@@ -118,11 +117,6 @@ class Mediation(Result):
         from cxfusion.results.interval_charts import mediation_chart
 
         return mediation_chart(self.effects, width=width)
-
-
-def _listed(names: Sequence[str]) -> str:
-    *most, last = [in_sentence(lever_label(name)) for name in names]
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _line(row: Any) -> str:

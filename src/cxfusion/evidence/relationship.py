@@ -14,8 +14,7 @@ from cxfusion.evidence.spec import CASE_MIX, CLUSTER, OUTCOMES
 from cxfusion.pairing.exposure import pair_relationship, total_of
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
-from cxfusion.results.labels import lever_label, outcome_label, verdict_label
-from cxfusion.results.language import in_sentence
+from cxfusion.results.labels import lever_label, levers_in_words, outcome_label, verdict_label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,9 +62,9 @@ class LevelComparison(Result):
         )
         said = []
         if only:
-            said.append(f"What moves the answer about a contact, but not {score}: {_named(only)}.")
+            said.append(f"What moves the answer about a contact, but not {score}: {levers_in_words(only)}.")
         if both:
-            said.append(f"What moves both the answer about a contact and {score}: {_named(both)}.")
+            said.append(f"What moves both the answer about a contact and {score}: {levers_in_words(both)}.")
         return (
             " ".join(said) or f"No lever is yet known to move the answer about a contact and to leave {score} as it is."
         )
@@ -196,8 +195,3 @@ def _moves(contact: str, relationship: str) -> str:
         return "open"
     by_both = {(True, True): "both", (True, False): "contact_only", (False, True): "relationship_only"}
     return by_both.get((SETTLED[contact], SETTLED[relationship]), "neither")
-
-
-def _named(levers: Sequence[str]) -> str:
-    *names, last = [in_sentence(lever_label(name)) for name in levers]
-    return f"{', '.join(names)} and {last}" if names else last

@@ -5,13 +5,16 @@ Labels, sentences and number formats; a name that is not in the catalogue is put
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from cxfusion.results.formats import duration_in_words, plain
 from cxfusion.results.language import in_sentence, label_of, said, say
 from cxfusion.results.reasons import REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "AGENT",
@@ -27,6 +30,7 @@ __all__ = [
     "display_names",
     "grade_label",
     "lever_label",
+    "levers_in_words",
     "metric_label",
     "outcome_label",
     "reason_label",
@@ -256,6 +260,18 @@ def lever_label(lever: str) -> str:
     ('Waiting time', 'Response time')
     """
     return _labelled(lever, _LEVERS[lever][0] if lever in _LEVERS else None)
+
+
+def levers_in_words(levers: Iterable[str]) -> str:
+    """Levers as a sentence names them.
+
+    Examples
+    --------
+    >>> levers_in_words(["wait_seconds", "talk_seconds", "hold_seconds"])
+    'waiting time, talking time and time on hold'
+    """
+    *most, last = [in_sentence(lever_label(name)) for name in levers]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _noun(lever: str, is_one: bool) -> str:
