@@ -14,7 +14,7 @@ from cxfusion.evidence.dose_bases import band_edges, bending_of, curve_levels, l
 from cxfusion.evidence.ground import Ground, WithinFit, asked_spec, lay_ground
 from cxfusion.evidence.threshold import Threshold, find_threshold, plan_search
 from cxfusion.results.base import Result
-from cxfusion.results.formats import duration_in_words, figure, number, plain
+from cxfusion.results.formats import duration_in_words, figure, p_value_in_words, plain
 from cxfusion.results.labels import lever_label, outcome_label
 
 if TYPE_CHECKING:
@@ -101,17 +101,17 @@ class DoseResponse(Result):
         if row["status"] != "ok":
             return f"Whether a straight line would do: not applicable, {row['reason']}."
         word = "A straight line would not do" if row["p_value"] < BENDS_BELOW else "A straight line would do"
-        return f"{word} (p {_p_text(row['p_value'])})."
+        return f"{word} ({p_value_in_words(row['p_value'])})."
 
     def _threshold(self) -> str:
         found = self.threshold
         if found.estimate is None or found.conf_low is None or found.conf_high is None:
-            tested = "" if found.p_value is None else f" (p {_p_text(found.p_value)})"
+            tested = "" if found.p_value is None else f" ({p_value_in_words(found.p_value)})"
             return f"No threshold: {found.reason}{tested}."
         low = "below " if found.is_open_low else ""
         high = " or beyond" if found.is_open_high else ""
         ends = f"{low}{self._level(found.conf_low)} to {self._level(found.conf_high)}{high}"
-        return f"{_bend_in_words(found)} {self._level(found.estimate)} ({ends}; p {_p_text(found.p_value)})."
+        return f"{_bend_in_words(found)} {self._level(found.estimate)} ({ends}; {p_value_in_words(found.p_value)})."
 
     def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
         """The curve with its band of error, the bands as points, and the threshold with its interval.
@@ -124,12 +124,6 @@ class DoseResponse(Result):
         from cxfusion.results.curve_charts import dose_curve
 
         return dose_curve(self.curve, self.bands, self.tests, is_log=self.lever.shape == "log1p", width=width)
-
-
-def _p_text(p_value: float | None) -> str:
-    if p_value is None or p_value >= 0.001:
-        return number(p_value, 3)
-    return "below 0.001"
 
 
 def _bend_in_words(found: Threshold) -> str:

@@ -26,7 +26,7 @@ from cxfusion.evidence.sample import KEPT
 from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of, with_numbers
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
-from cxfusion.results.formats import change, interval, number
+from cxfusion.results.formats import change, interval, p_value_in_words
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 from cxfusion.tables.sums import exact_sum
@@ -107,8 +107,7 @@ class SegmentEffects(Result):
         ):
             if name in tests and tests[name]["status"] == "ok":
                 p_value = tests[name]["p_value"]
-                told = "p below 0.001" if p_value < 0.001 else f"p {number(p_value, 3)}"
-                lines.append(f"{yes if p_value < DIFFER_BELOW else no} ({told}).")
+                lines.append(f"{yes if p_value < DIFFER_BELOW else no} ({p_value_in_words(p_value)}).")
         return lines
 
     def plot(self, *, width: int = 720) -> alt.TopLevelMixin:

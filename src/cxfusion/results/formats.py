@@ -25,6 +25,7 @@ __all__ = [
     "figure",
     "interval",
     "number",
+    "p_value_in_words",
     "percent",
     "plain",
 ]
@@ -87,6 +88,17 @@ def plain(value: float) -> str:
 def count(value: float | None) -> str:
     """A whole number with thousands set apart."""
     return number(value, 0)
+
+
+def p_value_in_words(p_value: float | None) -> str:
+    """A p-value, no finer than it may be believed.
+
+    Examples
+    --------
+    >>> p_value_in_words(0.0412), p_value_in_words(1e-9)
+    ('p 0.041', 'p below 0.001')
+    """
+    return "p below 0.001" if p_value is not None and p_value < 0.001 else f"p {number(p_value, 3)}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
