@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import UsageError
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing
 from cxfusion.evidence.ground import asked_spec
 from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
+from cxfusion.perception.nonresponse import NOBODY_SEES, times_asked
 from cxfusion.results.base import Result
 from cxfusion.results.formats import plain
 from cxfusion.results.labels import lever_label, tilt_label, verdict_label
@@ -146,10 +146,7 @@ def nonresponse_effects(
     >>> found.flips[["lever", "shape", "verdict"]].head(1).values.tolist()
     [['wait_seconds', 'dissatisfied', 'moves']]
     """
-    asked = sorted({*(float(one) for one in times), 1.0})
-    if asked[0] <= 0:
-        raise UsageError(f"times holds {asked[0]:g}; expected positive numbers such as 0.5 or 2.")
-    tilts = tuple(Tilt(shape, one) for shape in SHAPES for one in asked)
+    tilts = tuple(Tilt(shape, one) for shape in SHAPES for one in times_asked(times))
     found = inquire(pairing, asked_spec(spec, outcome, levers), weights, tilts, offers)
     effects = pd.DataFrame(
         [row for tilt, ladder in zip(tilts, found.ladder.tilted, strict=True) for row in _rows(found, tilt, ladder)],
@@ -160,7 +157,7 @@ def nonresponse_effects(
         effects=effects,
         flips=pd.DataFrame(_flips(effects), columns=list(FLIP_COLUMNS)),
         orders=pd.DataFrame(_orders(effects), columns=list(ORDER_COLUMNS)),
-        notes=("Nobody can see how likely those who did not answer were to be dissatisfied; at 1 the log tells all.",),
+        notes=(NOBODY_SEES,),
         n=found.sample.n,
     )
 

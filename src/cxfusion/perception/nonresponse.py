@@ -35,13 +35,16 @@ if TYPE_CHECKING:
     from cxfusion.estimators.held import ModelRows
     from cxfusion.pairing.result import Pairing
 
-__all__ = ["NonresponseCurve", "nonresponse_curve"]
+__all__ = ["NOBODY_SEES", "NonresponseCurve", "nonresponse_curve", "times_asked"]
 
 COLUMNS: Final = (
     "score", "shape", "times", "metric", "estimate", "std_error", "conf_low", "conf_high", "unit", "n", "status",
     "reason",
 )  # fmt: skip
 TIPPING_COLUMNS: Final = ("score", "metric", "shape", "target", "times", "status", "reason")
+NOBODY_SEES: Final = (
+    "Nobody can see how likely those who did not answer were to be dissatisfied; at 1 the log tells all."
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -167,9 +170,7 @@ def nonresponse_curve(
     >>> bool(mean.is_monotonic_increasing)
     True
     """
-    asked = sorted({*(float(one) for one in times), 1.0})
-    if asked[0] <= 0:
-        raise UsageError(f"times holds {asked[0]:g}; expected positive numbers such as 0.5 or 2.")
+    asked = times_asked(times)
     weights = weights or weigh(pairing, score)
     if weights.score != score:
         raise UsageError(f"The weights are for {weights.score}; expected weigh(pairing, {score!r}).")
@@ -179,8 +180,21 @@ def nonresponse_curve(
     known = list(dict.fromkeys(curve["metric"].dropna()))
     named = require_metric(metric or known[0], known)
     tipping = [_tipping(curve[curve["metric"] == named], shape, target) for shape in SHAPES if target is not None]
-    note = "Nobody can see how likely those who did not answer were to be dissatisfied; at 1 the log tells all."
-    return NonresponseCurve(score, curve, pd.DataFrame(tipping, columns=list(TIPPING_COLUMNS)), (note,))
+    return NonresponseCurve(score, curve, pd.DataFrame(tipping, columns=list(TIPPING_COLUMNS)), (NOBODY_SEES,))
+
+
+def times_asked(times: Sequence[float]) -> list[float]:
+    """How many times as likely is asked about, in order; 1 is always among them.
+
+    Raises
+    ------
+    UsageError
+        Times that are not positive.
+    """
+    asked = sorted({*(float(one) for one in times), 1.0})
+    if asked[0] <= 0:
+        raise UsageError(f"times holds {asked[0]:g}; expected positive numbers such as 0.5 or 2.")
+    return asked
 
 
 def _tipping(curve: pd.DataFrame, shape: str, target: float | None) -> dict[str, Any]:
