@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.checks.feed import FeedCheck, check_feed
 from cxfusion.decisions.decide import decide
@@ -19,7 +15,6 @@ from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.segment_levels import is_tenure
 from cxfusion.evidence.shape_and_place import shape_and_place
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
-from cxfusion.fold import algebra_in_one_thread
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.follow import follow
@@ -33,7 +28,7 @@ from cxfusion.perception.sources import audit_sources
 from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.grouping import as_columns
 from cxfusion.results.labels import reason_label
-from cxfusion.room import hand_back_memory
+from cxfusion.stages import Stages
 from cxfusion.study import Study
 
 if TYPE_CHECKING:
@@ -44,20 +39,12 @@ if TYPE_CHECKING:
     from cxfusion.perception.measure import Measurement
     from cxfusion.perception.ratings.read import Ratings
     from cxfusion.perception.resolution import Resolution
-    from cxfusion.perception.sources import SourceAudit
+    from cxfusion.stages import OnStage
     from cxfusion.tables.opening import Data
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["LOGGER", "OnStage", "first_score", "fuse", "require_pairs", "stage_clock", "study_of"]
+__all__ = ["first_score", "fuse", "require_pairs", "study_of"]
 
-OnStage: TypeAlias = Callable[[str, int | None], None]
-"""Told the name of each stage as it begins, with the rows it works on; told again once these are known, if later."""
-
-Stage: TypeAlias = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
-"""A stage of one run by its name and rows: as :func:`stage_clock`, whose clock it knows."""
-
-LOGGER: Final = logging.getLogger("cxfusion")
-LOGGER.addHandler(logging.NullHandler())  # else Python prints warnings of a library that nobody listens to
 MOST_FOLLOWED: Final = 5_000_000
 GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
@@ -116,8 +103,8 @@ def fuse(  # noqa: PLR0913  what a job asks
     >>> study.evidence.table[["lever", "verdict"]].head(2).values.tolist()
     [['wait_seconds', 'moves'], ['hold_seconds', 'contested']]
     """
-    clock: dict[str, float] = {}
-    with stage_clock(clock, on_stage, "pair", getattr(surveys, "n_read", None)):
+    stage = Stages(on_stage)
+    with stage("pair", getattr(surveys, "n_read", None)):
         pairing = pair(contacts, surveys, plan)
     return study_of(
         pairing,
@@ -127,8 +114,7 @@ def fuse(  # noqa: PLR0913  what a job asks
         interval=interval,
         costs=costs,
         other_sources=other_sources,
-        on_stage=on_stage,
-        clock=clock,
+        stage=stage,
     )
 
 
@@ -144,8 +130,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     dates: Mapping[str, str] | None = None,
     feed: FeedCheck | None = None,
     before: Mapping[str, Any] | None = None,
-    on_stage: OnStage | None = None,
-    clock: dict[str, float] | None = None,
+    stage: Stages | None = None,
 ) -> Study:
     """The study of a pairing that is already made.
 
@@ -158,13 +143,12 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         What an earlier run handed on, to compare with.
     dates : mapping of str to str, optional
         By other source, its column of dates.
-    spec, outcome, by, interval, costs, other_sources, on_stage
+    spec, outcome, by, interval, costs, other_sources
         As of :func:`fuse`.
-    clock : dict, optional
-        Where the timings go.
+    stage : Stages, optional
+        Of the run that this is a part of.
     """
-    clock = {} if clock is None else clock
-    stage = partial(stage_clock, clock, on_stage)
+    stage = stage or Stages()
     require_pairs(pairing)
     if feed is None:
         with stage("check", pairing.contacts.n_read):
@@ -172,8 +156,11 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     wanted = outcome or (spec.outcome if spec else first_score(pairing.surveys))
     spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
     grouping = _grouping(pairing, by)
-    operations, links = _operations(pairing, grouping, interval, stage)
-    perception = _perception(pairing, spec.score, grouping, operations, links, other_sources, dates, stage)
+    with stage("diagnose", pairing.contacts.n_read):
+        operations, links = _operations(pairing, grouping, interval)
+    with stage("measure", pairing.n_pairs):
+        perception = _perception(pairing, spec.score, grouping, operations, links)
+        sources = audit_sources(pairing, other_sources, dates=dates)
     with stage("fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
         evidence, field = fit_on_field(pairing, spec, perception.weights, perception.offers, places, links)
@@ -199,14 +186,14 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         measurements=perception.measurements,
         offers=perception.offers,
         resolution=perception.resolution,
-        sources=perception.sources,
+        sources=sources,
         audit=pairing.audit,
         cells=pairing.cells,
         balance=None if perception.weights is None else perception.weights.balance,
         notes=tuple(dict.fromkeys(notes)),
         feed=feed,
         manifest={
-            **study_manifest(pairing, feed, clock, evidence),
+            **study_manifest(pairing, feed, stage.seconds, evidence),
             "results": results_of(evidence, perception.measurements, answered_share(pairing)),
             **({"before": dict(before)} if before else {}),
         },
@@ -225,20 +212,19 @@ class _Operations:
 
 
 def _operations(
-    pairing: Pairing, grouping: str | Sequence[str] | None, interval: str | None, stage: Stage
+    pairing: Pairing, grouping: str | Sequence[str] | None, interval: str | None
 ) -> tuple[_Operations, Links | None]:
     """The first half, and the chains of contacts: a table as long as the log, which only the caller may keep."""
     contacts = pairing.contacts
-    with stage("diagnose", contacts.n_read):
-        plan, left_out = _episodes(pairing)
-        links = _linked(pairing, plan, grouping)
-        found = _Operations(
-            diagnosis=diagnose(contacts, by=grouping, episodes=links or plan),
-            followed=None if links is None or links.by is None else follow(contacts, links.by, plan=links),
-            by_interval=None if interval is None else diagnose(contacts, by=grouping, interval=interval),
-            plan=plan,
-            left_out=left_out,
-        )
+    plan, left_out = _episodes(pairing)
+    links = _linked(pairing, plan, grouping)
+    found = _Operations(
+        diagnosis=diagnose(contacts, by=grouping, episodes=links or plan),
+        followed=None if links is None or links.by is None else follow(contacts, links.by, plan=links),
+        by_interval=None if interval is None else diagnose(contacts, by=grouping, interval=interval),
+        plan=plan,
+        left_out=left_out,
+    )
     return found, links
 
 
@@ -251,7 +237,6 @@ class _Perception:
     measurements: dict[str, Measurement]
     offers: OfferCheck
     resolution: Resolution | None
-    sources: SourceAudit
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -266,19 +251,14 @@ def _perception(
     grouping: str | Sequence[str] | None,
     operations: _Operations,
     links: Links | None,
-    other_sources: Mapping[str, Data | Ratings] | None,
-    dates: Mapping[str, str] | None,
-    stage: Stage,
 ) -> _Perception:
     """The second half; resolution only where repeat contacts were looked for."""
-    with stage("measure", pairing.n_pairs):
-        weights, told = _weights(pairing, score)
-        measurements = measure_scores(pairing, grouping, weights)
-        offers = check_offers(pairing, score)
-        is_asked = pairing.surveys.has(ASKED) and not operations.left_out
-        resolved = resolution(pairing, grouping, plan=links or operations.plan) if is_asked else None
-        sources = audit_sources(pairing, other_sources, dates=dates)
-    return _Perception(weights, told, measurements, offers, resolved, sources)
+    weights, told = _weights(pairing, score)
+    measurements = measure_scores(pairing, grouping, weights)
+    offers = check_offers(pairing, score)
+    is_asked = pairing.surveys.has(ASKED) and not operations.left_out
+    resolved = resolution(pairing, grouping, plan=links or operations.plan) if is_asked else None
+    return _Perception(weights, told, measurements, offers, resolved)
 
 
 def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison | None, tuple[str, ...]]:
@@ -324,27 +304,6 @@ def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, st
         f" difference falls from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
         f" {weights.effective_n:,.0f}.{young}"
     )
-
-
-@contextmanager
-def stage_clock(
-    clock: dict[str, float], on_stage: OnStage | None, name: str, n: int | None = None
-) -> Iterator[Callable[[int], None]]:
-    """Announce a stage, note and log how long it took; what it yields is told the rows once they are known."""
-
-    def tell(rows: int | None) -> None:
-        nonlocal n
-        n = rows
-        if on_stage is not None:
-            on_stage(name, rows)
-
-    tell(n)
-    hand_back_memory()  # of the stage before
-    began = time.perf_counter()
-    with algebra_in_one_thread():
-        yield tell
-    clock[name] = round(time.perf_counter() - began, 3)
-    LOGGER.info("%s: %s%.1f s", name, "" if n is None else f"{n:,} rows, ", clock[name])
 
 
 def require_pairs(pairing: Pairing) -> None:

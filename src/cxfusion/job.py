@@ -21,10 +21,11 @@ from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError, UnknownNameError, told_nearest
 from cxfusion.evidence.behaviours import behaviour_levers
-from cxfusion.fusion import LOGGER, first_score, stage_clock, study_of
+from cxfusion.fusion import first_score, study_of
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
+from cxfusion.stages import LOGGER, Stages
 from cxfusion.tables.books import log_books
 from cxfusion.tables.canonical import CONTACT_COLUMNS, LEG_COLUMNS, SURVEY_COLUMNS
 from cxfusion.tables.cells import clean_id
@@ -42,9 +43,9 @@ if TYPE_CHECKING:
     from cxfusion.config import StudyConfig
     from cxfusion.engine import Session
     from cxfusion.evidence.spec import LeverSpec
-    from cxfusion.fusion import OnStage
     from cxfusion.operations.diagnose import Diagnosis
     from cxfusion.pairing.result import Pairing
+    from cxfusion.stages import OnStage
     from cxfusion.study import Study
     from cxfusion.tables.books import Books
     from cxfusion.tables.pseudonyms import Pseudonyms
@@ -81,15 +82,15 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     """
     require_ours(out)
     _require_database(config)
-    clock: dict[str, float] = {}
+    stage = Stages(on_stage)
     with _session(config, out) as session:
-        with _explained(config, Path(out), clock):
-            contacts = _read_contacts(config, session, clock, on_stage)
-        with _explained(config, Path(out), clock, contacts):
-            pairing = _pair_with(contacts, config, clock, on_stage)
-        with stage_clock(clock, on_stage, "check", pairing.contacts.n_read):
+        with _explained(config, Path(out), stage):
+            contacts = _read_contacts(config, session, stage)
+        with _explained(config, Path(out), stage, contacts):
+            pairing = _pair_with(contacts, config, stage)
+        with stage("check", pairing.contacts.n_read):
             feed, before = _checked(config, pairing, pairing.books, out)
-        with _explained(config, Path(out), clock, pairing, feed):
+        with _explained(config, Path(out), stage, pairing, feed):
             feed.require_usable()
             asked = config.study
             study = study_of(
@@ -103,11 +104,10 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
                 costs=config.decisions.words(),
                 other_sources=_trackers(config, session),
                 dates={name: tracker.date for name, tracker in config.trackers.items()},
-                on_stage=on_stage,
-                clock=clock,
+                stage=stage,
             )
             study = study.with_beliefs(config.beliefs) if config.beliefs else study
-        with stage_clock(clock, on_stage, "write", pairing.n_pairs):
+        with stage("write", pairing.n_pairs):
             write = partial(write_study, config=config, pairing=pairing, study=study, with_report=with_report)
             deliver(out, partial(_with_database, write, config))
     LOGGER.info("%s is new: %s of %s responses paired", out, f"{pairing.n_pairs:,}", f"{pairing.surveys.n_read:,}")
@@ -134,9 +134,10 @@ def check(
         The data cannot be used.
     """
     before = None if against is None else required_manifest(against)
+    stage = Stages(on_stage)
     with config.engine.session() as session:
-        pairing = _pair_with(_read_contacts(config, session, {}, on_stage), config, {}, on_stage)
-        with stage_clock({}, on_stage, "check", pairing.contacts.n_read):
+        pairing = _pair_with(_read_contacts(config, session, stage), config, stage)
+        with stage("check", pairing.contacts.n_read):
             return pairing, check_feed(pairing, against=before, plan=config.checks)
 
 
@@ -156,19 +157,19 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
     """
     require_ours(out)
     _require_database(config)
-    clock: dict[str, float] = {}
+    stage = Stages(on_stage)
     with _session(config, out) as session:
-        with _explained(config, Path(out), clock):
-            contacts = _read_contacts(config, session, clock, on_stage)
+        with _explained(config, Path(out), stage):
+            contacts = _read_contacts(config, session, stage)
             books = log_books(contacts)
-        with stage_clock(clock, on_stage, "check", contacts.n_read):
+        with stage("check", contacts.n_read):
             feed, _ = _checked(config, contacts, books, out)
-        with _explained(config, Path(out), clock, contacts, feed):
+        with _explained(config, Path(out), stage, contacts, feed):
             feed.require_usable()
-        with stage_clock(clock, on_stage, "diagnose", contacts.n_read):
+        with stage("diagnose", contacts.n_read):
             asked = config.study
             diagnosis = diagnose(contacts, by=asked.by, interval=asked.interval, episodes=EpisodePlan())
-        with stage_clock(clock, on_stage, "write"):
+        with stage("write"):
             write = partial(
                 write_diagnosis,
                 config=config,
@@ -176,7 +177,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
                 books=books,
                 feed=feed,
                 diagnosis=diagnosis,
-                clock=clock,
+                clock=stage.seconds,
             )
             deliver(out, partial(_with_database, write, config))
     LOGGER.info("%s is new", out)
@@ -208,7 +209,7 @@ def _with_database(write: Callable[[Path], None], config: StudyConfig, folder: P
 def _explained(
     config: StudyConfig,
     out: Path,
-    clock: dict[str, float],
+    stage: Stages,
     known: Contacts | Pairing | None = None,
     feed: FeedCheck | None = None,
 ) -> Iterator[None]:
@@ -217,7 +218,7 @@ def _explained(
         yield
     except CxfusionError as error:
         if error.exit_code in EXPLAINED_EXIT_CODES:
-            write = partial(write_rejection, config=config, known=known, feed=feed, error=error, clock=clock)
+            write = partial(write_rejection, config=config, known=known, feed=feed, error=error, clock=stage.seconds)
             _reject(out, write, error)
         raise
 
@@ -248,15 +249,15 @@ def _checked(
     return compared, before
 
 
-def _pair_with(contacts: Contacts, config: StudyConfig, clock: dict[str, float], on_stage: OnStage | None) -> Pairing:
+def _pair_with(contacts: Contacts, config: StudyConfig, stage: Stages) -> Pairing:
     """Read the surveys, and pair them with the contacts."""
-    with stage_clock(clock, on_stage, "read surveys") as tell:
+    with stage("read surveys") as tell:
         hidden_by = config.privacy.pseudonyms()
         surveys = read_surveys(config.path("surveys"), map=config, pseudonyms=hidden_by, session=contacts.session)
         tell(surveys.n_read)
     if hidden_by is not None:
         _require_there(hidden_by, config, contacts, surveys)
-    with stage_clock(clock, on_stage, "pair", surveys.n_read):
+    with stage("pair", surveys.n_read):
         return pair(contacts, surveys, config.pairing.plan())
 
 
@@ -290,10 +291,8 @@ def _trackers(config: StudyConfig, session: Session) -> dict[str, ir.Table]:
     return found
 
 
-def _read_contacts(
-    config: StudyConfig, session: Session, clock: dict[str, float], on_stage: OnStage | None
-) -> Contacts:
-    with stage_clock(clock, on_stage, "read contacts") as tell:
+def _read_contacts(config: StudyConfig, session: Session, stage: Stages) -> Contacts:
+    with stage("read contacts") as tell:
         contacts = read_contacts(
             config.path("contacts"),
             map=config,

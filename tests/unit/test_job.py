@@ -291,7 +291,7 @@ def test_a_job_tells_its_stages_through_logging(tmp_path, caplog, capfd):
 
 def test_nothing_is_logged_where_nobody_listens():
     program = (
-        "import logging, cxfusion.job as job; from cxfusion.fusion import LOGGER; LOGGER.error('x');"
+        "import logging, cxfusion.job as job; from cxfusion.stages import LOGGER; LOGGER.error('x');"
         " print(logging.getLogger().handlers, LOGGER.level, job.LOUDNESS['stop'] == logging.ERROR)"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
