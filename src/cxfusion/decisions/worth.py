@@ -38,16 +38,8 @@ WORTH_COLUMNS: Final = (
     "reason",
 )  # fmt: skip
 BESIDE_COLUMNS: Final = (
-    "lever",
-    "currency",
-    "price",
-    "price_low",
-    "price_high",
-    "worth",
-    "worth_low",
-    "worth_high",
-    "pays",
-)
+    "lever", "currency", "price", "price_low", "price_high", "worth", "worth_low", "worth_high", "pays",
+)  # fmt: skip
 FEWEST_AGENTS: Final = 10
 LABELS: Final = {
     "raw": "Alone",
@@ -230,7 +222,12 @@ def worth(
     'adjusted'
     """
     found = customers_of(pairing, outcomes, outcome, score)
-    rungs = [_raw(found, conf_level), _adjusted(found, conf_level), _by_agents(found, conf_level)]
+    all_groups = tuple(range(len(found.groups)))
+    rungs = [
+        _regression(found, "raw", (), conf_level),
+        _regression(found, "adjusted", all_groups, conf_level),
+        _by_agents(found, conf_level),
+    ]
     frame = pd.DataFrame(rungs, columns=list(WORTH_COLUMNS))
     by_rung = frame.set_index("rung")
     agents = by_rung.loc["agents"]
@@ -257,14 +254,6 @@ def _notes(rung: str, by_rung: pd.DataFrame, found: Customers) -> list[str]:
             f"Not read off the agents: {why}. Those who are loyal anyway may score higher, so it may be too large."
         )
     return notes
-
-
-def _raw(found: Customers, conf_level: float) -> dict[str, Any]:
-    return _regression(found, "raw", (), conf_level)
-
-
-def _adjusted(found: Customers, conf_level: float) -> dict[str, Any]:
-    return _regression(found, "adjusted", tuple(range(len(found.groups))), conf_level)
 
 
 def _regression(found: Customers, rung: str, groups: tuple[int, ...], conf_level: float) -> dict[str, Any]:
