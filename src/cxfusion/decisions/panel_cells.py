@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import ibis
 import pandas as pd
 
 from cxfusion.operations.figures import handle_seconds, look_at
@@ -174,14 +173,9 @@ def _perception(pairing: Pairing, rows: ir.Table) -> pd.DataFrame:
     for name, scale in scales.items():
         score = pairs[name].cast("float64")
         if name == "csat":
-            best = score >= scale.high - 1 if scale.higher_is_better else score <= scale.low + 1
-            scores |= {
-                "csat_mean": score,
-                "csat_top2box": ibis.ifelse(score.isnull(), None, best.cast("float64") * 100),
-            }
+            scores |= {"csat_mean": score, "csat_top2box": scale.is_top_two(score).cast("float64") * 100}
         elif name == "nps":
-            points = ibis.ifelse(score >= 9, 100.0, ibis.ifelse(score >= 7, 0.0, -100.0))
-            scores["nps"] = ibis.ifelse(score.isnull(), None, points)
+            scores["nps"] = ((score >= 9).cast("float64") - (score < 7).cast("float64")) * 100
         elif name == "ces":
             scores["ces_mean"] = score
     if not scores:

@@ -86,7 +86,7 @@ def readings_of(sample: Sample, scale: Scale) -> tuple[Reading, ...]:
     name = {"csat": "csat_mean", "ces": "ces_mean"}.get(outcome.name, outcome.name)
     found = [Reading(name, outcome.unit, sample.values)]
     if outcome.name == "csat":
-        is_best = values >= scale.high - 1 if scale.higher_is_better else values <= scale.low + 1
+        is_best = scale.is_top_two(values)
         found.append(Reading("csat_top2box", "percentage points", tuple((100.0 * is_best).tolist())))
     if outcome.name == "nps":
         found.append(Reading("promoters", "percentage points", tuple((100.0 * (values > 0)).tolist())))

@@ -112,9 +112,7 @@ def _top_two(scale: Scale) -> Reading:
     return Reading(
         metric="csat_top2box",
         unit="share",
-        value=lambda score: (score >= scale.high - 1 if scale.higher_is_better else score <= scale.low + 1).cast(
-            "float64"
-        ),
+        value=lambda score: scale.is_top_two(score).cast("float64"),
         origin=0.0,
         factor=1.0,
         std_error=lambda mean: mean.share_std_error,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 
@@ -115,6 +115,10 @@ class Scale:
     low: float
     high: float
     higher_is_better: bool = True
+
+    def is_top_two(self, score: Any) -> Any:
+        """Whether scores, a column or an array of them, are one of the two best marks."""
+        return score >= self.high - 1 if self.higher_is_better else score <= self.low + 1
 
 
 @dataclass(frozen=True, repr=False)
