@@ -58,8 +58,8 @@ def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _cells(population: Population, form: LeverForm, levels: Mapping[str, Points]) -> list[dict[str, Any]]:
-    place, sign = population.place(form.lever.name), 1.0 if population.is_better_above else -1.0
-    means = {name: float(points.weight @ points.level[:, place]) for name, points in levels.items()}
+    sign = 1.0 if population.is_better_above else -1.0
+    means = {name: population.mean_level(points, form.lever.name) for name, points in levels.items()}
     shares = np.array([points.share for points in levels.values()])
     gain = answer(population, population.points, [Change(form, form.lever.step, None)]).best[0]
     is_less_better = (gain >= 0) == ((form.lever.step < 0) == population.is_better_above)

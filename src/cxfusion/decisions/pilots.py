@@ -19,6 +19,7 @@ from cxfusion.results.labels import lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:
+    from cxfusion.evidence.cluster_facts import ClusterFacts
     from cxfusion.evidence.fit import LeverEvidence
 
 __all__ = ["PILOT_COLUMNS", "PilotDesign", "design_pilot", "pilot_rows"]
@@ -194,7 +195,7 @@ def pilot_rows(
     return [{**base, **_by_clusters(facts, plan, wanted)}, {**base, **_by_contacts(facts.sd, plan, wanted)}]
 
 
-def _by_clusters(facts: Any, plan: PilotPlan, effect: float) -> dict[str, Any]:
+def _by_clusters(facts: ClusterFacts, plan: PilotPlan, effect: float) -> dict[str, Any]:
     """Whole clusters in each arm: as many as it takes in the given weeks, else all of them for as long as it takes."""
     if facts.column is None:
         told = "the log names nobody who could be given an arm as a whole"

@@ -187,8 +187,7 @@ def _why_no_hours(population: Population, change: Change, week: Workload | None)
 
 def _rate(population: Population, change: Change) -> float:
     """The step as a share of the lever's mean."""
-    place = population.place(change.form.lever.name)
-    mean = float(population.points.weight @ population.points.level[:, place])
+    mean = population.mean_level(population.points, change.form.lever.name)
     return change_made(population, population.points, change) / mean if mean > 0 else 0.0
 
 

@@ -199,9 +199,7 @@ def _rows(population: Population, points: Points, term: str, changes: Sequence[C
 
 def _moved(evidence: LeverEvidence, population: Population, points: Points, change: Change) -> dict[str, Any]:
     lever = change.form.lever
-    place = population.place(lever.name)
-    level = points.level[:, place]
-    mean = float(points.weight @ level)
+    mean = population.mean_level(points, lever.name)
     made = change_made(population, points, change)
     own = evidence.levers[evidence.levers["lever"] == lever.name].iloc[0]
     return {

@@ -198,6 +198,10 @@ class Population:
         """Column of a lever in the points' levels."""
         return [form.lever.name for form in self.levers].index(lever)
 
+    def mean_level(self, points: Points, lever: str) -> float:
+        """Mean of a lever over all points or those of a segment."""
+        return float(points.weight @ points.level[:, self.place(lever)])
+
     def to_plain(self, *, segments: bool = False) -> dict[str, Any]:
         """As nested lists and numbers that JSON holds, from which a page computes what-ifs of its own.
 
