@@ -115,8 +115,7 @@ def _crowding(sample: Sample, before: Sequence[Lever]) -> _Crowding:
     bases = [learn_basis(one, sample.facts[one.name], few_knots=True) for one in before]
     own = next(basis for basis in bases if basis.lever.name == WAIT)
     straight = (own, *(basis.straight() for basis in bases if basis is not own))
-    design = Design(straight, tuple(sample.coding.controls.items()), tuple(sample.coding.groups.items()))
-    return _Crowding(LinearDesign(design, sample.values), own)
+    return _Crowding(LinearDesign(Design.within(straight, sample.coding), sample.values), own)
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,14 @@ from cxfusion.estimators.splines import spline_slopes, spline_values
 from cxfusion.evidence.columns import Columns, numbers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.absorb import Projection
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.coding import Coding
     from cxfusion.evidence.columns import Groupings, Key, Source
     from cxfusion.evidence.lever_facts import LeverFacts
 
@@ -169,6 +170,11 @@ class Design:
     controls: tuple[tuple[str, int], ...] = ()
     groups: tuple[tuple[str, int], ...] = ()
     projection: Projection | None = None
+
+    @classmethod
+    def within(cls, bases: Iterable[Basis], coding: Coding) -> Design:
+        """Some bases with all that the within rung holds equal, not yet projected."""
+        return cls(tuple(bases), tuple(coding.controls.items()), tuple(coding.groups.items()))
 
     @property
     def width(self) -> int:

@@ -129,8 +129,7 @@ def _known(sample: Sample, questions: Sequence[_Question]) -> KnownRows:
     levers = [lever for one in questions for lever in (*one.beside, *one.asked)]
     every = dict.fromkeys([*levers, *(lever for one in questions for lever in one.heard)])
     bases = {lever: learn_basis(lever, sample.facts[lever.name]) for lever in every}
-    coding = sample.coding
-    design = Design(tuple(bases.values()), tuple(coding.controls.items()), tuple(coding.groups.items()))
+    design = Design.within(bases.values(), sample.coding)
     asked = dict.fromkeys(lever for one in questions for lever in one.asked)
     needed = set().union(*(one.needed for one in questions))
     rows, values = sample.heard(sample.rows_that_tell(needed))
@@ -184,45 +183,50 @@ class _Moment:
     def climb(self, ladder: Ladder) -> None:
         """All rungs of this moment's levers."""
         bases = [self._basis(lever) for lever in (*self.beside, *self.asked)]
-        coding = self.sample.coding
-        controls, groups = tuple(coding.controls.items()), tuple(coding.groups.items())
+        design = Design.within(bases, self.sample.coding)
         for basis in bases[len(self.beside) :]:
             ladder.rungs += self._rungs(self._fit(Design((basis,)), [basis.lever]), "raw", [basis.lever])
-        adjusted = self._fit(Design(tuple(bases), controls), self.asked)
+        adjusted = self._fit(replace(design, groups=()), self.asked)
         ladder.rungs += self._rungs(adjusted, "adjusted", self.asked)
-        heard = (self._basis(WITNESS_LEVER),) if self.witness is not None else ()
-        within = self._fit_within(Design(tuple(bases), controls, groups), None, adjusted)
+        within = self._fit_within(design, None, adjusted)
         ladder.rungs += self._rungs(within, "within", self.asked)
         ladder.checks += within.checks
         ladder.effects |= {(lever.name, "within"): of for lever in self.asked if (of := within.of(lever)) is not None}
-        straight = tuple(basis.straight() for basis in bases)
-        steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
-        linear = LinearDesign(Design(straight, controls, groups), self.known.values)
-        lines = self.known.lines(bases)
-        fewer = self.known.lines(bases, self.known.without_reason)
-        ladder.robustness += robustness_of(lines, fewer, linear, self.asked, steps)
-        ladder.breakdowns += break_down(lines, linear, coding.queue_of_hour, self.asked, ladder)
-        kappa = self._kappa() if heard else None
-        ladder.models += self._model(within, "within", kappa)
-        if heard:
-            beside = self._fit_within(Design((*bases, *heard), controls, groups), within.freed, within)
-            self._correct(ladder, within, beside)
-            if beside.levers == within.levers:
-                ladder.models += self._model(beside, "beside", kappa)
+        ladder.models += self._model(within, "within")
         for place, other in enumerate(ladder.tilted):
             other.rungs += self._rungs(within.at_tilt(place), "within", self.asked)
-            if heard:
-                self._correct(other, within.at_tilt(place), beside.at_tilt(place))
+        self._read_linear_model(ladder, design)
+        if self.witness is not None:
+            self._hear_witness(ladder, design, within)
+
+    def _read_linear_model(self, ladder: Ladder, design: Design) -> None:
+        """How robust the within effects are, and what took the raw ones away: both are of the linear model."""
+        steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
+        straight = replace(design, bases=tuple(basis.straight() for basis in design.bases))
+        linear = LinearDesign(straight, self.known.values)
+        lines = self.known.lines(design.bases)
+        fewer = self.known.lines(design.bases, self.known.without_reason)
+        ladder.robustness += robustness_of(lines, fewer, linear, self.asked, steps)
+        ladder.breakdowns += break_down(lines, linear, self.sample.coding.queue_of_hour, self.asked, ladder)
+
+    def _hear_witness(self, ladder: Ladder, design: Design, within: _Fitted) -> None:
+        """The corrected rung, from the within model once more with the negative control beside the levers."""
+        heard = replace(design, bases=(*design.bases, self._basis(WITNESS_LEVER)))
+        beside = self._fit_within(heard, within.freed, within)
+        self._correct(ladder, within, beside)
+        if beside.levers == within.levers:
+            ladder.models += self._model(beside, "beside")
+        for place, other in enumerate(ladder.tilted):
+            self._correct(other, within.at_tilt(place), beside.at_tilt(place))
 
     def within(self) -> Iterator[RungEstimate]:
         """The within rung alone."""
-        coding = self.sample.coding
-        bases = tuple(self._basis(lever) for lever in (*self.beside, *self.asked))
-        design = Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items()))
+        design = Design.within(map(self._basis, (*self.beside, *self.asked)), self.sample.coding)
         yield from self._rungs(self._fit_within(design, None), "within", self.asked)
 
-    def _model(self, fitted: _Fitted, rung: str, kappa: Kappa | None) -> Iterator[FittedModel]:
+    def _model(self, fitted: _Fitted, rung: str) -> Iterator[FittedModel]:
         """The model behind what was fitted, if it says anything of a lever that may be changed."""
+        kappa = self._kappa()
         levers = tuple(lever for lever in fitted.levers if lever.role != "placebo")
         if fitted.behind is not None and levers and (rung == "within" or kappa is not None):
             effects = tuple(of for lever in levers if (of := fitted.of(lever)) is not None)

@@ -135,8 +135,7 @@ def _screen(found: Inquiry, names: tuple[str, ...]) -> _Screen | None:
         return None
     levers = tuple(lever for lever in found.tested if lever.role != "placebo")
     bases = tuple(learn_basis(lever, sample.facts[lever.name]).straight() for lever in levers)
-    coding = sample.coding
-    linear = LinearDesign(Design(bases, tuple(coding.controls.items()), tuple(coding.groups.items())), sample.values)
+    linear = LinearDesign(Design.within(bases, sample.coding), sample.values)
     sweep = session.sweep(sample.rows_that_tell([lever.name for lever in levers]))
     within = within_groups(gather_moments(sweep, partial(_rows, linear=linear, widths=widths)))
     return _Screen(within, linear, levers, widths)
