@@ -159,11 +159,10 @@ def _number(value: Any) -> float:
 
 def _last_of_each(sample: Sample) -> ir.Table:
     """The sample's rows with ``score``, only the last of each customer."""
-    names = {name: f"{KEPT}{name}" for name in CARRIED}
     rows = sample.rows
-    value = rows["y"].cases(*enumerate(float(value) for value in sample.values), else_=ibis.null("float64"))
     codes = [*sample.coding.controls, *sample.coding.groups, "cluster"]
-    plain = rows.select(*dict.fromkeys(codes), score=value, **{name: rows[kept] for name, kept in names.items()})
+    carried = {name: rows[f"{KEPT}{name}"] for name in CARRIED}
+    plain = rows.select(*dict.fromkeys(codes), score=sample.counted(rows), **carried)
     plain = sample.session.materialize(plain.filter(plain["customer_id"].notnull()))
     order = ibis.row_number().over(group_by="customer_id", order_by=[plain["started_at"].desc(), plain["contact_id"]])
     ranked = sample.session.materialize(plain.mutate(place=order))

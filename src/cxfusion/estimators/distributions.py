@@ -13,7 +13,10 @@ from scipy import special
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["chi2", "false_discovery_control", "fisher_f", "gamma", "noncentral_t", "norm", "student_t"]
+__all__ = ["NORMAL_95", "chi2", "false_discovery_control", "fisher_f", "gamma", "noncentral_t", "norm", "student_t"]
+
+NORMAL_95: Final = 1.959963984540054
+"""Standard errors from an estimate to either end of its 95 % interval, where errors are normal."""
 
 
 class _Norm:

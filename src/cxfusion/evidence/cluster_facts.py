@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
 
 from cxfusion.evidence.coding import AGENT_GROUP
@@ -91,8 +90,7 @@ def cluster_facts(sample: Sample, column: str | None) -> ClusterFacts:
     Donner & Koval (1980), Biometrics 36, 19–25.
     """
     rows = sample.rows
-    value = rows["y"].cases(*enumerate(float(value) for value in sample.values), else_=ibis.null("float64"))
-    marked = rows.select(cluster=rows["cluster"], value=value)
+    marked = rows.select(cluster=rows["cluster"], value=sample.counted(rows))
     table = marked.group_by("cluster").aggregate(
         n=marked.count(), total=marked["value"].sum(), squares=(marked["value"] * marked["value"]).sum()
     )

@@ -113,6 +113,10 @@ class Sample:
         gaps = self.gaps(levers)
         return self.rows.filter(*(self.rows[name].notnull() for name in gaps)) if gaps else self.rows
 
+    def counted(self, rows: ir.Table) -> ir.FloatingValue:
+        """What the answer of each of some rows counts in the mean."""
+        return rows["y"].cases(*enumerate(float(value) for value in self.values), else_=ibis.null("float64"))
+
     def heard(self, rows: ir.Table, values: tuple[float, ...] | None = None) -> tuple[ir.Table, tuple[float, ...]]:
         """Some of the rows with their own answers as categories from 0, and what each of these counts.
 

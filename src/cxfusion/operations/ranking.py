@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
+from cxfusion.estimators.distributions import NORMAL_95
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
 from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
 from cxfusion.operations.metrics import METRICS
@@ -265,8 +266,8 @@ def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
             "adjusted": adjusted,
             "estimate": fit.estimate,
             "std_error": fit.std_error,
-            "conf_low": fit.estimate - 1.959963984540054 * fit.std_error,
-            "conf_high": fit.estimate + 1.959963984540054 * fit.std_error,
+            "conf_low": fit.estimate - NORMAL_95 * fit.std_error,
+            "conf_high": fit.estimate + NORMAL_95 * fit.std_error,
             "rank": pd.Series(fit.estimate).rank(method="first").astype(np.int64),
             "rank_low": np.quantile(draws, 0.025, axis=0, method="lower").astype(np.int64),
             "rank_high": np.quantile(draws, 0.975, axis=0, method="higher").astype(np.int64),

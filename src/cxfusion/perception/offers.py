@@ -15,7 +15,7 @@ import pandas as pd
 
 from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNameError, told_nearest
 from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
-from cxfusion.estimators.distributions import false_discovery_control
+from cxfusion.estimators.distributions import NORMAL_95, false_discovery_control
 from cxfusion.estimators.rows import Indicators
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.askable import FEWEST, askable
@@ -52,7 +52,6 @@ FIRED_ABOVE: Final = 0.05
 """Root mean square, over agents, of the excess that chance does not explain, in the same measure."""
 MAX_CONTACTS: Final = 300_000
 MOST_ROUNDS: Final = 3
-NORMAL_95: Final = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False, repr=False)
