@@ -19,9 +19,9 @@ from cxfusion.errors import FeedRefusedError, UsageError
 from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
 from cxfusion.tables.books import reading_counts
-from cxfusion.tables.look import ask
 from cxfusion.tables.pseudonyms import may_tell_a_person
 from cxfusion.tables.relation import Contacts, Surveys
+from cxfusion.tables.steps import ask
 from cxfusion.tables.times import years_asked, years_told
 from cxfusion.tables.validation import validated
 

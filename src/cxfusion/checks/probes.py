@@ -13,7 +13,7 @@ import ibis
 
 from cxfusion.checks.finding import Finding, finding
 from cxfusion.tables.canonical import CONTACT_COLUMNS, SURVEY_COLUMNS
-from cxfusion.tables.look import ask
+from cxfusion.tables.steps import ask
 from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:

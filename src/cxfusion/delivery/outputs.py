@@ -24,8 +24,8 @@ from cxfusion.results.schemas import (
     as_arrow,
 )
 from cxfusion.tables.books import count_listed, log_books, set_aside_rows
-from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Contacts
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -18,9 +18,9 @@ from cxfusion.operations.slots import Slots
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, percent
 from cxfusion.results.grouping import START, as_columns, grouping_by
-from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.read import read_contacts
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -15,8 +15,8 @@ from cxfusion.pairing.candidates import PARTS
 from cxfusion.pairing.keys import with_contacts
 from cxfusion.pairing.responses import RELATIONSHIP
 from cxfusion.results.formats import count, duration_in_words
-from cxfusion.tables.look import compute
 from cxfusion.tables.period import AROUND
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

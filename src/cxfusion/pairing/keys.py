@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.pairing.responses import RELATIONSHIP
-from cxfusion.tables.look import compute
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

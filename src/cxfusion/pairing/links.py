@@ -15,7 +15,7 @@ from cxfusion.pairing.keys import ASKED, keyed
 from cxfusion.pairing.reasons import PAIRED
 from cxfusion.pairing.responses import asked
 from cxfusion.results.base import Result
-from cxfusion.tables.look import compute
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

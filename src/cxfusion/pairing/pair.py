@@ -20,8 +20,8 @@ from cxfusion.pairing.plan import PairingPlan
 from cxfusion.pairing.reasons import EXPOSED, OUTSIDE, PAIRED, reason_of
 from cxfusion.pairing.responses import SCORES, asked
 from cxfusion.pairing.result import Pairing
-from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys, require_contacts
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -12,8 +12,8 @@ import ibis
 
 from cxfusion.perception.scores import SCORES
 from cxfusion.results.exact import exact_frame
-from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys
+from cxfusion.tables.steps import compute
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
 from cxfusion.tables.times import to_local, years_asked, years_told
 

@@ -25,8 +25,8 @@ from cxfusion.results.formats import change
 from cxfusion.results.formats import interval as interval_in_words
 from cxfusion.results.grouping import local_starts
 from cxfusion.results.labels import metric_label
-from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Surveys
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ import numpy as np
 
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.perception.attributes import code_of, level_of, levels_of, numbered
-from cxfusion.tables.look import compute
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

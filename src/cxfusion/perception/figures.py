@@ -14,7 +14,7 @@ from cxfusion.perception.answers import in_intervals, sums_of
 from cxfusion.perception.linearised import GROUP, add_residuals, residuals_of
 from cxfusion.results.exact import exact_frame
 from cxfusion.results.grouping import local_starts
-from cxfusion.tables.look import compute
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

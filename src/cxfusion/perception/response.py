@@ -23,7 +23,7 @@ from cxfusion.perception.measure import notes_on_young
 from cxfusion.perception.scores import response_rate
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
-from cxfusion.tables.look import compute
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,9 +21,9 @@ from cxfusion.perception.answers import scored_pairs
 from cxfusion.perception.attributes import attribute_of, attributes_of, in_fifths, named_levels, numbered
 from cxfusion.perception.contact_cells import CellRows, count_cells
 from cxfusion.tables.coding import answered, group_codes, one_place, with_codes
-from cxfusion.tables.look import compute
 from cxfusion.tables.relation import Relation
 from cxfusion.tables.sampling import in_sample
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ import ibis
 
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import BooksError
-from cxfusion.tables.look import ask, compute
 from cxfusion.tables.period import nothing_within
 from cxfusion.tables.pseudonyms import may_tell_a_person
+from cxfusion.tables.steps import ask, compute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

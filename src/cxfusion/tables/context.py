@@ -18,8 +18,8 @@ import pyarrow as pa
 from cxfusion.errors import InputError, nearest_names
 from cxfusion.tables.cells import digits
 from cxfusion.tables.headings import part_of_name
-from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,8 +10,8 @@ import ibis
 from cxfusion.errors import InputError
 from cxfusion.tables.cells import clean_id
 from cxfusion.tables.headings import part_of_name
-from cxfusion.tables.look import compute
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.steps import compute
 from cxfusion.tables.sums import PER_ANSWER, exact_mean
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import ibis
 
 from cxfusion.tables.headings import read_heading
-from cxfusion.tables.look import ask
 from cxfusion.tables.sources import SOURCES
 from cxfusion.tables.sources.leg_export import DERIVED
+from cxfusion.tables.steps import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import pyarrow as pa
 
-from cxfusion.tables.look import ask, compute
+from cxfusion.tables.steps import ask, compute
 from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:

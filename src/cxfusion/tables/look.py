@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-import ibis
 
 from cxfusion.engine.contract import SOURCE_ROW
 from cxfusion.errors import InputError
 from cxfusion.tables.cells import clean_text, digits, is_number, is_time
 from cxfusion.tables.formats import TimeForm, candidates, plausible
 from cxfusion.tables.numbers import NumberStyle, comma_evidence
+from cxfusion.tables.steps import ask, compute, step_by_step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.mapping import ColumnMap, TableMap
     from cxfusion.tables.times import Years
 
-__all__ = ["Look", "ask", "compute", "look_at", "time_formats"]
+__all__ = ["Look", "look_at", "time_formats"]
 
 HEAD_ROWS: Final = 300
 MIXED_SHARE: Final = 0.05  # the other order of day and month may be a slip in so many of the cells that settle it
@@ -103,29 +101,6 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
     )
 
 
-def compute(session: Session, relation: ir.Table) -> ir.Table:
-    """Materialise a relation that was built in steps, each of them computed once instead of wherever it is used."""
-    with _step_by_step():
-        return session.materialize(relation)
-
-
-def ask(session: Session, rows: ir.Table, facts: Mapping[str, ir.Value]) -> dict[str, Any]:
-    """Answers of one pass over the rows."""
-    with _step_by_step():
-        answers: dict[str, Any] = session.collect(rows.aggregate(**facts)).to_pylist()[0]
-    return answers
-
-
-@contextmanager
-def _step_by_step() -> Iterator[None]:
-    fused = ibis.options.sql.fuse_selects
-    ibis.options.sql.fuse_selects = False
-    try:
-        yield
-    finally:
-        ibis.options.sql.fuse_selects = fused
-
-
 def time_formats(binding: Binding, given: TableMap) -> tuple[str, ...]:
     """Formats the map gives for a column, its own first."""
     return (*binding.how.format, *given.datetime_format)
@@ -184,7 +159,7 @@ class TextColumn:
         read = self._read(tried)
         missing = [read[f"read_{i}"].isnull() for i in range(len(tried))]
         head = read.filter(read[self.cell].notnull(), *missing).select(cell=read[self.cell]).limit(HEAD_ROWS)
-        with _step_by_step():
+        with step_by_step():
             return {str(cell) for cell in self.session.collect(head)["cell"].to_pylist()}
 
     def require_settled(self, best: Fit, rival: Fit) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cxfusion.tables.look import compute
+from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

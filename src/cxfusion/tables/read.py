@@ -18,12 +18,12 @@ from cxfusion.tables.aside import Rules, sort_rows
 from cxfusion.tables.canonical import RESPONDENT_ROLES, SURVEY_LEVELS
 from cxfusion.tables.leg_reading import hidden_later, read_legs
 from cxfusion.tables.legs import roll_up
-from cxfusion.tables.look import ask, compute
 from cxfusion.tables.mapping import table_map
 from cxfusion.tables.opening import unchanged
 from cxfusion.tables.reading import Reading, scale_of, start_reading
 from cxfusion.tables.relation import Contacts, Surveys
 from cxfusion.tables.sources import require_source
+from cxfusion.tables.steps import ask, compute
 
 if TYPE_CHECKING:
     from collections.abc import Collection
