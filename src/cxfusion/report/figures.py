@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.report.answer import by_verdict
-from cxfusion.results.charts import MAX_GROUPS, Theme, as_svg, control, ladder, scores_by_group
+from cxfusion.results.charts import MAX_GROUPS, control, ladder, scores_by_group
+from cxfusion.results.drawing import as_svg
 from cxfusion.results.formats import change, confidence, figure, interval
 from cxfusion.results.labels import (
     BESIDE,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cxfusion.report.content import Drawn, ReportContent
+    from cxfusion.results.drawing import Theme
 
 __all__ = ["Detail", "Figure", "Image", "control_figure", "detail", "in_english", "ladder_figure", "scores_figure"]
 

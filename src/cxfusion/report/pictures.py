@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import NothingToEstimateError, UnknownNameError
 from cxfusion.report.answer import by_verdict
-from cxfusion.results.charts import as_png, as_svg, control, kpis_by_group, ladder, scores_by_group
+from cxfusion.results.charts import control, kpis_by_group, ladder, scores_by_group
+from cxfusion.results.drawing import as_png, as_svg
 from cxfusion.results.labels import within_labels
 from cxfusion.results.language import known_as, speaking
 

@@ -5,13 +5,11 @@ A picture reads on paper without colour (shapes differ) and its numbers always s
 
 from __future__ import annotations
 
-import re
 import textwrap
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import altair as alt
 import pandas as pd
-import vl_convert
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.results.formats import figure, percent
@@ -29,16 +27,14 @@ from cxfusion.results.labels import (
     unit_label,
     verdict_label,
 )
-from cxfusion.results.language import say, spoken
+from cxfusion.results.language import say
 from cxfusion.results.reach import ARROWS, cut_to_reach
-from cxfusion.results.themes import THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["MAX_GROUPS", "Theme", "as_png", "as_svg", "control", "kpis_by_group", "ladder", "scores_by_group"]
+__all__ = ["MAX_GROUPS", "control", "kpis_by_group", "ladder", "scores_by_group"]
 
-Theme: TypeAlias = Literal["light", "dark"]
 Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 MAX_GROUPS: Final = 15
 """Groups in one picture: the largest ones; the table holds the rest."""
@@ -350,45 +346,3 @@ def _sized(chart: Layers, width: int, height: int) -> Layers:
     """A chart whose labels and plot together are ``width`` wide, whatever the labels say."""
     padding = {"left": 0, "right": 20, "top": 4, "bottom": 4}
     return chart.properties(width=_plot_width(width), height=height, padding=padding)
-
-
-def as_png(chart: alt.TopLevelMixin, theme: Theme = "light") -> bytes:
-    """A chart as a PNG for slides, twice as large as it says so that it stays sharp, on an opaque ground.
-
-    Parameters
-    ----------
-    chart : altair chart
-    theme : {"light", "dark"}
-    """
-    spec = chart.to_dict(validate=False) | {"background": THEMES[theme]["background"] or "white"}
-    drawn = vl_convert.vegalite_to_png(
-        spec, config=THEMES[theme], scale=2, format_locale=_marks(), allowed_base_urls=[]
-    )
-    return bytes(drawn)
-
-
-def _marks() -> dict[str, Any]:
-    """How numbers on axes are written, in the language of the moment."""
-    language = spoken()
-    return {"decimal": language.decimal, "thousands": language.thousands, "grouping": [3], "currency": ["", ""]}
-
-
-_DRAWN_ID: Final = re.compile(r'(?:(?<=id="clip)|(?<=url\(#clip)|(?<=id="gradient_)|(?<=url\(#gradient_))\d+')
-
-
-def as_svg(chart: alt.TopLevelMixin, theme: Theme = "light", background: str | None = None) -> str:
-    """A chart as SVG text, drawn offline; the same chart gives the same text.
-
-    Parameters
-    ----------
-    chart : altair chart
-    theme : {"light", "dark"}
-        Colours for a light or a dark page.
-    background : str, optional
-        A colour; transparent where none is given.
-    """
-    config = THEMES[theme] | {"background": background}
-    spec = chart.to_dict(validate=False)
-    svg = str(vl_convert.vegalite_to_svg(spec, config=config, format_locale=_marks(), allowed_base_urls=[]))
-    numbers = list(dict.fromkeys(_DRAWN_ID.findall(svg)))  # they go on counting from picture to picture
-    return _DRAWN_ID.sub(lambda found: str(numbers.index(found[0]) + 1), svg)

@@ -37,6 +37,6 @@ def shown_anywhere(plot: Callable[P, alt.TopLevelMixin]) -> Callable[P, alt.TopL
 
 
 def _bundle(chart: alt.TopLevelMixin, *_: Any, **__: Any) -> dict[str, str]:
-    from cxfusion.results.charts import as_svg
+    from cxfusion.results.drawing import as_svg
 
     return {"image/svg+xml": as_svg(chart, background="white"), "text/plain": f"{type(chart).__name__} of cxfusion"}

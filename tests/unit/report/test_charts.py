@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.charts import MAX_GROUPS, as_svg, control, kpis_by_group, ladder, scores_by_group
+from cxfusion.results.charts import MAX_GROUPS, control, kpis_by_group, ladder, scores_by_group
+from cxfusion.results.drawing import as_svg
 from cxfusion.results.reach import ARROWS
 from cxfusion.results.themes import in_dark
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.charts import as_svg
+from cxfusion.results.drawing import as_svg
 from cxfusion.results.grouping import grouping_by
 from cxfusion.results.time_charts import MAX_PANELS, MAX_PERIODS, MAX_ROWS, heat_map, score_over_time
 
