@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cxfusion.engine.functions import whole_part
 from cxfusion.errors import UsageError
+from cxfusion.tables.coding import never_reached
 from cxfusion.tables.sums import exact_sum
 from cxfusion.tables.times import years_asked, years_told
 
@@ -152,7 +153,7 @@ class Log:
         """Whether a contact is marked abandoned and never reached an agent."""
         if not self.contacts.has("is_abandoned"):
             return ~self.every_contact
-        return self.value("is_abandoned").fill_null(False) & ~(self.value("talk_seconds") > 0).fill_null(False)
+        return never_reached(self.contacts)
 
 
 def look_at(contacts: Contacts, limits: Limits = USUAL_LIMITS) -> Log:

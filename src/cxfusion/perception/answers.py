@@ -12,6 +12,7 @@ import ibis
 
 from cxfusion.perception.scores import SCORES
 from cxfusion.results.exact import exact_frame
+from cxfusion.tables.coding import never_reached
 from cxfusion.tables.relation import Surveys
 from cxfusion.tables.steps import compute
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.pairing import Pairing
     from cxfusion.perception.weights import ResponseWeights
-    from cxfusion.tables.relation import Contacts
 
 __all__ = [
     "CUSTOMER",
@@ -144,7 +144,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     """
     log = pairing.contacts
     keys = _keys(log.rows, columns)
-    contacts = log.rows.filter(~_is_gone(log), ~pairing.is_young(log.rows)).select(
+    contacts = log.rows.filter(~never_reached(log), ~pairing.is_young(log.rows)).select(
         "contact_id", "started_at", customer=log.value("customer_id"), **keys
     )
     scored = _scored(pairing, SCORES)
@@ -158,14 +158,14 @@ def count_elsewhere(pairing: Pairing) -> int:
     """Scored responses of customers about contacts that :func:`reached_by` leaves out, since they reached no agent."""
     log, scored = pairing.contacts, _scored(pairing, SCORES)
     given = scored.filter(scored["respondent_role"] == CUSTOMER, ~pairing.is_young(scored))
-    return pairing.session.count(given.semi_join(log.rows.filter(_is_gone(log)), "contact_id"))
+    return pairing.session.count(given.semi_join(log.rows.filter(never_reached(log)), "contact_id"))
 
 
 def count_young(pairing: Pairing) -> int:
     """Contacts that :func:`reached_by` leaves out as too young."""
     if pairing.answer_lag is None:
         return 0
-    gone, rows = _is_gone(pairing.contacts), pairing.contacts.rows
+    gone, rows = never_reached(pairing.contacts), pairing.contacts.rows
     return pairing.session.count(rows.filter(~gone, pairing.is_young(rows)))
 
 
@@ -177,10 +177,6 @@ def answered_share(pairing: Pairing) -> float:
     counts = (old.aggregate(n=old.count()), answered.aggregate(n=answered["contact_id"].nunique()))
     n, n_answered = (int(pairing.session.collect(one)["n"][0].as_py()) for one in counts)
     return n_answered / n if n else 0.0
-
-
-def _is_gone(log: Contacts) -> ir.BooleanValue:
-    return log.value("is_abandoned").fill_null(False) & ~(log.value("talk_seconds") > 0).fill_null(False)
 
 
 def in_intervals(rows: ir.Table, pairing: Pairing | Surveys, interval: timedelta, name: str) -> ir.Table:

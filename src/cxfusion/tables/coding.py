@@ -27,6 +27,7 @@ __all__ = [
     "group_codes",
     "level_codes",
     "local_time",
+    "never_reached",
     "number_of",
     "one_place",
     "text",
@@ -43,6 +44,11 @@ SECONDS_A_DAY: Final = 86_400
 def answered(contacts: Contacts) -> ir.Table:
     """The contacts that were not abandoned: those whom a survey about the service can ask."""
     return contacts.rows.filter(~contacts.value("is_abandoned").fill_null(False))
+
+
+def never_reached(contacts: Contacts) -> ir.BooleanValue:
+    """Whether a contact is marked abandoned and nobody talked: its customer met no agent."""
+    return contacts.value("is_abandoned").fill_null(False) & ~(contacts.value("talk_seconds") > 0).fill_null(False)
 
 
 def text(contacts: Contacts, name: str) -> ir.StringValue:
