@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +159,10 @@ def test_public_errors_pickle_and_keep_their_words():
             assert str(error) == "what happened\n  - one\n  - two"
             assert isinstance(error, error_type)
             assert name in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize("package", ["estimators", "evidence", "tables"])
+def test_a_package_of_many_modules_says_where_each_of_them_belongs(package):
+    there = {path.stem for path in (Path(cx.__file__).parent / package).glob("[!_]*.py")}
+    named = set(re.findall(r"``(\w+)``", importlib.import_module(f"cxfusion.{package}").__doc__))
+    assert there == named - {"sources"}  # a folder of its own
