@@ -35,13 +35,30 @@ def _every_manifest_keeps_to_its_schema() -> Iterator[None]:
         yield
 
 
+def real(name: str) -> Path:
+    """Data of real centres and vendors, which are no part of the project."""
+    path = SHARED / "data" / name
+    if not path.exists():
+        pytest.skip(f"{name} is not here")
+    return path
+
+
 @pytest.fixture(scope="session")
 def ecommerce() -> Path:
-    """Folder of a real support centre's files; not part of the project."""
-    folder = SHARED / "data" / "ecommerce_support"
-    if not folder.exists():
-        pytest.skip("the data folder ecommerce_support is not here")
-    return folder
+    """Folder of a support centre's files."""
+    return real("ecommerce_support")
+
+
+@pytest.fixture(scope="session")
+def bank() -> Path:
+    """One month of a bank's call centre."""
+    return real("anonymous_bank/calls_1999_02.tsv")
+
+
+@pytest.fixture(scope="session")
+def vendor() -> Path:
+    """Folder of the vendors' samples."""
+    return real("vendor")
 
 
 @pytest.fixture(scope="session")

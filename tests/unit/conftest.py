@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,16 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from cxfusion.tables.relation import Contacts, Legs
-
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "vendor"
-
-
-@pytest.fixture(scope="session")
-def vendor() -> Path:
-    """Folder of the vendors' samples; not part of the project."""
-    if not SAMPLES.exists():
-        pytest.skip("the vendors' samples are not here")
-    return SAMPLES
 
 
 @pytest.fixture(scope="session")

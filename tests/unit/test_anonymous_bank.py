@@ -15,24 +15,16 @@ MAP = ROOT / "examples" / "maps" / "anonymous_bank.toml"
 
 
 @pytest.fixture(scope="module")
-def path():
-    path = ROOT.parent / "shared" / "data" / "anonymous_bank" / "calls_1999_02.tsv"
-    if not path.exists():
-        pytest.skip("the data folder anonymous_bank is not here")
-    return path
-
-
-@pytest.fixture(scope="module")
-def calls(path):
+def calls(bank):
     """The file as pandas reads it, without what the documentation says to ignore."""
-    calls = pd.read_csv(path, sep="\t", dtype={"date": str, "call_id": str, "customer_id": str})
+    calls = pd.read_csv(bank, sep="\t", dtype={"date": str, "call_id": str, "customer_id": str})
     return calls[calls["outcome"] != "PHANTOM"].assign(hour=calls["vru_entry"].str.split(":").str[0].astype(int))
 
 
 @pytest.fixture(scope="module")
-def contacts(path):
+def contacts(bank):
     with cx.Session(threads=2) as session:
-        yield cx.read_contacts(path, map=MAP, session=session)
+        yield cx.read_contacts(bank, map=MAP, session=session)
 
 
 def plain(calls, by):
@@ -110,8 +102,8 @@ def test_kpis_by_hour_equal_plain_pandas(contacts, calls):
     assert ours["volume"].sum() == len(calls)
 
 
-def test_everything_that_is_odd_is_counted(contacts, path):
-    raw = pd.read_csv(path, sep="\t", dtype={"customer_id": str})
+def test_everything_that_is_odd_is_counted(contacts, bank):
+    raw = pd.read_csv(bank, sep="\t", dtype={"customer_id": str})
     counts = reading_counts(contacts)
     counts["column"] = counts["column"].fillna("")
     counted = counts.set_index(["column", "reason"])["n"].to_dict()
@@ -125,8 +117,8 @@ def test_everything_that_is_odd_is_counted(contacts, path):
     assert contacts.count() + counted[("", "left_out")] == contacts.n_read
 
 
-def test_a_call_that_is_there_twice_counts_once(path, tmp_path):
-    lines = path.read_bytes().splitlines(keepends=True)
+def test_a_call_that_is_there_twice_counts_once(bank, tmp_path):
+    lines = bank.read_bytes().splitlines(keepends=True)
     twice = tmp_path / "calls.tsv"
     twice.write_bytes(b"".join([*lines[:101], lines[40], lines[7]]))
     with cx.Session(threads=1) as session:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import resource
@@ -264,9 +263,6 @@ def test_a_log_that_cannot_be_used_is_explained_beside_the_directory(tmp_path):
     assert told["inputs"] == {"contacts": str(contacts)}
 
 
-@pytest.mark.skipif(
-    "since" not in inspect.signature(cx.read_contacts).parameters, reason="read_contacts cannot read a period yet"
-)
 def test_a_period_is_counted_on_the_clock_of_the_site_and_the_books_still_balance(tmp_path):
     frame = log()  # every 20 minutes from 08:00 on 30 March, 60 calls: 20:00 of Berlin is 18:00 UTC
     contacts = write(tmp_path / "calls.csv", pd.concat([frame, frame.iloc[[30]]]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from cxfusion.errors import ConfigError
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
 from cxfusion.tables.relation import Contacts
+
+MAPS = Path(__file__).parents[2] / "examples" / "maps"
 
 START = datetime(2026, 1, 1, 9)
 # Kim: day 40 → 44 (abandoned) → 50; Lou: 41, and outbound at 43; Max at 42 with two reasons; one of nobody; the log
@@ -231,14 +234,8 @@ def test_against_a_loop_over_every_pair(session, seed, same_reason):
         assert again[row[0]] == (bool(after) if known and row[2] <= last - 7 else None)
 
 
-def test_fcr_of_a_real_bank_equals_plain_pandas():
-    from pathlib import Path
-
-    root = Path(__file__).parents[2]
-    path = root.parent / "shared" / "data" / "anonymous_bank" / "calls_1999_02.tsv"
-    if not path.exists():
-        pytest.skip("the data folder anonymous_bank is not here")
-    calls = pd.read_csv(path, sep="\t", dtype={"date": str, "call_id": str, "customer_id": str})
+def test_fcr_of_a_real_bank_equals_plain_pandas(bank):
+    calls = pd.read_csv(bank, sep="\t", dtype={"date": str, "call_id": str, "customer_id": str})
     calls = calls[calls["outcome"] != "PHANTOM"]
     calls["at"] = pd.to_datetime(calls["date"] + " " + calls["vru_entry"], format="%y%m%d %H:%M:%S")
     handled = (calls["outcome"] == "AGENT") | (calls["ser_time"] > 0)
@@ -255,7 +252,7 @@ def test_fcr_of_a_real_bank_equals_plain_pandas():
     judged = known[handled.loc[known.index] & (known["at"] <= calls["at"].max() - pd.Timedelta(days=7))]
     repeated = judged["later"] - judged["at"] <= pd.Timedelta(days=7)
     with cx.Session(threads=2) as session:
-        contacts = cx.read_contacts(path, map=root / "examples" / "maps" / "anonymous_bank.toml", session=session)
+        contacts = cx.read_contacts(bank, map=MAPS / "anonymous_bank.toml", session=session)
         (found,) = fcr_of(contacts).itertuples()
     assert (found.estimate, found.n) == (pytest.approx(1 - repeated.mean(), abs=1e-15), len(judged))
     assert 0.3 < found.estimate < 0.9

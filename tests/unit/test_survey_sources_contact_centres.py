@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,7 +13,6 @@ from cxfusion.errors import EmptyTableError, MissingColumnError
 from cxfusion.tables.read import read_surveys
 from cxfusion.tables.relation import Scale
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "vendor"
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +150,9 @@ def test_what_is_no_such_export(read, source):
         read("", source)
 
 
-def test_samples(session):
-    if not SAMPLES.exists():
-        pytest.skip("the vendors' samples are not here")
+def test_samples(session, vendor):
     item = read_surveys(
-        SAMPLES / "amazon_connect" / "contact_surveys_dynamodb_item_shape.json",
+        vendor / "amazon_connect" / "contact_surveys_dynamodb_item_shape.json",
         source="amazon_connect_surveys",
         map={"csat": "survey_result_1"},
         session=session,
@@ -165,7 +161,7 @@ def test_samples(session):
         ("<ContactId>:<surveyId>", 2, datetime(2022, 1, 5, 17, 47, 35, 123_000))
     ]
     evaluation = read_surveys(
-        SAMPLES / "amazon_connect" / "contact_lens_evaluation_aws_doc_example_trimmed.json",
+        vendor / "amazon_connect" / "contact_lens_evaluation_aws_doc_example_trimmed.json",
         source="amazon_connect_evaluations",
         session=session,
     )
@@ -174,7 +170,7 @@ def test_samples(session):
     ]
     with pytest.raises(EmptyTableError):  # conversations without a single survey
         read_surveys(
-            SAMPLES / "genesys_cloud" / "genesys_conversation_detail_deidentified.json",
+            vendor / "genesys_cloud" / "genesys_conversation_detail_deidentified.json",
             source="genesys_surveys",
             session=session,
         )

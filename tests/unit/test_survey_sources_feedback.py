@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,7 +13,6 @@ from cxfusion.errors import EmptyTableError, InputError, MissingColumnError, NoS
 from cxfusion.tables.read import read_surveys
 from cxfusion.tables.relation import Scale
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "vendor"
 SENT, RESPONDED = 1_614_192_119, 1_614_195_719  # 2021-02-24 18:41:59 and an hour later, UTC
 
 
@@ -255,12 +253,9 @@ def test_what_is_no_such_export(read, source):
 
 
 @pytest.fixture
-def sample(session):
-    if not SAMPLES.exists():
-        pytest.skip("the vendors' samples are not here")
-
+def sample(session, vendor):
     def sample(path, source, source_map=None):
-        return read_surveys(SAMPLES / path, source=source, map=source_map, session=session)
+        return read_surveys(vendor / path, source=source, map=source_map, session=session)
 
     return sample
 

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from datetime import datetime
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,7 +15,6 @@ from cxfusion.errors import EmptyTableError, InputError, MissingColumnError, NoS
 from cxfusion.tables.read import read_surveys
 from cxfusion.tables.relation import Scale
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "vendor" / "qualtrics"
 IDS = {
     "EndDate": "endDate",
     "Status": "status",
@@ -234,20 +232,19 @@ def test_line_three_may_be_damaged(session, tmp_path):
     assert surveys.to_arrow()["response_id"].to_pylist() == ["R_1"]
 
 
-def test_samples():
-    if not SAMPLES.exists():
-        pytest.skip("the vendors' samples are not here")
+def test_samples(vendor):
     with Session(threads=1) as session:
         key = {"csat": "Q1", "customer_id": "ExternalReference"}
         for name in ("sample_3header.csv", "sample_legacy_2header.csv"):
-            surveys = read_surveys(SAMPLES / name, source="qualtrics", map=key, session=session)
+            surveys = read_surveys(vendor / "qualtrics" / name, source="qualtrics", map=key, session=session)
             rows = surveys.to_arrow().to_pylist()
             assert [(row["response_id"], row["csat"], row["disposition"]) for row in rows] == [
                 ("R_2YPOQ602ER1jkf1", 2, "complete")
             ]
             assert rows[0]["answered_at"] == datetime(2017, 7, 18, 8, 28, 48)
         ages = {"columns": {"age": {"column": "age_1", "scale": [18, 99]}, "customer_id": "ResponseId"}}
-        tutorial = read_surveys(SAMPLES / "tutorial_default_export.csv", source="qualtrics", map=ages, session=session)
+        path = vendor / "qualtrics" / "tutorial_default_export.csv"
+        tutorial = read_surveys(path, source="qualtrics", map=ages, session=session)
         # two responses, 11:14:18 and 11:23:28 in New York, which is UTC−4 on 1 July
         assert tutorial.to_arrow()["answered_at"].to_pylist() == [
             datetime(2025, 7, 1, 15, 14, 18), datetime(2025, 7, 1, 15, 23, 28),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,6 @@ from cxfusion.engine import Session
 from cxfusion.errors import EmptyTableError, InputError, MissingColumnError
 from cxfusion.tables.read import read_surveys
 
-SAMPLES = Path(__file__).parents[3] / "shared" / "data" / "vendor"
 
 MONKEY = (
     "Respondent ID,Collector ID,End Date,Custom Data 1,<b>How satisfied&nbsp;are you?</b>,How likely to recommend?,\n"
@@ -130,18 +128,16 @@ def test_what_is_no_such_export(session, tmp_path, source):
         read(session, tmp_path, "one,two\n1,2\n", source, {"csat": "two"})
 
 
-def test_samples(session):
-    if not SAMPLES.exists():
-        pytest.skip("the vendors' samples are not here")
+def test_samples(session, vendor):
     told = {"columns": QUESTIONS, "datetime_format": "%m/%d/%Y %I:%M:%S %p"}
     monkey = read_surveys(
-        SAMPLES / "surveymonkey" / "condensed_two_header_shape.csv", source="surveymonkey", map=told, session=session
+        vendor / "surveymonkey" / "condensed_two_header_shape.csv", source="surveymonkey", map=told, session=session
     )
     row = monkey.to_arrow().to_pylist()[0]
     assert (row["response_id"], row["contact_id"], row["csat"], row["nps"]) == ("1001", "contact-1", 4, 8)
     assert row["answered_at"] == datetime(2024, 1, 2, 15, 5)
     typeform = read_surveys(
-        SAMPLES / "typeform" / "typeform_export_shape.csv",
+        vendor / "typeform" / "typeform_export_shape.csv",
         source="typeform",
         map={"csat": "How satisfied were you with the call?"},
         session=session,
