@@ -11,7 +11,7 @@ import cxfusion as cx
 from cxfusion.estimators.tilting import SHAPES, Tilt
 from cxfusion.evidence import sample
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
-from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
+from cxfusion.evidence.inquiry import conclude, inquire
 from cxfusion.evidence.ladder import RungEstimate
 from cxfusion.evidence.silence import notes_on_silence, pulls_of, with_silence
 from cxfusion.evidence.spec import LeverSpec
@@ -107,7 +107,6 @@ def test_the_note_tells_what_intervals_leave_out():
 
 def test_verdicts_of_the_evidence_carry_it(found):
     _, inquiry = found
-    findings = {lever.name: finding_of(lever, inquiry, inquiry.ladder) for lever in inquiry.asked}
-    verdicts = verdicts_on(inquiry, findings, inquiry.ladder)
+    findings, verdicts = conclude(inquiry, inquiry.ladder)
     told = with_silence(verdicts, findings, pulls_of(inquiry))
     assert {name: one.verdict for name, one in told.items()} == {name: one.verdict for name, one in verdicts.items()}

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
 from cxfusion.evidence.fit import require_evidence
-from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
+from cxfusion.evidence.inquiry import Inquiry, conclude, inquire
 from cxfusion.evidence.spec import RECONTACT, outcome_named
 from cxfusion.operations.episodes import EpisodePlan, recontacts
 from cxfusion.pairing.reasons import PAIRED
@@ -161,11 +161,10 @@ def corroborate(evidence: LeverEvidence, pairing: Pairing, *, max_contacts: int 
         )
     rows, rate = _followed(contacts, max_contacts)
     found = _asked_of(evidence, replace(pairing, rows=rows, surveys=_with_scale(pairing)))
-    findings = {lever.name: finding_of(lever, found, found.ladder) for lever in found.asked}
     said = evidence.levers.set_index("lever")
     outcome = outcome_named(evidence.spec.outcome)
     better = 1.0 if outcome.is_better_above(pairing.surveys.scales[outcome.score]) else -1.0
-    told = _recontact(found, findings)
+    told = _recontact(found)
     levers = [_beside(name, said.loc[name], one, better) for name, one in told.items() if name in said.index]
     again = float(contacts.session.collect(rows.aggregate(share=rows[RECONTACT.score].mean()))["share"][0].as_py())
     return Corroboration(pd.DataFrame(levers, columns=list(COLUMNS)), found.sample.n, rate, again)
@@ -208,9 +207,9 @@ def _asked_of(evidence: LeverEvidence, followed: Pairing) -> Inquiry:
         ) from few
 
 
-def _recontact(found: Inquiry, findings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _recontact(found: Inquiry) -> dict[str, dict[str, Any]]:
     """What the ladder says of each lever, with names of its own."""
-    verdicts = verdicts_on(found, findings, found.ladder)
+    findings, verdicts = conclude(found, found.ladder)
     told = {}
     for lever in found.asked:
         finding, verdict = findings[lever.name], verdicts[lever.name]

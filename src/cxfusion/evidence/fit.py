@@ -14,7 +14,7 @@ from cxfusion.evidence.checks import note_on_part, notes_on_freed
 from cxfusion.evidence.cluster_facts import ClusterFacts, cluster_facts, who_is_compared
 from cxfusion.evidence.frames import check_frame, decomposition_frame, lever_frame, rung_frame, sensitivity_frame
 from cxfusion.evidence.ground import Field, asked_spec
-from cxfusion.evidence.inquiry import Inquiry, finding_of, inquire, verdicts_on
+from cxfusion.evidence.inquiry import Inquiry, conclude, inquire
 from cxfusion.evidence.later import notes_on_later
 from cxfusion.evidence.linkage import weigh_links
 from cxfusion.evidence.populate import populate
@@ -273,9 +273,9 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
     spec = found.spec
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     outcome = sample.outcome.name
-    findings = {lever.name: finding_of(lever, found, ladder) for lever in asked}
+    findings, verdicts = conclude(found, ladder)
     pulls = pulls_of(found)
-    verdicts = with_silence(verdicts_on(found, findings, ladder), findings, pulls)
+    verdicts = with_silence(verdicts, findings, pulls)
     linkage = weigh_links(found.pairing, spec, found.present, found.tested, weights, ladder)
     ranks = rank_levers(ladder, [lever.name for lever in asked], spec.conf_level)
     words = {name: verdict.verdict for name, verdict in verdicts.items()}

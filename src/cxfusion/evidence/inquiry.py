@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.relation import Scale
 
-__all__ = ["Inquiry", "finding_of", "inquire", "verdicts_on"]
+__all__ = ["Inquiry", "conclude", "inquire"]
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence
     return hear_witness(pairing, spec, bases) if bases else no_witness("there is no lever to correct")
 
 
-def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
+def _finding(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
     """What the verdict needs; None where the lever has no within estimate."""
     rungs, sample, witness = ladder.of(lever), found.sample, found.witness
     if "within" not in rungs or rungs["within"].reason is not None:
@@ -211,8 +211,16 @@ def finding_of(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:
     )
 
 
-def verdicts_on(found: Inquiry, findings: Mapping[str, Finding | None], ladder: Ladder) -> dict[str, Verdict]:
-    """A verdict on every lever asked about, testable or not."""
+def conclude(found: Inquiry, ladder: Ladder) -> tuple[dict[str, Finding | None], dict[str, Verdict]]:
+    """What is known of every lever asked about, and a verdict on it, testable or not.
+
+    Parameters
+    ----------
+    found : Inquiry
+    ladder : Ladder
+        The inquiry's own, or one of those under other weights.
+    """
+    findings = {lever.name: _finding(lever, found, ladder) for lever in found.asked}
     testable = [finding for finding in findings.values() if finding is not None]
     judged = judge(testable, found.spec.false_discovery_rate)
     verdicts = {finding.lever.name: verdict for finding, verdict in zip(testable, judged, strict=True)}
@@ -220,4 +228,4 @@ def verdicts_on(found: Inquiry, findings: Mapping[str, Finding | None], ladder: 
         if lever.name not in verdicts:
             reason = found.untestable[lever.name] or ladder.of(lever)["within"].reason
             verdicts[lever.name] = Verdict("untestable", None, f"It could not be tested: {reason}.")
-    return verdicts
+    return findings, verdicts

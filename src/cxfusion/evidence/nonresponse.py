@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing
 from cxfusion.evidence.ground import asked_spec
-from cxfusion.evidence.inquiry import finding_of, inquire, verdicts_on
+from cxfusion.evidence.inquiry import conclude, inquire
 from cxfusion.perception.nonresponse import NOBODY_SEES, times_asked
 from cxfusion.results.base import Result
 from cxfusion.results.formats import plain
@@ -164,8 +164,7 @@ def nonresponse_effects(
 
 def _rows(found: Inquiry, tilt: Tilt, ladder: Ladder) -> Iterator[dict[str, Any]]:
     """Every lever at one tilt."""
-    findings = {lever.name: finding_of(lever, found, ladder) for lever in found.asked}
-    verdicts = verdicts_on(found, findings, ladder)
+    findings, verdicts = conclude(found, ladder)
     for lever in found.asked:
         finding, verdict = findings[lever.name], verdicts[lever.name]
         row = {"outcome": found.spec.outcome, "lever": lever.name, "shape": tilt.shape, "times": tilt.times}
