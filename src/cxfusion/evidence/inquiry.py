@@ -134,12 +134,7 @@ def inquire(
     plan = TiltPlan(tuple(tilts), worth_of(sample.values, sample.outcome.is_better_above(scale))) if tilts else None
     ladder = climb(sample, spec, tested, witness if witness.reason is None else None, plan)
     ladder.rungs += beside_ladder(sample, spec, tested, ladder)
-    if all(found.reason is not None for found in ladder.rungs):
-        raise NothingToEstimateError(
-            "No lever could be estimated on any rung. The reasons:",
-            [f"{lever.name}: {why}" for lever in present if (why := untestable[lever.name]) and lever.role != "given"]
-            + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
-        )
+    _require_an_estimate(ladder, present, untestable)
     is_said = spec.outcome != RECONTACT.name  # what customers do next is no answer that a later contact could go with
     later = at_later_contacts(pairing, spec, sample, tested) if is_said else {}
     ladder.checks += checks_of_later(later.values())
@@ -150,6 +145,17 @@ def inquire(
     is_picked = offers is not None and offers.status == "failed"
     return Inquiry(
         pairing, spec, told, scale, present, tested, untestable, sample, witness, ladder, check, is_picked, later
+    )
+
+
+def _require_an_estimate(ladder: Ladder, present: Sequence[Lever], untestable: Mapping[str, str | None]) -> None:
+    """Raise where no rung of any lever has an estimate, with all the reasons."""
+    if any(found.reason is None for found in ladder.rungs):
+        return
+    raise NothingToEstimateError(
+        "No lever could be estimated on any rung. The reasons:",
+        [f"{lever.name}: {why}" for lever in present if (why := untestable[lever.name]) and lever.role != "given"]
+        + [f"{found.lever.name}, {found.rung}: {found.reason}" for found in ladder.rungs],
     )
 
 
