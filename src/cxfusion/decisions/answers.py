@@ -196,11 +196,11 @@ def _part(
 
 def _with_interval(population: Population, plain: _Part, corrected: _Part | None) -> Answer:
     df = population.n_clusters - 1
-    reach = float(student_t.isf((1 - population.conf_level) / 2, df))
+    reach = float(student_t.reach(population.conf_level, df))
     centres = [(part.change, _std_error(population, part)) for part in (plain, corrected) if part is not None]
     estimates = np.array([change for change, _ in centres])
     with np.errstate(divide="ignore", invalid="ignore"):
-        p_values = np.array([2 * student_t.sf(np.abs(change) / error, df) for change, error in centres])
+        p_values = np.array([student_t.p_value(change / error, df) for change, error in centres])
     is_split = (estimates.min(axis=0) < 0) & (estimates.max(axis=0) > 0)
     p_value = np.where(is_split, 1.0, np.nan_to_num(p_values.max(axis=0), nan=1.0))
     return Answer(

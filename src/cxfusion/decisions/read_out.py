@@ -238,7 +238,7 @@ def _effect(cells: PanelCells, outcome: str, conf_level: float) -> tuple[dict[st
     row |= {
         "estimate": float(fit.coefficients[0]), "std_error": error, "conf_low": float(low[0]),
         "conf_high": float(high[0]), "p_value": float(fit.p_value[0]), "degrees": df,
-        "detectable": float(student_t.isf((1 - conf_level) / 2, df) + student_t.ppf(POWER, df)) * error,
+        "detectable": float(student_t.reach(conf_level, df) + student_t.ppf(POWER, df)) * error,
         "pre_trend_p_value": _pre_trend(frame), "status": "ok",
     }  # fmt: skip
     return row, _events(frame, outcome, unit, cells.period_days, conf_level)

@@ -269,9 +269,9 @@ def _regression(found: Customers, rung: str, groups: tuple[int, ...], conf_level
     many = found.n_agents if found.n_agents >= FEWEST_AGENTS else None
     error = float(np.sqrt(robust_covariance(found.sweep, make, fit, many)[0, 0]))
     df = fit.dof if many is None else many - 1
-    reach = float(student_t.isf((1 - conf_level) / 2, df))
+    reach = float(student_t.reach(conf_level, df))
     return row | _interval(
-        float(fit.coefficients[0]), error, reach, float(2 * student_t.sf(abs(fit.coefficients[0]) / error, df))
+        float(fit.coefficients[0]), error, reach, float(student_t.p_value(fit.coefficients[0] / error, df))
     )
 
 

@@ -41,7 +41,7 @@ class Curve:
 
     def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ends of the pointwise intervals, by Student's t with one degree of freedom less than clusters with rows."""
-        reach = student_t.isf((1 - conf_level) / 2, n_telling(self.influence) - 1) * self.std_error
+        reach = student_t.reach(conf_level, n_telling(self.influence) - 1) * self.std_error
         return self.estimate - reach, self.estimate + reach
 
 

@@ -45,6 +45,14 @@ class _StudentT:
     def isf(self, p: Any, df: Any) -> Any:
         return -self.ppf(p, df)
 
+    def reach(self, conf_level: float, df: Any) -> Any:
+        """Standard errors from an estimate to either end of its interval."""
+        return self.isf((1 - conf_level) / 2, df)
+
+    def p_value(self, t: Any, df: Any) -> Any:
+        """Two-sided."""
+        return 2 * self.sf(np.abs(t), df)
+
 
 class _FisherF:
     """Fisher's F with ``k`` and ``df`` degrees of freedom."""

@@ -78,7 +78,7 @@ class Effects:
 
     def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ends of the confidence intervals, by Student's t with ``degrees`` of freedom."""
-        reach = student_t.isf((1 - conf_level) / 2, self.degrees) * self.std_error
+        reach = student_t.reach(conf_level, self.degrees) * self.std_error
         return self.estimate - reach, self.estimate + reach
 
     def only(self, j: int) -> Effects:
@@ -196,4 +196,4 @@ def _step(term: LeverTerm, mean: float) -> float:
 
 
 def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], degrees: int) -> NDArray[np.float64]:
-    return np.asarray(2 * student_t.sf(np.abs(estimate) / std_error, degrees))
+    return np.asarray(student_t.p_value(estimate / std_error, degrees))

@@ -49,11 +49,11 @@ class PanelFit:
     def p_value(self) -> NDArray[np.float64]:
         """Two-sided, shape (k,)."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(2 * student_t.sf(np.abs(self.coefficients) / self.std_error, self.degrees))
+            return np.asarray(student_t.p_value(self.coefficients / self.std_error, self.degrees))
 
     def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ends of the confidence intervals, shape (k,) each."""
-        reach = student_t.isf((1 - conf_level) / 2, self.degrees) * self.std_error
+        reach = student_t.reach(conf_level, self.degrees) * self.std_error
         return self.coefficients - reach, self.coefficients + reach
 
 

@@ -179,7 +179,7 @@ def robustness_value(statistic: float, dof: int, share: float = 1.0, conf_level:
     (0.1388, 0.0763)
     """
     f = share * abs(statistic) / np.sqrt(dof)
-    critical = 0.0 if conf_level is None else student_t.isf((1 - conf_level) / 2, dof - 1) / np.sqrt(dof - 1)
+    critical = 0.0 if conf_level is None else student_t.reach(conf_level, dof - 1) / np.sqrt(dof - 1)
     if f <= critical:
         return 0.0
     if f * critical > 1:
@@ -212,7 +212,7 @@ def adjusted_estimate(
     bias = std_error * np.sqrt(dof * r2_outcome * r2_lever / (1 - r2_lever))
     adjusted = estimate - np.copysign(bias, estimate)
     error = std_error * np.sqrt((1 - r2_outcome) / (1 - r2_lever) * dof / (dof - 1))
-    reach = student_t.isf((1 - conf_level) / 2, dof - 1) * error
+    reach = student_t.reach(conf_level, dof - 1) * error
     return AdjustedEstimate(*(float(value) for value in (adjusted, error, adjusted - reach, adjusted + reach)))
 
 

@@ -70,7 +70,7 @@ class JackknifedShares:
 
     def interval(self, conf_level: float = 0.95) -> tuple[AssociationShares, AssociationShares]:
         """Ends of the confidence intervals, by Student's t with n_clusters − 1 degrees, within [0, 1]."""
-        quantile = student_t.isf((1 - conf_level) / 2, self.n_clusters - 1)
+        quantile = student_t.reach(conf_level, self.n_clusters - 1)
         centre, reach = _stacked(self.shares), quantile * _stacked(self.std_error)
         p = len(self.shares.lmg)
         return _unstacked(np.maximum(centre - reach, 0.0), p), _unstacked(np.minimum(centre + reach, 1.0), p)

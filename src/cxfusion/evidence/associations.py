@@ -135,7 +135,7 @@ def _correlations(moments: ClusterMoments, conf_level: float) -> _Measured:
     each = np.array([_correlation(scatter) for scatter in moments.scatters_without_one()])
     n = len(each)
     std_error = np.sqrt((n - 1) / n * ((each - each.mean(axis=0)) ** 2).sum(axis=0))
-    reach = float(student_t.isf((1 - conf_level) / 2, n - 1)) * std_error
+    reach = float(student_t.reach(conf_level, n - 1)) * std_error
     return _Measured(estimate, std_error, estimate - reach, estimate + reach, np.abs(estimate) > reach)
 
 

@@ -67,7 +67,7 @@ class RungEstimate:
 
     def interval(self, conf_level: float) -> tuple[float, float]:
         """Ends of its interval at any level, by Student's t with n_clusters − 1 degrees of freedom."""
-        estimate, reach = self.estimate or 0.0, float(student_t.isf((1 - conf_level) / 2, self.n_clusters - 1))
+        estimate, reach = self.estimate or 0.0, float(student_t.reach(conf_level, self.n_clusters - 1))
         reach *= self.std_error or 0.0
         return estimate - reach, estimate + reach
 

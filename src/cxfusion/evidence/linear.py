@@ -91,7 +91,7 @@ def rung_of_slope(
     n, n_clusters, dof = sizes
     if not (np.isfinite(estimate) and np.isfinite(std_error) and std_error > 0):
         return RungEstimate(lever, rung, "the model gives no finite estimate for it", step)
-    reach = float(student_t.isf((1 - conf_level) / 2, dof)) * std_error
+    reach = float(student_t.reach(conf_level, dof)) * std_error
     return RungEstimate(
         lever=lever,
         rung=rung,
@@ -101,7 +101,7 @@ def rung_of_slope(
         std_error=std_error,
         conf_low=estimate - reach,
         conf_high=estimate + reach,
-        p_value=float(2 * student_t.sf(abs(estimate) / std_error, dof)),
+        p_value=float(student_t.p_value(estimate / std_error, dof)),
         n=n,
         n_clusters=n_clusters,
     )

@@ -181,7 +181,7 @@ def _tested(weights: ResponseWeights, sums: dict[str, Any]) -> WeightsCheck:
     if std_error == 0:  # those who answered are alike: what their rate would vary by, if it were everyone's
         std_error = float(spread * np.sqrt(sums["ww"]) / sums["w"])
     difference = weighted - everyone
-    p_value = float(2 * student_t.sf(abs(difference) / std_error, customers - 1))
+    p_value = float(student_t.p_value(difference / std_error, customers - 1))
     has_failed = p_value < FAILED_BELOW and abs(difference) > FAILED_ABOVE * spread
     return WeightsCheck(
         score=weights.score,

@@ -145,7 +145,7 @@ def _searched(bends: _Bends, conf_level: float) -> Threshold:
 def _critical(kind: Kind, conf_level: float, n_clusters: int) -> float:
     """How far twice the log-likelihood may fall inside the interval, where the model's variance is right."""
     if kind == "kink":
-        return float(student_t.isf((1 - conf_level) / 2, n_clusters - 1) ** 2)
+        return float(student_t.reach(conf_level, n_clusters - 1) ** 2)
     return float(-2 * np.log1p(-np.sqrt(conf_level)))
 
 

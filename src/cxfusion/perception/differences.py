@@ -25,10 +25,10 @@ _COLUMNS: Final = (
 
 def tested(gap: float, std_error: float, df: float, smallest: float, conf_level: float) -> dict[str, Any]:
     """Interval and p value by Student's t, and whether two one-sided tests say that the gap is below ``smallest``."""
-    reach = float(student_t.isf((1 - conf_level) / 2, df)) * std_error
+    reach = float(student_t.reach(conf_level, df)) * std_error
     return {
         "std_error": std_error, "conf_low": gap - reach, "conf_high": gap + reach,
-        "p_value": float(2 * student_t.sf(abs(gap) / std_error, df)),
+        "p_value": float(student_t.p_value(gap / std_error, df)),
         "is_similar": abs(gap) + float(student_t.isf(1 - conf_level, df)) * std_error < smallest,
     }  # fmt: skip
 
