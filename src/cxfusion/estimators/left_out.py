@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.moments import LinearMaker
     from cxfusion.fold import Sweep
 
-__all__ = ["MOST_PARTS", "jackknife_error", "products_without"]
+__all__ = ["MOST_PARTS", "jackknife_error", "jackknife_errors", "products_without"]
 
 MOST_PARTS: Final = 100
 
@@ -46,8 +46,13 @@ def jackknife_error(without: NDArray[np.float64]) -> float:
     ----------
     Kott (2001), Journal of Official Statistics 17, 521–526.
     """
+    return float(jackknife_errors(without))
+
+
+def jackknife_errors(without: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same of several figures at once, shape (m,) from (n_parts, m)."""
     n_parts = len(without)
-    return float(np.sqrt((n_parts - 1) / n_parts * ((without - without.mean()) ** 2).sum()))
+    return np.asarray(np.sqrt((n_parts - 1) / n_parts * ((without - without.mean(axis=0)) ** 2).sum(axis=0)))
 
 
 class _ByPartFold:

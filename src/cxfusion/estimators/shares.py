@@ -13,6 +13,7 @@ import numpy as np
 
 from cxfusion.errors import EstimationError, UsageError
 from cxfusion.estimators.distributions import student_t
+from cxfusion.estimators.left_out import jackknife_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -202,8 +203,7 @@ def jackknife_shares(clusters: ClusterMoments, outcome: int, regressors: Sequenc
             "All responses come from one cluster, so nothing says how far shares would vary. Expected at least two"
             " agents; cluster by something else."
         )
-    variance = (n - 1) / n * ((each - each.mean(axis=0)) ** 2).sum(axis=0)
-    return JackknifedShares(whole, _unstacked(np.sqrt(variance), len(regressors)), n)
+    return JackknifedShares(whole, _unstacked(jackknife_errors(each), len(regressors)), n)
 
 
 def _stacked(shares: AssociationShares) -> NDArray[np.float64]:

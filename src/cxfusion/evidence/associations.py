@@ -12,6 +12,7 @@ import pandas as pd
 from cxfusion.errors import CxfusionError
 from cxfusion.estimators.cluster_moments import ClusterMoments, gather_cluster_moments
 from cxfusion.estimators.distributions import student_t
+from cxfusion.estimators.left_out import jackknife_errors
 from cxfusion.estimators.moments import LinearRows
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.shares import AssociationShares, association_shares, jackknife_shares
@@ -133,9 +134,8 @@ def _wanted(shares: AssociationShares) -> dict[str, NDArray[np.float64]]:
 def _correlations(moments: ClusterMoments, conf_level: float) -> _Measured:
     estimate = _correlation(moments.total_scatter())
     each = np.array([_correlation(scatter) for scatter in moments.scatters_without_one()])
-    n = len(each)
-    std_error = np.sqrt((n - 1) / n * ((each - each.mean(axis=0)) ** 2).sum(axis=0))
-    reach = float(student_t.reach(conf_level, n - 1)) * std_error
+    std_error = jackknife_errors(each)
+    reach = float(student_t.reach(conf_level, len(each) - 1)) * std_error
     return _Measured(estimate, std_error, estimate - reach, estimate + reach, np.abs(estimate) > reach)
 
 
