@@ -85,7 +85,7 @@ def askable(pairing: Pairing, score: str, by: str, sent: ir.Table, max_contacts:
     """Contacts that agents could have asked about, or a sample of them."""
     session, contacts = pairing.session, pairing.contacts
     log = answered(contacts)
-    attributes = attributes_of(contacts, log)
+    attributes = attributes_of(contacts)
     columns = attributes | {
         "agent": log[by].cast("string"),
         "customer": contacts.value("customer_id").cast("string"),

@@ -57,20 +57,13 @@ def code_of(name: str) -> str:
     return f"code_by_{name}"
 
 
-def attributes_of(contacts: Contacts, log: ir.Table) -> dict[str, ir.Value]:
-    """The columns that attributes are made from, as far as the log has them.
-
-    Parameters
-    ----------
-    contacts : Contacts
-    log : ibis.Table
-        Its rows, or some of them.
-    """
+def attributes_of(contacts: Contacts) -> dict[str, ir.Value]:
+    """The columns that attributes are made from, as far as the log has them."""
     columns: dict[str, ir.Value] = {
         attribute_of(name): text(contacts, name) for name in CATEGORIES if contacts.has(name)
     }
     columns[attribute_of(HOUR_OF_WEEK)] = local_time(contacts)[HOUR_OF_WEEK].cast("int32")
-    return columns | {name: log[name].cast("float64") for name in LEVERS if contacts.has(name)}
+    return columns | {name: contacts.value(name).cast("float64") for name in LEVERS if contacts.has(name)}
 
 
 def in_fifths(session: Session, rows: ir.Table) -> ir.Table:

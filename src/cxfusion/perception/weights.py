@@ -186,7 +186,7 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
     """Answered contacts with what may decide whether their customer answered, and whether that happened."""
     contacts = pairing.contacts
     log = answered(contacts)
-    columns = attributes_of(contacts, log)
+    columns = attributes_of(contacts)
     answers = scored_pairs(pairing, score).select("contact_id").distinct().mutate(answered=True)
     columns["is_young"] = pairing.is_young(log)
     joined = log.select("contact_id", "source_file", "source_row", **columns).left_join(answers, "contact_id")
