@@ -13,6 +13,7 @@ import numpy as np
 from cxfusion.decisions.answers import Answer, answer
 from cxfusion.decisions.changes import Change, change_made
 from cxfusion.errors import UsageError
+from cxfusion.estimators.joint_draws import drawn_errors, rank_ends, ranks_of
 from cxfusion.operations.workload import SHORTEST_WAIT, agents_for, waits_with
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["PRICE_COLUMNS", "Costs", "price_list"]
 
 WEEKS_A_YEAR: Final = 365.25 / 7
-DRAWS: Final = 20_000
 WAIT: Final = "wait_seconds"
 HANDLE_SECONDS: Final = {"talk_seconds": 1.0, "hold_seconds": 1.0}
 """Agents' seconds that one unit of a lever takes."""
@@ -241,8 +241,7 @@ def _rank(rows: Sequence[dict[str, Any]], gains: Mapping[str, Answer], populatio
     sign = 1.0 if population.is_better_above else -1.0
     drawn = [_drawn(population, answers, centre) * sign for centre in (0, -1)]
     ranks = [_ranks(cost, gain) for gain in drawn]
-    tail = (1 - population.conf_level) / 2
-    ends = np.array([np.quantile(found, [tail, 1 - tail], axis=0, method="inverted_cdf") for found in ranks])
+    ends = np.array([rank_ends(found, population.conf_level) for found in ranks])
     order = _ranks(cost, sign * np.array([[one.best[0] for one in answers]]))[0]
     for j, row in enumerate(priced):
         row["rank"] = int(order[j])
@@ -252,9 +251,7 @@ def _rank(rows: Sequence[dict[str, Any]], gains: Mapping[str, Answer], populatio
 def _drawn(population: Population, answers: Sequence[Answer], centre: int) -> NDArray[np.float64]:
     """Gains drawn from their joint distribution about one centre, shape (draws, m)."""
     gradients = np.array([one.gradients[centre][0] for one in answers])
-    values, vectors = np.linalg.eigh(gradients @ population.covariance @ gradients.T)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    errors = np.random.default_rng(0).standard_normal((DRAWS, len(answers))) @ root.T
+    errors = drawn_errors(gradients @ population.covariance @ gradients.T)
     return np.asarray(np.array([one.centres[centre][0] for one in answers]) + errors)
 
 
@@ -263,5 +260,4 @@ def _ranks(cost: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.i
     with np.errstate(divide="ignore", invalid="ignore"):
         price = np.where(cost < 0, cost, cost / gain)
     price = np.where(gain > 0, price, np.inf)
-    order = np.argsort(price, axis=1, kind="stable")
-    return np.argsort(order, axis=1, kind="stable").astype(np.int64) + 1
+    return ranks_of(price)

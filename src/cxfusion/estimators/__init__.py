@@ -12,5 +12,5 @@
 - What could be behind an estimate: ``decomposition``, ``sensitivity``, ``triads``, ``left_out``, ``shares``.
 - Weights: ``raking``, ``calibrated``, ``tilting``.
 - Figures and groups: ``intervals``, ``pooling``, ``random_intercept``, ``control_limits``, ``choosing``, ``power``,
-  ``support_points``; and the ``distributions`` of test statistics.
+  ``support_points``; ``joint_draws`` of estimates, and the ``distributions`` of test statistics.
 """

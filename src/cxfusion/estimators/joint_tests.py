@@ -9,6 +9,7 @@ import numpy as np
 
 from cxfusion.estimators.distributions import fisher_f
 from cxfusion.estimators.influence import cluster_influence, n_telling
+from cxfusion.estimators.joint_draws import DRAWS, drawn_errors
 from cxfusion.estimators.solving import invert_information
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ __all__ = [
     "sup_p_value",
 ]
 
-SUP_DRAWS: Final = 20_000
 DIRECTIONS_BELOW: Final = 1e-10  # share of the largest eigenvalue: a direction that says nothing
 
 
@@ -176,11 +176,9 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) 
     """
     scale = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(scale, scale)
-    values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    drawn = np.random.default_rng(seed).standard_normal((SUP_DRAWS, len(root))) @ root.T
+    drawn = drawn_errors(correlation, seed)
     n_larger = int(((drawn**2).max(axis=1) >= largest).sum())
-    return (1 + n_larger) / (1 + SUP_DRAWS)
+    return (1 + n_larger) / (1 + DRAWS)
 
 
 class _InformationFold:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import ConfigError, NothingToEstimateError, told_nearest
+from cxfusion.estimators.joint_draws import drawn_errors, rank_ends
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, plain
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
@@ -30,7 +31,6 @@ COLUMNS: Final = (
 )  # fmt: skip
 LEADER_COLUMNS: Final = ("leader", "n_levers", "agreement", "conf_low", "conf_high", "status", "reason")
 EVERYONE: Final = "all leaders"
-DRAWS: Final = 20_000
 FEWEST: Final = 3
 
 
@@ -183,10 +183,7 @@ def _drawn_sizes(evidence: LeverEvidence, levers: list[str]) -> NDArray[np.float
     """Sizes of effects: as estimated first, then in draws about them, shape (1 + draws, levers)."""
     rows = evidence.levers.set_index("lever").loc[levers]
     best = best_estimates(rows).to_numpy()
-    values, vectors = np.linalg.eigh(evidence.errors.loc[levers, levers].to_numpy(float))
-    errors = (
-        np.random.default_rng(0).standard_normal((DRAWS, len(levers))) @ (vectors * np.sqrt(np.maximum(values, 0))).T
-    )
+    errors = drawn_errors(evidence.errors.loc[levers, levers].to_numpy(float))
     return np.asarray(np.abs(np.vstack([np.zeros(len(levers)), errors]) + best))
 
 
@@ -209,9 +206,8 @@ def _agreement(leader: str, ranks: pd.Series[float], sizes: NDArray[np.float64],
 def _levers(
     evidence: LeverEvidence, wide: pd.DataFrame, mean: pd.Series[float], sizes: NDArray[np.float64]
 ) -> pd.DataFrame:
-    tail = (1 - evidence.spec.conf_level) / 2
     places = 1 + (sizes[:, :, None] < sizes[:, None, :]).sum(axis=2)
-    low, high = np.quantile(places[1:], [tail, 1 - tail], axis=0, method="inverted_cdf").astype(int)
+    low, high = rank_ends(places[1:], evidence.spec.conf_level)
     believed = mean.rank(method="min").astype(int)
     said = evidence.levers.set_index("lever").loc[wide.index]
     rows = [

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.estimators.influence import covariance_of
+from cxfusion.estimators.joint_draws import drawn_errors, rank_ends, ranks_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,6 @@ __all__ = ["RANK_COLUMNS", "Ranks", "rank_levers"]
 
 RANK_COLUMNS: Final = ("outcome", "lever", "place", "probability")
 CENTRES: Final = ("within", "corrected")
-DRAWS: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,14 @@ def rank_levers(ladder: Ladder, levers: Sequence[str], conf_level: float) -> Ran
     about = [[_centre(ladder, lever, upto) for lever in known] for upto in (1, 2)]
     covariances = [_covariance(effects) for effects in about]
     drawn = [_drawn_ranks(effects, covariance) for effects, covariance in zip(about, covariances, strict=True)]
-    tail = (1 - conf_level) / 2
-    ends = np.array([np.quantile(ranks, [tail, 1 - tail], axis=0, method="inverted_cdf") for ranks in drawn])
+    ends = np.array([rank_ends(ranks, conf_level) for ranks in drawn])
     best = np.array([float(_centre(ladder, lever, 2).estimate[0]) for lever in known])
     places = np.arange(1, len(known) + 1)
     return Ranks(
         levers=known,
-        rank=_ranks(np.abs(best)[None])[0],
-        low=ends[:, 0].min(axis=0).astype(np.int64),
-        high=ends[:, 1].max(axis=0).astype(np.int64),
+        rank=ranks_of(-np.abs(best)[None])[0],
+        low=ends[:, 0].min(axis=0),
+        high=ends[:, 1].max(axis=0),
         up_to=(drawn[1][:, :, None] <= places).mean(axis=0),
         covariance=covariances[1],
     )
@@ -120,13 +119,5 @@ def _covariance(effects: Sequence[Effects]) -> NDArray[np.float64]:
 
 def _drawn_ranks(effects: Sequence[Effects], covariance: NDArray[np.float64]) -> NDArray[np.int64]:
     """Ranks in draws about the estimates, shape (draws, m)."""
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    errors = np.random.default_rng(0).standard_normal((DRAWS, len(effects))) @ root.T
-    return _ranks(np.abs(np.array([float(effect.estimate[0]) for effect in effects]) + errors))
-
-
-def _ranks(sizes: NDArray[np.float64]) -> NDArray[np.int64]:
-    """1 for the largest of each row."""
-    order = np.argsort(-sizes, axis=1, kind="stable")
-    return np.argsort(order, axis=1, kind="stable").astype(np.int64) + 1
+    estimates = np.array([float(effect.estimate[0]) for effect in effects])
+    return ranks_of(-np.abs(estimates + drawn_errors(covariance)))
