@@ -11,9 +11,14 @@ if TYPE_CHECKING:
 
     from cxfusion.estimators.solving import Inverse
 
-__all__ = ["CR2_BELOW", "adjusted_scores"]
+__all__ = ["CR2_BELOW", "adjusted_scores", "half_powers"]
 
 CR2_BELOW: Final = 30  # clusters; from there on the correction no longer matters
+
+
+def half_powers(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Eigenvalues to the power −½; a direction known from one cluster alone cannot be corrected: it is left out, as 0."""
+    return np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0.0)
 
 
 def adjusted_scores(
@@ -41,7 +46,5 @@ def adjusted_scores(
     for cluster, (score, own) in enumerate(zip(scores, information, strict=True)):
         share = root.T @ own @ root  # of all information that this cluster holds, by direction
         values, vectors = np.linalg.eigh(np.eye(len(share)) - share)
-        # a direction known from this cluster alone cannot be corrected: it is left out, as CR2 does
-        powers = np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0.0)
-        adjusted[cluster] = ((root.T @ score) @ vectors * powers) @ vectors.T @ back
+        adjusted[cluster] = ((root.T @ score) @ vectors * half_powers(values)) @ vectors.T @ back
     return adjusted

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.errors import EstimationError
+from cxfusion.estimators.clusters import half_powers
 from cxfusion.estimators.distributions import student_t
 
 if TYPE_CHECKING:
@@ -129,11 +130,9 @@ def _with_errors(
     for g, inside in enumerate(np.split(order, np.cumsum(np.bincount(unit))[:-1])):
         x = design[inside]
         values, vectors = np.linalg.eigh(np.eye(len(inside)) - x @ bread @ x.T)
-        # a direction that this unit alone tells cannot be corrected: it is left out, as CR2 does
-        is_shared = values > 1e-8
-        powers = np.where(is_shared, np.maximum(values, 1e-8) ** -0.5, 0.0)
+        powers = half_powers(values)
         own = to_coefficients[:, inside] @ vectors
-        alone += (own[:, ~is_shared] ** 2).sum(axis=1)
+        alone += (own[:, powers == 0] ** 2).sum(axis=1)
         adjusted = (own * powers) @ vectors.T
         scores[g], squares[g] = adjusted @ residual[inside], (adjusted**2).sum(axis=1)
         through[:, g] = adjusted @ x

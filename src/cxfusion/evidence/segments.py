@@ -118,7 +118,7 @@ class SegmentEffects(Result):
         width : int
             Whole width in pixels, about.
         """
-        from cxfusion.results.segment_charts import segment_chart
+        from cxfusion.results.interval_charts import segment_chart
 
         return segment_chart(self.segments, width=width)
 
