@@ -17,7 +17,7 @@ CR2_BELOW: Final = 30  # clusters; from there on the correction no longer matter
 
 
 def half_powers(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Eigenvalues to the power −½; a direction known from one cluster alone cannot be corrected: it is left out, as 0."""
+    """Eigenvalues to the power −½; 0 for a direction known from one cluster alone, which CR2 leaves uncorrected."""
     return np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0.0)
 
 
