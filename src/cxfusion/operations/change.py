@@ -14,9 +14,9 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
-from cxfusion.operations.metrics import METRICS
+from cxfusion.operations.metrics import metric_named
 from cxfusion.operations.tallies import chained, numbers_of
-from cxfusion.results.base import Result, require_metric
+from cxfusion.results.base import Result
 from cxfusion.results.formats import difference as _signed
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.grouping import Grouping, as_columns, grouping_by
@@ -209,7 +209,7 @@ def what_changed(
     >>> change.parts.round(2).values.tolist()[:2]
     [['mix', 16.67, 'seconds'], ['rate', 10.0, 'seconds']]
     """
-    kind = _kind(metric)
+    kind = metric_named(metric)
     columns = as_columns(by)
     grouping = grouping_by(columns, None, contacts.columns, CELLS)
     side, labels = _side(contacts, since, periods, groups)
@@ -269,11 +269,6 @@ def decompose(totals: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, floa
     cells["change"] = cells[list(PARTS)].sum(axis=1)
     order = cells["change"].abs().sort_values(ascending=False, kind="stable").index
     return cells.loc[order, [*keys, *CELLS]].reset_index(drop=True), figures[0], figures[1]
-
-
-def _kind(metric: str) -> Metric:
-    by_name = {kind.name: kind for kind in METRICS}
-    return by_name[require_metric(metric, list(by_name))]
 
 
 def _reason(kind: Metric, found: Figure | NotApplicable, is_unchained: bool) -> str | None:

@@ -20,10 +20,10 @@ from cxfusion.estimators.control_limits import (
     xmr_limits,
 )
 from cxfusion.operations.figures import Figure, NotApplicable, Total, look_at
-from cxfusion.operations.metrics import METRICS, Metric
+from cxfusion.operations.metrics import METRICS, Metric, metric_named
 from cxfusion.operations.tallies import chained, numbers_of
 from cxfusion.operations.tidy import tidy
-from cxfusion.results.base import Result, require_metric
+from cxfusion.results.base import Result
 from cxfusion.results.formats import change, plain
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.grouping import START, Grouping, grouping_by
@@ -202,8 +202,7 @@ def control_chart(
     if not rules:
         raise UsageError(f"No run rule was asked for. Expected at least one of: {', '.join(RULES)}.")
     require_contacts(contacts)
-    by_name = {kind.name: kind for kind in METRICS}
-    kind = by_name[require_metric(metric, list(by_name))]
+    kind = metric_named(metric)
     if kind.is_chained and episodes is None:
         raise UsageError(f"{metric} looks from contact to contact. Expected episodes=EpisodePlan() as well.")
     grouping = grouping_by(by, interval, contacts.columns, POINTS)

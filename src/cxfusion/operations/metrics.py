@@ -34,8 +34,9 @@ from cxfusion.operations.service_levels import (
     service_level_of_answered,
     service_level_of_offered,
 )
+from cxfusion.results.base import require_metric
 
-__all__ = ["METRICS", "QUANTILES", "Metric"]
+__all__ = ["METRICS", "QUANTILES", "Metric", "metric_named"]
 
 Statistic: TypeAlias = Literal["total", "mean", "median", "p90"]
 
@@ -278,3 +279,15 @@ METRICS: Final[tuple[Metric, ...]] = (
     Metric("handle_p90_seconds", "seconds", "p90", _HANDLED, handle_quantile),
 )
 """In the order in which they are shown; quantiles, and what needs chains of contacts, only where asked for."""
+
+
+def metric_named(name: str) -> Metric:
+    """A metric by its name.
+
+    Raises
+    ------
+    UnknownNameError
+        There is none of that name; the nearest are named.
+    """
+    by_name = {metric.name: metric for metric in METRICS}
+    return by_name[require_metric(name, list(by_name))]

@@ -13,9 +13,9 @@ from cxfusion.errors import NothingToEstimateError
 from cxfusion.estimators.distributions import NORMAL_95
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
 from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
-from cxfusion.operations.metrics import METRICS
+from cxfusion.operations.metrics import metric_named
 from cxfusion.operations.tallies import chained
-from cxfusion.results.base import Result, require_metric
+from cxfusion.results.base import Result
 from cxfusion.results.formats import difference
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as between
@@ -191,8 +191,7 @@ def rank_groups(
     >>> len(ranking.table), bool(ranking.table["estimate"].std() < ranking.table["adjusted"].std())
     (40, True)
     """
-    by_name = {kind.name: kind for kind in METRICS}
-    kind = by_name[require_metric(metric, list(by_name))]
+    kind = metric_named(metric)
     within = (adjust_for,) if isinstance(adjust_for, str) else tuple(adjust_for)
     name = grouping_by([by], None, contacts.columns, COLUMNS).names[0]
     grouping_by(list(within), None, contacts.columns, ())

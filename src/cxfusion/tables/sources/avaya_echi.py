@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import UnreadableFileError
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
-from cxfusion.tables.sources.records import Row, open_bytes, open_text, paths_of, unreadable
+from cxfusion.tables.sources.records import Row, lines_of, open_bytes, open_text, paths_of, unreadable
 from cxfusion.tables.sources.source import Source
 from cxfusion.tables.sources.values import less, number_of, text_of, total_of
 
@@ -141,17 +141,11 @@ def _binary(path: str, version: int) -> Iterator[Row]:
 
 def _ascii(path: str) -> Iterator[Row]:
     with open_text(path) as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            for number, cells in enumerate(filter(None, reader), start=1):
-                layout = V16 if len(cells) >= len(V16.names) - len(V16.tail) else V12
-                is_whole = len(cells) >= len(V12.names)
-                named = dict(zip(layout.names, cells, strict=False))  # a line may end with a comma
-                yield Row(path, number, named) if is_whole else unreadable(path, number, ",".join(cells))
-        except csv.Error as error:
-            raise UnreadableFileError(
-                f"{path}, line {reader.line_num} could not be cut into cells: {error}. Mend that line."
-            ) from error
+        for number, cells in enumerate(lines_of(csv.reader(file, strict=True), path), start=1):
+            layout = V16 if len(cells) >= len(V16.names) - len(V16.tail) else V12
+            is_whole = len(cells) >= len(V12.names)
+            named = dict(zip(layout.names, cells, strict=False))  # a line may end with a comma
+            yield Row(path, number, named) if is_whole else unreadable(path, number, ",".join(cells))
 
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from cxfusion.engine.databases import open_table
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import EmptyTableError, UnreadableFileError
 from cxfusion.tables.opening import open_source
-from cxfusion.tables.sources.records import document, open_text, unwrapped
+from cxfusion.tables.sources.records import document, lines_of, open_text, unwrapped
 from cxfusion.tables.sources.values import text_of
 
 if TYPE_CHECKING:
@@ -128,18 +128,13 @@ def _read_csv(path: str) -> pa.Table:
 
 def _records(reader: Any, path: str, width: int) -> Iterator[list[str]]:
     """Records below the first, all of them as wide as it."""
-    try:
-        for cells in islice(filter(None, reader), 1, None):
-            if len(cells) != width:
-                raise UnreadableFileError(
-                    f"{path}, line {reader.line_num}: {len(cells)} cells were found where the first line has {width}."
-                    " Expected the same columns in every row; mend that line, or export the file again."
-                )
-            yield cells
-    except csv.Error as error:
-        raise UnreadableFileError(
-            f"{path}, line {reader.line_num} could not be cut into cells: {error}. Mend that line."
-        ) from error
+    for cells in islice(lines_of(reader, path), 1, None):
+        if len(cells) != width:
+            raise UnreadableFileError(
+                f"{path}, line {reader.line_num}: {len(cells)} cells were found where the first line has {width}."
+                " Expected the same columns in every row; mend that line, or export the file again."
+            )
+        yield cells
 
 
 def _json(path: str) -> list[Any]:

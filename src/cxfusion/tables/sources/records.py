@@ -34,6 +34,7 @@ __all__ = [
     "Row",
     "dig",
     "document",
+    "lines_of",
     "listed",
     "open_bytes",
     "open_text",
@@ -290,19 +291,29 @@ def _csv_rows(path: str, spelled: Mapping[str, str]) -> Iterator[Row]:
     with open_text(path) as file:
         for _ in range(header.n_blank):
             file.readline()
-        reader = csv.reader(
-            file, delimiter=header.separator, strict=True
-        )  # else an open quote swallows all that follows
-        try:
-            for number, cells in enumerate(filter(None, reader)):
-                if number and len(cells) == len(columns):
-                    yield Row(path, number, dict(zip(columns, cells, strict=True)))
-                elif number:
-                    yield unreadable(path, number, header.separator.join(cells))
-        except csv.Error as error:
-            raise UnreadableFileError(
-                f"{path}, line {reader.line_num} could not be cut into cells: {error}. Mend that line."
-            ) from error
+        # strict, else an open quote swallows all that follows
+        reader = csv.reader(file, delimiter=header.separator, strict=True)
+        for number, cells in enumerate(lines_of(reader, path)):
+            if number and len(cells) == len(columns):
+                yield Row(path, number, dict(zip(columns, cells, strict=True)))
+            elif number:
+                yield unreadable(path, number, header.separator.join(cells))
+
+
+def lines_of(reader: Any, path: str) -> Iterator[list[str]]:
+    """Lines of a CSV as cells, empty ones left out.
+
+    Raises
+    ------
+    UnreadableFileError
+        A line cannot be cut into cells.
+    """
+    try:
+        yield from filter(None, reader)
+    except csv.Error as error:
+        raise UnreadableFileError(
+            f"{path}, line {reader.line_num} could not be cut into cells: {error}. Mend that line."
+        ) from error
 
 
 def dig(cells: Any, name: str) -> Any:
