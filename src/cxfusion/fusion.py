@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +31,8 @@ from cxfusion.stages import Stages
 from cxfusion.study import Study
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cxfusion.operations.diagnose import Diagnosis
     from cxfusion.operations.follow import FollowUps
     from cxfusion.pairing.plan import PairingPlan
