@@ -18,6 +18,7 @@ from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighte
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER, reached_by
 from cxfusion.perception.asked import Asked, asked_about, is_sent
+from cxfusion.perception.attributes import LEVERS
 from cxfusion.perception.figures import statuses
 from cxfusion.perception.measure import notes_on_young
 from cxfusion.perception.scores import response_rate
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["ResponseAnalysis", "response_analysis"]
 
 ATTRIBUTES: Final = ("queue", "channel", "direction", "reason")
-LEVERS: Final = ("wait_seconds", "talk_seconds", "hold_seconds", "n_transfers")
 FIFTHS: Final = 5
 OUTCOMES: Final = {
     "complete": "complete",
