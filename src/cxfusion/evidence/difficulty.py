@@ -91,14 +91,15 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
         return no_witness(f"only {coding.n_clusters} agents have both, too few to know how sure it is")
     same = same_within(who_is_held(coding, spec))
     n_parts = min(coding.n_clusters, MOST_PARTS)
-    marks = _heard(sweep, given, others, n_parts)
+    marks = _residuals_of(sweep, given, others, n_parts)
     if len(others) >= 2:
         return _by_triads(marks, given, len(others), spec.max_triad_ratio, same)
-    return _by_case_mix(marks, _heard(sweep, replace(given, controls=()), others, n_parts), given, len(others), same)
+    bare = _residuals_of(sweep, replace(given, controls=()), others, n_parts)
+    return _by_case_mix(marks, bare, given, len(others), same)
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Residuals:
     """Residual cross-products of the marks and the bases, of all contacts and without each part in turn."""
 
     projection: Projection
@@ -106,18 +107,18 @@ class _Heard:
     dof: int  # contacts less the groups and controls held fixed
 
     @property
-    def residual(self) -> NDArray[np.float64]:
+    def products(self) -> NDArray[np.float64]:
         """Of all contacts first, shape (1 + parts, m, m)."""
         return np.concatenate([self.projection.residual[None], self.without])
 
 
-def _heard(sweep: Sweep, design: Design, others: list[str], n_parts: int) -> _Heard:
+def _residuals_of(sweep: Sweep, design: Design, others: list[str], n_parts: int) -> _Residuals:
     make_rows = partial(_marks, design=design, others=others, n_parts=n_parts)
     if may_keep(sweep):
         sweep, make_rows = keep_parts(sweep, make_rows), partial(_as_they_are)
     within = within_groups(gather_moments(sweep, make_rows))
     projection, dof = within.projection, within.moments.n - within.system.rank
-    return _Heard(projection, products_without(sweep, make_rows, projection, n_parts), dof)
+    return _Residuals(projection, products_without(sweep, make_rows, projection, n_parts), dof)
 
 
 def _as_they_are(rows: Any) -> LinearRows:
@@ -149,31 +150,31 @@ def _marks(batch: pa.RecordBatch, design: Design, others: list[str], n_parts: in
     return LinearRows(columns, design.absorbed(batch), numbers_of(batch, "weight"), part)
 
 
-def _by_triads(heard: _Heard, design: Design, n_others: int, max_ratio: float, same: str) -> Witness:
+def _by_triads(residuals: _Residuals, design: Design, n_others: int, max_ratio: float, same: str) -> Witness:
     """Reliability from the pair of other indicators that is seen to grant after-call work the least."""
-    residual, varies = heard.residual, heard.projection.residual_share > 0
+    products, varies = residuals.products, residuals.projection.residual_share > 0
     if not varies[: n_others + 1].all():
         return no_witness(f"after-call work, talk, hold or transfers do not vary {same}")
-    triads = triads_of(residual, n_others)
+    triads = triads_of(products, n_others)
     if not triads:
-        return _witness("triads", None, (), NOT_TOGETHER, heard, design, n_others)
+        return _witness("triads", None, (), NOT_TOGETHER, residuals, design, n_others)
     least, values = least_triad(triads), tuple(triad.value for triad in triads)
     reason = None
     if min(values) <= 0 or max(values) > max_ratio * min(values):
         shown = ", ".join(f"{value:.2f}" for value in values)
         reason = f"the other marks of difficulty disagree on how reliable after-call work is ({shown})"
     reliability = np.append(least.value, least.without)
-    return _witness("triads", reliability, values, reason, heard, design, n_others)
+    return _witness("triads", reliability, values, reason, residuals, design, n_others)
 
 
-def _by_case_mix(given: _Heard, bare: _Heard, design: Design, n_others: int, same: str) -> Witness:
+def _by_case_mix(given: _Residuals, bare: _Residuals, design: Design, n_others: int, same: str) -> Witness:
     """Reliability as the share of after-call work, within the groups, that the recorded case mix explains.
 
     The adjusted one: of few contacts any case mix explains some, and what is too large here corrects too little.
     """
     if given.projection.residual[0, 0] <= 0:
         return no_witness(f"after-call work does not vary {same}")
-    left, all_ = given.residual[:, 0, 0] / given.dof, bare.residual[:, 0, 0] / bare.dof
+    left, all_ = given.products[:, 0, 0] / given.dof, bare.products[:, 0, 0] / bare.dof
     reliability = np.maximum(1 - np.divide(left, all_, out=np.ones_like(left), where=all_ > 0), 0.0)
     return _witness("case mix", reliability, (), None, given, design, n_others)
 
@@ -183,20 +184,20 @@ def _witness(
     reliability: NDArray[np.float64] | None,
     triads: tuple[float, ...],
     reason: str | None,
-    heard: _Heard,
+    residuals: _Residuals,
     design: Design,
     n_others: int,
 ) -> Witness:
-    kept = np.concatenate([[0], np.arange(1 + n_others, len(heard.projection.residual))])
+    kept = np.concatenate([[0], np.arange(1 + n_others, len(residuals.projection.residual))])
     places = {basis.lever.name: design.columns(basis.lever.name) for basis in design.bases}
     return Witness(
         source=source,
         reliability=None if reliability is None else float(reliability[0]),
         triads=triads,
-        n=int(heard.projection.weight),
+        n=int(residuals.projection.weight),
         reason=reason,
-        covariance=heard.projection.residual[np.ix_(kept, kept)],
+        covariance=residuals.projection.residual[np.ix_(kept, kept)],
         columns={name: slice(1 + place.start, 1 + place.stop) for name, place in places.items()},
         reliability_without=np.zeros(0) if reliability is None else reliability[1:],
-        covariance_without=heard.without[:, kept[:, None], kept],
+        covariance_without=residuals.without[:, kept[:, None], kept],
     )

@@ -95,7 +95,7 @@ class Ground:
         cls, sample: Sample, spec: LeverSpec, lever: Lever, others: tuple[Lever, ...], beside: Sequence[Lever] = ()
     ) -> Ground:
         """The responses of a sample that tell a lever and the others, and all that may be asked beside these."""
-        rows, values = sample.heard(sample.rows_that_tell([one.name for one in (lever, *others, *beside)]))
+        rows, values = sample.with_own_marks(sample.rows_that_tell([one.name for one in (lever, *others, *beside)]))
         return cls(sample, spec, lever, others, rows, values, sample.session.sweep(rows))
 
     @property
@@ -110,7 +110,7 @@ class Ground:
 
     def among(self, rows: ir.Table) -> Ground:
         """The same on some of its rows."""
-        rows, values = self.sample.heard(rows, self.values)
+        rows, values = self.sample.with_own_marks(rows, self.values)
         return replace(self, rows=rows, values=values, sweep=self.sample.session.sweep(rows))
 
     def design(self, *own: Basis, controls: tuple[tuple[str, int], ...] = (), few_knots: bool = False) -> Design:

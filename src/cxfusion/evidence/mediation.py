@@ -274,8 +274,8 @@ def _lay(
     names = {one.name for one in mediators}
     others = tuple(one for one in held_equal(lever, present, sample, spec) if one.name not in names)
     witness = _witness(pairing, spec, sample, (lever, *others, *mediators))
-    heard = () if witness.reason is not None else (WITNESS_LEVER,)
-    total = Ground.on(sample, spec, lever, others, (*mediators, *heard))
+    control = () if witness.reason is not None else (WITNESS_LEVER,)
+    total = Ground.on(sample, spec, lever, others, (*mediators, *control))
     return _Paths(total, replace(total, others=(*others, *mediators)), mediators, witness)
 
 

@@ -108,12 +108,12 @@ class _Question:
     witness: Witness | None
 
     @property
-    def heard(self) -> tuple[Lever, ...]:
+    def witness_levers(self) -> tuple[Lever, ...]:
         return () if self.witness is None else (WITNESS_LEVER,)
 
     @property
     def needed(self) -> set[str]:
-        return {lever.name for lever in (*self.beside, *self.asked, *self.heard)}
+        return {lever.name for lever in (*self.beside, *self.asked, *self.witness_levers)}
 
 
 def _questions(levers: Sequence[Lever], witness: Witness | None) -> Iterator[_Question]:
@@ -127,12 +127,12 @@ def _questions(levers: Sequence[Lever], witness: Witness | None) -> Iterator[_Qu
 def _known(sample: Sample, questions: Sequence[_Question]) -> KnownRows:
     """The rows that some moments share, with the columns of all of them; the witness stands last."""
     levers = [lever for one in questions for lever in (*one.beside, *one.asked)]
-    every = dict.fromkeys([*levers, *(lever for one in questions for lever in one.heard)])
+    every = dict.fromkeys([*levers, *(lever for one in questions for lever in one.witness_levers)])
     bases = {lever: learn_basis(lever, sample.facts[lever.name]) for lever in every}
     design = Design.within(bases.values(), sample.coding)
     asked = dict.fromkeys(lever for one in questions for lever in one.asked)
     needed = set().union(*(one.needed for one in questions))
-    rows, values = sample.heard(sample.rows_that_tell(needed))
+    rows, values = sample.with_own_marks(sample.rows_that_tell(needed))
     session = sample.session
     part = None if sample.n_part == sample.n else session.sweep(sample.part_of(rows))
     return know_rows(session.sweep(rows), design, [bases[lever] for lever in asked], values, part)
@@ -211,8 +211,8 @@ class _Moment:
 
     def _hear_witness(self, ladder: Ladder, design: Design, within: _Fitted) -> None:
         """The corrected rung, from the within model once more with the negative control beside the levers."""
-        heard = replace(design, bases=(*design.bases, self._basis(WITNESS_LEVER)))
-        beside = self._fit_within(heard, within.freed, within)
+        with_witness = replace(design, bases=(*design.bases, self._basis(WITNESS_LEVER)))
+        beside = self._fit_within(with_witness, within.freed, within)
         self._correct(ladder, within, beside)
         if beside.levers == within.levers:
             ladder.models += self._model(beside, "beside")

@@ -117,8 +117,10 @@ class Sample:
         """What the answer of each of some rows counts in the mean."""
         return rows["y"].cases(*enumerate(float(value) for value in self.values), else_=ibis.null("float64"))
 
-    def heard(self, rows: ir.Table, values: tuple[float, ...] | None = None) -> tuple[ir.Table, tuple[float, ...]]:
-        """Some of the rows with their own answers as categories from 0, and what each of these counts.
+    def with_own_marks(
+        self, rows: ir.Table, values: tuple[float, ...] | None = None
+    ) -> tuple[ir.Table, tuple[float, ...]]:
+        """Some of the rows, only the marks that they gave as categories from 0, and what each of these counts.
 
         A mark that only other rows hold is no category of theirs: nothing tells where it would begin and end.
         ``values`` are those of the categories that the rows have so far; by default the sample's.
