@@ -9,12 +9,13 @@ import numpy as np
 
 from cxfusion.estimators.distributions import false_discovery_control, norm
 from cxfusion.evidence.because import BECAUSE
+from cxfusion.evidence.ladder import Shift
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cxfusion.evidence.catalogue import Lever
-    from cxfusion.evidence.ladder import RungEstimate, Shift
+    from cxfusion.evidence.ladder import RungEstimate
 
 __all__ = ["Control", "Finding", "Verdict", "control_of", "judge"]
 
