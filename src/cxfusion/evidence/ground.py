@@ -94,7 +94,7 @@ class Ground:
     def on(
         cls, sample: Sample, spec: LeverSpec, lever: Lever, others: tuple[Lever, ...], beside: Sequence[Lever] = ()
     ) -> Ground:
-        """The responses of a sample that tell a lever and the others, and all that may be asked beside these."""
+        """On the responses whose contact has a value of the lever, of the others, and of whatever stands ``beside``."""
         rows, values = sample.with_own_marks(sample.rows_that_tell([one.name for one in (lever, *others, *beside)]))
         return cls(sample, spec, lever, others, rows, values, sample.session.sweep(rows))
 
@@ -246,7 +246,7 @@ class Field:
     sample: Sample
 
     def thinned(self, most: int) -> Field:
-        """The same on about so many responses, by a hash of their contacts, and told so; itself if it has no more."""
+        """The same on about ``most`` responses, with a note that says so; itself where there are no more."""
         if self.sample.n <= most:
             return self
         few = self.pairing.session.materialize(thinned(self.sample.drawn, self.sample.n, most))

@@ -1,4 +1,4 @@
-"""What stands behind every answer of the evidence: the sample, the witness and the ladder, and verdicts on a ladder."""
+"""One outcome, looked into: the sample is drawn, the negative control learned, every rung fitted; then the verdicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The responses that tell what some moments need, with every column of their models made once for all fits."""
+"""The rows of the models of one or more moments: every column is made once and serves all fits."""
 
 from __future__ import annotations
 

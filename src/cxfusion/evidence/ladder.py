@@ -116,7 +116,7 @@ class FittedModel:
     rung : {"within", "beside"}
         The within model, or the same with the negative control beside the levers.
     kappa : Kappa or None
-        By which what the control takes away falls short; None where the levers are not corrected.
+        The factor by which the shift that the control shows falls short; None where the levers are not corrected.
     levers : tuple of Lever
         Those that may be changed and that it identifies.
     design : Design

@@ -233,7 +233,7 @@ class _Moment:
             yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, self.known.values)
 
     def _kappa(self) -> Kappa | None:
-        """By which what the witness takes away falls short."""
+        """κ, given the levers of this moment; None where there is no negative control."""
         return self.witness.kappa([lever.name for lever in (*self.beside, *self.asked)]) if self.witness else None
 
     def _basis(self, lever: Lever) -> Basis:

@@ -105,7 +105,7 @@ class Sample:
         return tuple(name for name in sorted(levers) if name not in self.facts or self.facts[name].n_known < self.n)
 
     def part_of(self, rows: ir.Table) -> ir.Table:
-        """Of some of the rows those of the part that stands for all of them; all of these, unless they are many."""
+        """Those of some rows that are of the part which stands for all; all of them where there is no such part."""
         return rows if self.n_part == self.n else rows.filter(rows[IS_PART])
 
     def rows_that_tell(self, levers: Collection[str]) -> ir.Table:

@@ -1,4 +1,4 @@
-"""What one knows of the negative control once it was heard: how much of it is difficulty, and how sure that is."""
+"""What the log says of the negative control: how much of after-call work is difficulty, and how sure that is."""
 
 from __future__ import annotations
 
