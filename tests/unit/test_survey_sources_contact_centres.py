@@ -14,7 +14,6 @@ from cxfusion.tables.read import read_surveys
 from cxfusion.tables.relation import Scale
 
 
-
 @pytest.fixture(scope="module")
 def session():
     with Session(threads=1) as session:

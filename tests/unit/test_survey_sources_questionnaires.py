@@ -10,7 +10,6 @@ from cxfusion.engine import Session
 from cxfusion.errors import EmptyTableError, InputError, MissingColumnError
 from cxfusion.tables.read import read_surveys
 
-
 MONKEY = (
     "Respondent ID,Collector ID,End Date,Custom Data 1,<b>How satisfied&nbsp;are you?</b>,How likely to recommend?,\n"
     ",,,,Response,Response,Other (please specify)\n"
