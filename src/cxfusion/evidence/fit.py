@@ -32,7 +32,7 @@ from cxfusion.results.readable import best_estimates
 from cxfusion.results.schemas import LEVERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import altair as alt
     import pyarrow as pa
