@@ -17,8 +17,6 @@ from cxfusion.results.base import Result
 from cxfusion.results.labels import lever_label, levers_in_words, outcome_label, verdict_label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
 
