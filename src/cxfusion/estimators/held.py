@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from cxfusion.fold import Fold, Sweep
     from cxfusion.room import Room, Share
 
-__all__ = ["PART_ROWS", "ModelRows", "Part", "keep_parts", "may_keep", "model_rows"]
+__all__ = ["PART_ROWS", "ModelRows", "Part", "is_in_memory", "keep_parts", "may_keep", "model_rows"]
 
 Answer = TypeVar("Answer")
 
@@ -195,6 +195,11 @@ def model_rows(
 def may_keep(sweep: Sweep) -> bool:
     """Whether a fold may keep what it makes of the rows: not where they are in other processes."""
     return bool(getattr(sweep, "may_keep_rows", True))
+
+
+def is_in_memory(sweep: Sweep) -> bool:
+    """Whether all parts that were kept found room in memory; also of a sweep that keeps none."""
+    return not any(isinstance(part, _Written) for part in getattr(sweep, "kept", ()))
 
 
 def keep_parts(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxfusion.estimators.held import ModelRows, keep_parts, may_keep, model_rows
+from cxfusion.estimators.held import ModelRows, is_in_memory, keep_parts, may_keep, model_rows
 from cxfusion.estimators.moments import gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.columns import are_one_piece, columns_of, levers_of, numbers_of
@@ -59,9 +59,12 @@ class KnownRows:
         return ModelRows(self.sweep, design.make_rows, partial(levers_of, bases=asked))
 
     def side_by_side(self, design: Design, asked: Sequence[Basis]) -> ModelRows:
-        """The same with the model's columns brought together once, for the many sweeps of a fit and its effects."""
+        """The same with the model's columns brought together once, for the many sweeps of a fit and its effects.
+
+        Not where rows are in a file already: a second file would push the first out of what the system caches.
+        """
         model = self.model(design, asked)
-        if self._stand_together(design):
+        if self._stand_together(design) or not is_in_memory(self.sweep):
             return model
         return model_rows(model.sweep, model.make_rows, model.make_levers, part_rows=None)
 
