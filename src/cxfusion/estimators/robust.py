@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cxfusion.fold import Sweep
 
-__all__ = ["ScoreMaker", "score_scatter", "small_sample_factor"]
+__all__ = ["ScoreMaker", "cluster_scores", "score_scatter", "small_sample_factor"]
 
 ScoreMaker: TypeAlias = "Callable[[pa.RecordBatch], tuple[NDArray[np.float64], NDArray[np.int64]]]"
 
@@ -48,14 +48,19 @@ def score_scatter(
     """
     if n_codes is None:
         return sweep(_RowScores(make_scores, width)), None
-    found = sweep(_ClusterScores(make_scores, width, n_codes))
-    sums, n_clusters = found[:, :width], int(np.count_nonzero(found[:, width]))
-    if n_clusters < 2:
+    sums = cluster_scores(sweep, make_scores, width, n_codes)
+    if len(sums) < 2:
         raise EstimationError(
             "All responses come from one cluster, so nothing says how far an estimate would vary. Expected several;"
             " cluster by something else."
         )
-    return np.asarray(sums.T @ sums), n_clusters
+    return np.asarray(sums.T @ sums), len(sums)
+
+
+def cluster_scores(sweep: Sweep, make_scores: ScoreMaker, width: int, n_codes: int) -> NDArray[np.float64]:
+    """Sums of the scores of each cluster that has rows, shape (clusters, width); parameters as of the scatter."""
+    found = sweep(_ClusterScores(make_scores, width, n_codes))
+    return np.asarray(found[found[:, width] > 0, :width])
 
 
 def small_sample_factor(n: int, rank: int, n_clusters: int | None = None) -> float:

@@ -16,7 +16,7 @@ from cxfusion.estimators.least_squares import fit_least_squares, robust_covarian
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.catalogue import MOMENTS, up_to
-from cxfusion.evidence.coding import AGENT_GROUP
+from cxfusion.evidence.coding import CLUSTER
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design
 from cxfusion.evidence.ladder import RungEstimate
@@ -82,7 +82,7 @@ def _compared(
         return
     known = sample.rows_that_tell(names)
     spreads = {name: known[name].max() - known[name].min() for name in names}
-    who = AGENT_GROUP if AGENT_GROUP in sample.coding.groups else "cluster"
+    who = sample.coding.agents or CLUSTER
     facts = sample.session.collect(known.aggregate(n=known[who].nunique(), **spreads)).to_pylist()[0]
     n_agents = int(facts["n"])
     if n_agents < spec.min_clusters + len(names):
@@ -99,7 +99,7 @@ def _compared(
         return
     degrees = n_agents - 1 - len(names)  # the regressors are agents' own, one value each
     scale = (n_agents - 1) / degrees
-    n_codes = sample.coding.groups.get(who, sample.coding.n_clusters)
+    n_codes = sample.coding.n_agents
     errors = np.sqrt(scale * np.diag(robust_covariance(sweep, make_rows, fit, n_codes)))
     for lever in asked:
         at, step = beside.index(lever), ladder.step_of(lever)

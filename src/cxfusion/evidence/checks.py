@@ -51,13 +51,13 @@ class Check:
     Attributes
     ----------
     lever : Lever
-    check : {"linearity", "proportional_odds", "spread", "later_contact"}
+    check : {"linearity", "proportional_odds", "spread", "same_days", "later_contact"}
     test : JointTest or None
     shift : float or None
-        About how far letting the odds differ would move the effect, in points of the outcome; of a later contact, what
-        a step of the lever goes with there.
+        About how far letting the odds differ, or comparing only contacts of the same days of an agent, would move the
+        effect, in points of the outcome; of a later contact, what a step of the lever goes with there.
     is_freed : bool
-        Whether the effect comes from a model that lets them differ.
+        Whether the effect comes from a model that lets them differ, or from contacts of the same days of an agent.
     reason : str or None
         Why the check is not applicable, or why the odds could not be freed.
     """
@@ -267,7 +267,7 @@ def _shifts(
 def notes_on_freed(checks: Sequence[Check]) -> Iterator[str]:
     """A sentence on each lever whose effect comes from a model that lets its odds differ."""
     for check in checks:
-        if check.is_freed:
+        if check.is_freed and check.check == "proportional_odds":
             yield (
                 f"{lever_label(check.lever.name)} does not push alike at every point of the scale: its effect is taken"
                 " from a model that lets its odds differ (partial proportional odds)."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxfusion.evidence.coding import AGENT_GROUP
+from cxfusion.evidence.coding import AGENT_GROUP, CLUSTER
 from cxfusion.evidence.testable import noun_of
 from cxfusion.results.labels import AGENT
 
@@ -48,7 +48,7 @@ def clusters_among(sample: Sample, rows: ir.Table) -> ClusterCounts:
     table = rows.group_by("cluster").aggregate(n=rows.count())
     asked = table.aggregate(n=table["n"].sum(), clusters=table.count(), several=(table["n"] > 1).sum())
     found = {name: int(value or 0) for name, value in sample.session.collect(asked).to_pylist()[0].items()}
-    within = found["several"] if "cluster" in sample.coding.groups else found["clusters"]
+    within = found["several"] if sample.coding.agents == CLUSTER else found["clusters"]
     return ClusterCounts(found["n"], found["clusters"], within)
 
 
@@ -109,7 +109,7 @@ def cluster_facts(sample: Sample, column: str | None) -> ClusterFacts:
         size_cv=float(n.std() / n.mean()),
         icc=float(np.clip(icc, 0.0, 1.0)),
         sd=sample.score_sd,
-        held=AGENT if AGENT_GROUP in sample.coding.groups else None if column is None else noun_of(column),
+        held=AGENT if sample.coding.agents == AGENT_GROUP else None if column is None else noun_of(column),
     )
 
 

@@ -1,8 +1,8 @@
-"""What models of answered contacts need besides the levers: case mix, hours and days, as codes."""
+"""What models of answered contacts need besides the levers: case mix, agents, hours and days, as codes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import ibis
@@ -21,20 +21,52 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["AGENT", "AGENT_GROUP", "REST", "Coding", "answered_contacts", "coded"]
+__all__ = [
+    "AGENT", "AGENT_DAYS", "AGENT_GROUP", "CLUSTER", "REST", "AgentDays", "Coding", "answered_contacts", "coded",
+]  # fmt: skip
 
 AGENT: Final = "agent_id"
 AGENT_GROUP: Final = "group_agent"
 """Of agents, where answers of other clusters err together: contacts are compared within the same agent all the same."""
 REST: Final = "(all others)"
 """Levels that are too small to stand alone."""
+CLUSTER: Final = "cluster"
+AGENT_DAYS: Final = "group_days"
+"""Takes the place of the agent where only contacts of the same days of an agent are compared."""
 GROUPS: Final = {
-    "cluster": ("cluster_key",),
+    CLUSTER: ("cluster_key",),
     AGENT_GROUP: ("agent_key",),
     "group_hour": ("queue", HOUR_OF_WEEK),
     "group_date": ("queue", "date"),
 }
 """What the within rung compares inside of: every agent, every hour of the week and every day of a queue."""
+DAYS_AT_A_TIME: Final = (1, 2, 4, 7, 14, 28, 56, 91)
+LEAST_TOGETHER: Final = 1.5
+"""Answers about an agent's days, on average of those that have any: a third of all is then left to compare."""
+MOST_RESPONSES: Final = 200_000
+"""On which it is tested whether agents change; there have to be enough of these for each agent's days."""
+DAYS: Final = "cx:days"
+
+
+@dataclass(frozen=True)
+class AgentDays:
+    """The contacts of each agent, a day or some days at a time.
+
+    Attributes
+    ----------
+    days : int
+        So many at a time.
+    n : int
+        Groups of contacts of the same agent and days.
+    of : str
+        Grouping of the agents, whose place they may take.
+    n_agents : int
+    """
+
+    days: int
+    n: int
+    of: str
+    n_agents: int
 
 
 @dataclass(frozen=True)
@@ -54,6 +86,8 @@ class Coding:
         Queue of each queue × hour of the week.
     levels : mapping of str to tuple of str
         By column of the case mix: the level of each code, from −1; pooled rare ones are ``REST``.
+    agent_days : AgentDays or None
+        What may be compared instead of all contacts of an agent; None: there are too few answers of each, or no agents.
     """
 
     controls: Mapping[str, int]
@@ -62,6 +96,33 @@ class Coding:
     is_clustered: bool
     queue_of_hour: NDArray[np.int64]
     levels: Mapping[str, tuple[str, ...]]
+    agent_days: AgentDays | None = None
+
+    @property
+    def agents(self) -> str | None:
+        """Grouping of the agents whom contacts are compared within, be it day by day; None where there is none."""
+        if self.agent_days is not None and self.holds_days:
+            return self.agent_days.of
+        return next((name for name in (AGENT_GROUP, CLUSTER) if name in self.groups), None)
+
+    @property
+    def n_agents(self) -> int:
+        """How many of them there are, or clusters where the log has none."""
+        if self.agent_days is not None and self.holds_days:
+            return self.agent_days.n_agents
+        return self.n_clusters if self.agents is None else self.groups[self.agents]
+
+    @property
+    def holds_days(self) -> bool:
+        """Whether contacts are compared within the same days of an agent."""
+        return AGENT_DAYS in self.groups
+
+    def by_days(self) -> Coding:
+        """The same with contacts compared within the same days of an agent."""
+        if self.agent_days is None or self.holds_days:
+            return self
+        others = {name: width for name, width in self.groups.items() if name != self.agent_days.of}
+        return replace(self, groups={AGENT_DAYS: self.agent_days.n, **others})
 
     @property
     def untold_controls(self) -> tuple[tuple[str, int], ...]:
@@ -88,7 +149,12 @@ def answered_contacts(
 
 
 def coded(
-    session: Session, rows: ir.Table, contacts: Contacts, spec: LeverSpec, extra: Mapping[str, pd.DataFrame]
+    session: Session,
+    rows: ir.Table,
+    contacts: Contacts,
+    spec: LeverSpec,
+    extra: Mapping[str, pd.DataFrame],
+    like: Coding | int,
 ) -> tuple[ir.Table, Coding]:
     """Rows with a code column for every control and grouping, and for every extra list of levels.
 
@@ -101,20 +167,42 @@ def coded(
     spec : LeverSpec
     extra : mapping of str to pandas.DataFrame
         Further code columns: key columns of ``rows`` and ``code``.
+    like : Coding or int
+        Of other rows, whose days of an agent are taken over; or how many rows there are.
     """
     lists = dict(extra)
     for name in (*_case_mix(contacts, spec), HOUR_OF_WEEK):
         lists[f"control_{name}"] = level_codes(session, rows, name, spec.min_level_responses)
     lists |= {name: group_codes(session, rows, keys) for name, keys in GROUPS.items() if set(keys) <= set(rows.columns)}
     is_clustered = contacts.has(spec.cluster)
-    held = AGENT_GROUP if AGENT_GROUP in lists else "cluster" if is_clustered else ""
+    held = AGENT_GROUP if AGENT_GROUP in lists else CLUSTER if is_clustered else ""
     absorbed = [name for name in (held, "group_hour", "group_date") if name]
+    days = _days_together(lists, held, like) if held else None
+    if days is not None:
+        rows = rows.mutate(**{DAYS: rows["date"] // days})
+        lists[AGENT_DAYS] = group_codes(session, rows, (*GROUPS[held], DAYS))
     controls = {name: int(lists[name]["code"].max()) + 1 for name in lists if name.startswith("control_")}
     queue_of_hour = pd.factorize(lists["group_hour"].sort_values("code")["queue"])[0].astype(np.int64)
     groups = {name: len(lists[name]) for name in absorbed}
     levels = {name: _levels(lists[f"control_{name}"]) for name in _case_mix(contacts, spec)}
-    coding = Coding(controls, groups, len(lists["cluster"]), is_clustered, queue_of_hour, levels)
-    return with_codes(rows, lists), coding
+    agent_days = None if days is None else AgentDays(days, len(lists[AGENT_DAYS]), held, len(lists[held]))
+    coding = Coding(controls, groups, len(lists[CLUSTER]), is_clustered, queue_of_hour, levels, agent_days)
+    is_by_days = isinstance(like, Coding) and like.holds_days
+    return with_codes(rows, lists), coding.by_days() if is_by_days else coding
+
+
+def _days_together(lists: Mapping[str, pd.DataFrame], held: str, like: Coding | int) -> int | None:
+    """The fewest days of an agent that hold answers enough to be compared by themselves; None where no days do."""
+    if isinstance(like, Coding):
+        return None if like.agent_days is None else like.agent_days.days
+    dates, n = lists["group_date"]["date"], min(like, MOST_RESPONSES)
+    n_days = int(dates.max() - dates.min()) + 1
+    for days in DAYS_AT_A_TIME:
+        n_groups = len(lists[held]) * -(-n_days // days)
+        n_filled = n_groups * -np.expm1(-n / n_groups)  # where answers fall into them by chance
+        if days < n_days and n >= LEAST_TOGETHER * n_filled:
+            return days
+    return None
 
 
 def _levels(listed: pd.DataFrame) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.decomposition import Part, parts_of_change
 from cxfusion.estimators.least_squares import fit_least_squares
-from cxfusion.evidence.coding import AGENT_GROUP
+from cxfusion.evidence.coding import AGENT_DAYS, AGENT_GROUP, CLUSTER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,6 @@ __all__ = ["BLOCKS", "DECOMPOSITION_COLUMNS", "Breakdown", "break_down"]
 BLOCKS: Final = ("case_mix", "hour", "day", "agent", "levers", "link")
 DECOMPOSITION_COLUMNS: Final = ("outcome", "lever", "block", "estimate", "status", "reason")
 HOUR, DAY, HOUR_CONTROL = "group_hour", "group_date", "control_hour_of_week"
-AGENTS: Final = ("cluster", AGENT_GROUP)
-"""Either of these, as the errors go by agent or by something else."""
 
 
 @dataclass(frozen=True)
@@ -131,23 +129,24 @@ def _parts(
     in_queue = _ratio(by_queue, of_queue)[queue_of_hour]
     in_hour = _ratio(by_group[hour], moments.group_weight[hour])
     queue_mean, hour_mean = with_hour @ in_queue, with_hour @ in_hour  # of any groups' effects, seen from the lever
-    blocks = {"case_mix": by_group.copy(), "hour": np.zeros_like(by_group), "day": np.zeros_like(by_group)}
-    blocks["case_mix"][np.concatenate([at[name] for name in (*AGENTS, HOUR, DAY, HOUR_CONTROL) if name in at])] = 0.0
-    for agents in (name for name in AGENTS if name in at):
-        blocks["agent"] = np.zeros_like(by_group)
-        _share_out(blocks, "agent", at[agents], by_group, queue_mean)
-    for name in (HOUR, HOUR_CONTROL):
-        if name in at:
-            _share_out(blocks, "hour", at[name], by_group, queue_mean)
-    days = at[DAY]
-    blocks["day"][days] = (by_group - hour_mean)[days]
-    _share_out(blocks, "hour", days, hour_mean, queue_mean)
+    by_day = "agent" if AGENT_DAYS in at else "day"  # days of a queue repeat those of its agents
+    of_agents = {CLUSTER: "agent", AGENT_GROUP: "agent", AGENT_DAYS: by_day}
+    block_of = of_agents | {HOUR: "hour", DAY: by_day, HOUR_CONTROL: "hour"}
+    block_of = {name: block for name, block in block_of.items() if name in at}
+    blocks = {name: np.zeros_like(by_group) for name in block_of.values()} | {"case_mix": by_group.copy()}
+    blocks["case_mix"][np.concatenate([at[name] for name in block_of])] = 0.0
+    for name, block in block_of.items():
+        if name in (DAY, AGENT_DAYS):
+            blocks[block][at[name]] = (by_group - hour_mean)[at[name]]
+            _share_out(blocks, "hour", at[name], hour_mean, queue_mean)
+        else:
+            _share_out(blocks, block, at[name], by_group, queue_mean)
     nothing = np.zeros_like(alone)
     parts = {name: Part(nothing, to_groups) for name, to_groups in blocks.items()}
-    others = alone.copy()
-    others[[0, own]] = 0.0
+    beside = alone.copy()
+    beside[[0, own]] = 0.0
     if len(alone) > 2:
-        parts["levers"] = Part(others, np.zeros_like(by_group))
+        parts["levers"] = Part(beside, np.zeros_like(by_group))
     taken = parts_of_change(after, parts, float(np.sqrt(alone[own])))
     return {name: value / float(alone[own]) for name, value in taken.items()}
 

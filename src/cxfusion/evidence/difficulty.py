@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.estimators.absorb import Projection
+    from cxfusion.evidence.coding import Coding
     from cxfusion.evidence.design import Basis
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Source
@@ -49,7 +50,7 @@ MAX_CONTACTS: Final = 1_000_000
 NOT_TOGETHER: Final = "talk, hold and transfers hardly go together, so nothing tells how reliable after-call work is"
 
 
-def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> Witness:
+def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis], like: Coding) -> Witness:
     """Learn from the whole log how reliable after-call work is as a mark of hidden difficulty.
 
     Parameters
@@ -58,6 +59,8 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     spec : LeverSpec
     bases : sequence of Basis
         Of the levers, as the models use them.
+    like : Coding
+        Of the sample, whose contacts are compared within the same.
 
     Notes
     -----
@@ -81,7 +84,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis]) -> W
     rows = thinned(rows, n, MAX_CONTACTS)
     rows = contacts.session.materialize(rows.drop("contact_id"))
     files = {"file": group_codes(contacts.session, rows, ("source_file",))}
-    numeric, coding = coded(contacts.session, rows, contacts, spec, files)
+    numeric, coding = coded(contacts.session, rows, contacts, spec, files, like)
     columns = dict.fromkeys([*numbers, "cluster", *coding.controls, *coding.groups])
     in_order = numeric.order_by(one_place(numeric["file"], numeric["source_row"]))
     ordered = in_order.select(*columns, weight=ibis.literal(1.0))

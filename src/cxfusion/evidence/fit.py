@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import pandas as pd
 
 from cxfusion.errors import UnknownNameError, require_kind
+from cxfusion.evidence.agent_days import notes_on_days
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import note_on_part, notes_on_freed
@@ -80,6 +81,8 @@ class LeverEvidence(Result):
         ``proportional_odds``: does the lever push alike at every point of the scale? Where not, and where that moves
         its effect, the effect is taken from a model that lets its odds differ (``is_freed``). ``spread``: does it
         leave answers as far apart as they were? (If not, it divides customers, besides moving their average.)
+        ``same_days``: would it look different if only contacts of the same days of an agent were compared? (``shift``
+        is by how much. Where that matters, agents change, and these are what is compared: ``is_freed``.)
         ``later_contact``: does the lever at a contact that the customer had a week or more later go with the answer?
         (``shift`` is by how much. It cannot have caused it: something about the customer goes with both.)
     ranks : pandas.DataFrame
@@ -276,7 +279,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
     findings, verdicts = conclude(found, ladder)
     pulls = pulls_of(found)
     verdicts = with_silence(verdicts, findings, pulls)
-    linkage = weigh_links(found.pairing, spec, found.present, found.tested, weights, ladder)
+    linkage = weigh_links(found.pairing, spec, found.present, found.tested, weights, ladder, sample.coding)
     ranks = rank_levers(ladder, [lever.name for lever in asked], spec.conf_level)
     words = {name: verdict.verdict for name, verdict in verdicts.items()}
     warned = simpson_warnings(ladder, asked)
@@ -291,6 +294,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
             *sample.notes,
             *found.told,
             *notes_on_freed(ladder.checks),
+            *notes_on_days(sample.coding, ladder.checks),
             *_notes(spec, found.scale, witness, weights),
             *note_on_part(sample.n, sample.n_part),
             *([] if found.weights_check is None else [found.weights_check.summary()]),

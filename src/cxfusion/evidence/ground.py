@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, nearest_names, require_kind
 from cxfusion.estimators.cumulative_logit import CumulativeLogitFit, fit_cumulative_logit
+from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.catalogue import Lever, up_to
 from cxfusion.evidence.cluster_facts import clusters_among
 from cxfusion.evidence.design import Basis, Design, learn_basis
@@ -250,7 +251,7 @@ class Field:
         if self.sample.n <= most:
             return self
         few = self.pairing.session.materialize(thinned(self.sample.drawn, self.sample.n, most))
-        sample = made_numeric(self.pairing, self.spec, self.present, few)
+        sample = made_numeric(self.pairing, self.spec, self.present, few, self.sample.coding)
         told = f"From a sample of {sample.n:,} of the {self.sample.n:,} responses."
         return replace(self, sample=replace(sample, notes=(*sample.notes, told)))
 
@@ -296,4 +297,5 @@ def lay_ground(
     present = usable_levers(spec, pairing.contacts)
     lever_named(name, present)  # refused before anything is drawn
     sample = draw_sample(pairing, spec, present, weights, kept, is_alone=True)
+    sample, _ = compared_over_time(sample, spec, present)
     return Field(pairing, spec, present, sample).ground(name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cxfusion.errors import NothingToEstimateError, UsageError, require_kind
 from cxfusion.estimators.tilting import worth_of
+from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.beside import beside_ladder
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, hear_witness
@@ -126,6 +127,7 @@ def inquire(
     if offers is not None:
         require_kind(offers, OfferCheck, "offers", "check them first, offers = cx.check_offers(pairing).")
     sample = draw_sample(pairing, spec, present, _weights_for(spec, weights), kept)
+    sample, over_time = compared_over_time(sample, spec, present)
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present}
     told = (*told, *_left_out_givens(present, untestable))
     tested = [lever for lever in present if untestable.get(lever.name) is None]
@@ -137,7 +139,7 @@ def inquire(
     _require_an_estimate(ladder, present, untestable)
     is_said = spec.outcome != RECONTACT.name  # what customers do next is no answer that a later contact could go with
     later = at_later_contacts(pairing, spec, sample, tested) if is_said else {}
-    ladder.checks += checks_of_later(later.values())
+    ladder.checks += [*over_time, *checks_of_later(later.values())]
     for other in ladder.tilted:  # what other weights do not touch stays as it is
         other.rungs += [found for found in ladder.rungs if found.rung not in ("within", "corrected")]
         other.breakdowns += ladder.breakdowns
@@ -185,7 +187,7 @@ def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence
     if facts is not None and 1 - facts.n_known / sample.n > spec.max_missing_share:
         return no_witness("after-call work is missing in too many of the paired contacts")
     bases = [learn_basis(lever, sample.facts[lever.name]) for lever in tested if lever.moment != "after"]
-    return hear_witness(pairing, spec, bases) if bases else no_witness("there is no lever to correct")
+    return hear_witness(pairing, spec, bases, sample.coding) if bases else no_witness("there is no lever to correct")
 
 
 def _finding(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:

@@ -83,7 +83,7 @@ def at_later_contacts(
     levers = (*asked, *(lever for lever in tested if lever.role == "given"))
     spec = replace(spec, experiments=())
     try:
-        beside = made_numeric(pairing, spec, levers, _drawn(pairing, spec, sample, levers))
+        beside = made_numeric(pairing, spec, levers, _drawn(pairing, spec, sample, levers), sample.coding)
     except (TooFewResponsesError, NothingToEstimateError):
         few = "too few who answered had another contact a week or more later"
         return {lever.name: _none(lever, few) for lever in asked}

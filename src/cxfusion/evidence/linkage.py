@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.coding import Coding
     from cxfusion.evidence.ladder import Ladder
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.pairing.result import Pairing
@@ -70,6 +71,7 @@ def weigh_links(
     tested: Sequence[Lever],
     weights: ResponseWeights | None,
     ladder: Ladder,
+    like: Coding,
 ) -> Linkage:
     """Refit the within rung where pairs leave a choice of contact.
 
@@ -85,6 +87,8 @@ def weigh_links(
     weights : ResponseWeights or None
     ladder : Ladder
         The rungs of all pairs as they are.
+    like : Coding
+        Of their sample: other readings are compared within the same.
 
     References
     ----------
@@ -94,7 +98,7 @@ def weigh_links(
     if spec.with_links is False or not (doubtful or spec.with_links):
         return Linkage(pd.DataFrame(columns=list(LINKAGE_COLUMNS)))
     tested = [lever for lever in tested if lever.role != "placebo"]  # nobody acts on these
-    refit = partial(_refit, spec=spec, levers=levers, tested=tested, weights=weights)
+    refit = partial(_refit, spec=spec, levers=levers, tested=tested, weights=weights, like=like)
     asked = [lever for lever in tested if lever.role != "given"]
     rows = [_row(spec, found, "as_paired") for found in ladder.rungs if found.rung == "within" and found.lever in asked]
     rows += [_row(spec, found, "unambiguous") for found in refit(pairing.unambiguous())]
@@ -155,11 +159,12 @@ def _refit(
     levers: tuple[Lever, ...],
     tested: Sequence[Lever],
     weights: ResponseWeights | None,
+    like: Coding,
     blend: Callable[[ir.Table], ir.Table] | None = None,
 ) -> list[RungEstimate]:
     """The within rung of a reading of the links; where it has too few answers, the reason for each lever."""
     try:
-        sample = draw_sample(pairing, spec, levers, weights, blend=blend, is_alone=True)
+        sample = draw_sample(pairing, spec, levers, weights, blend=blend, is_alone=True, like=like)
     except NothingToEstimateError as error:
         return [_without(lever, error.message) for lever in tested if lever.role != "given"]
     barred = {lever.name: untestable_because(lever, sample, spec) for lever in tested}

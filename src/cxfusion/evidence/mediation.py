@@ -22,6 +22,7 @@ from cxfusion.estimators.effects import Effects, combined, estimate_effects
 from cxfusion.estimators.moments import Block, gather_moments
 from cxfusion.estimators.sensitivity import sensitivity_of
 from cxfusion.estimators.within import within_groups
+from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever, lever_from
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, hear_witness
@@ -268,6 +269,7 @@ def _lay(
     """Both comparisons on the responses whose contact has a value of all that either needs."""
     every = tuple({one.name: one for one in (*present, *mediators)}.values())
     sample = draw_sample(pairing, spec, every, weights, is_alone=True)
+    sample, _ = compared_over_time(sample, spec, present)
     reasons = [f"{one.name}: {why}" for one in (lever, *mediators) if (why := untestable_because(one, sample, spec))]
     if reasons:
         raise NothingToEstimateError("What runs through others cannot be told.", reasons)
@@ -286,7 +288,7 @@ def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, levers: Sequence
     facts = sample.facts.get(WITNESS)
     if facts is None or 1 - facts.n_known / sample.n > spec.max_missing_share:
         return no_witness("the log has no after-call work, or too little of it")
-    return hear_witness(pairing, spec, [learn_basis(one, sample.facts[one.name]) for one in levers])
+    return hear_witness(pairing, spec, [learn_basis(one, sample.facts[one.name]) for one in levers], sample.coding)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
 from cxfusion.evidence.catalogue import WITNESS_LEVER
-from cxfusion.evidence.coding import Coding, answered_contacts, coded
+from cxfusion.evidence.coding import AGENT_DAYS, Coding, answered_contacts, coded
 from cxfusion.evidence.lever_facts import learn_facts
 from cxfusion.evidence.spec import outcome_named
 from cxfusion.evidence.surroundings import (
@@ -143,6 +143,7 @@ def draw_sample(
     kept: tuple[str, ...] = (),
     blend: Callable[[ir.Table], ir.Table] | None = None,
     is_alone: bool = False,
+    like: Coding | None = None,
 ) -> Sample:
     """Join responses to their contacts and make the table numeric.
 
@@ -159,6 +160,8 @@ def draw_sample(
         from rows with ``response_id`` and a column per lever to the same rows.
     is_alone : bool
         Nothing is asked of the rest of the log: others' waits, agents' load and means stay unknown.
+    like : Coding, optional
+        Of another sample, whose contacts are compared within the same.
 
     Raises
     ------
@@ -180,10 +183,12 @@ def draw_sample(
     drawn = with_surroundings(rows, contacts, spec, between, is_alone)
     if blend is not None:
         drawn = session.materialize(blend(drawn))
-    return made_numeric(pairing, spec, levers, drawn)
+    return made_numeric(pairing, spec, levers, drawn, like)
 
 
-def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], drawn: ir.Table) -> Sample:
+def made_numeric(
+    pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], drawn: ir.Table, like: Coding | None = None
+) -> Sample:
     """A sample of responses that were drawn before: all that is learned from a sample is learned from these.
 
     Parameters
@@ -192,6 +197,8 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
         As of :func:`draw_sample`, by which they were drawn.
     drawn : ibis.Table
         Rows of :attr:`Sample.drawn`, materialised.
+    like : Coding, optional
+        Of another sample, whose contacts are compared within the same.
 
     Raises
     ------
@@ -212,10 +219,10 @@ def made_numeric(pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], d
         )
     categories = _categories(session, answered, outcome)
     codes = {"y": categories.frame, "file": group_codes(session, answered, ("response_file",))}
-    numeric, coding = coded(session, answered, contacts, spec, codes)
+    numeric, coding = coded(session, answered, contacts, spec, codes, like or n)
     around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
     columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
-    columns |= dict.fromkeys(trial_values(contacts, spec))
+    columns |= dict.fromkeys([*([AGENT_DAYS] if coding.agent_days else []), *trial_values(contacts, spec)])
     columns |= dict.fromkeys(name for name in answered.columns if name.startswith(KEPT))
     columns |= dict.fromkeys(order_of(coding))
     if n > MAX_PART:

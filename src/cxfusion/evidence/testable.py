@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.evidence.coding import AGENT, AGENT_GROUP
+from cxfusion.evidence.coding import AGENT, AGENT_GROUP, CLUSTER
 from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual
     who, n_varying = who_is_held(sample.coding, spec), sample.facts[lever.name].n_varying
     if residual_share <= NO_VARIATION_BELOW:
         return f"it does not vary {same_within(who)}"
-    if "cluster" not in sample.coding.groups or n_varying is None or n_varying >= spec.min_clusters:
+    if sample.coding.agents != CLUSTER or n_varying is None or n_varying >= spec.min_clusters:
         return None
     return (
         f"it differs within {_few(n_varying, spec.cluster)}; at least {spec.min_clusters} are needed to know how sure"
@@ -119,9 +119,8 @@ def inseparable_because(name: str, untold: Sequence[str]) -> str:
 
 def who_is_held(coding: Coding, spec: LeverSpec) -> str | None:
     """What one of those is called that contacts are compared within, such as "agent"; None where the log has none."""
-    if AGENT_GROUP in coding.groups:
-        return noun_of(AGENT)
-    return noun_of(spec.cluster) if "cluster" in coding.groups else None
+    agents = coding.agents
+    return None if agents is None else noun_of(AGENT if agents == AGENT_GROUP else spec.cluster)
 
 
 def same_within(who: str | None) -> str:

@@ -129,7 +129,7 @@ def _screen(found: Inquiry, names: tuple[str, ...]) -> _Screen | None:
     if not few:
         return None
     is_whole = drawn is found.sample.drawn
-    sample = found.sample if is_whole else made_numeric(found.pairing, spec, found.present, drawn)
+    sample = found.sample if is_whole else made_numeric(found.pairing, spec, found.present, drawn, found.sample.coding)
     sample, widths = _with_levels(sample, few, spec)
     if not widths:
         return None

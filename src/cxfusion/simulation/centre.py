@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cxfusion.errors import UsageError
-from cxfusion.simulation.ingredients import Faults, Priority, Repeats, Selection
+from cxfusion.simulation.ingredients import Faults, Form, Priority, Repeats, Selection
 from cxfusion.simulation.noise import MixedNoise, Noise
 
 __all__ = ["QUEUES", "REASONS", "Centre", "Queue", "Reason"]
@@ -184,6 +184,8 @@ class Centre:
         Who comes back; without, customers call by chance alone.
     priority : Priority, optional
         Who is let to the front of the queue; without, nobody is.
+    form : Form, optional
+        Agents' good and bad days; without, all their days are alike.
     faults : Faults
         What systems get wrong.
     cannot_tell : tuple of (str, str)
@@ -263,6 +265,7 @@ class Centre:
     selection: Selection = field(default_factory=Selection)
     repeats: Repeats | None = None
     priority: Priority | None = None
+    form: Form | None = None
     faults: Faults = field(default_factory=Faults)
     cannot_tell: tuple[tuple[str, str], ...] = ()
 

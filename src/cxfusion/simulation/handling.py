@@ -73,14 +73,15 @@ def draw_handling(
     agent = np.where(n_transfers > 0, last_agent, first_agent)
     rewait, last_rewait = _draw_rewaits(centre, n_transfers, rng)
     pace = centre.agent_pace * staff.speed[agent]
+    with_customers = pace + centre.agent_pace * staff.brisk[agent]
     n_holds = np.minimum(
-        rng.poisson(centre.holds_mean * np.exp(centre.hold_difficulty * difficulty - pace)), MOST_HOLDS
+        rng.poisson(centre.holds_mean * np.exp(centre.hold_difficulty * difficulty - with_customers)), MOST_HOLDS
     )
     venting = centre.talk_venting * annoyance(arrivals.wait_seconds, centre)
     chance, wrap_chance = rng.standard_normal(n), rng.standard_normal(n)
     if link := centre.wrap_talk_link:
         wrap_chance = link * chance + np.sqrt(1 - link**2) * wrap_chance
-    log_talk = centre.talk_difficulty * difficulty - pace + venting + centre.talk_spread * chance
+    log_talk = centre.talk_difficulty * difficulty - with_customers + venting + centre.talk_spread * chance
     log_talk += centre.mood_talk * mood
     style = centre.agent_wrap_style * staff.wrap_style[agent] - pace
     paperwork = np.array([reason.paperwork for reason in centre.reasons])[arrivals.reason]

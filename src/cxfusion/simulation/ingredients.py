@@ -1,10 +1,10 @@
-"""What a centre may have besides its daily work: customers who come back, answers that are picked, systems that err."""
+"""What a centre may have besides its daily work: customers who come back, agents on a bad day, systems that err."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Faults", "Priority", "Repeats", "Selection"]
+__all__ = ["Faults", "Form", "Priority", "Repeats", "Selection"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,21 @@ class Priority:
     share: float = 0.15
     wait_factor: float = 0.2
     mood: float = 1.0
+
+
+@dataclass(frozen=True)
+class Form:
+    """Agents who have good and bad days, each of them others; the log does not say which.
+
+    Attributes
+    ----------
+    speed, skill : float
+        By how many units of their spread over agents an agent's speed with customers, and skill, go up and down from
+        day to day. After-call work does not follow.
+    """
+
+    speed: float = 1.5
+    skill: float = 1.5
 
 
 @dataclass(frozen=True)

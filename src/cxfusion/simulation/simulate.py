@@ -289,6 +289,7 @@ def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iter
     staff = draw_staff(centre, n_agents, _stream(for_staff))
     agents = tuple(f"agent_{number:05d}" for number in range(n_agents))
     calendar = draw_calendar(centre, n_contacts, _stream(for_calendar))
+    forms = for_staff.spawn(len(calendar.volumes))
     comebacks = None if centre.repeats is None else Comebacks(centre.repeats)
     n_customers = centre.customers_for(n_contacts)
     first_number = 0
@@ -296,7 +297,7 @@ def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iter
         date, rng = centre.first_day + dt.timedelta(days=index), _stream(seeds)
         day = draw_day(
             centre,
-            staff,
+            staff if centre.form is None else staff.on_day(centre.form, _stream(forms[index])),
             weekday=date.weekday(),
             n_contacts=int(volume),
             badness=calendar.badness[index],

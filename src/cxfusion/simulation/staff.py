@@ -5,7 +5,7 @@ Queues, shifts and days off go round by number, so that somebody is always there
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     from cxfusion.simulation.centre import Centre
+    from cxfusion.simulation.ingredients import Form
 
 __all__ = ["Roster", "Staff", "draw_staff"]
 
@@ -56,6 +57,8 @@ class Staff:
     ----------
     skill, speed, wrap_style : array, shape (agents,)
         Standard normal.
+    brisk : array, shape (agents,)
+        By how many units of speed each is quicker with customers than usual; after-call work does not follow.
     picking : array, shape (agents,)
         How strongly each picks whom to ask for an answer; 0 for half of them.
     rosters : tuple of Roster
@@ -65,8 +68,14 @@ class Staff:
     skill: Floats
     speed: Floats
     wrap_style: Floats
+    brisk: Floats
     picking: Floats
     rosters: tuple[Roster, ...]
+
+    def on_day(self, form: Form, rng: np.random.Generator) -> Staff:
+        """The same agents on one of their days."""
+        up = rng.standard_normal(len(self.skill))
+        return replace(self, brisk=form.speed * up, skill=self.skill + form.skill * up)
 
 
 def draw_staff(centre: Centre, n_agents: int, rng: np.random.Generator) -> Staff:
@@ -79,7 +88,7 @@ def draw_staff(centre: Centre, n_agents: int, rng: np.random.Generator) -> Staff
     second_queue = np.where(rng.random(n_agents) < TWO_QUEUES_SHARE, other, first_queue)
     picking = np.maximum(rng.standard_normal(n_agents), 0.0)
     rosters = tuple(_roster(weekday, n_queues, first_queue, second_queue) for weekday in range(7))
-    return Staff(skill, speed, wrap_style, picking, rosters)
+    return Staff(skill, speed, wrap_style, np.zeros(n_agents), picking, rosters)
 
 
 def _roster(weekday: int, n_queues: int, first_queue: Ints, second_queue: Ints) -> Roster:

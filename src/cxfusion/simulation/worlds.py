@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.errors import UnknownNameError, told_nearest
 from cxfusion.simulation.centre import QUEUES, REASONS, Centre, Queue, Reason
-from cxfusion.simulation.ingredients import Faults, Priority, Repeats, Selection
+from cxfusion.simulation.ingredients import Faults, Form, Priority, Repeats, Selection
 from cxfusion.simulation.noise import HeavyNoise, SkewedNoise, UniformNoise
 
 if TYPE_CHECKING:
@@ -126,6 +126,11 @@ def _of_confounding() -> Iterator[World]:
         "star_agents",
         "Agents differ: the good ones are quick and liked, so that speed looks as if it pleased.",
         Centre(skill_effect=0.7, agent_pace=0.4, skill_pace=0.8, agent_wrap_style=0.5),
+    )
+    yield World(
+        "off_days",
+        "Agents have good and bad days: on a bad one they are slow, and customers are less content.",
+        Centre(form=Form()),
     )
     yield World(
         "paperwork",
