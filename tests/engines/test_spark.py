@@ -18,7 +18,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.engine import FileSource, FrameSource, RelationSource
-from cxfusion.errors import SeparationError, UnreadableFileError, UsageError
+from cxfusion.errors import EmptyTableError, SeparationError, UnreadableFileError, UsageError
 from cxfusion.fold import RowsTogether
 from engines import conformance, folds
 from engines.conformance import *  # noqa: F403 - the tests are taken over
@@ -163,6 +163,11 @@ def test_a_spark_frame_stays_in_spark_and_its_instants_are_instants(spark):
     assert rows["started_at"][0] == datetime(2026, 1, 5, 9)
     surveys = cx.read_surveys([{"contact_id": "b", "csat": 4}], session=contacts.session)
     assert cx.pair(contacts, surveys).n_pairs == 1
+
+
+def test_a_frame_without_rows_is_told_as_such(spark):
+    with pytest.raises(EmptyTableError, match="a header but no rows"):
+        cx.read_contacts(spark.createDataFrame([], spark.createDataFrame(CALLS).schema))
 
 
 def test_wall_clocks_are_those_of_the_site(spark):

@@ -158,7 +158,8 @@ class SparkEngine:
         within = {PART: sf.shiftrightunsigned(place, 33), PLACE: place.bitwiseAND(LOW_BITS)}
         kept = self._kept(frame.withColumns(within))
         sizes = kept.groupBy(PART).count().orderBy(PART).toArrow()
-        before = pa.array(accumulate(sizes["count"].to_pylist()[:-1], initial=1), pa.int64())
+        counts = sizes["count"].to_pylist()  # none, of a frame without rows
+        before = pa.array(list(accumulate(counts, initial=1))[: len(counts)], pa.int64())
         firsts = self._backend.uploaded(pa.table([sizes[PART].cast(pa.int64()), before], [PART, FIRST]))
         numbered = kept.join(sf.broadcast(firsts), PART)
         row = (sf.col(FIRST) + sf.col(PLACE)).cast("bigint")
