@@ -4,7 +4,7 @@
   asked); levers from elsewhere: ``behaviours`` (evaluators), ``history`` (earlier contacts), ``trials`` (arms).
 - The sample: ``sample`` joins answers with their contacts, ``surroundings`` adds what the rest of the log says of
   these, ``coding`` makes categories numbers, ``lever_facts`` says what each lever looks like, ``testable`` whether it
-  can be tested.
+  can be tested, ``agent_days`` whether only contacts of the same days of an agent may be compared.
 - The columns of a model: ``design`` (from a lever to its columns), ``columns`` and ``known_rows`` (made once for all
   models), ``linear`` (the same levers as straight lines).
 - The ladder, rung by rung: ``ladder`` (what is known of each lever), ``rungs`` (raw, adjusted, within, corrected),
