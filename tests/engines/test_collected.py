@@ -6,7 +6,7 @@ of folds that hold rows the answer alone.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING
 
@@ -106,6 +106,7 @@ def test_nothing_that_comes_back_is_as_long_as_the_answers(study):
     engine, _, n_answers = study
     assert max(map(len, engine.answers)) < n_answers / 4
     assert len(engine.sent) > 100
-    assert {kind: n for kind, n in engine.sent if n >= n_answers / 2 and kind not in BY_SLOT} == {}
+    long = Counter(kind for kind, n in engine.sent if n >= n_answers / 2 and kind not in BY_SLOT)
+    assert long == {"_MomentsFold": 1}  # once, by agents' days, of which a short log has as many as answers, too
     assert "_RowFold" in dict(engine.sent)
     assert "RowsTogether" in dict(engine.sent)

@@ -195,7 +195,8 @@ def _comparison(
     coarse, fine = fits
     if not (coarse.is_identified[place] and fine.is_identified[place]):
         return _Comparison(lever, 0.0, 0.0, None)
-    moved = (parts[1] - parts[0])[:, [place]] * by_step
+    by_step_of_few = by_step * np.sqrt(coarse.n / coarse.dof)  # hours and days of queues take from what is left, too
+    moved = (parts[1] - parts[0])[:, [place]] * by_step_of_few
     shift = float(fine.coefficients[place] - coarse.coefficients[place]) * by_step
-    std_error = float(np.linalg.norm(parts[0][:, place])) * abs(by_step)
+    std_error = float(np.linalg.norm(parts[0][:, place])) * abs(by_step_of_few)
     return _Comparison(lever, std_error, shift, joint_test(np.array([shift]), moved))

@@ -42,10 +42,9 @@ GROUPS: Final = {
 """What the within rung compares inside of: every agent, every hour of the week and every day of a queue."""
 DAYS_AT_A_TIME: Final = (1, 2, 4, 7, 14, 28, 56, 91)
 LEAST_TOGETHER: Final = 1.5
-"""Answers about an agent's days, on average of those that have any: a third of all is then left to compare."""
+"""Answers to each group within which contacts are compared, agents' days among them: a third of all is then left."""
 MOST_RESPONSES: Final = 200_000
 """On which it is tested whether agents change; there have to be enough of these for each agent's days."""
-DAYS: Final = "cx:days"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class AgentDays:
     days : int
         So many at a time.
     n : int
-        Groups of contacts of the same agent and days.
+        Groups of contacts of the same agent and days, empty ones among them.
     of : str
         Grouping of the agents, whose place they may take.
     n_agents : int
@@ -177,18 +176,20 @@ def coded(
     is_clustered = contacts.has(spec.cluster)
     held = AGENT_GROUP if AGENT_GROUP in lists else CLUSTER if is_clustered else ""
     absorbed = [name for name in (held, "group_hour", "group_date") if name]
-    days = _days_together(lists, held, like) if held else None
-    if days is not None:
-        rows = rows.mutate(**{DAYS: rows["date"] // days})
-        lists[AGENT_DAYS] = group_codes(session, rows, (*GROUPS[held], DAYS))
     controls = {name: int(lists[name]["code"].max()) + 1 for name in lists if name.startswith("control_")}
     queue_of_hour = pd.factorize(lists["group_hour"].sort_values("code")["queue"])[0].astype(np.int64)
     groups = {name: len(lists[name]) for name in absorbed}
     levels = {name: _levels(lists[f"control_{name}"]) for name in _case_mix(contacts, spec)}
-    agent_days = None if days is None else AgentDays(days, len(lists[AGENT_DAYS]), held, len(lists[held]))
+    rows = with_codes(rows, lists)
+    days, agent_days = _days_together(lists, held, like) if held else None, None
+    if days is not None:  # by arithmetic: a list of them would be as long as that of the answers
+        dates, n_agents = lists["group_date"]["date"], len(lists[held])
+        first, last = int(dates.min()) // days, int(dates.max()) // days
+        rows = rows.mutate(**{AGENT_DAYS: rows[held] * (last - first + 1) + rows["date"] // days - first})
+        agent_days = AgentDays(days, n_agents * (last - first + 1), held, n_agents)
     coding = Coding(controls, groups, len(lists[CLUSTER]), is_clustered, queue_of_hour, levels, agent_days)
     is_by_days = isinstance(like, Coding) and like.holds_days
-    return with_codes(rows, lists), coding.by_days() if is_by_days else coding
+    return rows, coding.by_days() if is_by_days else coding
 
 
 def _days_together(lists: Mapping[str, pd.DataFrame], held: str, like: Coding | int) -> int | None:
@@ -196,11 +197,11 @@ def _days_together(lists: Mapping[str, pd.DataFrame], held: str, like: Coding | 
     if isinstance(like, Coding):
         return None if like.agent_days is None else like.agent_days.days
     dates, n = lists["group_date"]["date"], min(like, MOST_RESPONSES)
-    n_days = int(dates.max() - dates.min()) + 1
+    n_days, n_others = int(dates.max() - dates.min()) + 1, len(lists["group_date"]) + len(lists["group_hour"])
     for days in DAYS_AT_A_TIME:
         n_groups = len(lists[held]) * -(-n_days // days)
         n_filled = n_groups * -np.expm1(-n / n_groups)  # where answers fall into them by chance
-        if days < n_days and n >= LEAST_TOGETHER * n_filled:
+        if days < n_days and n >= LEAST_TOGETHER * (n_filled + n_others):
             return days
     return None
 

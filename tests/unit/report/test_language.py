@@ -155,7 +155,7 @@ def test_why_a_verdict_was_given_is_said_in_spanish_with_the_same_numbers(kind):
 def sample(n_agents: int = 40, **facts: float) -> SimpleNamespace:
     """As much of a sample as it takes to say why waits cannot be tested."""
     known = {"n_known": 100, "n_distinct": 9, "low": 0.0, "n_clusters": 40, "n_varying": 40, **facts}
-    coding = SimpleNamespace(groups={"cluster": 40}, n_clusters=n_agents, is_clustered=True)
+    coding = SimpleNamespace(agents="cluster", groups={"cluster": 40}, n_clusters=n_agents, is_clustered=True)
     return SimpleNamespace(coding=coding, facts={"wait_seconds": SimpleNamespace(**known)}, n=100)
 
 
