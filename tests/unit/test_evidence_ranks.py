@@ -20,7 +20,8 @@ from cxfusion.report.evidence_tables import associations_table, breakdown_table
 def effect(estimate, influence):
     one, n = np.array([estimate]), len(influence)
     se = np.array([np.sqrt((influence**2).sum() * n / (n - 1))])
-    return Effects(one, one, se, one, one, one, influence[:, None], np.empty((1, 0)), 1000, n)
+    scaled = influence[:, None] * np.sqrt(n / (n - 1))
+    return Effects(one, one, se, one, one, one, scaled, np.array([n - 1]), np.empty((1, 0)), 1000, n, n)
 
 
 def ladder_of(estimates, errors, corrected=None, n=200, seed=0):

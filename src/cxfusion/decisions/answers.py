@@ -114,7 +114,8 @@ def answer(population: Population, points: Points, changes: Sequence[Change]) ->
         corrected = _summed([*weighed, *((shares[moment], part) for moment, part in beside.items())])
         for moment, part in beside.items():
             corrected.gradient[:, controls[moment].kappa_place] += part.change - within[moment].change
-    return _with_interval(population, plain, corrected)
+    degrees = min((change.form.degrees for change in changes), default=np.inf)
+    return _with_interval(population, degrees, plain, corrected)
 
 
 def _gaps(population: Population) -> NDArray[np.float64]:
@@ -194,13 +195,12 @@ def _part(
     return _Part(change, gradient)
 
 
-def _with_interval(population: Population, plain: _Part, corrected: _Part | None) -> Answer:
-    df = population.n_clusters - 1
-    reach = float(student_t.reach(population.conf_level, df))
+def _with_interval(population: Population, degrees: float, plain: _Part, corrected: _Part | None) -> Answer:
+    reach = float(student_t.reach(population.conf_level, degrees))
     centres = [(part.change, _std_error(population, part)) for part in (plain, corrected) if part is not None]
     estimates = np.array([change for change, _ in centres])
     with np.errstate(divide="ignore", invalid="ignore"):
-        p_values = np.array([student_t.p_value(change / error, df) for change, error in centres])
+        p_values = np.array([student_t.p_value(change / error, degrees) for change, error in centres])
     is_split = (estimates.min(axis=0) < 0) & (estimates.max(axis=0) > 0)
     p_value = np.where(is_split, 1.0, np.nan_to_num(p_values.max(axis=0), nan=1.0))
     return Answer(

@@ -11,9 +11,31 @@ if TYPE_CHECKING:
 
     from cxfusion.estimators.solving import Inverse
 
-__all__ = ["CR2_BELOW", "adjusted_scores", "half_powers"]
+__all__ = ["CR2_BELOW", "adjusted_influence", "effective", "half_powers", "is_worth_cr2"]
 
-CR2_BELOW: Final = 30  # clusters; from there on the correction no longer matters
+CR2_BELOW: Final = 30  # clusters in effect; from there on the correction no longer matters
+FEW_ROWS: Final = 20_000
+"""With more of them, what a fit takes from its scores is next to nothing, whoever they come from."""
+MOST_NUMBERS: Final = 1_000_000  # of the information of all clusters: 8 MB, and a third of a second
+
+
+def effective(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How many clusters of equal weight would hold as much as these do, shares of shape (n_clusters, m), shape (m,).
+
+    References
+    ----------
+    Kish (1965), *Survey Sampling*; Carter, Schnepel & Steigerwald (2017), Review of Economics and Statistics 99,
+    698–709.
+    """
+    squares = (shares**2).sum(axis=0)
+    known = np.full(len(squares), np.inf)  # where nothing is known, nothing is held by few
+    return np.asarray(np.divide(shares.sum(axis=0) ** 2, squares, out=known, where=squares > 0))
+
+
+def is_worth_cr2(n_effective: float, n_clusters: int, n: int, q: int) -> bool:
+    """Whether scores of so many clusters are to be corrected, of n rows at a fit of q parameters."""
+    is_cheap = n <= FEW_ROWS and n_clusters * q * q <= MOST_NUMBERS
+    return n_clusters < CR2_BELOW or (n_effective < CR2_BELOW and is_cheap)
 
 
 def half_powers(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -21,13 +43,17 @@ def half_powers(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0.0)
 
 
-def adjusted_scores(
-    scores: NDArray[np.float64], information: NDArray[np.float64], inverse: Inverse
-) -> NDArray[np.float64]:
-    """Scores of clusters, enlarged for what the fit took from them.
+def adjusted_influence(
+    scores: NDArray[np.float64],
+    information: NDArray[np.float64],
+    inverse: Inverse,
+    directions: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Influence of clusters, enlarged for what the fit took from their scores, and the degrees of freedom of errors.
 
     For a linear model, X′(I − XMX′)^(−½)e equals (I − X′XM)^(−½)X′e, so no matrix the size of a cluster is needed;
-    here X′X is the cluster's information.
+    here X′X is the cluster's information. The degrees are Satterthwaite's, of rows that vary as the model says: of
+    clusters that hold unequal parts of what is known of an average, fewer count than there are.
 
     Parameters
     ----------
@@ -35,16 +61,33 @@ def adjusted_scores(
     information : array, shape (n_clusters, q, q)
     inverse : Inverse
         Of the information of all clusters together.
+    directions : array, shape (q, m)
+        The inverse information times the gradient of each average.
+
+    Returns
+    -------
+    array, shape (n_clusters, m)
+    array, shape (m,)
 
     References
     ----------
     Bell & McCaffrey (2002), Survey Methodology 28, 169–181; Pustejovsky & Tipton (2018), JBES 36, 672–683.
     """
     root = inverse.root
-    back = np.linalg.pinv(root)
-    adjusted = np.empty_like(scores)
-    for cluster, (score, own) in enumerate(zip(scores, information, strict=True)):
-        share = root.T @ own @ root  # of all information that this cluster holds, by direction
+    asked = np.linalg.pinv(root) @ directions
+    own, held = np.empty((2, len(scores), *asked.shape))  # of a cluster's rows, as they are and as the fit holds them
+    influence = np.empty((len(scores), asked.shape[1]))
+    for cluster, (score, part) in enumerate(zip(scores, information, strict=True)):
+        share = root.T @ part @ root  # of all information that this cluster holds, by direction
         values, vectors = np.linalg.eigh(np.eye(len(share)) - share)
-        adjusted[cluster] = ((root.T @ score) @ vectors * half_powers(values)) @ vectors.T @ back
-    return adjusted
+        enlarged = (vectors * half_powers(values)) @ (vectors.T @ asked)
+        influence[cluster] = (root.T @ score) @ enlarged
+        own[cluster], held[cluster] = enlarged, share @ enlarged
+    return influence, np.array([_degrees(own[:, :, j], held[:, :, j]) for j in range(asked.shape[1])])
+
+
+def _degrees(own: NDArray[np.float64], held: NDArray[np.float64]) -> float:
+    """Of the quadratic form in independent rows that the squared error is, from its traces."""
+    form = np.diag((own * held).sum(axis=1)) - held @ held.T
+    squares = (form**2).sum()
+    return float(np.trace(form) ** 2 / squares) if squares > 0 else 1.0  # one cluster knows it all

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxfusion.estimators.distributions import student_t
-from cxfusion.estimators.influence import cluster_influence, n_telling, std_error_of
+from cxfusion.estimators.influence import influence_on, std_error_of
 from cxfusion.estimators.row_likelihood import logistic
 from cxfusion.estimators.rows import columns_times
 
@@ -33,15 +33,18 @@ class Curve:
     ----------
     estimate, std_error : array, shape (K,)
     influence : array, shape (n_clusters, K)
+    degrees : array, shape (K,)
+        Of freedom, of Student's t.
     """
 
     estimate: NDArray[np.float64]
     std_error: NDArray[np.float64]
     influence: NDArray[np.float64]
+    degrees: NDArray[np.float64]
 
     def interval(self, conf_level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Ends of the pointwise intervals, by Student's t with one degree of freedom less than clusters with rows."""
-        reach = student_t.reach(conf_level, n_telling(self.influence) - 1) * self.std_error
+        """Ends of the pointwise intervals."""
+        reach = student_t.reach(conf_level, self.degrees) * self.std_error
         return self.estimate - reach, self.estimate + reach
 
 
@@ -74,9 +77,11 @@ def estimate_curve(
     found = sweep(_AverageFold(question))
     weight = found.weight_by.sum()
     mean = found.gain_by.sum(axis=0) / weight
-    influence = cluster_influence(sweep, make_rows, fit, fit.inverse.matrix @ (found.gradient / weight).T, n_clusters)
-    influence += (found.gain_by - np.outer(found.weight_by, mean)) / weight
-    return Curve(float(values[0]) + mean, std_error_of(influence), influence)
+    by_rows = (found.gain_by - np.outer(found.weight_by, mean)) / weight
+    influence = influence_on(sweep, make_rows, fit, found.gradient / weight, n_clusters, by_rows)
+    n_seen = np.count_nonzero(found.weight_by)
+    degrees = np.minimum(influence.degrees, n_seen - 1)
+    return Curve(float(values[0]) + mean, std_error_of(influence.by_cluster), influence.by_cluster, degrees)
 
 
 def rearranged(curve: NDArray[np.float64], is_increasing: bool) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.effect_averages import Question, average
-from cxfusion.estimators.influence import cluster_influence, covariance_of, std_error_of
+from cxfusion.estimators.influence import covariance_of, influence_on, std_error_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,16 +42,19 @@ class Effects:
     remove_all : array, shape (m,)
         ``E[w·(m(0) − m(L))] / E[w]``.
     influence : array, shape (n_clusters, m)
-        Each cluster's part in each estimate's error; ``std_error`` is its root sum of squares, corrected. Further rows
-        hold errors from elsewhere (:meth:`with_error`).
+        Each cluster's part in each estimate's error; ``std_error`` is its root sum of squares. Further rows hold errors
+        from elsewhere (:meth:`with_error`).
+    degrees : array, shape (m,)
+        Degrees of freedom of Student's t: the clusters on whose answers each effect rests, less one; fewer where some
+        of them hold most of what is known of it.
     gradient : array, shape (m, q)
         Of each estimate per unit of its lever, by the parameters of the fit; (m, 0) where effects of several fits are
         combined.
     n : int
         Rows used.
     n_clusters : int
-    n_told : int or None
-        Clusters on whose answers the effects rest; None: all of them.
+    n_told : int
+        Clusters on whose answers the effects rest.
     """
 
     step: NDArray[np.float64]
@@ -61,15 +64,11 @@ class Effects:
     local_estimate: NDArray[np.float64]
     remove_all: NDArray[np.float64]
     influence: NDArray[np.float64]
+    degrees: NDArray[np.float64]
     gradient: NDArray[np.float64]
     n: int
     n_clusters: int
-    n_told: int | None = None
-
-    @property
-    def degrees(self) -> int:
-        """Degrees of freedom of Student's t: the clusters on whose answers the effects rest, less one."""
-        return (self.n_clusters if self.n_told is None else self.n_told) - 1
+    n_told: int
 
     @property
     def covariance(self) -> NDArray[np.float64]:
@@ -93,6 +92,7 @@ class Effects:
             local_estimate=self.local_estimate[at],
             remove_all=self.remove_all[at],
             influence=self.influence[:, at],
+            degrees=self.degrees[at],
             gradient=self.gradient[at],
         )
 
@@ -120,16 +120,18 @@ def combined(parts: Sequence[tuple[float, Effects]]) -> Effects:
     """
     _, first = parts[0]
     influence = np.add.reduce([weight * part.influence for weight, part in parts])
+    degrees = np.min([part.degrees for _, part in parts], axis=0)
     estimate = np.add.reduce([weight * part.estimate for weight, part in parts])
     std_error = std_error_of(influence)
     return replace(
         first,
         estimate=estimate,
         std_error=std_error,
-        p_value=_p_value(estimate, std_error, first.degrees),
+        p_value=_p_value(estimate, std_error, degrees),
         local_estimate=np.add.reduce([weight * part.local_estimate for weight, part in parts]),
         remove_all=np.add.reduce([weight * part.remove_all for weight, part in parts]),
         influence=influence,
+        degrees=degrees,
         gradient=first.gradient[:, :0],
     )
 
@@ -158,7 +160,7 @@ def estimate_effects(
     values : sequence of float, length categories
         What each category counts in the mean: 1 … 5 for CSAT, (−100, 0, 100) for NPS, (0, 0, 0, 1, 1) for top-2-box.
     n_clusters : int
-        At least 2; with fewer than 30 the scores are corrected by CR2.
+        At least 2; where fewer than 30 in effect hold what is known of an effect, the scores are corrected by CR2.
     n_told : int, optional
         Clusters on whose answers the effects rest, at least 2; all unless given. An agent with one answer says nothing
         of a lever within agents, so that a few agents with many answers and many with one are a few.
@@ -172,18 +174,20 @@ def estimate_effects(
     step = np.array([_step(term, mean) for term, mean in zip(terms, averages.level / averages.weight, strict=True)])
     per_unit = averages.gain / averages.level
     gradient = averages.gradient_per_unit
-    through_fit = cluster_influence(sweep, make_rows, fit, fit.inverse.matrix @ gradient.T, n_clusters)
-    influence = (through_fit + averages.influence) * step
+    of_unit = influence_on(sweep, make_rows, fit, gradient, n_clusters, averages.influence)
+    n_told = n_clusters if n_told is None else n_told
+    influence, degrees = of_unit.by_cluster * step, np.minimum(of_unit.degrees, n_told - 1)
     std_error = std_error_of(influence)
     estimate = step * per_unit
     return Effects(
         step=step,
         estimate=estimate,
         std_error=std_error,
-        p_value=_p_value(estimate, std_error, (n_told or n_clusters) - 1),
+        p_value=_p_value(estimate, std_error, degrees),
         local_estimate=step * averages.slope / averages.weight,
         remove_all=averages.removal / averages.weight,
         influence=influence,
+        degrees=degrees,
         gradient=gradient,
         n=fit.n,
         n_clusters=n_clusters,
@@ -195,5 +199,7 @@ def _step(term: LeverTerm, mean: float) -> float:
     return float(np.sign(term.step) * min(abs(term.step), mean)) if term.is_capped else term.step
 
 
-def _p_value(estimate: NDArray[np.float64], std_error: NDArray[np.float64], degrees: int) -> NDArray[np.float64]:
+def _p_value(
+    estimate: NDArray[np.float64], std_error: NDArray[np.float64], degrees: NDArray[np.float64]
+) -> NDArray[np.float64]:
     return np.asarray(student_t.p_value(estimate / std_error, degrees))

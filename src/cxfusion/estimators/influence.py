@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from cxfusion.estimators.clusters import CR2_BELOW, adjusted_scores
+from cxfusion.estimators.clusters import CR2_BELOW, adjusted_influence, effective, is_worth_cr2
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from cxfusion.estimators.solving import Inverse
     from cxfusion.fold import Sweep
 
-__all__ = ["OrdinalFit", "ScoredFit", "cluster_influence", "covariance_of", "n_telling", "std_error_of"]
+__all__ = [
+    "Influence",
+    "OrdinalFit",
+    "ScoredFit",
+    "cluster_influence",
+    "covariance_of",
+    "influence_on",
+    "n_telling",
+    "std_error_of",
+]
 
 
 class ScoredFit(Protocol):
@@ -74,6 +83,59 @@ class OrdinalFit(ScoredFit, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Influence:
+    """How much each cluster moves each of m averages.
+
+    Attributes
+    ----------
+    by_cluster : array, shape (n_clusters, m)
+        Corrected for what the fit took: their squares sum to the squared standard error.
+    degrees : array, shape (m,)
+        Of freedom, of Student's t. Clusters of unequal weight count as fewer.
+
+    References
+    ----------
+    Bell & McCaffrey (2002), Survey Methodology 28, 169–181; Pustejovsky & Tipton (2018), JBES 36, 672–683.
+    """
+
+    by_cluster: NDArray[np.float64]
+    degrees: NDArray[np.float64]
+
+
+def influence_on(
+    sweep: Sweep,
+    make_rows: RowMaker,
+    fit: ScoredFit,
+    gradient: NDArray[np.float64],
+    n_clusters: int,
+    by_rows: NDArray[np.float64] | float = 0.0,
+) -> Influence:
+    """Each cluster's influence on m averages over a fitted model; one fold, or two where few clusters decide.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    make_rows : RowMaker
+    fit : CumulativeLogitFit or PartialOddsFit
+    gradient : array, shape (m, q)
+        Of each average by the parameters.
+    n_clusters : int
+        Where fewer than 30, in effect, hold what is known of an average, scores are corrected by CR2.
+    by_rows : array, shape (n_clusters, m), optional
+        What averaging over each cluster's rows and not others does to each average.
+    """
+    directions = fit.inverse.matrix @ gradient.T
+    plain = sweep(_InfluenceFold(make_rows, fit, directions, n_clusters))
+    n_effective = effective(plain.squared)
+    if is_worth_cr2(n_effective.min(initial=np.inf), n_clusters, fit.n, len(directions)):
+        corrected, degrees = sweep(_CorrectedFold(make_rows, fit, directions, n_clusters, fit.inverse))
+        return Influence(corrected + by_rows, degrees)
+    n_seen = n_telling(plain.summed)
+    scale = np.sqrt(n_seen / max(n_seen - 1, 1))
+    return Influence((plain.summed + by_rows) * scale, np.maximum(n_effective - 1, 1))
+
+
 def cluster_influence(
     sweep: Sweep,
     make_rows: RowMaker,
@@ -82,9 +144,7 @@ def cluster_influence(
     n_clusters: int,
     inverse: Inverse | None = None,
 ) -> NDArray[np.float64]:
-    """Each cluster's influence, through the fit, on each of m averages over it, shape (n_clusters, m); one fold.
-
-    What averaging over these rows and not others adds is for the average itself to say.
+    """Sums of scores by cluster in some directions, for joint tests, shape (n_clusters, m); one fold.
 
     Parameters
     ----------
@@ -98,7 +158,9 @@ def cluster_influence(
     inverse : Inverse, optional
         Of the information of all parameters, where the fit holds some of them at zero.
     """
-    return sweep(_InfluenceFold(make_rows, fit, directions, n_clusters, inverse or fit.inverse))
+    if n_clusters < CR2_BELOW:
+        return sweep(_CorrectedFold(make_rows, fit, directions, n_clusters, inverse or fit.inverse))[0]
+    return sweep(_InfluenceFold(make_rows, fit, directions, n_clusters)).summed
 
 
 def n_telling(influence: NDArray[np.float64]) -> int:
@@ -107,30 +169,57 @@ def n_telling(influence: NDArray[np.float64]) -> int:
 
 
 def std_error_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard errors from influences of shape (n_clusters, m), shape (m,)."""
-    return np.asarray(np.sqrt((influence**2).sum(axis=0) * _factor(influence)))
+    """Standard errors from corrected influences of shape (n_clusters, m), shape (m,)."""
+    return np.asarray(np.sqrt((influence**2).sum(axis=0)))
 
 
 def covariance_of(influence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Covariance from influences of shape (n_clusters, m), shape (m, m)."""
-    return np.asarray(influence.T @ influence * _factor(influence))
+    """Covariance from corrected influences of shape (n_clusters, m), shape (m, m)."""
+    return np.asarray(influence.T @ influence)
 
 
-def _factor(influence: NDArray[np.float64]) -> float:
-    if len(influence) < CR2_BELOW:
-        return 1.0  # CR2 has corrected already
-    n_clusters = n_telling(influence)
-    return n_clusters / max(n_clusters - 1, 1)
+@dataclass
+class _Scores:
+    summed: NDArray[np.float64]  # scores times directions, by cluster, shape (G, m)
+    squared: NDArray[np.float64]  # their squares, row by row: what is known of each average, shape (G, m)
+
+
+class _InfluenceFold:
+    """Fold: each cluster's influence on each average, and how much of what is known of it the cluster holds."""
+
+    def __init__(self, make_rows: RowMaker, fit: ScoredFit, directions: NDArray[np.float64], n_clusters: int) -> None:
+        self._make_rows = make_rows
+        self._fit = fit
+        self._directions = directions
+        self._n_clusters = n_clusters
+
+    def zero(self) -> _Scores:
+        shape = (self._n_clusters, self._directions.shape[1])
+        return _Scores(np.zeros(shape), np.zeros(shape))
+
+    def step(self, state: _Scores, batch: pa.RecordBatch) -> _Scores:
+        rows = self._make_rows(batch)
+        scores = self._fit.scores_times(rows, self._fit.predictors(rows), self._directions)
+        for j, column in enumerate(scores.T):
+            state.summed[:, j] += np.bincount(rows.cluster, column, self._n_clusters)
+            state.squared[:, j] += np.bincount(rows.cluster, column**2, self._n_clusters)
+        return state
+
+    def merge(self, left: _Scores, right: _Scores) -> _Scores:
+        return _Scores(left.summed + right.summed, left.squared + right.squared)
+
+    def finish(self, state: _Scores) -> _Scores:
+        return state
 
 
 @dataclass
 class _ClusterSums:
-    fitted: NDArray[np.float64]  # scores times directions, shape (G, m); with CR2 the scores, (G, q)
-    information: NDArray[np.float64]  # by cluster, shape (G, q, q); empty without CR2
+    scores: NDArray[np.float64]  # shape (G, q)
+    information: NDArray[np.float64]  # shape (G, q, q)
 
 
-class _InfluenceFold:
-    """Fold: each cluster's influence on each average."""
+class _CorrectedFold:
+    """Fold: the same corrected by CR2, and the degrees of freedom of the averages' errors."""
 
     def __init__(
         self, make_rows: RowMaker, fit: ScoredFit, directions: NDArray[np.float64], n_clusters: int, inverse: Inverse
@@ -140,37 +229,23 @@ class _InfluenceFold:
         self._directions = directions
         self._n_clusters = n_clusters
         self._inverse = inverse
-        self._with_cr2 = n_clusters < CR2_BELOW
 
     def zero(self) -> _ClusterSums:
-        g, (q, m) = self._n_clusters, self._directions.shape
-        return _ClusterSums(
-            np.zeros((g, q if self._with_cr2 else m)),
-            np.zeros((g, q, q) if self._with_cr2 else (0, q, q)),
-        )
+        g, q = self._n_clusters, len(self._directions)
+        return _ClusterSums(np.zeros((g, q)), np.zeros((g, q, q)))
 
     def step(self, state: _ClusterSums, batch: pa.RecordBatch) -> _ClusterSums:
         rows = self._make_rows(batch)
-        predictors = self._fit.predictors(rows)
-        if self._with_cr2:
-            self._add_by_cluster(state, rows, predictors)
-            return state
-        for j, column in enumerate(self._fit.scores_times(rows, predictors, self._directions).T):
-            state.fitted[:, j] += np.bincount(rows.cluster, column, self._n_clusters)
-        return state
-
-    def _add_by_cluster(self, state: _ClusterSums, rows: Rows, predictors: NDArray[np.float64]) -> None:
-        every_direction = np.eye(self._directions.shape[0])
+        predictors, every_direction = self._fit.predictors(rows), np.eye(len(self._directions))
         for cluster in np.unique(rows.cluster):
             inside = rows.cluster == cluster
             part, at = rows.where(inside), predictors[inside]
-            state.fitted[cluster] += self._fit.scores_times(part, at, every_direction).sum(axis=0)
+            state.scores[cluster] += self._fit.scores_times(part, at, every_direction).sum(axis=0)
             state.information[cluster] += self._fit.information_of(part, at)
+        return state
 
     def merge(self, left: _ClusterSums, right: _ClusterSums) -> _ClusterSums:
-        return _ClusterSums(left.fitted + right.fitted, left.information + right.information)
+        return _ClusterSums(left.scores + right.scores, left.information + right.information)
 
-    def finish(self, state: _ClusterSums) -> NDArray[np.float64]:
-        if not self._with_cr2:
-            return state.fitted
-        return adjusted_scores(state.fitted, state.information, self._inverse) @ self._directions
+    def finish(self, state: _ClusterSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return adjusted_influence(state.scores, state.information, self._inverse, self._directions)

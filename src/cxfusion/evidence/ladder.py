@@ -46,6 +46,8 @@ class RungEstimate:
         In points of the outcome.
     n, n_clusters : int
         Responses and clusters used in this fit; 0 where not applicable.
+    degrees : float or None
+        Degrees of freedom of Student's t; clusters less one unless given.
     unassigned : float or None
         Of a design that rests on assignment: the estimate of the same equation on the same rows by adjustment alone.
     """
@@ -63,11 +65,13 @@ class RungEstimate:
     remove_all: float | None = None
     n: int = 0
     n_clusters: int = 0
+    degrees: float | None = None
     unassigned: float | None = None
 
     def interval(self, conf_level: float) -> tuple[float, float]:
-        """Ends of its interval at any level, by Student's t with n_clusters − 1 degrees of freedom."""
-        estimate, reach = self.estimate or 0.0, float(student_t.reach(conf_level, self.n_clusters - 1))
+        """Ends of its interval at any level, by Student's t."""
+        degrees = self.n_clusters - 1 if self.degrees is None else self.degrees
+        estimate, reach = self.estimate or 0.0, float(student_t.reach(conf_level, degrees))
         reach *= self.std_error or 0.0
         return estimate - reach, estimate + reach
 

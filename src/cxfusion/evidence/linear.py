@@ -104,4 +104,5 @@ def rung_of_slope(
         p_value=float(student_t.p_value(estimate / std_error, dof)),
         n=n,
         n_clusters=n_clusters,
+        degrees=dof,
     )

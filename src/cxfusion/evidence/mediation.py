@@ -355,7 +355,7 @@ class _Paths:
         return {
             **row, "step": float(found.step[0]), "estimate": float(found.estimate[0]),
             "std_error": float(found.std_error[0]), "conf_low": float(low[0]), "conf_high": float(high[0]),
-            "p_value": float(found.p_value[0]), "n": found.n, "n_clusters": found.degrees + 1, "status": "ok",
+            "p_value": float(found.p_value[0]), "n": found.n, "n_clusters": found.n_told, "status": "ok",
         }  # fmt: skip
 
     def sensitivity(self) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plain_form"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def plain_form(population: Population, *, segments: bool = False) -> dict[str, Any]:
@@ -26,13 +26,11 @@ def plain_form(population: Population, *, segments: bool = False) -> dict[str, A
     segments : bool
         The points of the segments as well.
     """
-    tail = (1 - population.conf_level) / 2
     form: dict[str, Any] = {
         "version": VERSION,
         "outcome": population.outcome,
-        "reach": float(student_t.isf(tail, population.n_clusters - 1)),
         "readings": [{"name": one.name, "unit": one.unit, "values": list(one.values)} for one in population.readings],
-        "levers": [_lever(one) for one in population.levers],
+        "levers": [_lever(one, population.conf_level) for one in population.levers],
         "models": [_model(one) for one in population.models],
         "covariance": population.covariance.tolist(),
         "points": _points(population.points),
@@ -45,12 +43,13 @@ def plain_form(population: Population, *, segments: bool = False) -> dict[str, A
     return form
 
 
-def _lever(form: LeverForm) -> dict[str, Any]:
+def _lever(form: LeverForm, conf_level: float) -> dict[str, Any]:
     lever, basis = form.lever, form.basis
     return {
         "name": lever.name, "unit": lever.unit, "moment": lever.moment, "step": lever.step, "shape": lever.shape,
         "is_share": form.is_share, "knots": list(basis.knots), "turn": basis.turn.tolist(),
         "mean": form.mean, "low": form.low, "high": form.high,
+        "reach": float(student_t.reach(conf_level, form.degrees)),
     }  # fmt: skip
 
 

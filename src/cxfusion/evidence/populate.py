@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.evidence.design import Basis
-    from cxfusion.evidence.ladder import Ladder
+    from cxfusion.evidence.ladder import FittedModel, Ladder
     from cxfusion.evidence.population import Points
     from cxfusion.evidence.population_rows import PopulationRows
     from cxfusion.evidence.sample import Sample
@@ -49,8 +49,9 @@ def populate(sample: Sample, ladder: Ladder, scale: Scale, conf_level: float) ->
     if not fitted:
         return None
     named = {name: basis for model in fitted for name, basis in bases_of(model.design, model.levers).items()}
-    bases = tuple(named.values())
-    found = made_of_rows(sample, fitted, partial(_gathered, bases=bases, levels=sample.coding.levels))
+    bases, degrees = tuple(named.values()), _degrees(fitted)
+    gathered = partial(_gathered, bases=bases, degrees=degrees, levels=sample.coding.levels)
+    found = made_of_rows(sample, fitted, gathered)
     models, influence = moment_models(fitted, found.points, bases, readings, sample.coding.n_clusters)
     models, covariance = with_kappas(models, fitted, covariance_of(influence))
     return Population(
@@ -59,7 +60,6 @@ def populate(sample: Sample, ladder: Ladder, scale: Scale, conf_level: float) ->
         levers=found.forms,
         models=models,
         covariance=covariance,
-        n_clusters=1 + min(of.degrees for model in fitted for of in model.effects),
         conf_level=conf_level,
         points=found.points,
         segments=found.segments,
@@ -74,9 +74,22 @@ class _Gathered:
     segments: dict[str, dict[str, Points]]
 
 
-def _gathered(rows: PopulationRows, bases: Sequence[Basis], levels: Mapping[str, Sequence[str]]) -> _Gathered:
+def _degrees(fitted: Sequence[FittedModel]) -> dict[str, float]:
+    """Of freedom of each lever's effects: the fewest of its models."""
+    found: dict[str, float] = {}
+    for model in fitted:
+        for lever, effects in zip(model.levers, model.effects, strict=True):
+            found[lever.name] = min(float(effects.degrees[0]), found.get(lever.name, np.inf))
+    return found
+
+
+def _gathered(
+    rows: PopulationRows, bases: Sequence[Basis], degrees: Mapping[str, float], levels: Mapping[str, Sequence[str]]
+) -> _Gathered:
     """What becomes of the rows, where they are: no row leaves."""
-    forms = tuple(_form(basis, rows.level[:, j], rows.weight) for j, basis in enumerate(bases))
+    forms = tuple(
+        _form(basis, rows.level[:, j], rows.weight, degrees[basis.lever.name]) for j, basis in enumerate(bases)
+    )
     return _Gathered(forms, gather_points(rows, forms), segment_points(rows, forms, levels))
 
 
@@ -94,6 +107,6 @@ def readings_of(sample: Sample, scale: Scale) -> tuple[Reading, ...]:
     return tuple(found)
 
 
-def _form(basis: Basis, level: NDArray[np.float64], weight: NDArray[np.float64]) -> LeverForm:
+def _form(basis: Basis, level: NDArray[np.float64], weight: NDArray[np.float64], degrees: float) -> LeverForm:
     low, high = np.quantile(level, SUPPORT)
-    return LeverForm(basis, float(np.average(level, weights=weight)), float(low), float(high))
+    return LeverForm(basis, float(np.average(level, weights=weight)), float(low), float(high), degrees)

@@ -58,12 +58,15 @@ class LeverForm:
         Weighted, over the contacts that the points stand for.
     low, high : float
         Between which values are common enough to speak about.
+    degrees : float
+        Of freedom, of Student's t for what changing it does.
     """
 
     basis: Basis
     mean: float
     low: float
     high: float
+    degrees: float
 
     @property
     def lever(self) -> Lever:
@@ -174,7 +177,6 @@ class Population:
         In the order of the moments; the within model of a moment first.
     covariance : array, shape (p, p)
         Joint, cluster-robust, of all coefficients of all models.
-    n_clusters : int
     conf_level : float
     points : Points
     segments : mapping of str to mapping of str to Points
@@ -188,7 +190,6 @@ class Population:
     levers: tuple[LeverForm, ...]
     models: tuple[MomentModel, ...]
     covariance: NDArray[np.float64]
-    n_clusters: int
     conf_level: float
     points: Points
     segments: Mapping[str, Mapping[str, Points]] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import expit
 
-from cxfusion.estimators.influence import cluster_influence
+from cxfusion.estimators.influence import influence_on
 from cxfusion.estimators.partial_odds import PartialOddsFit
 from cxfusion.evidence.population import MomentModel, Remainder
 
@@ -114,8 +114,8 @@ def _influence(
 ) -> NDArray[np.float64]:
     """Each cluster's influence on the levers' coefficients, shape (n_clusters, coefficients)."""
     gradients = [gradient for at in columns for gradient in _gradients(model, at, places)]
-    directions = model.fit.inverse.matrix @ np.array(gradients).T
-    return cluster_influence(model.rows.sweep, model.rows.make_rows, model.fit, directions, n_clusters)
+    rows = model.rows
+    return influence_on(rows.sweep, rows.make_rows, model.fit, np.array(gradients), n_clusters).by_cluster
 
 
 def _gradients(model: FittedModel, columns: slice, places: NDArray[np.intp]) -> list[NDArray[np.float64]]:

@@ -387,7 +387,8 @@ def _rung(effects: Effects, lever: Lever, rung: str, conf_level: float) -> RungE
         local_estimate=float(effects.local_estimate[0]),
         remove_all=float(effects.remove_all[0]),
         n=effects.n,
-        n_clusters=effects.degrees + 1,
+        n_clusters=effects.n_told,
+        degrees=float(effects.degrees[0]),
     )
     numbers = (found.step, found.estimate, found.conf_low, found.conf_high, found.p_value, found.remove_all)
     if all(number is not None and np.isfinite(number) for number in numbers):

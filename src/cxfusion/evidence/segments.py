@@ -299,10 +299,10 @@ def _only(batch: pa.RecordBatch, make_levers: LeverMaker, shown: list[int]) -> l
 
 def _segment_frame(ground: Ground, found: Segments, shown: list[int], effects: Effects, pooled: Pooled) -> pd.DataFrame:
     conf_level = ground.spec.conf_level
-    own = [min(effects.degrees, found.segments[i].n_clusters - 1) for i in shown]  # a segment has its own agents
-    alone = student_t.reach(conf_level, np.array(own)) * effects.std_error
+    own = np.minimum(effects.degrees, [found.segments[i].n_clusters - 1 for i in shown])  # a segment has its own agents
+    alone = student_t.reach(conf_level, own) * effects.std_error
     low, high = effects.estimate - alone, effects.estimate + alone
-    reach = student_t.reach(conf_level, effects.degrees) * pooled.std_error
+    reach = student_t.reach(conf_level, effects.n_told - 1) * pooled.std_error  # it borrows from the others' agents
     rows = []
     for i, segment in enumerate(found.segments):
         row = {"segment": segment.label, "mean_level": segment.mean_level, "n": segment.n}
@@ -354,7 +354,7 @@ def _trend(effects: Effects, places: list[float | None]) -> dict[str, Any]:
     slope_of = np.linalg.solve(design.T @ weighted, weighted.T)[1]
     slope = float(slope_of @ effects.estimate[at])
     error = float(np.sqrt(slope_of @ effects.covariance[np.ix_(at, at)] @ slope_of))
-    p_value = float(student_t.p_value(slope / error, effects.degrees))
+    p_value = float(student_t.p_value(slope / error, effects.degrees[at].min()))
     return {
         "test": "trend", "estimate": slope, "std_error": error, "statistic": slope / error, "p_value": p_value,
         "status": "ok",

@@ -159,13 +159,14 @@
       const { kappa_place: place } = modelOf(moment, "beside");
       corrected.forEach(({ gradient }, r) => { gradient[place] += part[r].change - within.get(moment)[r].change; });
     });
+    const reach = Math.max(...asked.map(([j]) => form.levers[j].reach));
     const readings = form.readings.map(({ name }, r) => {
       const centres = [plain[r], ...(corrected ? [corrected[r]] : [])];
-      const ends = centres.map(({ change, gradient }) => [change, form.reach * errorOf(gradient)]);
+      const ends = centres.map(({ change, gradient }) => [change, errorOf(gradient)]);
       return {
         name, estimate: plain[r].change, corrected: corrected ? corrected[r].change : null,
-        low: Math.min(...ends.map(([at, reach]) => at - reach)),
-        high: Math.max(...ends.map(([at, reach]) => at + reach)),
+        low: Math.min(...ends.map(([at, error]) => at - reach * error)),
+        high: Math.max(...ends.map(([at, error]) => at + reach * error)),
       };
     });
     const made = Object.fromEntries(asked.map(([j]) => [form.levers[j].name, worlds.reduce(
