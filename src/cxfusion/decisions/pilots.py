@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -95,8 +95,12 @@ class PilotPlan:
             for name, value in (("power", self.power), ("alpha", self.alpha))
             if not 0 < value < 1
         ]
-        if not self.weeks > 0:
-            problems.append(f"weeks is {self.weeks:g}; expected more than 0")
+        amounts = {"weeks": self.weeks, "answers_a_week": self.answers_a_week, "response_rate": self.response_rate}
+        problems += [
+            f"{name} is {value:g}; expected more than 0"
+            for name, value in amounts.items()
+            if value is not None and not 0 < value < inf
+        ]
         if problems:
             raise UsageError("This pilot cannot be planned.", problems)
 
@@ -141,7 +145,7 @@ def design_pilot(
     UnknownNameError
         No such lever.
     UsageError
-        A power or level that is no share.
+        A power or level that is no share, or weeks, answers or a response rate that are none.
     NothingToEstimateError
         The evidence holds too little to plan with.
 
