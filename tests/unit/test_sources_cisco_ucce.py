@@ -102,6 +102,20 @@ def test_whole_numbers_and_names_are_the_same_however_they_are_kept(read_log, by
         check(by_id(contacts), set_aside(contacts.legs))
 
 
+def test_calls_that_were_not_routed_are_not_taken_for_one(read_log, by_id, set_aside):
+    # dialled straight to an agent: all of a day have the key 0, whatever else they are
+    direct = [
+        record(0, 0, "2026-03-02 11:00:00", agent="101", talk=60),
+        record(0, 0, "2026-03-02 12:00:00", agent="102", talk=120),
+        record("0.0", 1, "2026-03-02 13:00:00", agent="103", talk=180),
+        record("NULL", 0, "2026-03-02 14:00:00", agent="103", talk=240),
+        record(0, 0, "2026-03-02 15:00:00", disposition=7),
+    ]
+    contacts = read_log([RECORDS[5], *direct], SOURCE)
+    assert {contact: row["talk_seconds"] for contact, row in by_id(contacts).items()} == {"155000-4": 30}
+    assert [reason for _, _, reason in set_aside(contacts.legs)] == [*["not_routed"] * 4, "short_call"]
+
+
 def test_a_trace_of_odd_lines(tmp_path, read_log, by_id, set_aside):
     path = tmp_path / "trace.txt"
     fine = "DateTime=04/26 15:28:00 Day=146577 RtrCallKey=1 CallDisp=13 Duration=10 TalkTime=10 LocalQTime=0"

@@ -18,6 +18,7 @@ REASONS: Final = {
     "unreadable_record": "The line is no record: broken off, or cut into another number of cells",
     "not_a_record": "The record lacks a field that every record has",
     "short_call": "Gone within the time that the centre counts as too short to be a call",
+    "not_routed": "A call between agents or dialled straight to one: no key tells which records are one call",
     "cut_off": "The log begins or ends in the middle of the call, before anybody answered",
     "damaged": "The export itself marks the row as damaged",
     "no_response": "No survey answer came back for this contact",

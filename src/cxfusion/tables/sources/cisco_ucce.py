@@ -80,10 +80,11 @@ def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     day, key = text_of(cells["RouterCallKeyDay"]), text_of(cells["RouterCallKey"])
     sequence, disposition = text_of(cells.get("RouterCallKeySequenceNumber")), number_of(cells.get("CallDisposition"))
     agent, net_queue = _identifier(cells, *AGENT), total_of(cells.get("NetQTime"), blank=0.0)
+    is_routed = _identifier(cells, "RouterCallKey") is not None and number_of(cells["RouterCallKey"]) != 0
     is_of_agent = agent is not None or not any(name in cells for name in AGENT)  # else it is the leg of a menu
     is_handled = is_of_agent and (number_of(cells.get("TalkTime")) or 0.0) > 0
     return {
-        ASIDE: "short_call" if disposition == SHORT_CALL else None,
+        ASIDE: "short_call" if disposition == SHORT_CALL else None if is_routed else "not_routed",
         "leg_id": f"{day}-{key}-{sequence}" if sequence else f"{day}-{key}",
         "contact_id": f"{day}-{key}",
         "agent_id": agent,
@@ -128,7 +129,13 @@ LEGS: Final = LegExport(
     talk_excludes_hold=True,
     wait_includes_ring=True,
     total_of=("wait_seconds", "talk_seconds", "hold_seconds", "wrap_seconds"),
-    reasons={"short_call": "CallDisposition 7: gone within the time that the centre counts as too short to be a call."},
+    reasons={
+        "short_call": "CallDisposition 7: gone within the time that the centre counts as too short to be a call.",
+        "not_routed": (
+            "RouterCallKey 0 or NULL: a call between agents, or dialled straight to one. ICM did not route it, and all"
+            " such calls share the key, so that nothing tells which records are one call."
+        ),
+    },
     rule=(
         "DateTime is when a leg ended, its work time included, on the clock of the central controller: give its time"
         " zone. A leg started its total before that. One call has many records, of the menu's leg and of each agent;"
