@@ -65,6 +65,15 @@ def test_by_agent_and_team(session):
     assert by_team["team"].to_list() == ["a", "b"]
 
 
+def test_states_of_several_files_all_count(session, tmp_path):
+    first, second = state("kim", "Available", "09:00", "10:00"), state("kim", "On call", "10:00", "11:00")
+    pd.DataFrame([first]).to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame([second]).to_csv(tmp_path / "b.csv", index=False)
+    found = cx.occupancy(str(tmp_path / "*.csv"), timezone="UTC", session=session)
+    assert found.table["estimate"].to_list() == [0.5]
+    assert found.n_without_length == 0
+
+
 def test_a_state_counts_in_each_interval_for_its_part(session):
     found = cx.occupancy(STATES, interval="1h", timezone="UTC", session=session)
     rows = found.table.set_index("interval_start")

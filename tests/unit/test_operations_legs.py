@@ -63,6 +63,19 @@ def test_legs_keep_their_contact(contacts):
     assert rows["parent_id"].to_dict() == {"a1": "a1", "a2": "a1", "b1": "b1", "c1": "c1"}
 
 
+def test_legs_without_an_id_of_several_files_are_told_apart(tmp_path, read_log):
+    spoken = {"segmentType": "interact", "segmentStart": "2026-03-02T09:00:00Z", "segmentEnd": "2026-03-02T09:01:00Z"}
+    served = {"mediaType": "voice", "segments": [spoken], "metrics": [{"name": "tTalk", "value": 60_000}]}
+    agent = {"purpose": "agent", "userId": "ann", "sessions": [served]}  # the session has no sessionId
+    for name in ("a", "b"):
+        record = {"conversationId": name, "conversationStart": "2026-03-02T09:00:00Z", "participants": [agent]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(record), encoding="utf-8")
+    rows = cx.per_leg(read_log(str(tmp_path / "*.json"), "genesys_cloud")).to_pandas()
+    assert len(rows) == 4  # of each conversation its own leg and that of its agent
+    own = rows.loc[~rows["contact_id"].isin(["a", "b"]), "contact_id"].to_list()
+    assert own == [f"row {tmp_path}/a.json:2", f"row {tmp_path}/b.json:2"]
+
+
 def test_a_log_without_legs_is_refused():
     with pytest.raises(UsageError, match="no legs"):
         cx.per_leg(cx.read_contacts([{"contact_id": "a", "started_at": "2026-01-05 09:00"}]))

@@ -34,7 +34,7 @@ def per_leg(contacts: Contacts) -> Contacts:
     Contacts
         For :func:`diagnose`, :func:`control_chart`, :func:`rank_groups` and :func:`what_changed`: handle time then is
         that of the leg's own agent and queue, and volume counts every queue that a contact passed. ``contact_id`` is
-        the leg's own id (else that of its row), ``parent_id`` the contact's; ``n_transfers`` is 1 where the agent
+        the leg's own id (else its file and row), ``parent_id`` the contact's; ``n_transfers`` is 1 where the agent
         passed the customer on. Of a log read with ``since`` or ``until`` these are the legs of the contacts within.
         Not for first-contact resolution: a transfer is no repeat.
 
@@ -61,7 +61,7 @@ def per_leg(contacts: Contacts) -> Contacts:
         )
     legs = legs_within(legs, contacts)
     rows = legs.rows
-    own = ibis.literal("row ") + rows["source_row"].cast("string")
+    own = ibis.literal("row ") + rows["source_file"] + ":" + rows["source_row"].cast("string")
     is_handled = legs.value("is_handled").fill_null(False)
     passed_on = ibis.ifelse(is_handled, legs.value("is_transfer_out").cast("float64"), ibis.null("float64"))
     found = rows.select(

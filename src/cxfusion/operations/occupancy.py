@@ -189,7 +189,8 @@ def _read(
         )
     own = {f"by_{i}": name for i, name in enumerate(by) if name in rows.columns and name not in FIELDS}
     kept = {column: rows[source] for column, source in {**own, **named}.items()}
-    table = session.materialize(rows.select(contact_id=rows["source_row"].cast("string"), **kept))
+    place = rows["source_file"] + ":" + rows["source_row"].cast("string")  # rows are numbered anew in each file
+    table = session.materialize(rows.select(contact_id=place, **kept))
     log = read_contacts(table, timezone=timezone, session=session)  # takes none of these for a heading that it knows
     others = log.rows.drop(*(name for name in log.columns if name in own.values()))
     return replace(log, rows=others.rename({name: column for column, name in own.items()}))
