@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 
 import pandas as pd
 import pytest
@@ -84,6 +85,34 @@ def test_a_state_counts_in_each_interval_for_its_part(session):
     assert quarters[["handling_seconds", "available_seconds", "other_seconds"]].sum().to_list() == [3600, 5400, 1800]
     assert quarters["handling_seconds"].max() == 900
     assert found.plot().to_dict()["mark"]["type"] == "rect"
+
+
+def test_a_missing_group_has_rows_of_its_own(session):
+    states = [
+        state("kim", "on call", "09:00", "09:30", team="a"),
+        state("lou", "on call", "09:00", "09:30", team=None),
+    ]
+    for interval in (None, "1h"):
+        found = cx.occupancy(states, by="team", interval=interval, timezone="UTC", session=session).table
+        assert found["team"].isna().to_list() == [False, True]
+        assert found["handling_seconds"].to_list() == [1800, 1800]
+
+
+def test_groups_in_intervals_take_no_memory_for_those_that_do_not_occur(session):
+    # 600 agents, each there in an hour of their own: 600 rows take 1 MB, their 360,000 combinations 20 MB
+    starts = pd.date_range("2026-01-05", periods=600, freq="h")
+    states = pd.DataFrame({"agent_id": [f"a{i:03}" for i in range(600)], "state": "idle", "started_at": starts})
+    states["ended_at"] = states["started_at"] + pd.Timedelta(hours=1)
+    # the first use imports what it needs, which is not counted
+    cx.occupancy(states[:2], by="agent_id", interval="1h", timezone="UTC", session=session)
+    tracemalloc.start()
+    try:
+        found = cx.occupancy(states, by="agent_id", interval="1h", timezone="UTC", session=session).table
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found["available_seconds"].to_list() == [3600] * 600
+    assert peak < 6_000_000
 
 
 def test_the_night_the_clocks_go_back_has_no_lost_hour(session):

@@ -253,10 +253,10 @@ def _by_group(log: Contacts, pieces: ir.Table, grouping: Grouping) -> pd.DataFra
 
 
 def _shares(sums: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """One row per group, its seconds side by side."""
-    wide = sums.pivot_table(index=keys, columns=KIND, values=SECONDS, aggfunc="sum", dropna=False, observed=True)
-    wide = wide.reindex(columns=list(PARTS)).fillna(0.0)
-    wide = wide[wide.sum(axis=1) > 0].add_suffix("_seconds").rename_axis(columns=None).reset_index()
+    """One row per group that occurs, its seconds side by side; a pivot table would make all combinations of keys."""
+    beside = {f"{part}_seconds": sums[SECONDS].where(sums[KIND] == part, 0.0) for part in PARTS}
+    wide = sums[keys].assign(**beside).groupby(keys, dropna=False, as_index=False).sum()
+    wide = wide[wide[list(beside)].sum(axis=1) > 0].reset_index(drop=True)
     there = (wide["handling_seconds"] + wide["available_seconds"]).to_numpy(float)
     share = np.divide(wide["handling_seconds"].to_numpy(float), there, out=np.full(len(wide), np.nan), where=there > 0)
     reason: list[Any] = [None if known else "nobody was handling or available" for known in there > 0]
