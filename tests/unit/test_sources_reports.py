@@ -38,6 +38,9 @@ def test_five9_rows_of_the_sample(vendor, read_log, by_id, set_aside):
     assert set_aside(contacts.legs) == [(4, None, "redelivery")]
     assert found["24382"]["ivr_seconds"] == 3
     assert {row["direction"] for row in found.values()} == {"outbound"}  # Autodial
+    # all from 5550000001, the centre's own number; whom it called is in DNIS
+    customers = {"24381": "5550000002", "24382": "5550000003", "24384": "5550000004"}
+    assert {call: row["customer_id"] for call, row in found.items()} == customers
     assert found["24381"]["started_at"] == datetime(2016, 10, 27, 21, 51, 34)  # seven hours behind in October
     assert all(row["n_agents"] == 0 for row in found.values())  # [None]
 
@@ -45,7 +48,7 @@ def test_five9_rows_of_the_sample(vendor, read_log, by_id, set_aside):
 def test_five9_segments_and_identity(tmp_path, read_log, by_id, set_aside):
     times = {"QUEUE_WAIT_TIME": "00:00:40", "RING_TIME": "00:00:05", "IVR_TIME": "00:00:12", "HOLD_TIME": "00:00:30"}
     times |= {"AFTER_CALL_WORK_TIME": "00:00:20", "HOLDS": "1", "SKILL": "sales"}
-    served = five9("7", "ann", "00:03:00", HANDLE_TIME="00:03:50", **times)
+    served = five9("7", "ann", "00:03:00", HANDLE_TIME="00:03:50", ANI="4900", **times)
     inside = five9("8", "ben", "00:03:00", HANDLE_TIME="00:03:20", **times)  # here talk holds the hold
     gone = five9("9", "", "", ABANDONED="1", QUEUE_WAIT_TIME="00:01:10")
     second = five9("7", "cai", "00:01:00", TIMESTAMP="Thu, 27 Oct 2016 14:56:00", HANDLE_TIME="00:01:00", TRANSFERS="1")
@@ -59,6 +62,7 @@ def test_five9_segments_and_identity(tmp_path, read_log, by_id, set_aside):
     assert found["7"]["wait_seconds"] == 45  # 40 s in the queue and 5 s of ringing
     assert (found["7"]["first_agent_id"], found["7"]["agent_id"], found["7"]["n_transfers"]) == ("ann", "cai", 1)
     assert (found["9"]["is_abandoned"], found["9"]["wait_seconds"]) == (True, 70)
+    assert (found["7"]["customer_id"], found["9"]["customer_id"]) == ("4900", None)
     # 180 + 30 + 20 = 230 = 03:50; for call 8 the total is 200, 30 s less: 1 of the 2 that tell all parts
     assert any("in 1 of 2 legs" in note for note in contacts.notes)
     assert set_aside(contacts.legs) == [(5, None, "unreadable_record")]
@@ -149,6 +153,16 @@ def test_cxone_chains_of_masters(read_log, by_id, set_aside):
     assert found["6"]["talk_seconds"] == 20  # two contacts that name each other: the smaller id
     assert (None, "redelivery") in [(column, reason) for _, column, reason in set_aside(contacts.legs)]
     assert ("talk_seconds", "negative_duration") in [row[1:] for row in set_aside(contacts.legs)]
+
+
+def test_cxone_contacts_that_the_centre_began_name_no_customer(read_log, by_id):
+    calls = [
+        cxone(1, 1, "2026-03-02T10:00:00.000", isOutbound=True, fromAddr="4800", agentId=11, agentSeconds=10),
+        cxone(2, 2, "2026-03-02T11:00:00.000", isOutbound="Y", fromAddr="4800", agentId=11, agentSeconds=10),
+        cxone(3, 3, "2026-03-02T12:00:00.000", fromAddr="4900", agentId=11, agentSeconds=10),
+    ]
+    found = by_id(read_log(calls, "nice_cxone_completed"))
+    assert {contact: row["customer_id"] for contact, row in found.items()} == {"1": None, "2": None, "3": "4900"}
 
 
 def test_zendesk_calls(tmp_path, read_log, by_id, set_aside):

@@ -25,19 +25,21 @@ NO_TIME: Final = "0:. "  # what a duration of none is written with
 
 
 def _read(data: Any) -> Iterator[Row]:
-    names = [*NEEDED, *LEGS.sources, "AGENT", "CALL TYPE"]
+    names = [*NEEDED, *LEGS.sources, "AGENT", "CALL TYPE", "ANI", "DNIS"]
     return legs_of(records(data, WHAT, names=names), NEEDED, _derive)
 
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     call, agent = text_of(cells["CALL ID"]), text_of(cells.get("AGENT")) or ""
+    direction = _direction(text_of(cells.get("CALL TYPE")) or "")
     has_agent = agent.strip().lower() not in NO_AGENT
     has_talk = bool((text_of(cells.get("TALK TIME")) or "").strip(NO_TIME))
     whole = "\x1f".join(f"{name}={text_of(cell)}" for name, cell in sorted(cells.items()))
     return {
         "leg_id": f"{call}/{blake2s(whole.encode('utf-8', 'replace'), digest_size=8).hexdigest()}",
         "agent_id": agent if has_agent else None,
-        "direction": _direction(text_of(cells.get("CALL TYPE")) or ""),
+        "direction": direction,
+        "customer_id": text_of(cells.get("DNIS" if direction == "outbound" else "ANI")),
         "is_handled": yes_no(is_so=has_agent and has_talk),
     }
 
@@ -54,7 +56,6 @@ LEGS: Final = LegExport(
     what=WHAT,
     fields={
         "contact_id": ColumnMap(column="CALL ID"),
-        "customer_id": ColumnMap(column="ANI"),
         "queue": ColumnMap(column="SKILL"),
         "reason": ColumnMap(column="DISPOSITION"),
         "started_at": ColumnMap(column="TIMESTAMP"),
@@ -73,6 +74,7 @@ LEGS: Final = LegExport(
         "leg_id": "CALL ID and a fingerprint of the whole row",
         "agent_id": "AGENT, but [None] and [Deleted]",
         "direction": "CALL TYPE: Inbound, or one of the kinds of outbound",
+        "customer_id": "ANI, who called; DNIS, who was called, where CALL TYPE is a kind of outbound",
         "is_handled": "AGENT and TALK TIME are there",
     },
     read=_read,
@@ -93,6 +95,7 @@ FIVE9_CALL_LOG: Final = Source(
     unconfirmed=(
         "TALK TIME does not hold HOLD TIME (checked by HANDLE TIME, where the report has it)",
         "QUEUE WAIT TIME does not hold RING TIME",
+        "ANI of an outbound call is the centre's own number, DNIS the customer's (so in the rows looked at)",
         "several rows of one CALL ID are segments of the call, not the same call told again after a change",
     ),
     legs=LEGS,

@@ -25,18 +25,20 @@ DIRECTIONS: Final = {**dict.fromkeys(YES, "outbound"), **dict.fromkeys(("false",
 
 def _read(data: Any) -> Iterator[Row]:
     derived_from = ("agentId", "skillName", "skillId", "isOutbound", "isRefused", "agentSeconds", "confSeconds")
-    names = [*NEEDED, *LEGS.sources, *derived_from]
+    names = [*NEEDED, *LEGS.sources, *derived_from, "fromAddr"]
     return legs_of(records(data, WHAT, lists=("completedContacts", "contacts"), names=names), NEEDED, _derive)
 
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     agent, seconds = _word(cells, "agentId"), number_of(cells.get("agentSeconds"))
+    direction = DIRECTIONS.get(_word(cells, "isOutbound"))
     apart = total_of(cells.get("holdSeconds"), cells.get("confSeconds"), blank=0.0)
     is_handled = agent not in ("", "0") and (seconds or 0.0) > 0 and _word(cells, "isRefused") not in YES
     return {
         "agent_id": None if agent == "0" else text_of(cells.get("agentId")),
         "queue": text_of(cells.get("skillName")) or text_of(cells.get("skillId")),
-        "direction": DIRECTIONS.get(_word(cells, "isOutbound")),
+        "direction": direction,
+        "customer_id": None if direction == "outbound" else text_of(cells.get("fromAddr")),
         "started_at": _in_utc(text_of(cells["contactStart"])),
         "talk_seconds": less(total_of(cells.get("agentSeconds")), apart),
         "is_handled": yes_no(is_so=is_handled),
@@ -59,7 +61,6 @@ LEGS: Final = LegExport(
         "leg_id": ColumnMap(column="contactId"),
         "contact_id": ColumnMap(column="contactId"),
         "continues": ColumnMap(column="masterContactId"),
-        "customer_id": ColumnMap(column="fromAddr"),
         "channel": ColumnMap(column="mediaTypeName"),
         "reason": ColumnMap(column="primaryDispositionId"),
         "updated_at": ColumnMap(column="lastUpdateTime"),
@@ -76,6 +77,7 @@ LEGS: Final = LegExport(
         "agent_id": "agentId, but 0",
         "queue": "skillName, else skillId",
         "direction": "isOutbound",
+        "customer_id": "fromAddr, but where isOutbound: there it is the centre's own",
         "started_at": "contactStart, in UTC where it tells no offset",
         "talk_seconds": "agentSeconds less holdSeconds and confSeconds",
         "is_handled": "agentId and agentSeconds above 0, and not isRefused",
@@ -87,8 +89,8 @@ LEGS: Final = LegExport(
     rule=(
         "masterContactId names the contact that created this one, and after a second transfer that is not the first:"
         " each chain is followed to where it begins. fromAddr is the address of who called, the centre's own where"
-        " isOutbound. After-call work is delivered later than the contact: of what was exported before, wrap can be"
-        " missing or 0, and a later export goes before it."
+        " isOutbound: such a contact names no customer. After-call work is delivered later than the contact: of what"
+        " was exported before, wrap can be missing or 0, and a later export goes before it."
     ),
 )
 
