@@ -155,6 +155,15 @@ def test_cxone_chains_of_masters(read_log, by_id, set_aside):
     assert ("talk_seconds", "negative_duration") in [row[1:] for row in set_aside(contacts.legs)]
 
 
+@pytest.mark.parametrize("none", [0, "0", "", None])
+def test_cxone_contacts_without_a_master_stand_alone(read_log, by_id, none):
+    begun = [cxone(n, none, "2026-03-02T10:00:00.000", agentId=10 + n, agentSeconds=n * 10) for n in (1, 2, 3)]
+    passed = cxone(4, 3, "2026-03-02T10:05:00.000", agentId=14, agentSeconds=40)
+    found = by_id(read_log([*begun, passed], "nice_cxone_completed"))
+    talk = {contact: (row["talk_seconds"], row["n_transfers"]) for contact, row in found.items()}
+    assert talk == {"1": (10, 0), "2": (20, 0), "3": (70, 1)}
+
+
 def test_cxone_contacts_that_the_centre_began_name_no_customer(read_log, by_id):
     calls = [
         cxone(1, 1, "2026-03-02T10:00:00.000", isOutbound=True, fromAddr="4800", agentId=11, agentSeconds=10),

@@ -25,7 +25,7 @@ DIRECTIONS: Final = {**dict.fromkeys(YES, "outbound"), **dict.fromkeys(("false",
 
 def _read(data: Any) -> Iterator[Row]:
     derived_from = ("agentId", "skillName", "skillId", "isOutbound", "isRefused", "agentSeconds", "confSeconds")
-    names = [*NEEDED, *LEGS.sources, *derived_from, "fromAddr"]
+    names = [*NEEDED, *LEGS.sources, *derived_from, "masterContactId", "fromAddr"]
     return legs_of(records(data, WHAT, lists=("completedContacts", "contacts"), names=names), NEEDED, _derive)
 
 
@@ -35,7 +35,8 @@ def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     apart = total_of(cells.get("holdSeconds"), cells.get("confSeconds"), blank=0.0)
     is_handled = agent not in ("", "0") and (seconds or 0.0) > 0 and _word(cells, "isRefused") not in YES
     return {
-        "agent_id": None if agent == "0" else text_of(cells.get("agentId")),
+        "continues": _identifier(cells, "masterContactId"),
+        "agent_id": _identifier(cells, "agentId"),
         "queue": text_of(cells.get("skillName")) or text_of(cells.get("skillId")),
         "direction": direction,
         "customer_id": None if direction == "outbound" else text_of(cells.get("fromAddr")),
@@ -49,6 +50,11 @@ def _word(cells: Mapping[str, Any], name: str) -> str:
     return (text_of(cells.get(name)) or "").strip().lower()
 
 
+def _identifier(cells: Mapping[str, Any], name: str) -> str | None:
+    """What is told; 0 names none."""
+    return None if _word(cells, name) == "0" else text_of(cells.get(name))
+
+
 def _in_utc(time: str | None) -> str | None:
     """A time of the API's form, which is meant in UTC where it tells no offset."""
     is_bare = time is not None and "T" in time and not time.endswith("Z") and not set("+-") & set(time[11:])
@@ -60,7 +66,6 @@ LEGS: Final = LegExport(
     fields={
         "leg_id": ColumnMap(column="contactId"),
         "contact_id": ColumnMap(column="contactId"),
-        "continues": ColumnMap(column="masterContactId"),
         "channel": ColumnMap(column="mediaTypeName"),
         "reason": ColumnMap(column="primaryDispositionId"),
         "updated_at": ColumnMap(column="lastUpdateTime"),
@@ -74,6 +79,7 @@ LEGS: Final = LegExport(
         "is_abandoned": ColumnMap(column="abandoned"),
     },
     derived={
+        "continues": "masterContactId, but 0",
         "agent_id": "agentId, but 0",
         "queue": "skillName, else skillId",
         "direction": "isOutbound",
