@@ -12,7 +12,7 @@ Contact              Of its legs
 ``wait_seconds``     the sum over the legs up to the first handled one: what the customer waited for the first answer
 ``ivr_seconds``      the sum over the same legs
 ``ring_seconds``     that of the first handled leg
-``rewait_seconds``   the sum over all later legs, 0 where there are none; unknown where nobody handled the contact
+``rewait_seconds``   the sum over later legs (one that tells none had none); unknown where nobody handled the contact
 talk, hold, wrap     the sums over the handled legs, and so ``n_holds``; unknown only where each of them is unknown
 ``agent_id``         of the last handled leg; ``first_agent_id`` of the first, ``n_agents`` counts the different ones
 ``n_transfers``      the export's own count; else the handled legs after the first, and one more where the last agent
