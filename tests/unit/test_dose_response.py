@@ -215,3 +215,40 @@ def test_a_curve_of_a_rare_lever_goes_to_its_most():
     levels = found.table["level"]
     assert (levels.min(), levels.max()) == (0, frame["wait_seconds"].max())
     assert levels.is_unique
+
+
+@pytest.mark.parametrize("counted", ["n_transfers", "n_words"])
+def test_large_counts_are_cut_into_bands_however_far_one_of_them_lies(counted):
+    """One cell out of place, or a count that is large throughout: a band for each would be thousands."""
+    frame = world(lambda wait: 0 * wait, n=3_000)
+    rng = np.random.default_rng(3)
+    if counted == "n_transfers":
+        counts = rng.poisson(0.4, len(frame))
+        counts[7] = 5_000
+        expected, levels = [0.0, 1.0], [0.0, 1.0, 2.0]  # three and more are too few for a band of their own
+    else:
+        counts = np.where(rng.random(len(frame)) < 0.1, 0, rng.integers(40, 440, len(frame)))
+        expected = [0.0, *np.floor(np.quantile(counts[counts > 0], np.arange(1, 8) / 8))]
+        levels = None
+    latent = 1.0 - 0.7 * (counts > 0) + rng.logistic(0, 0.7, len(frame))
+    frame = frame.assign(**{counted: counts}, csat=np.digitize(latent, CUTS) + 1)
+    dose = cx.dose_response(paired(frame), counted, levers=[Lever(counted, "during", -1, shape="count")])
+    assert dose.bands["high"].tolist() == [*expected, counts.max()]
+    assert len(dose.bands) <= 9
+    assert dose.bands["n"].sum() == len(frame)
+    means = frame.groupby(pd.cut(counts, [-np.inf, *expected, np.inf]), observed=True)["csat"].mean()
+    assert dose.bands["raw_estimate"].to_numpy() == pytest.approx(means.to_numpy(), rel=1e-12)
+    assert dose.table["level"].between(dose.bands["low"], dose.bands["high"]).all()  # each point is in its band
+    if levels is not None:
+        assert dose.table["level"].tolist() == levels
+
+
+def test_a_straight_line_through_large_counts_is_taken_for_one():
+    frame = world(lambda wait: 0 * wait, n=4_000)
+    rng = np.random.default_rng(4)
+    words = 40 + rng.gamma(2.0, 60.0, len(frame)).round()  # nobody wrote none, and a few wrote very much
+    frame = frame.assign(n_words=words, csat=np.digitize(1.6 - 0.006 * words + rng.logistic(0, 0.7, 4_000), CUTS) + 1)
+    dose = cx.dose_response(paired(frame), "n_words", levers=[Lever("n_words", "during", -10, shape="count")])
+    medians = pd.Series(words).groupby(pd.cut(words, [-np.inf, *dose.bands["low"][1:], np.inf]), observed=True).median()
+    assert dose.table["level"].to_numpy() == pytest.approx(medians.to_numpy(), rel=0.05)
+    assert dose.tests.set_index("test").loc["linearity", "p_value"] > 0.05

@@ -10,7 +10,15 @@ import pandas as pd
 
 from cxfusion.estimators.curves import Curve, estimate_curve, rearranged
 from cxfusion.estimators.joint_tests import coefficient_influence, joint_test
-from cxfusion.evidence.dose_bases import band_edges, bending_of, curve_levels, learn_bands, learn_spline, observed_bands
+from cxfusion.evidence.dose_bases import (
+    band_edges,
+    bending_of,
+    counted_levels,
+    curve_levels,
+    learn_bands,
+    learn_spline,
+    observed_bands,
+)
 from cxfusion.evidence.ground import Ground, WithinFit, asked_spec, lay_ground
 from cxfusion.evidence.threshold import Threshold, find_threshold, plan_search
 from cxfusion.results.base import Result
@@ -157,8 +165,9 @@ def dose_response(
     outcome : {"csat", "nps", "ces"}, optional
         CSAT by default.
     bands : sequence of float, optional
-        Inner edges of the bands, in the lever's unit; by default eighths of its positive values, none apart. Bands with
-        fewer answers than ``spec.min_level_responses`` are joined with the next.
+        Inner edges of the bands, in the lever's unit; by default eighths of its positive values, none apart, and every
+        count by itself where none is above 20. Bands with fewer answers than ``spec.min_level_responses`` are joined
+        with the next.
     is_monotone : bool
         Make the curve, and both ends of its intervals, rise or fall throughout.
     levers : iterable of Lever, optional
@@ -180,7 +189,7 @@ def dose_response(
     Notes
     -----
     A cumulative logit with a restricted cubic spline of five knots (in log(1 + level) for levers of shape ``log1p``;
-    counts level by level), its projection on agents, hours and days, and the other levers. ``n`` and the mix of
+    counts band by band), its projection on agents, hours and days, and the other levers. ``n`` and the mix of
     contacts are those of the whole sample at every level. Intervals are pointwise, clustered by agent.
 
     References
@@ -211,17 +220,18 @@ def dose_on(ground: Ground, bands: Sequence[float] | None = None, *, is_monotone
     by_band = ground.fit_within(banded, known=known)
     steps = _curve(ground, by_band, banded.columns_of(np.eye(len(edges) + 1)))
     if basis is banded:
-        levels, within, curve = np.array([0.0, *(edge + 1 for edge in edges)]), by_band, steps
+        levels, within, curve = counted_levels(ground, edges), by_band, steps
     else:
         levels, within = curve_levels(ground), ground.fit_within(basis, known=known)
         curve = _curve(ground, within, basis.value(levels))
     threshold = find_threshold(ground, search, known, ground.spec.conf_level)
+    tests = [_linearity(ground, within, basis, levels), _placed(ground, threshold)]
     return DoseResponse(
         spec=ground.spec,
         lever=ground.lever,
         curve=_curve_frame(ground, levels, curve, within.fit.n, is_monotone),
         bands=_band_frame(ground, edges, observed, steps),
-        tests=pd.DataFrame([_linearity(ground, within, basis), _placed(ground, threshold)], columns=list(TEST_COLUMNS)),
+        tests=pd.DataFrame(tests, columns=list(TEST_COLUMNS)),
         threshold=threshold,
         is_monotone=is_monotone,
         notes=ground.sample.notes,
@@ -270,7 +280,7 @@ def _band_frame(ground: Ground, edges: Sequence[float], observed: pd.DataFrame, 
     return frame.assign(**_named(ground))[list(BAND_COLUMNS)]
 
 
-def _linearity(ground: Ground, within: WithinFit, basis: Basis) -> dict[str, object]:
+def _linearity(ground: Ground, within: WithinFit, basis: Basis, levels: NDArray[np.float64]) -> dict[str, object]:
     """Test of all columns that bend: of a spline all but the first, of counts the differences between steps."""
     row: dict[str, object] = {**_named(ground, unit=False), "test": "linearity", "status": "ok"}
     if basis.width < 2:
@@ -278,7 +288,7 @@ def _linearity(ground: Ground, within: WithinFit, basis: Basis) -> dict[str, obj
     n_cuts, model = len(within.fit.cuts), within.model
     places = n_cuts + np.arange(basis.width)
     influence = coefficient_influence(model.sweep, model.make_rows, within.fit, places, ground.n_clusters)
-    bends = bending_of(basis)
+    bends = bending_of(basis, levels)
     found = joint_test(bends @ within.fit.coefficients[within.columns], influence @ bends.T)
     if found is None:
         return {**row, "status": "not_applicable", "reason": "there are too few groups to tell"}

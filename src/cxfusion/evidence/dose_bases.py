@@ -24,6 +24,7 @@ __all__ = [
     "Bands",
     "band_edges",
     "bending_of",
+    "counted_levels",
     "curve_levels",
     "joined_edges",
     "learn_bands",
@@ -38,6 +39,9 @@ KNOT_SHARES: Final = (0.05, 0.275, 0.5, 0.725, 0.95)
 SEEN: Final = [share / 40 for share in range(1, 40)]
 """Of the positive values: where, and at both ends, the spline's columns are compared with each other."""
 N_BANDS: Final = 8
+MOST_COUNTED: Final = 20
+"""Up to here each count has a band. Beyond, counts are cut as other levers are: a single cell that is out of place would
+ask for thousands of bands."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,11 @@ def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
         edges = sorted({float(edge) for edge in bands})
         if not edges:
             raise UsageError("bands is empty. Expected at least one inner edge, such as [60, 300]; or leave it out.")
-    elif ground.lever.shape == "count":
+    elif _is_told_one_by_one(ground):
         edges = [float(edge) for edge in range(int(ground.sample.facts[ground.lever.name].high))]
     else:
         edges = [0.0, *ground.quantiles([k / N_BANDS for k in range(1, N_BANDS)], positive=True)]
+        edges = np.floor(edges).tolist() if ground.lever.shape == "count" else edges
     edges = sorted(set(edges))
     fewest = ground.spec.min_level_responses
     kept = joined_edges(edges, _sizes(edges, observed_bands(ground, edges)), fewest)
@@ -93,6 +98,24 @@ def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
     if bands is None:
         raise NothingToEstimateError(f"{told}; read a longer period.")
     raise UsageError(f"{told}; choose another edge, or leave bands out.")
+
+
+def _is_told_one_by_one(ground: Ground) -> bool:
+    """Whether the lever is a count, and none so large that a band for each would be too many."""
+    return ground.lever.shape == "count" and ground.sample.facts[ground.lever.name].high <= MOST_COUNTED
+
+
+def counted_levels(ground: Ground, edges: Sequence[float]) -> NDArray[np.float64]:
+    """The count at which each band stands on the curve, shape (bands,): its least, or its median where it holds many.
+
+    Not its mean, which a cell that is out of place would take far away.
+    """
+    least = np.array([0.0, *(edge + 1 for edge in edges)])
+    if _is_told_one_by_one(ground):
+        return least
+    seen = np.ceil(ground.quantiles(SEEN, positive=True))
+    bands = (seen[np.searchsorted(edges, seen, side="left") == k] for k in range(len(least)))
+    return np.array([np.median(band) if len(band) else own for band, own in zip(bands, least, strict=True)])
 
 
 def joined_edges(edges: list[float], sizes: NDArray[np.int64], fewest: int) -> list[float]:
@@ -150,11 +173,13 @@ def learn_spline(ground: Ground) -> Basis:
     return Basis(lever, knots, seen.mean(axis=0), turn_of(seen))
 
 
-def bending_of(basis: Basis) -> NDArray[np.float64]:
-    """Combinations of a basis's coefficients that are zero where the lever enters as a straight line."""
+def bending_of(basis: Basis, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Combinations of a basis's coefficients that are zero where the lever enters as a straight line.
+
+    ``levels`` are those of the curve; of bands, one for each.
+    """
     if not isinstance(basis, Bands):
         return np.eye(basis.width)[1:]
-    levels = np.array([0.0, *(edge + 1 for edge in basis.knots)])
     straight = basis.columns_of(np.eye(len(levels))).T @ (levels - levels[basis.reference])
     return np.linalg.svd(straight[None, :])[2][1:]
 
