@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.linalg import helmert
 
-from cxfusion.estimators.pooling import pool
+from cxfusion.estimators.distributions import student_t
+from cxfusion.estimators.pooling import known_covariance, pool
 
 ESTIMATE = np.array([0.12, 0.05, 0.31, -0.02, 0.18, 0.09])
 TRIED = np.geomspace(1e-5, 1e3, 60)
@@ -111,3 +112,27 @@ def test_pooled_intervals_cover_and_pooled_estimates_are_nearer():
         # normal intervals although the spread is estimated from eight groups
         assert np.mean(inside[-n:]) > 0.93
         assert np.mean(nearer[-n:]) > 0.55
+
+
+def test_groups_that_fewer_clusters_tell_of_are_not_taken_for_certain():
+    """Of 15 groups that are alike, 12 clusters leave a covariance of rank 11: some combinations would have no error."""
+    rng = np.random.default_rng(7)
+    n_clusters, alike, sd = 12, 0.1, 0.2
+    spreads, covered = [], []
+    for _ in range(200):
+        by_cluster = rng.normal(alike, sd, (n_clusters, 15))
+        estimate = by_cluster.mean(axis=0)
+        influence = (by_cluster - estimate) / np.sqrt(n_clusters * (n_clusters - 1))
+        found = pool(estimate, known_covariance(influence))
+        reach = student_t.reach(0.95, n_clusters - 1) * found.std_error
+        spreads.append(found.spread)
+        covered.append(np.abs(found.estimate - alike) < reach)
+    assert np.median(spreads) < 0.5 * sd / np.sqrt(n_clusters)
+    assert np.mean(covered) > 0.93
+
+
+def test_a_joint_covariance_is_kept_where_clusters_tell_it():
+    influence = np.random.default_rng(8).normal(size=(16, 15))
+    assert known_covariance(influence) == pytest.approx(influence.T @ influence, rel=1e-12)
+    empty = np.vstack([influence[:15], np.zeros((9, 15))])  # clusters without rows tell nothing
+    assert known_covariance(empty) == pytest.approx(np.diag((influence[:15] ** 2).sum(axis=0)), rel=1e-12)

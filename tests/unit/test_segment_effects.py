@@ -165,3 +165,25 @@ def test_what_cannot_be_compared_says_why():
         cx.segment_effects(pairing, "wait_seconds", by="segment", edges=[1])
     with pytest.raises(BadControlError, match="does not come before"):
         cx.segment_effects(pairing, "wait_seconds", by="hold_seconds")
+
+
+def test_more_segments_than_agents_are_drawn_together_by_what_is_known_of_each():
+    rng = np.random.default_rng(8)
+    n, n_segments = 4_500, 15
+    code = rng.integers(0, n_segments, n)
+    frame, _ = world(np.full(n, 0.01), "all", seed=2)
+    agent = frame["agent_id"].str.removeprefix("agent ").astype(int) % 12
+    frame = frame.assign(agent_id="agent " + agent.astype(str), tenure_days=100.0 * code + 50)
+    found = cx.segment_effects(
+        paired(frame), "wait_seconds", by="tenure_days", edges=[100 * k for k in range(1, n_segments)]
+    )
+    table, tests = found.table, found.tests.set_index("test")
+    assert len(table) == n_segments
+    error = table["std_error"].to_numpy(float)
+    assert tests.loc["spread", "estimate"] < 0.5 * np.median(error)
+    mean = np.average(table["estimate"].astype(float), weights=error**-2)  # all have the same effect
+    assert ((table["pooled_low"] < mean) & (mean < table["pooled_high"])).all()
+    place = 100.0 * np.arange(n_segments) + 50
+    slope = np.polyfit(place, table["estimate"].to_numpy(float), 1, w=1 / error)[0]  # each segment by itself
+    assert tests.loc["trend", "estimate"] == pytest.approx(slope, rel=1e-6)
+    assert tests.loc["trend", "p_value"] > 0.01

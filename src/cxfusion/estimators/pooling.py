@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.linalg import helmert
 
+from cxfusion.estimators.influence import covariance_of, n_telling
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Pooled", "pool"]
+__all__ = ["Pooled", "known_covariance", "pool"]
 
 N_PLACES: Final = 200
 ROOT_RTOL: Final = 4 * np.finfo(float).eps  # the least that is allowed
@@ -78,6 +80,28 @@ def pool(estimate: NDArray[np.float64], covariance: NDArray[np.float64]) -> Pool
         std_error=np.sqrt(shrunk.variance + _of_spread(estimate, covariance, variance)),
         given_spread=np.sqrt(shrunk.variance),
     )
+
+
+def known_covariance(influence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance of several estimates' errors as far as their clusters tell it, shape (m, m).
+
+    From no more clusters than estimates it would be singular: some combination of the estimates would seem to be known
+    without error, and all be drawn to agree with it. Then each error is taken by itself.
+
+    Parameters
+    ----------
+    influence : array, shape (n_clusters, m)
+        Each cluster's part in each estimate's error; those without rows have none.
+
+    Examples
+    --------
+    >>> known_covariance(np.array([[0.3, 0.1], [-0.3, 0.1], [0.0, -0.2]])).round(2).tolist()
+    [[0.18, 0.0], [0.0, 0.06]]
+    >>> known_covariance(np.array([[0.3, 0.1], [-0.3, -0.1]])).round(2).tolist()  # the two would be as one
+    [[0.18, 0.0], [0.0, 0.02]]
+    """
+    covariance = covariance_of(influence)
+    return covariance if n_telling(influence) > len(covariance) else np.diag(np.diag(covariance))
 
 
 def _between(estimate: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:

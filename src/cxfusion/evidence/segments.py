@@ -17,7 +17,7 @@ from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
 from cxfusion.estimators.effects import Effects, estimate_effects
 from cxfusion.estimators.joint_tests import joint_test
-from cxfusion.estimators.pooling import Pooled, pool
+from cxfusion.estimators.pooling import Pooled, known_covariance, pool
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, MOMENTS
 from cxfusion.evidence.coding import REST
 from cxfusion.evidence.design import Basis, learn_basis
@@ -173,8 +173,9 @@ def segment_effects(
     -----
     One model for all segments: each has a basis of its own for the lever, with its own projection on agents, hours and
     days; controls are shared. Pooled estimates are empirical Bayes from the estimates and their joint cluster-robust
-    covariance. Segments with fewer answers than ``spec.min_level_responses``, or fewer agents than
-    ``spec.min_clusters``, are estimated together and not shown apart. Nothing here is corrected for hidden difficulty.
+    covariance, or each one's variance where there are no more agents than segments. Segments with fewer answers than
+    ``spec.min_level_responses``, or fewer agents than ``spec.min_clusters``, are estimated together and not shown apart.
+    Nothing here is corrected for hidden difficulty.
 
     Examples
     --------
@@ -268,7 +269,7 @@ def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
         ground.n_clusters,
         ground.n_told,
     )
-    pooled = pool(effects.estimate, effects.covariance)
+    pooled = pool(effects.estimate, known_covariance(effects.influence))
     return SegmentEffects(
         spec=ground.spec,
         lever=lever,
@@ -350,7 +351,7 @@ def _trend(effects: Effects, places: list[float | None]) -> dict[str, Any]:
     at = [j for j, place in enumerate(places) if place is not None]
     number = np.array([places[j] for j in at], dtype=float)
     design = np.column_stack([np.ones(len(at)), number - number.mean()])
-    weighted = np.linalg.solve(effects.covariance[np.ix_(at, at)], design)
+    weighted = np.linalg.solve(known_covariance(effects.influence[:, at]), design)
     slope_of = np.linalg.solve(design.T @ weighted, weighted.T)[1]
     slope = float(slope_of @ effects.estimate[at])
     error = float(np.sqrt(slope_of @ effects.covariance[np.ix_(at, at)] @ slope_of))
