@@ -246,6 +246,28 @@ def test_what_too_few_answers_tell_together_is_untestable_and_the_rest_is_not():
     assert (raw.loc["wait_seconds", "status"], raw.loc["wait_seconds", "n"]) == ("ok", 100)
 
 
+def test_one_lever_in_detail_is_refused_where_too_few_answers_tell_all_it_needs():
+    # each of three levers is missing in 18 % of the pairs, and not in the same: 88 less three times 16 leave 40
+    frame, place = log(88).drop(columns="wrap_seconds"), np.arange(88)
+    frame["tone"] = np.random.default_rng(1).normal(5, 1, 88)
+    for i, name in enumerate(("talk_seconds", "hold_seconds", "tone")):
+        frame = known_on(frame, name, (place < 16 * i) | (place >= 16 * (i + 1)))
+    levers = (*cx.DEFAULT_LEVERS, Lever("tone", "during", 1, shape="linear"))
+    spec = cx.LeverSpec(levers=levers)
+    pairing = cx.pair(cx.read_contacts(frame.drop(columns="csat")), cx.read_surveys(frame[["contact_id", "csat"]]))
+    because = cx.fit_levers(pairing, spec=spec).table.set_index("lever").loc["talk_seconds", "because"]
+    told = "only 40 responses tell it and all that it is held against; at least 50 are needed"
+    assert because == f"It could not be tested: {told}."
+    for ask in (
+        lambda: cx.dose_response(pairing, "talk_seconds", spec=spec),
+        lambda: cx.segment_effects(pairing, "talk_seconds", "queue", spec=spec),
+        lambda: cx.mediate(pairing, "talk_seconds", ["hold_seconds"], spec=spec),
+    ):
+        with pytest.raises(NothingToEstimateError) as caught:
+            ask()
+        assert told in str(caught.value)
+
+
 def test_levers_that_no_answer_tells_together_break_nothing():
     # talk is known of every second contact, hold of the others: a log of two channels, and a spec that allows it
     frame, place = log(600).drop(columns="wrap_seconds"), np.arange(600)

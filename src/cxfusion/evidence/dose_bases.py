@@ -40,7 +40,7 @@ SEEN: Final = [share / 40 for share in range(1, 40)]
 """Of the positive values: where, and at both ends, the spline's columns are compared with each other."""
 N_BANDS: Final = 8
 MOST_COUNTED: Final = 20
-"""Up to here each count has a band. Beyond, counts are cut as other levers are: a single cell out of place would ask for
+"""Up to here each count has a band. Beyond, counts are cut as other levers are: one cell out of place would ask for
 thousands of bands."""
 
 

@@ -19,7 +19,7 @@ from cxfusion.evidence.known_rows import know_rows
 from cxfusion.evidence.rungs import in_a_clause
 from cxfusion.evidence.sample import Sample, draw_sample, made_numeric
 from cxfusion.evidence.spec import LeverSpec, usable_levers
-from cxfusion.evidence.testable import alike_within_because, untestable_because
+from cxfusion.evidence.testable import alike_within_because, too_few_because, untestable_because
 from cxfusion.pairing.result import require_pairing
 from cxfusion.tables.sampling import thinned
 
@@ -95,8 +95,18 @@ class Ground:
     def on(
         cls, sample: Sample, spec: LeverSpec, lever: Lever, others: tuple[Lever, ...], beside: Sequence[Lever] = ()
     ) -> Ground:
-        """On the responses whose contact has a value of the lever, of the others, and of whatever stands ``beside``."""
-        rows, values = sample.with_own_marks(sample.rows_that_tell([one.name for one in (lever, *others, *beside)]))
+        """On the responses whose contact has a value of the lever, of the others, and of whatever stands ``beside``.
+
+        Raises
+        ------
+        NothingToEstimateError
+            There are too few of these, as on the ladder: each may be missing here and there, and little be left.
+        """
+        told = sample.rows_that_tell([one.name for one in (lever, *others, *beside)])
+        reason = too_few_because(clusters_among(sample, told), spec)
+        if reason is not None:
+            raise _cannot(lever, reason)
+        rows, values = sample.with_own_marks(told)
         return cls(sample, spec, lever, others, rows, values, sample.session.sweep(rows))
 
     @property

@@ -174,7 +174,7 @@ def segment_effects(
     One model for all segments: each has a basis of its own for the lever, with its own projection on agents, hours and
     days; controls are shared. Pooled estimates are empirical Bayes from the estimates and their joint cluster-robust
     covariance, or each one's variance where there are no more agents than segments. Segments with fewer answers than
-    ``spec.min_level_responses``, or fewer agents than ``spec.min_clusters``, are estimated together and not shown apart.
+    ``spec.min_level_responses``, or fewer agents than ``spec.min_clusters``, are estimated together, not shown apart.
     Nothing here is corrected for hidden difficulty.
 
     Examples
