@@ -180,10 +180,9 @@ def test_more_segments_than_agents_are_drawn_together_by_what_is_known_of_each()
     table, tests = found.table, found.tests.set_index("test")
     assert len(table) == n_segments
     error = table["std_error"].to_numpy(float)
-    assert tests.loc["spread", "estimate"] < 0.5 * np.median(error)
     mean = np.average(table["estimate"].astype(float), weights=error**-2)  # all have the same effect
     assert ((table["pooled_low"] < mean) & (mean < table["pooled_high"])).all()
     place = 100.0 * np.arange(n_segments) + 50
     slope = np.polyfit(place, table["estimate"].to_numpy(float), 1, w=1 / error)[0]  # each segment by itself
     assert tests.loc["trend", "estimate"] == pytest.approx(slope, rel=1e-6)
-    assert tests.loc["trend", "p_value"] > 0.01
+    assert tests.loc["trend", "p_value"] > 0.01  # what is alike in all segments has no trend

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Pooled", "known_covariance", "pool"]
 
 N_PLACES: Final = 200
+CLUSTERS_EACH: Final = 3
+"""With fewer per estimate, how the errors of estimates go together is chance more than anything else."""
 ROOT_RTOL: Final = 4 * np.finfo(float).eps  # the least that is allowed
 NUDGE: Final = 1e-4  # for a numeric derivative, relative
 
@@ -86,7 +88,8 @@ def known_covariance(influence: NDArray[np.float64]) -> NDArray[np.float64]:
     """Covariance of several estimates' errors as far as their clusters tell it, shape (m, m).
 
     From no more clusters than estimates it would be singular: some combination of the estimates would seem to be known
-    without error, and all be drawn to agree with it. Then each error is taken by itself.
+    without error, and all be drawn to agree with it. From hardly more, it is nearly so. With fewer than three clusters
+    per estimate, each error is taken by itself.
 
     Parameters
     ----------
@@ -95,13 +98,14 @@ def known_covariance(influence: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> known_covariance(np.array([[0.3, 0.1], [-0.3, 0.1], [0.0, -0.2]])).round(2).tolist()
-    [[0.18, 0.0], [0.0, 0.06]]
-    >>> known_covariance(np.array([[0.3, 0.1], [-0.3, -0.1]])).round(2).tolist()  # the two would be as one
+    >>> influence = np.array([[0.3, 0.1], [-0.3, -0.1]])
+    >>> known_covariance(influence).round(2).tolist()  # two clusters: the two estimates would be as one
     [[0.18, 0.0], [0.0, 0.02]]
+    >>> known_covariance(np.vstack([influence] * 3)).round(2).tolist()
+    [[0.54, 0.18], [0.18, 0.06]]
     """
     covariance = covariance_of(influence)
-    return covariance if n_telling(influence) > len(covariance) else np.diag(np.diag(covariance))
+    return covariance if n_telling(influence) >= CLUSTERS_EACH * len(covariance) else np.diag(np.diag(covariance))
 
 
 def _between(estimate: NDArray[np.float64], covariance: NDArray[np.float64]) -> float:

@@ -173,7 +173,8 @@ def segment_effects(
     -----
     One model for all segments: each has a basis of its own for the lever, with its own projection on agents, hours and
     days; controls are shared. Pooled estimates are empirical Bayes from the estimates and their joint cluster-robust
-    covariance, or each one's variance where there are no more agents than segments. Segments with fewer answers than
+    covariance, or each one's variance where there are fewer than three agents per segment; the trend is a straight line
+    through the estimates, weighted by each one's variance, with a joint error. Segments with fewer answers than
     ``spec.min_level_responses``, or fewer agents than ``spec.min_clusters``, are estimated together, not shown apart.
     Nothing here is corrected for hidden difficulty.
 
@@ -347,11 +348,15 @@ def _heterogeneity(effects: Effects) -> dict[str, Any]:
 
 
 def _trend(effects: Effects, places: list[float | None]) -> dict[str, Any]:
-    """Slope of the effect by the number that was cut into bands, by generalised least squares over the bands."""
+    """Slope of the effect by the number that was cut into bands, each band weighted by its own error.
+
+    The slope's error is joint. Weights by the joint errors would, where agents are few beside bands, seek out what looks
+    certain by chance.
+    """
     at = [j for j, place in enumerate(places) if place is not None]
     number = np.array([places[j] for j in at], dtype=float)
     design = np.column_stack([np.ones(len(at)), number - number.mean()])
-    weighted = np.linalg.solve(known_covariance(effects.influence[:, at]), design)
+    weighted = design / effects.std_error[at, None] ** 2
     slope_of = np.linalg.solve(design.T @ weighted, weighted.T)[1]
     slope = float(slope_of @ effects.estimate[at])
     error = float(np.sqrt(slope_of @ effects.covariance[np.ix_(at, at)] @ slope_of))
