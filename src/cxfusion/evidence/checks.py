@@ -51,11 +51,12 @@ class Check:
     Attributes
     ----------
     lever : Lever
-    check : {"linearity", "proportional_odds", "spread", "same_days", "later_contact"}
+    check : {"linearity", "proportional_odds", "spread", "same_days", "later_contact", "answered_before_wrap"}
     test : JointTest or None
     shift : float or None
         About how far letting the odds differ, or comparing only contacts of the same days of an agent, would move the
-        effect, in points of the outcome; of a later contact, what a step of the lever goes with there.
+        effect, in points of the outcome; of a later contact, what a step of the lever goes with there; of answers
+        before after-call work ended, by how much the correction differs.
     is_freed : bool
         Whether the effect comes from a model that lets them differ, or from contacts of the same days of an agent.
     reason : str or None

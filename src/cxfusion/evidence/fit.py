@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxfusion.errors import UnknownNameError, require_kind
 from cxfusion.evidence.agent_days import notes_on_days
+from cxfusion.evidence.alibi import notes_on_alibi
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.between import simpson_warnings
 from cxfusion.evidence.checks import note_on_part, notes_on_freed
@@ -85,6 +86,8 @@ class LeverEvidence(Result):
         is by how much. Where that matters, agents change, and these are what is compared: ``is_freed``.)
         ``later_contact``: does the lever at a contact that the customer had a week or more later go with the answer?
         (``shift`` is by how much. It cannot have caused it: something about the customer goes with both.)
+        ``answered_before_wrap``: would the correction be another by answers that were given before after-call work
+        ended, which it cannot have caused? (``shift`` is by how much.)
     ranks : pandas.DataFrame
         How sure the order of the levers is: one row per lever and place, ``outcome, lever, place, probability``, the
         probability of being among so many largest effects.
@@ -295,6 +298,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
             *found.told,
             *notes_on_freed(ladder.checks),
             *notes_on_days(sample.coding, ladder.checks),
+            *notes_on_alibi(ladder.checks, sample.outcome.unit),
             *_notes(spec, found.scale, witness, weights),
             *note_on_part(sample.n, sample.n_part),
             *([] if found.weights_check is None else [found.weights_check.summary()]),

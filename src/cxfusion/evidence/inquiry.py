@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cxfusion.errors import NothingToEstimateError, UsageError, require_kind
 from cxfusion.estimators.tilting import worth_of
 from cxfusion.evidence.agent_days import compared_over_time
+from cxfusion.evidence.alibi import answered_before_wrap
 from cxfusion.evidence.beside import beside_ladder
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, hear_witness
@@ -140,6 +141,8 @@ def inquire(
     is_said = spec.outcome != RECONTACT.name  # what customers do next is no answer that a later contact could go with
     later = at_later_contacts(pairing, spec, sample, tested) if is_said else {}
     ladder.checks += [*over_time, *checks_of_later(later.values())]
+    if is_said:
+        ladder.checks += answered_before_wrap(pairing, spec, sample, tested, witness, ladder)
     for other in ladder.tilted:  # what other weights do not touch stays as it is
         other.rungs += [found for found in ladder.rungs if found.rung not in ("within", "corrected")]
         other.breakdowns += ladder.breakdowns
