@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,18 @@ def test_equal_clusters_of_a_mean_have_one_degree_less_than_there_are():
     means = y.reshape(9, 4).mean(axis=1)
     assert error == pytest.approx(means.std(ddof=1) / 3, rel=1e-12)
     assert degrees == pytest.approx(8, rel=1e-12)
+
+
+def test_degrees_of_many_clusters_take_no_matrix_of_their_size():
+    n = 15_000  # its square would be 1.8 GB
+    ones = np.ones((n, 1, 1))
+    inverse = invert_information(np.array([[float(n)]]))
+    tracemalloc.start()
+    _, degrees = adjusted_influence(np.ones((n, 1)), ones, inverse, inverse.matrix)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert degrees[0] == pytest.approx(n - 1, rel=1e-9)  # of a mean
+    assert most < 100e6
 
 
 def test_clusters_of_unequal_weight_count_as_fewer():

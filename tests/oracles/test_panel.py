@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -84,3 +85,16 @@ def test_an_effect_that_one_unit_alone_tells_has_no_error():
     unit, period = np.repeat(np.arange(8), 10)[with_one_cell], np.tile(np.arange(10), 8)[with_one_cell]
     on, y = ((unit < 2) & (period >= 5)).astype(float)[:, None], rng.normal(size=len(unit))
     assert fit_panel(y, on, unit, period, np.ones(len(unit))).std_error[0] > 0
+
+
+def test_degrees_of_many_units_take_no_matrix_of_their_size():
+    """Two groups before and after are two samples of differences: Welch's degrees at equal spread are n − 2."""
+    rng, n = np.random.default_rng(9), 6_000  # its square would be 288 MB
+    unit, period = np.repeat(np.arange(n), 2), np.tile([0, 1], n)
+    on = ((unit < n // 2) & (period == 1)).astype(float)[:, None]
+    tracemalloc.start()
+    fit = fit_panel(rng.normal(size=2 * n), on, unit, period, np.ones(2 * n))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert fit.degrees[0] == pytest.approx(n - 2, rel=1e-9)
+    assert most < 100e6

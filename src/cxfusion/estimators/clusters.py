@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 __all__ = ["CR2_BELOW", "adjusted_influence", "effective", "half_powers", "is_worth_cr2"]
 
+ROUNDING: Final = 1e-20
 CR2_BELOW: Final = 30  # clusters in effect; from there on the correction no longer matters
 FEW_ROWS: Final = 20_000
 """With more of them, what a fit takes from its scores is next to nothing, whoever they come from."""
-MOST_NUMBERS: Final = 1_000_000  # of the information of all clusters: 8 MB, and a third of a second
+MOST_CLUSTERS: Final = 200  # by each of which the information is kept and decomposed: a third of a second
 
 
 def effective(shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -32,10 +33,13 @@ def effective(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.divide(shares.sum(axis=0) ** 2, squares, out=known, where=squares > 0))
 
 
-def is_worth_cr2(n_effective: float, n_clusters: int, n: int, q: int) -> bool:
-    """Whether scores of so many clusters are to be corrected, of n rows at a fit of q parameters."""
-    is_cheap = n <= FEW_ROWS and n_clusters * q * q <= MOST_NUMBERS
-    return n_clusters < CR2_BELOW or (n_effective < CR2_BELOW and is_cheap)
+def is_worth_cr2(n_effective: float, n_clusters: int, n: int) -> bool:
+    """Whether scores of so many clusters, of n rows, are to be corrected.
+
+    The number of parameters has no say: models of the same rows, whose effects are subtracted, are corrected alike.
+    """
+    is_small = n <= FEW_ROWS and n_clusters <= MOST_CLUSTERS
+    return n_clusters < CR2_BELOW or (n_effective < CR2_BELOW and is_small)
 
 
 def half_powers(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -87,7 +91,12 @@ def adjusted_influence(
 
 
 def _degrees(own: NDArray[np.float64], held: NDArray[np.float64]) -> float:
-    """Of the quadratic form in independent rows that the squared error is, from its traces."""
-    form = np.diag((own * held).sum(axis=1)) - held @ held.T
-    squares = (form**2).sum()
-    return float(np.trace(form) ** 2 / squares) if squares > 0 else 1.0  # one cluster knows it all
+    """Of the quadratic form in independent rows that the squared error is, D − H·H′, from the traces of it and its square.
+
+    The form itself has as many rows as there are clusters, its traces need none of that size.
+    """
+    alone, lengths, common = (own * held).sum(axis=1), (held**2).sum(axis=1), held.T @ held
+    trace = alone.sum() - lengths.sum()
+    squares = alone @ alone - 2 * (alone @ lengths) + (common**2).sum()
+    is_told = squares > ROUNDING * alone.sum() ** 2  # else one cluster knows it all
+    return float(max(trace**2 / squares, 1.0)) if is_told else 1.0

@@ -128,7 +128,7 @@ def influence_on(
     directions = fit.inverse.matrix @ gradient.T
     plain = sweep(_InfluenceFold(make_rows, fit, directions, n_clusters))
     n_effective = effective(plain.squared)
-    if is_worth_cr2(n_effective.min(initial=np.inf), n_clusters, fit.n, len(directions)):
+    if is_worth_cr2(n_effective.min(initial=np.inf), n_clusters, fit.n):
         corrected, degrees = sweep(_CorrectedFold(make_rows, fit, directions, n_clusters, fit.inverse))
         return Influence(corrected + by_rows, degrees)
     n_seen = n_telling(plain.summed)
@@ -200,16 +200,29 @@ class _InfluenceFold:
     def step(self, state: _Scores, batch: pa.RecordBatch) -> _Scores:
         rows = self._make_rows(batch)
         scores = self._fit.scores_times(rows, self._fit.predictors(rows), self._directions)
+        seen, cluster, n_seen = _seen(rows.cluster, self._n_clusters)
         for j, column in enumerate(scores.T):
-            state.summed[:, j] += np.bincount(rows.cluster, column, self._n_clusters)
-            state.squared[:, j] += np.bincount(rows.cluster, column**2, self._n_clusters)
+            state.summed[seen, j] += np.bincount(cluster, column, n_seen)
+            state.squared[seen, j] += np.bincount(cluster, column**2, n_seen)
         return state
 
     def merge(self, left: _Scores, right: _Scores) -> _Scores:
-        return _Scores(left.summed + right.summed, left.squared + right.squared)
+        left.summed += right.summed
+        left.squared += right.squared
+        return left
 
     def finish(self, state: _Scores) -> _Scores:
         return state
+
+
+def _seen(
+    cluster: NDArray[np.int64], n_clusters: int
+) -> tuple[NDArray[np.int64] | slice, NDArray[np.int64], int]:
+    """The clusters of some rows, each row's place among them, and their number; all, unless there are more than rows."""
+    if n_clusters <= len(cluster):
+        return slice(None), cluster, n_clusters
+    seen, place = np.unique(cluster, return_inverse=True)
+    return seen, place, len(seen)
 
 
 @dataclass
@@ -245,7 +258,9 @@ class _CorrectedFold:
         return state
 
     def merge(self, left: _ClusterSums, right: _ClusterSums) -> _ClusterSums:
-        return _ClusterSums(left.scores + right.scores, left.information + right.information)
+        left.scores += right.scores
+        left.information += right.information
+        return left
 
     def finish(self, state: _ClusterSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return adjusted_influence(state.scores, state.information, self._inverse, self._directions)

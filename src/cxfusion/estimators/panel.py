@@ -143,6 +143,10 @@ def _with_errors(
         )
     degrees = np.empty(k)
     for j in range(k):
-        gram = np.diag(squares[:, j]) - through[j] @ bread @ through[j].T
-        degrees[j] = np.trace(gram) ** 2 / (gram**2).sum()
+        # of D − T·B·T′, which has a row for each unit, the traces of it and its square alone are asked
+        lengths = ((through[j] @ bread) * through[j]).sum(axis=1)
+        common = bread @ (through[j].T @ through[j])
+        trace = squares[:, j].sum() - lengths.sum()
+        total = squares[:, j] @ squares[:, j] - 2 * (squares[:, j] @ lengths) + np.trace(common @ common)
+        degrees[j] = trace**2 / total
     return PanelFit(coefficients, scores.T @ scores, degrees)

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["BEFORE_WRAP", "answered_before_wrap", "notes_on_alibi"]
 
 BEFORE_WRAP: Final = "answered_before_wrap"
-MOST_RESPONSES: Final = 50_000
-"""Of those given before after-call work ended; more would tell no more."""
+MOST_RESPONSES: Final = 100_000
+"""Among which those are looked for that were given before after-call work ended."""
 NEARLY_ALL: Final = 0.9
 
 
@@ -66,7 +66,7 @@ def answered_before_wrap(
     -------
     list of Check
         One for each lever that was corrected; ``shift`` is by how much its correction differs, and the test that it does
-        not. Of more than 50,000 such answers a sample is looked at.
+        not. Of more than 100,000 answers a sample is looked at.
 
     Notes
     -----
@@ -75,14 +75,16 @@ def answered_before_wrap(
     corrected = [lever for lever in tested if lever.name in ladder.shifts]
     if not corrected:
         return []
-    early = sample.session.materialize(_given_early(pairing, sample))
-    n = sample.session.count(early)
-    if n > NEARLY_ALL * sample.n:
+    session = sample.session
+    looked = session.materialize(thinned(sample.drawn, sample.n, MOST_RESPONSES))
+    early = session.materialize(_given_early(pairing, looked))
+    n = session.count(early)
+    if n > NEARLY_ALL * session.count(looked):
         return [_none(lever, "nearly all answers were given before after-call work ended") for lever in corrected]
     few = f"only {n:,} answers were given before after-call work ended; at least {spec.min_responses} are needed"
     spec = replace(spec, experiments=())
     try:
-        there = made_numeric(pairing, spec, tuple(tested), thinned(early, n, MOST_RESPONSES), sample.coding)
+        there = made_numeric(pairing, spec, tuple(tested), early, sample.coding)
     except (TooFewResponsesError, NothingToEstimateError):
         return [_none(lever, few) for lever in corrected]
     usable = [lever for lever in tested if untestable_because(lever, there, spec) is None]
@@ -108,17 +110,17 @@ def _none(lever: Lever, reason: str) -> Check:
     return Check(lever, BEFORE_WRAP, None, reason=reason)
 
 
-def _given_early(pairing: Pairing, sample: Sample) -> ir.Table:
-    """The sample's answers that are known to have been given before the after-call work of their contact ended."""
+def _given_early(pairing: Pairing, drawn: ir.Table) -> ir.Table:
+    """Those of some answers that are known to have been given before the after-call work of their contact ended."""
     surveys = pairing.surveys
     told = asked(surveys)
     told = told.filter(told["answered_at"].notnull(), ~told["told_is_day"])
     given = told.select("response_file", "response_row", given_at=told["told_until"])
     log = log_of(pairing.contacts, pairing.plan)
     ends = log.select("contact_id", left_at=log["ended_at"])
-    rows = sample.drawn.inner_join(given, ["response_file", "response_row"]).inner_join(ends, "contact_id")
+    rows = drawn.inner_join(given, ["response_file", "response_row"]).inner_join(ends, "contact_id")
     lasted = rows["given_at"].delta(rows["left_at"], unit="microsecond") / 1e6
-    return rows.filter(lasted < rows[WITNESS_LEVER.name]).select(*sample.drawn.columns)
+    return rows.filter(lasted < rows[WITNESS_LEVER.name]).select(*drawn.columns)
 
 
 def _compared(lever: Lever, ladder: Ladder, there: Shift | None, share: float) -> Check:

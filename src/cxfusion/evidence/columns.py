@@ -56,8 +56,7 @@ class Columns:
         """About how much memory they take."""
         of_levers = [one.slope for one in self.levers.values()]
         of_levers += [one.one_less for one in self.levers.values() if one.one_less is not None]
-        of_controls = 2 * self.controls.codes.nbytes  # with what is made of them
-        return of_controls + sum(array.nbytes for array in (self.dense, *self.numbers.values(), *of_levers))
+        return self.controls.n_bytes + sum(array.nbytes for array in (self.dense, *self.numbers.values(), *of_levers))
 
     def __len__(self) -> int:
         return int(self.dense.shape[1])

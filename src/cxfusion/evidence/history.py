@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
-from cxfusion.operations.episodes import HISTORY, EpisodePlan, with_history
+from cxfusion.operations.episodes import HISTORY, EpisodePlan, with_some_history
 from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def look_back(pairing: Pairing, spec: LeverSpec) -> tuple[Pairing, tuple[str, ..
             f"{names} cannot be tested: {share:.0%} of the paired contacts lie in the first {days:g} days of the log,"
             f" where what came before is unknown; at most {spec.max_missing_share:.0%} may. Read a longer period.",
         )
-    return replace(pairing, contacts=with_history(contacts)), ()
+    return replace(pairing, contacts=with_some_history(contacts, [lever.name for lever in missing])), ()
 
 
 def _early_share(pairing: Pairing) -> float:

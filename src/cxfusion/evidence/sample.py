@@ -25,7 +25,7 @@ from cxfusion.evidence.surroundings import (
 from cxfusion.evidence.trials import trial_codes, trial_values
 from cxfusion.perception.answers import scored_pairs
 from cxfusion.tables.coding import group_codes
-from cxfusion.tables.sampling import in_sample
+from cxfusion.tables.sampling import in_sample, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -79,7 +79,7 @@ class Sample:
         Queues × quarters of an hour in which there are responses.
     notes : tuple of str
     drawn : ibis.Table
-        The same responses before they were made numeric.
+        The same responses before they were made numeric; of more than ``MAX_PART`` those of the part.
     """
 
     session: Session = field(repr=False)
@@ -230,6 +230,8 @@ def made_numeric(
         columns[IS_PART] = None
     rows = session.materialize(numeric.order_by(*order_of(coding)).select(*columns))
     n_part = session.count(rows.filter(rows[IS_PART])) if n > MAX_PART else n
+    if n > MAX_PART:  # nobody asks for more of them as they are, and they would fill the memory once more
+        drawn = session.materialize(thinned(drawn, n, MAX_PART))
     return Sample(
         session=session,
         rows=rows,

@@ -15,6 +15,8 @@ import ibis
 from cxfusion.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import ibis.expr.types as ir
 
     from cxfusion.tables.relation import Contacts
@@ -29,6 +31,7 @@ __all__ = [
     "recontacts",
     "with_episodes",
     "with_history",
+    "with_some_history",
 ]
 
 HISTORY: Final = ("n_prior_contacts", "prior_wait_seconds")
@@ -292,9 +295,16 @@ def with_history(contacts: Contacts, plan: EpisodePlan | None = None) -> Contact
     >>> contacts.to_pandas().set_index("contact_id")["n_prior_contacts"].sort_index().to_list()
     [nan, 0.0, 1.0]
     """
+    return with_some_history(contacts, HISTORY, plan)
+
+
+def with_some_history(contacts: Contacts, names: Iterable[str], plan: EpisodePlan | None = None) -> Contacts:
+    """The same with some columns of :data:`HISTORY` alone: each takes a look around every contact."""
     chains = chains_of(contacts, plan or EpisodePlan())
-    own = [chains.rows[name] for name in contacts.columns if name not in HISTORY]
-    return replace(contacts, rows=contacts.session.materialize(chains.rows.select(*own, **chains.history)))
+    history = chains.history
+    asked = {name: history[name] for name in names}
+    own = [chains.rows[name] for name in contacts.columns if name not in asked]
+    return replace(contacts, rows=contacts.session.materialize(chains.rows.select(*own, **asked)))
 
 
 def recontacts(contacts: Contacts, plan: EpisodePlan | None = None) -> ir.Table:

@@ -124,9 +124,10 @@ def _thinned(pairing: Pairing, rows: ir.Table, most: int) -> tuple[ir.Table, str
     wanted = ENOUGH * n_agents if most < TOO_THIN * n_agents else most
     of_contacts = min(1.0, wanted / n)
     of_agents = most / (n * of_contacts)
-    if of_contacts < 1:
-        rows = rows.filter(in_sample(rows["contact_id"], of_contacts))
-    if of_agents >= 1:
-        return rows, None
-    told = f"Of the {n_agents:,} that the log names, about one in {1 / of_agents:.0f} is checked."
-    return rows.filter(in_sample(rows["agent"], of_agents)), told
+    told = None
+    if of_agents < 1:
+        told = f"Of the {n_agents:,} that the log names, about one in {1 / of_agents:.0f} is checked."
+        agents = rows.select("agent").distinct()
+        kept = pairing.session.materialize(agents.filter(in_sample(agents["agent"], of_agents)))
+        rows = pairing.session.materialize(rows.semi_join(kept, "agent"))  # before the ids of all others are hashed
+    return (rows.filter(in_sample(rows["contact_id"], of_contacts)) if of_contacts < 1 else rows), told
