@@ -14,7 +14,7 @@ import cxfusion as cx
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import ConfigError
 from cxfusion.operations.diagnose import diagnose
-from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history
+from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history, with_some_history
 from cxfusion.tables.relation import Contacts
 
 MAPS = Path(__file__).parents[2] / "examples" / "maps"
@@ -266,3 +266,10 @@ def test_a_missing_group_keeps_its_fcr_beside_its_other_metrics(session):
     assert missing["volume"].to_list() == [1, 1]
     assert missing["fcr"].to_list() == [0, 0]  # both came back
     assert found["volume"].sum() == len(ROWS)
+
+
+def test_a_history_of_ones_own_stays_beside_what_is_looked_up(session):
+    table = table_of(ROWS).append_column("prior_wait_seconds", pa.array(range(len(ROWS)), pa.float64()))
+    asked = with_some_history(contacts_of(session, table), ["n_prior_contacts"])
+    found = by_id(asked, "n_prior_contacts", "prior_wait_seconds")
+    assert found["k3"] == {"n_prior_contacts": 2, "prior_wait_seconds": 8.0}  # k1 and k2 came before it, the ninth row

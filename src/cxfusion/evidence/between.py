@@ -89,7 +89,8 @@ def _compared(
         reason = f"only {n_agents} agents can be compared, in {len(names)} levers at once"
         yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
         return
-    sweep = sample.session.sweep(known)
+    read = dict.fromkeys(["y", "weight", CLUSTER, who, *names, *sample.coding.controls])
+    sweep = sample.session.sweep(known.select(*read))
     linear = LinearDesign(Design((), tuple(sample.coding.controls.items())), sample.values)
     make_rows = partial(_rows, linear=linear, names=names, who=who)
     try:

@@ -15,6 +15,7 @@ from cxfusion.estimators.instruments import TwoStageFit, fit_two_stage
 from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.within import Within, within_groups
+from cxfusion.evidence.coding import CLUSTER
 from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.ladder import RungEstimate
@@ -102,7 +103,9 @@ def _fit(
         return ONE_MOMENT
     before = [one for one in levers if one.moment == "before" and one.role != "placebo"]
     needed = [CROWD, AGENT_LOAD, *(one.name for one in before)]
-    sweep = sample.session.sweep(sample.rows.filter(*(sample.rows[name].notnull() for name in needed)))
+    read = dict.fromkeys(["y", "weight", CLUSTER, SLOT, *needed, *sample.coding.controls, *sample.coding.groups])
+    known = sample.rows.filter(*(sample.rows[name].notnull() for name in needed))
+    sweep = sample.session.sweep(known.select(*read))
     try:
         return _crowding(sample, before).fit(sweep, sample.n_slots, spec.conf_level)
     except TooFewResponsesError:
