@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
+from cxfusion.errors import NothingToEstimateError
 from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.joint_tests import JointTest
 from cxfusion.evidence.catalogue import WITNESS_LEVER
@@ -81,12 +81,14 @@ def answered_before_wrap(
     n = session.count(early)
     if n > NEARLY_ALL * session.count(looked):
         return [_none(lever, "nearly all answers were given before after-call work ended") for lever in corrected]
-    few = f"only {n:,} answers were given before after-call work ended; at least {spec.min_responses} are needed"
+    if n < spec.min_responses:
+        few = f"only {n:,} answers were given before after-call work ended; at least {spec.min_responses} are needed"
+        return [_none(lever, few) for lever in corrected]
     spec = replace(spec, experiments=())
     try:
         there = made_numeric(pairing, spec, tuple(tested), early, sample.coding)
-    except (TooFewResponsesError, NothingToEstimateError):
-        return [_none(lever, few) for lever in corrected]
+    except NothingToEstimateError:
+        return [_none(lever, "all answers given before after-call work ended are alike") for lever in corrected]
     usable = [lever for lever in tested if untestable_because(lever, there, spec) is None]
     shifts = climb(there, spec, usable, witness).shifts
     share = there.n / sample.n
