@@ -76,7 +76,7 @@ def answered_before_wrap(
     if not corrected:
         return []
     session = sample.session
-    looked = session.materialize(thinned(sample.drawn, sample.n, MOST_RESPONSES))
+    looked = thinned(sample.drawn, sample.n, MOST_RESPONSES)
     early = session.materialize(_given_early(pairing, looked))
     n = session.count(early)
     if n > NEARLY_ALL * session.count(looked):
