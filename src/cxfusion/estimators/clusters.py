@@ -91,7 +91,7 @@ def adjusted_influence(
 
 
 def _degrees(own: NDArray[np.float64], held: NDArray[np.float64]) -> float:
-    """Of the quadratic form in independent rows that the squared error is, D − H·H′, from the traces of it and its square.
+    """Of the form in independent rows that the squared error is, D − H·H′, from the traces of it and its square.
 
     The form itself has as many rows as there are clusters, its traces need none of that size.
     """

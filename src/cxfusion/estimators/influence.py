@@ -215,10 +215,8 @@ class _InfluenceFold:
         return state
 
 
-def _seen(
-    cluster: NDArray[np.int64], n_clusters: int
-) -> tuple[NDArray[np.int64] | slice, NDArray[np.int64], int]:
-    """The clusters of some rows, each row's place among them, and their number; all, unless there are more than rows."""
+def _seen(cluster: NDArray[np.int64], n_clusters: int) -> tuple[NDArray[np.int64] | slice, NDArray[np.int64], int]:
+    """The clusters of some rows, each row's place among them, their number; all, unless there are more than rows."""
     if n_clusters <= len(cluster):
         return slice(None), cluster, n_clusters
     seen, place = np.unique(cluster, return_inverse=True)

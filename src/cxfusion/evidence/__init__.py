@@ -10,8 +10,8 @@
 - The ladder, rung by rung: ``ladder`` (what is known of each lever), ``rungs`` (raw, adjusted, within, corrected),
   ``checks`` (does the within model hold), ``decomposition`` (what took the raw effect away), ``robustness`` (what
   would undo it); ``beside`` it ``between``, ``congestion`` and ``experiment``.
-- The negative controls: ``difficulty`` hears after-call work as a ``witness`` of hard cases, ``alibi`` asks whether it can
-  be one, ``later`` looks at later contacts, ``recontact`` tests the non-response weights.
+- The negative controls: ``difficulty`` hears after-call work as a ``witness`` of hard cases, ``alibi`` asks whether it
+  can be one, ``later`` looks at later contacts, ``recontact`` tests the non-response weights.
 - The verdict: ``inquiry`` does all of the above, ``verdict`` judges, ``because`` says why, ``ranks`` orders; beside
   it ``associations`` (what a driver chart would have said), ``silence`` (who did not answer), ``linkage`` (wrong
   links), ``unused`` (columns that nobody named). ``frames`` makes the tables and ``fit`` the result.

@@ -1,8 +1,8 @@
 """Whether after-call work has its alibi: of answers given before it ended it cannot be the cause.
 
-Where answers come at once, in the same call or by a message, the agent is often still writing. What after-call work says of
-these answers is difficulty and nothing else; if it says the same of all, the correction that rests on it is no work of
-the wrap's own.
+Where answers come at once, in the same call or by a message, the agent is often still writing. What after-call work
+says of these answers is difficulty and nothing else; if it says the same of all, the correction that rests on it is no
+work of the wrap's own.
 """
 
 from __future__ import annotations
@@ -65,12 +65,13 @@ def answered_before_wrap(
     Returns
     -------
     list of Check
-        One for each lever that was corrected; ``shift`` is by how much its correction differs, and the test that it does
-        not. Of more than 100,000 answers a sample is looked at.
+        One for each lever that was corrected; ``shift`` is by how much its correction differs, and the test that it
+        does not. Of more than 100,000 answers a sample is looked at.
 
     Notes
     -----
-    These answers are some of all, so that the variance of the difference is that of theirs times the share of the others.
+    These answers are some of all, so that the variance of the difference is that of theirs times the share of
+    the others.
     """
     corrected = [lever for lever in tested if lever.name in ladder.shifts]
     if not corrected:
@@ -102,8 +103,8 @@ def notes_on_alibi(checks: Iterable[Check], unit: str) -> Iterator[str]:
     if apart:
         most = max(apart, key=lambda check: abs(check.shift or 0.0))
         yield (
-            "After-call work says something else of answers that were given before it ended, which it cannot have caused:"
-            f" by these alone the correction of {lever_label(most.lever.name)} would differ by"
+            "After-call work says something else of answers that were given before it ended, which it cannot have"
+            f" caused: by these alone the correction of {lever_label(most.lever.name)} would differ by"
             f" {change(most.shift or 0.0, unit)} {unit}. What is corrected may be its own doing."
         )
 
