@@ -135,3 +135,29 @@ def test_groups_of_few_contacts_are_counted_even_where_no_others_are_left(contac
     ranking = cx.rank_groups(single, "aht_seconds", "desk")
     assert (len(ranking.table), ranking.n_left_out) == (0, contacts.count())
     assert f"not compared, fewer than two groups; {contacts.count():,} with fewer than 30 contacts" in ranking.summary()
+
+
+def test_queues_that_few_contacts_tie_together_are_taken_out_exactly():
+    """Agent k works in queue k, and twice in the next one; a queue takes 10 s more than the last, odd agents 5 s more."""
+    rows = [
+        (f"agent {k:02d}", f"queue {k + further:02d}", 300.0 + 10 * (k + further) + 5 * (k % 2) + 40 * (-1) ** i)
+        for k in range(60)
+        for further, n in ((0, 200), (1, 2))
+        for i in range(n)
+    ]
+    table = pa.table(
+        {
+            "contact_id": [f"c{i}" for i in range(len(rows))],
+            "started_at": [datetime(2026, 1, 5, 9) + timedelta(minutes=i) for i in range(len(rows))],
+            "agent_id": [row[0] for row in rows],
+            "queue": [row[1] for row in rows],
+            "talk_seconds": [row[2] for row in rows],
+            "is_abandoned": [False] * len(rows),
+        }
+    )
+    with Session(threads=1) as session:
+        made = session.materialize(session.read(FrameSource(table, "log")))
+        log = Contacts(session, made, table.num_rows, made.limit(0), "UTC")
+        ranking = cx.rank_groups(log, "aht_seconds", adjust_for="queue")
+    adjusted = ranking.table.set_index("agent_id")["adjusted"].sort_index().to_numpy()
+    assert adjusted - adjusted[0] == pytest.approx(5.0 * (np.arange(60) % 2), abs=1e-6)

@@ -9,7 +9,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError
+from cxfusion.errors import ConvergenceError, NothingToEstimateError
 from cxfusion.estimators.distributions import NORMAL_95
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
 from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
@@ -41,7 +41,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 FEWEST: Final = 30
 """Contacts of a group that is shown by itself; those of smaller groups are left out, and counted."""
-MAX_ROUNDS: Final = 1_000
+PRECISION: Final = 1e-12  # of the effects of what is adjusted for
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,6 +171,8 @@ def rank_groups(
     ------
     UnknownNameError
         No such metric or column.
+    ConvergenceError
+        What is adjusted for falls into groups so loosely tied that their effects do not settle.
 
     Notes
     -----
@@ -281,19 +283,30 @@ def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
 
 
 def _shifts(code: Any, cell: Any, n: Any, mean: Any) -> Any:
-    """Least-squares effects of the cells beside those of the groups, about their mean: by turns, until still."""
-    shift = np.zeros(int(cell.max(initial=-1)) + 1)
-    if len(shift) < 2:
-        return shift
-    size, weight = np.bincount(code, n), np.bincount(cell, n)
-    for _ in range(MAX_ROUNDS):
-        effect = np.bincount(code, n * (mean - shift[cell])) / size
-        new = np.bincount(cell, n * (mean - effect[code])) / weight
-        new -= (weight * new).sum() / weight.sum()
-        step, shift = np.abs(new - shift).max(), new
-        if step <= 1e-11 * np.abs(mean).max():
-            break
-    return shift
+    """Least-squares effects of the cells beside those of the groups, about their mean.
+
+    Where few groups tie the cells together, going by turns from groups to cells would take thousands of rounds.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.linalg import LinearOperator, cg
+
+    n_cells = int(cell.max(initial=-1)) + 1
+    if n_cells < 2:
+        return np.zeros(n_cells)
+    weight = np.bincount(cell, n)
+    root, size = np.sqrt(weight), np.bincount(code, n)
+    total = n * (mean - np.average(mean, weights=n))
+    joint = coo_array((n, (cell, code))).tocsr()
+    left = LinearOperator((n_cells, n_cells), lambda x: x - joint @ ((joint.T @ (x / root)) / size) / root, dtype=float)
+    right = (np.bincount(cell, total) - joint @ (np.bincount(code, total) / size)) / root
+    found, n_short = cg(left, right, rtol=PRECISION)
+    if n_short:
+        raise ConvergenceError(
+            f"The effects of {n_cells:,} groups that are adjusted for did not settle. Expected groups that share agents;"
+            " adjust for fewer columns."
+        )
+    shift = found / root
+    return shift - np.average(shift, weights=weight)
 
 
 def _n_sets(code: Any, cell: Any) -> int:
