@@ -220,6 +220,25 @@ def test_the_profile_holds_volumes_shares_and_categories_but_no_person(session):
     assert profile["categories"] == {"queue": {"sales": 18, "service": 18}, "channel": {"phone": 20}}
 
 
+def test_days_of_a_profile_are_those_of_the_sites_clock(session):
+    # 19:30 in New York is 00:30 of the next day in UTC: it makes one day of calls no two
+    nights = [
+        [f"2026-01-05 10:{i:02d}:00" for i in range(60)],
+        [*(f"2026-01-06 10:{i:02d}:00" for i in range(59)), "2026-01-06 19:30:00"],
+    ]
+    first, second = (
+        contacts_of(session, log_of(60, started_at=starts.__getitem__), timezone="America/New_York")
+        for starts in nights
+    )
+    before, now = (cx.check_feed(contacts, now=NOW) for contacts in (first, second))
+    for found in (before, now):
+        assert (found.profile["contacts"]["days"], found.profile["contacts"]["per_day"]) == (1, 60)
+    assert "volume_changed" not in now.compared_with(before.profile).table["check"].tolist()
+    rows = [{"contact_id": f"c{i}", "nps": i % 11, "answered_at": start} for i, start in enumerate(nights[1])]
+    surveys = cx.read_surveys(rows, timezone="America/New_York", session=session)
+    assert cx.check_feed(surveys, now=NOW).profile["surveys"]["days"] == 1
+
+
 def test_what_changed_against_the_profile_before(session):
     before = cx.check_feed(contacts_of(session, log_of(queue=queue, wait_seconds=3))).profile
     rows = log_of(

@@ -14,7 +14,7 @@ from cxfusion.checks.catalogue import LEVELS, CheckPlan
 from cxfusion.checks.change import changes
 from cxfusion.checks.finding import Finding, finding
 from cxfusion.checks.probes import of_contacts, of_pairs, of_surveys
-from cxfusion.checks.profile import categories_of, profile_facts, profile_from
+from cxfusion.checks.profile import categories_of, moment_of, profile_facts, profile_from
 from cxfusion.errors import FeedRefusedError, UsageError
 from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
@@ -185,12 +185,11 @@ def _kind(table: Contacts | Surveys | Legs) -> str:
 
 def _table(table: Contacts | Surveys, plan: CheckPlan, now: datetime) -> tuple[list[Finding], dict[str, Any]]:
     """What is found in one table, and its profile."""
-    if isinstance(table, Contacts):
-        found = ask(table.session, table.rows, years_asked(table.rows["started_at"]))
-        probes = list(of_contacts(table, plan, now, years_told(found)))
-    else:
-        probes = list(of_surveys(table, plan, now))
-    findings, counted = _judged(table, table.rows, probes, profile_facts(table))
+    moment, years = moment_of(table), (1970, 1970)
+    if moment is not None:
+        years = years_told(ask(table.session, table.rows, years_asked(moment)))
+    probes = list(of_contacts(table, plan, now, years) if isinstance(table, Contacts) else of_surveys(table, plan, now))
+    findings, counted = _judged(table, table.rows, probes, profile_facts(table, years))
     legs = [table.legs] if isinstance(table, Contacts) and table.legs else []
     for read in (table, *legs):
         findings += [*_set_aside(read, plan), *_remarks(read, plan)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.persons import groups_of_few
 from cxfusion.tables.relation import Contacts
+from cxfusion.tables.times import to_local
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.tables.relation import Surveys
+    from cxfusion.tables.times import Years
 
-__all__ = ["CATEGORIES", "categories_of", "profile_facts", "profile_from"]
+__all__ = ["CATEGORIES", "categories_of", "moment_of", "profile_facts", "profile_from"]
 
 MOST_CATEGORIES: Final = 100
 """A column with more of them is no list of categories, and may hold what people wrote."""
@@ -30,15 +32,15 @@ ADDED: Final = ("source_file", "source_row", "score_status")
 DIGITS: Final = 6
 
 
-def profile_facts(table: Contacts | Surveys) -> dict[str, ir.Scalar]:
-    """What is to be counted of a table, beside what its checks count."""
+def profile_facts(table: Contacts | Surveys, years: Years) -> dict[str, ir.Scalar]:
+    """What is to be counted of a table, beside what its checks count; days are those of the site's clock."""
     rows = table.rows
     facts: dict[str, ir.Scalar] = {"profile:rows": rows.count()}
     facts |= {f"profile:known:{name}": rows[name].count() for name in _columns(table)}
-    moment = _moment(table)
+    moment = moment_of(table)
     if moment is not None:
         facts |= {"profile:first": moment.min(), "profile:last": moment.max()}
-        facts |= {"profile:days": moment.date().nunique()}
+        facts |= {"profile:days": to_local(moment, table.timezone, years).date().nunique()}
     return facts
 
 
@@ -76,7 +78,7 @@ def _columns(table: Contacts | Surveys) -> list[str]:
     return [name for name in table.columns if name not in ADDED and not name.endswith("_is_day")]
 
 
-def _moment(table: Contacts | Surveys) -> ir.TimestampValue | None:
+def moment_of(table: Contacts | Surveys) -> ir.TimestampValue | None:
     """When a row happened."""
     if isinstance(table, Contacts):
         return table.rows["started_at"]
