@@ -107,6 +107,20 @@ def test_the_patience_of_a_week_is_that_of_the_diagnosis(n_told, patience):
     assert patience in (told, np.inf)
 
 
+def test_calls_that_agents_make_are_no_arrivals():
+    inbound = [call | {"direction": "inbound"} for call in handled(*[10.0] * 40)]
+    dialled = [
+        call | {"contact_id": f"d{i}", "direction": "Outbound", "wait_seconds": 0, "talk_seconds": 300}
+        for i, call in enumerate(handled(*[10.0] * 25))
+    ]
+    week = typical_week(cx.read_contacts([*inbound, *dialled]), ["talk_seconds"])
+    # one Monday at 9: 40 came in, waited 20 s and took 60 + 20 + 10 s
+    assert week.arrivals.tolist() == [40.0]
+    assert (week.wait_seconds.tolist(), week.aht_seconds.tolist()) == ([20.0], [90.0])
+    assert week.level["talk_seconds"].tolist() == [60.0]
+    assert (week.n, week.n_left_out, week.n_hours) == (40, 0, 1)
+
+
 def test_the_price_of_waiting_is_erlangs_agents_by_the_hour(decisions, evidence, pairing):
     row, week = own(decisions.prices, "wait_seconds"), typical_week(pairing.contacts, [])
     points = evidence.population.points

@@ -208,7 +208,7 @@ def test_patience_is_split_only_where_every_wait_belongs_to_a_group(session):
     assert change.table.empty
     contacts = waits(session, ("05", "bills", 10, 0), *usual[1:])
     change = what_changed(contacts, "patience_seconds", "queue", since="2026-01-06")
-    assert change.reason == "no abandoned contacts: before"
+    assert change.reason == "no inbound abandoned contacts: before"
 
 
 def test_groups_may_be_named_by_the_number_that_their_id_looks_like(session):

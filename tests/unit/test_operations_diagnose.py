@@ -182,7 +182,7 @@ def test_a_group_without_handled_contacts_has_no_handle_time(session):
     nothing = pa.array([None] * 4 + TALK[4:], pa.float64())
     table = diagnose(contacts_of(session, log(is_abandoned=abandoned, talk_seconds=nothing)), by="queue").table
     found = row(table, "asa_seconds", queue="billing")
-    assert (found.status, found.n, found.reason) == ("not_applicable", 0, "no handled contacts")
+    assert (found.status, found.n, found.reason) == ("not_applicable", 0, "no inbound handled contacts")
     assert row(table, "handled", queue="billing").estimate == 0
 
 

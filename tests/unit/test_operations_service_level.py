@@ -23,7 +23,7 @@ def session():
         yield session
 
 
-def diagnosis_of(session, answered=ANSWERED, abandoned=ABANDONED, marks=None, **options):
+def diagnosis_of(session, answered=ANSWERED, abandoned=ABANDONED, marks=None, directions=None, **options):
     n = len(answered) + len(abandoned)
     marks = [False] * len(answered) + [True] * len(abandoned) if marks is None else marks
     columns = {
@@ -31,27 +31,70 @@ def diagnosis_of(session, answered=ANSWERED, abandoned=ABANDONED, marks=None, **
         "started_at": [datetime(2026, 1, 5)] * n,
         "wait_seconds": pa.array([*answered, *abandoned], pa.float64()),
         "is_abandoned": pa.array(marks, pa.bool_()),
+        **({} if directions is None else {"direction": directions}),
     }
     rows = session.materialize(session.read(FrameSource(pa.table(columns), "log")))
     return diagnose(Contacts(session, rows, n, rows.limit(0)), **options).table.set_index("metric")
 
 
-@pytest.mark.parametrize(
-    ("metric", "percent", "n"),
-    [
-        ("service_level", 82.69, 1040),  # 860 / (1000 + 60 − 20)
-        ("service_level_of_answered", 86.00, 1000),  # 860 / 1000
-        ("service_level_of_offered", 81.13, 1060),  # 860 / 1060
-        ("service_level_crediting_abandons", 83.02, 1060),  # (860 + 20) / 1060
-        ("service_level_crediting_short_abandons", 82.08, 1060),  # (860 + 10) / 1060
-        ("abandonment_rate", 5.66, 1060),  # 60 / 1060
-        ("abandonment_rate_without_short", 4.76, 1050),  # (60 − 10) / (1060 − 10)
-    ],
-)
+WORKED = [
+    ("service_level", 82.69, 1040),  # 860 / (1000 + 60 − 20)
+    ("service_level_of_answered", 86.00, 1000),  # 860 / 1000
+    ("service_level_of_offered", 81.13, 1060),  # 860 / 1060
+    ("service_level_crediting_abandons", 83.02, 1060),  # (860 + 20) / 1060
+    ("service_level_crediting_short_abandons", 82.08, 1060),  # (860 + 10) / 1060
+    ("abandonment_rate", 5.66, 1060),  # 60 / 1060
+    ("abandonment_rate_without_short", 4.76, 1050),  # (60 − 10) / (1060 − 10)
+]
+
+
+@pytest.mark.parametrize(("metric", "percent", "n"), WORKED)
 def test_the_worked_example(session, metric, percent, n):
     found = diagnosis_of(session).loc[metric]
     assert round(100 * found["estimate"], 2) == percent
     assert found["n"] == n
+
+
+# 500 calls that agents made, beside the 1060: each rang for five seconds, and all were answered
+DIALLED = {
+    "answered": [*ANSWERED, *[5.0] * 500],
+    "directions": ["Inbound"] * 860 + [None] * 140 + ["outbound"] * 250 + [" Outbound campaign"] * 250 + ["in"] * 60,
+}
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected", "n"),
+    [
+        *((metric, percent / 100, n) for metric, percent, n in WORKED),
+        ("asa_seconds", 20.14, 1000),  # (860 · 20 + 140 · 21) / 1000
+        ("wait_seconds", 30.5566, 1060),  # (20,140 + 10 · 5 + 10 · 20 + 40 · 300) / 1060
+        ("patience_seconds", 539.8333, 60),  # 32,390 / 60
+        ("wait_median_seconds", 20, 1060),
+        ("wait_p90_seconds", 21, 1060),
+        ("volume", 1560, 1560),
+        ("handled", 1500, 1500),
+    ],
+)
+def test_calls_that_agents_make_were_not_answered_in_time(session, metric, expected, n):
+    found = diagnosis_of(session, **DIALLED, percentiles=True).loc[metric]
+    assert found["estimate"] == pytest.approx(expected, abs=5e-5)
+    assert found["n"] == n
+    assert "known for" not in str(found["reason"])
+
+
+def test_a_group_of_outbound_contacts_has_no_service_level(session):
+    table = diagnosis_of(session, **DIALLED, by="direction")
+    (level,) = table[table["direction"] == "outbound"].loc[["service_level"]].itertuples()
+    assert (level.status, level.n) == ("not_applicable", 0)
+    assert level.reason == "no inbound handled or abandoned contacts but quick abandons"
+
+
+def test_calls_that_nobody_took_lack_no_wait(session):
+    directions = ["inbound"] * 1000 + ["outbound"] * 30
+    table = diagnosis_of(session, abandoned=[None] * 30, directions=directions)
+    level = table.loc["service_level"]
+    assert (level["estimate"], level["n"], level["reason"]) == (pytest.approx(0.86), 1000, "within 20 s")
+    assert table.loc["abandonment_rate", ["estimate", "n"]].to_list() == [0, 1000]
 
 
 def test_limits_are_as_asked_and_said(session):
@@ -100,7 +143,8 @@ def test_answered_contacts_whose_wait_is_unknown_are_left_out_and_counted(sessio
     table = diagnosis_of(session, answered=[*ANSWERED[:900], *[None] * 100])
     level = table.loc["service_level"]
     assert (level["estimate"], level["n"]) == (pytest.approx(860 / 940), 940)
-    assert level["reason"] == "within 20 s; known for 940 of 1,040 handled or abandoned contacts but quick abandons"
+    told = "known for 940 of 1,040 inbound handled or abandoned contacts but quick abandons"
+    assert level["reason"] == f"within 20 s; {told}"
     assert table.loc["asa_seconds", "n"] == 900
 
 
@@ -113,4 +157,4 @@ def test_nobody_abandoned(session):
 def test_all_abandoned_in_time(session):
     level = diagnosis_of(session, answered=[], abandoned=[3.0, 20.0]).loc["service_level"]
     assert (level["status"], level["n"]) == ("not_applicable", 0)
-    assert level["reason"] == "no handled or abandoned contacts but quick abandons"
+    assert level["reason"] == "no inbound handled or abandoned contacts but quick abandons"

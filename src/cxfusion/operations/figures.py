@@ -7,11 +7,12 @@ says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cxfusion.engine.functions import whole_part
 from cxfusion.errors import UsageError
+from cxfusion.operations.episodes import is_attempt
 from cxfusion.tables.coding import never_reached
 from cxfusion.tables.sums import exact_sum
 from cxfusion.tables.times import years_asked, years_told
@@ -101,13 +102,15 @@ class Log:
         Its columns, but those of :data:`PARTIAL` only where they hold at least one value.
     limits : Limits
     has_wait_of_abandoned : bool
-        Whether the wait of any :attr:`gone` contact is known; True where there is none.
+        Whether the wait of any :attr:`lost` contact is known; True where there is none.
     episodes : EpisodePlan, optional
         By which rules the log was chained; the rows of ``contacts`` then have :data:`RECONTACTED`.
     has_whole_seconds : bool
         No duration has a fraction: plain sums are then exact, whatever the order of the rows, and quicker.
     years : (int, int)
         That the starts span.
+    outbound : tuple of str
+        Directions of the log, as it writes them, that are outbound.
     """
 
     contacts: Contacts
@@ -117,6 +120,7 @@ class Log:
     episodes: EpisodePlan | None = None
     has_whole_seconds: bool = False
     years: tuple[int, int] = (1970, 1970)
+    outbound: tuple[str, ...] = ()
 
     def sum_of(self, value: ir.Value) -> ir.NumericScalar:
         """The sum of a column, the same in any order of the rows."""
@@ -155,25 +159,56 @@ class Log:
             return ~self.every_contact
         return never_reached(self.contacts)
 
+    @property
+    def inbound(self) -> ir.BooleanValue:
+        """Whether the customer came to the centre: every contact but outbound ones; see :func:`is_attempt`."""
+        if not self.outbound:
+            return self.every_contact
+        return ~self.value("direction").isin(self.outbound).fill_null(False)
+
+    @property
+    def answered(self) -> ir.BooleanValue:
+        """Whether an inbound contact reached an agent."""
+        return self.handled & self.inbound if self.outbound else self.handled
+
+    @property
+    def lost(self) -> ir.BooleanValue:
+        """Whether an inbound contact is marked abandoned and never reached an agent."""
+        return self.gone & self.inbound if self.outbound else self.gone
+
+    def of_inbound(self, value: ir.Value) -> ir.Value:
+        """One value per contact, null of outbound ones."""
+        return self.inbound.ifelse(value, None) if self.outbound else value
+
 
 def look_at(contacts: Contacts, limits: Limits = USUAL_LIMITS) -> Log:
-    """The log, with which columns hold anything, found in one pass."""
+    """The log, with which columns hold anything, found in one pass, and which of its directions are outbound."""
     rows = contacts.rows
-    blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True)
+    blind = Log(contacts, frozenset(), limits, has_wait_of_abandoned=True, outbound=_outbound(contacts))
     known = {name: rows[name].count() for name in PARTIAL if contacts.has(name)}
-    gone = {"n_gone": blind.gone.sum(), "n_gone_with_wait": (blind.gone & blind.value("wait_seconds").notnull()).sum()}
+    lost = {"n_lost": blind.lost.sum(), "n_lost_with_wait": (blind.lost & blind.value("wait_seconds").notnull()).sum()}
     ends = years_asked(rows["started_at"])
     durations = [rows[name] for name in PARTIAL if name.endswith("_seconds") and contacts.has(name)]
     fractions = {f"fraction_{i}": (value != whole_part(value)).any() for i, value in enumerate(durations)}
-    seen = contacts.session.collect(rows.aggregate(**known, **gone, **ends, **fractions)).to_pylist()[0]
+    seen = contacts.session.collect(rows.aggregate(**known, **lost, **ends, **fractions)).to_pylist()[0]
     return Log(
         contacts,
         filled=frozenset(name for name in contacts.columns if name not in PARTIAL or seen[name]),
         limits=limits,
-        has_wait_of_abandoned=bool(seen["n_gone_with_wait"]) or not seen["n_gone"],
+        has_wait_of_abandoned=bool(seen["n_lost_with_wait"]) or not seen["n_lost"],
         has_whole_seconds=not any(seen[name] for name in fractions),
         years=years_told(seen),
+        outbound=blind.outbound,
     )
+
+
+def _outbound(contacts: Contacts) -> tuple[str, ...]:
+    """Directions that are outbound: text of the few there are is looked at, not that of every contact."""
+    if not contacts.has("direction"):
+        return ()
+    few = contacts.rows.select("direction").distinct()
+    found = contacts.session.collect(few.filter(~is_attempt(replace(contacts, rows=few))))
+    return tuple(sorted(str(direction) for direction in found["direction"].to_pylist()))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-from cxfusion.operations.episodes import is_attempt
 from cxfusion.operations.figures import (
     LACKS,
     RECONTACTED,
@@ -84,8 +83,8 @@ class Metric:
 def volume(log: Log) -> Figure:
     """Contacts offered.
 
-    Numerator: all contacts of the log, abandoned ones included. Denominator: none. Unit: contacts. Source: "offered"
-    in Genesys Cloud, Amazon Connect and Cisco reports.
+    Numerator: all contacts of the log, abandoned and outbound ones included. Denominator: none. Unit: contacts. Source:
+    "offered" in Genesys Cloud, Amazon Connect and Cisco reports.
     """
     return count_of(log.every_contact)
 
@@ -116,11 +115,13 @@ def aht_seconds(log: Log) -> Figure | NotApplicable:
 def asa_seconds(log: Log) -> Figure | NotApplicable:
     """Average speed of answer (ASA).
 
-    Numerator: seconds in the first queue and ringing, of handled contacts. Denominator: handled contacts whose wait is
-    known; abandoned contacts are left out of both. Unit: seconds per contact. Source: Genesys Cloud (tAnswered), Cisco,
-    Amazon Connect.
+    Numerator: seconds in the first queue and ringing, of inbound handled contacts. Denominator: inbound handled
+    contacts whose wait is known; abandoned and outbound contacts are left out of both. Unit: seconds per contact.
+    Source: Genesys Cloud (tAnswered), Cisco, Amazon Connect.
     """
-    return mean_of_handled(log, "wait_seconds")
+    if "wait_seconds" not in log.filled:
+        return NotApplicable(LACKS["wait_seconds"])
+    return mean_of(log, log.answered.ifelse(log.value("wait_seconds"), None), log.answered)
 
 
 def transfer_rate(log: Log) -> Figure | NotApplicable:
@@ -168,35 +169,35 @@ def fcr(log: Log) -> Figure | NotApplicable:
     if log.episodes.same_reason and not log.contacts.has("reason"):
         return NotApplicable("the log has no reasons")
     same = ", for the same reason," if log.episodes.same_reason else ""
-    among = (log.handled & is_attempt(log.contacts)).fill_null(False)
+    among = log.answered
     resolved = among.ifelse(~log.contacts.rows[RECONTACTED], None)
     return mean_of(log, resolved, among, f"no further attempt{same} within {log.episodes.repeat_days:g} days")
 
 
 def wait_seconds(log: Log) -> Figure | NotApplicable:
-    """Average wait of all contacts, whether answered or abandoned.
+    """Average wait of all inbound contacts, whether answered or abandoned.
 
     Numerator: seconds in the first queue and ringing, until the answer or until the customer gave up. Denominator:
-    contacts offered whose wait is known. Unit: seconds per contact. Source: ASA as Erlang calculators count it, all
+    inbound contacts whose wait is known. Unit: seconds per contact. Source: ASA as Erlang calculators count it, all
     waits over all calls.
     """
     if "wait_seconds" not in log.filled:
         return NotApplicable(LACKS["wait_seconds"])
-    return mean_of(log, log.value("wait_seconds"), log.every_contact)
+    return mean_of(log, log.of_inbound(log.value("wait_seconds")), log.inbound)
 
 
 def patience_seconds(log: Log) -> Figure | NotApplicable:
     """How long customers are willing to wait, on average.
 
-    Numerator: seconds that all contacts waited, answered or abandoned. Denominator: contacts that were abandoned while
-    waiting and whose wait is known. Unit: seconds. Source: maximum likelihood for exponential patience, where an answer
-    ends the observation (Baccelli & Hebuterne; Mandelbaum & Zeltyn); what Erlang A asks for.
+    Numerator: seconds that all inbound contacts waited, answered or abandoned. Denominator: those that were abandoned
+    while waiting and whose wait is known. Unit: seconds. Source: maximum likelihood for exponential patience, where an
+    answer ends the observation (Baccelli & Hebuterne; Mandelbaum & Zeltyn); what Erlang A asks for.
     """
     if lacks := lacks_for_abandons(log):
         return NotApplicable(lacks)
-    wait = log.value("wait_seconds")
-    known = (log.gone & wait.notnull()).sum()
-    return Figure(Total((log.sum_of(wait),)), Total((known,)), Total((log.gone.sum(),), minus=(known,)))
+    wait = log.of_inbound(log.value("wait_seconds"))
+    known = (log.lost & wait.notnull()).sum()
+    return Figure(Total((log.sum_of(wait),)), Total((known,)), Total((log.lost.sum(),), minus=(known,)))
 
 
 def talk_seconds(log: Log) -> Figure | NotApplicable:
@@ -227,10 +228,10 @@ def wrap_seconds(log: Log) -> Figure | NotApplicable:
 
 
 def wait_quantile(log: Log) -> Figure | NotApplicable:
-    """Wait that half (median), or nine in ten (90th percentile), of all contacts did not exceed.
+    """Wait that half (median), or nine in ten (90th percentile), of all inbound contacts did not exceed.
 
     Numerator: none; the quantile of the seconds in the first queue and ringing, until the answer or until the customer
-    gave up. Denominator: contacts offered whose wait is known. Unit: seconds. Source: Hyndman & Fan (1996), type 7.
+    gave up. Denominator: inbound contacts whose wait is known. Unit: seconds. Source: Hyndman & Fan (1996), type 7.
     """
     return wait_seconds(log)
 
@@ -244,37 +245,38 @@ def handle_quantile(log: Log) -> Figure | NotApplicable:
     return aht_seconds(log)
 
 
-_OFFERED, _HANDLED, _EITHER = "contacts", "handled contacts", "handled or abandoned contacts"
+_OFFERED, _HANDLED = "contacts", "handled contacts"
+_INBOUND, _ANSWERED, _EITHER = "inbound contacts", "inbound handled contacts", "inbound handled or abandoned contacts"
 
 METRICS: Final[tuple[Metric, ...]] = (
     Metric("volume", "contacts", "total", _OFFERED, volume),
     Metric("handled", "contacts", "total", _OFFERED, handled),
     Metric("aht_seconds", "seconds", "mean", _HANDLED, aht_seconds),
-    Metric("asa_seconds", "seconds", "mean", _HANDLED, asa_seconds),
+    Metric("asa_seconds", "seconds", "mean", _ANSWERED, asa_seconds),
     Metric("service_level", "share", "mean", f"{_EITHER} but quick abandons", service_level),
     Metric("service_level_of_offered", "share", "mean", _EITHER, service_level_of_offered),
-    Metric("service_level_of_answered", "share", "mean", _HANDLED, service_level_of_answered),
+    Metric("service_level_of_answered", "share", "mean", _ANSWERED, service_level_of_answered),
     Metric("service_level_crediting_abandons", "share", "mean", _EITHER, service_level_crediting_abandons),
     Metric("service_level_crediting_short_abandons", "share", "mean", _EITHER, service_level_crediting_short_abandons),
-    Metric("abandonment_rate", "share", "mean", _OFFERED, abandonment_rate),
+    Metric("abandonment_rate", "share", "mean", _INBOUND, abandonment_rate),
     Metric(
         "abandonment_rate_without_short",
         "share",
         "mean",
-        f"{_OFFERED} but short abandons",
+        f"{_INBOUND} but short abandons",
         abandonment_rate_without_short,
     ),
     Metric("transfer_rate", "share", "mean", _HANDLED, transfer_rate),
     Metric("occupancy", "share", "mean", "time on duty", occupancy),
     Metric("resolved_rate", "share", "mean", _HANDLED, resolved_rate),
-    Metric("fcr", "share", "mean", f"inbound {_HANDLED}", fcr, is_chained=True),
-    Metric("wait_seconds", "seconds", "mean", _OFFERED, wait_seconds),
-    Metric("patience_seconds", "seconds", "mean", "abandoned contacts", patience_seconds),
+    Metric("fcr", "share", "mean", _ANSWERED, fcr, is_chained=True),
+    Metric("wait_seconds", "seconds", "mean", _INBOUND, wait_seconds),
+    Metric("patience_seconds", "seconds", "mean", "inbound abandoned contacts", patience_seconds),
     Metric("talk_seconds", "seconds", "mean", _HANDLED, talk_seconds),
     Metric("hold_seconds", "seconds", "mean", _HANDLED, hold_seconds),
     Metric("wrap_seconds", "seconds", "mean", _HANDLED, wrap_seconds),
-    Metric("wait_median_seconds", "seconds", "median", _OFFERED, wait_quantile),
-    Metric("wait_p90_seconds", "seconds", "p90", _OFFERED, wait_quantile),
+    Metric("wait_median_seconds", "seconds", "median", _INBOUND, wait_quantile),
+    Metric("wait_p90_seconds", "seconds", "p90", _INBOUND, wait_quantile),
     Metric("handle_median_seconds", "seconds", "median", _HANDLED, handle_quantile),
     Metric("handle_p90_seconds", "seconds", "p90", _HANDLED, handle_quantile),
 )

@@ -1,7 +1,7 @@
 """Service levels in their five variants, and abandonment.
 
-Written in the field's letters: AN answered, AB abandoned, a answered and b abandoned within the target, c abandoned
-within the cut for short abandons.
+All of inbound contacts. Written in the field's letters: AN answered, AB abandoned, a answered and b abandoned within
+the target, c abandoned within the cut for short abandons.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ __all__ = [
 def service_level(log: Log) -> Figure | NotApplicable:
     """Service level, abandons within the target left out.
 
-    Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts but
-    those that abandoned within the target (AN + AB − b). Unit: share. Source: ICMI; "ignore abandons" in Cisco.
+    Numerator: inbound handled contacts that waited at most the target (a). Denominator: inbound handled and abandoned
+    contacts but those that abandoned within the target (AN + AB − b). Unit: share. Source: ICMI; "ignore abandons" in
+    Cisco.
     """
     return _service_level(
         log,
@@ -54,8 +55,8 @@ def service_level(log: Log) -> Figure | NotApplicable:
 def service_level_of_offered(log: Log) -> Figure | NotApplicable:
     """Service level over all contacts: whoever abandons was not served.
 
-    Numerator: handled contacts that waited at most the target (a). Denominator: handled and abandoned contacts
-    (AN + AB). Unit: share. Source: ICMI; "abandons negative" in Cisco.
+    Numerator: inbound handled contacts that waited at most the target (a). Denominator: inbound handled and abandoned
+    contacts (AN + AB). Unit: share. Source: ICMI; "abandons negative" in Cisco.
     """
     why = what_lacks(log, "wait_seconds", "is_abandoned")
     return _service_level(log, lambda met: (Total((met.a,)), Total((met.AN, met.AB))), why)
@@ -64,8 +65,8 @@ def service_level_of_offered(log: Log) -> Figure | NotApplicable:
 def service_level_of_answered(log: Log) -> Figure | NotApplicable:
     """Service level over handled contacts: abandoned ones do not count at all.
 
-    Numerator: handled contacts that waited at most the target (a). Denominator: handled contacts whose wait is known
-    (AN). Unit: share. Source: ICMI.
+    Numerator: inbound handled contacts that waited at most the target (a). Denominator: inbound handled contacts whose
+    wait is known (AN). Unit: share. Source: ICMI.
     """
     caveat = unless_marked(log) or ""
     return _service_level(
@@ -76,8 +77,8 @@ def service_level_of_answered(log: Log) -> Figure | NotApplicable:
 def service_level_crediting_abandons(log: Log) -> Figure | NotApplicable:
     """Service level, abandons within the target counted as served in time.
 
-    Numerator: handled and abandoned contacts that waited at most the target (a + b). Denominator: handled and
-    abandoned contacts (AN + AB). Unit: share. Source: ICMI; "abandons positive" in Cisco, Amazon Connect.
+    Numerator: inbound handled and abandoned contacts that waited at most the target (a + b). Denominator: inbound
+    handled and abandoned contacts (AN + AB). Unit: share. Source: ICMI; "abandons positive" in Cisco, Amazon Connect.
     """
     return _service_level(
         log, lambda met: (Total((met.a, met.b)), Total((met.AN, met.AB))), lacks_for_abandons(log), _doubt(log)
@@ -87,8 +88,9 @@ def service_level_crediting_abandons(log: Log) -> Figure | NotApplicable:
 def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
     """Service level, short abandons counted as served in time.
 
-    Numerator: handled contacts that waited at most the target, and abandoned ones that waited at most the cut for
-    short abandons (a + c). Denominator: handled and abandoned contacts (AN + AB). Unit: share. Source: ICMI.
+    Numerator: inbound handled contacts that waited at most the target, and abandoned ones that waited at most the cut
+    for short abandons (a + c). Denominator: inbound handled and abandoned contacts (AN + AB). Unit: share. Source:
+    ICMI.
     """
     told = f"abandons within {log.limits.short_abandon_seconds:g} s count as met"
     return _service_level(
@@ -99,23 +101,24 @@ def service_level_crediting_short_abandons(log: Log) -> Figure | NotApplicable:
 def abandonment_rate(log: Log) -> Figure | NotApplicable:
     """Abandonment rate, short abandons included.
 
-    Numerator: contacts marked abandoned. Denominator: contacts offered for which that is known. Unit: share. Source:
-    Genesys Cloud (abandoned / offered).
+    Numerator: inbound contacts marked abandoned. Denominator: inbound contacts for which that is known. Unit: share.
+    Source: Genesys Cloud (abandoned / offered).
     """
     if "is_abandoned" not in log.filled:
         return NotApplicable(LACKS["is_abandoned"])
-    return mean_of(log, log.value("is_abandoned"), log.every_contact)
+    return mean_of(log, log.of_inbound(log.value("is_abandoned")), log.inbound)
 
 
 def abandonment_rate_without_short(log: Log) -> Figure | NotApplicable:
     """Abandonment rate, short abandons left out.
 
-    Numerator: contacts marked abandoned but those that waited at most the cut for short abandons (c). Denominator:
-    contacts offered for which the mark is known, without c. Unit: share. Source: Google CCAI.
+    Numerator: inbound contacts marked abandoned but those that waited at most the cut for short abandons (c).
+    Denominator: inbound contacts for which the mark is known, without c. Unit: share. Source: Google CCAI.
     """
     if lacks := lacks_for_abandons(log):
         return NotApplicable(lacks)
-    marked, short = mean_of(log, log.value("is_abandoned"), log.every_contact), (_letters(log).c,)
+    marked = mean_of(log, log.of_inbound(log.value("is_abandoned")), log.inbound)
+    short = (_letters(log).c,)
     return Figure(
         total=Total(marked.total.plus, minus=short),
         n=Total(marked.n.plus, minus=short),
@@ -138,11 +141,11 @@ class _Letters(NamedTuple):
 def _letters(log: Log) -> _Letters:
     wait, target, cut = log.value("wait_seconds"), log.limits.target_seconds, log.limits.short_abandon_seconds
     return _Letters(
-        AN=log.handled.ifelse(wait, None).count(),
-        AB=log.gone.sum(),
-        a=(log.handled & (wait <= target)).sum(),
-        b=(log.gone & (wait <= target)).sum(),
-        c=(log.gone & (wait <= cut)).sum(),
+        AN=log.answered.ifelse(wait, None).count(),
+        AB=log.lost.sum(),
+        a=(log.answered & (wait <= target)).sum(),
+        b=(log.lost & (wait <= target)).sum(),
+        c=(log.lost & (wait <= cut)).sum(),
     )
 
 
@@ -158,11 +161,11 @@ def _service_level(
         return NotApplicable(lacks)
     letters = _letters(log)
     total, n = ratio(letters)
-    unknown = Total((log.handled.sum(),), minus=(letters.AN,))
+    unknown = Total((log.answered.sum(),), minus=(letters.AN,))
     caveat = "; ".join(part for part in (f"within {log.limits.target_seconds:g} s", told) if part)
     return Figure(total, n, unknown, caveat=caveat, doubt=doubt)
 
 
 def _doubt(log: Log) -> Doubt:
-    about = Total(((log.gone & log.value("wait_seconds").isnull()).sum(),))
+    about = Total(((log.lost & log.value("wait_seconds").isnull()).sum(),))
     return Doubt(about, "abandoned contacts without a waiting time count as not met")

@@ -6,7 +6,7 @@ more of an agent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import ibis
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from cxfusion.operations.figures import Log
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["SHORTEST_WAIT", "Workload", "agents_for", "typical_week", "waits_with"]
@@ -37,14 +38,14 @@ SECONDS_AN_HOUR: Final = 3600.0
 
 @dataclass(frozen=True)
 class Workload:
-    """Hours of a typical week in each queue, in which there were contacts that waited and were handled.
+    """Hours of a typical week in each queue, in which there were inbound contacts that waited and were handled.
 
     All arrays have one element per queue and hour of the week.
 
     Attributes
     ----------
     arrivals : array
-        Contacts per hour.
+        Inbound contacts per hour.
     aht_seconds : array
         Mean of the handle times that are known.
     wait_seconds : array
@@ -56,9 +57,9 @@ class Workload:
     n_hours : int
         Hours of the week in which any queue is open.
     n_left_out : int
-        Contacts of hours that tell no wait or no handle time.
+        Inbound contacts of hours that tell no wait or no handle time.
     n : int
-        Contacts.
+        Inbound contacts.
     """
 
     arrivals: NDArray[np.float64]
@@ -81,7 +82,7 @@ class Workload:
 
 
 def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
-    """The typical week of a log.
+    """The typical week of a log: of its inbound contacts, who come when they like and wait.
 
     Parameters
     ----------
@@ -90,7 +91,8 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
     levers : sequence of str
         Columns whose means are wanted, as far as the log has them.
     """
-    session, log = contacts.session, look_at(contacts)
+    session, log = contacts.session, _inbound(contacts)
+    contacts = log.contacts
     names = [name for name in dict.fromkeys(levers) if contacts.has(name)]
     clock = local_time(contacts)
     is_answered = ~contacts.value("is_abandoned").fill_null(False)
@@ -116,6 +118,14 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
         )
     ).to_pandas()
     return _week(cells.sort_values(["queue", "hour"], ignore_index=True), names)
+
+
+def _inbound(contacts: Contacts) -> Log:
+    """The log without outbound contacts: nobody waits in a queue for these, and agents choose when to make them."""
+    log = look_at(contacts)
+    if not log.outbound:
+        return log
+    return replace(log, contacts=replace(contacts, rows=contacts.rows.filter(log.inbound)))
 
 
 def _week(cells: pd.DataFrame, names: Sequence[str]) -> Workload:
