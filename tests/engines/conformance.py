@@ -13,6 +13,8 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.engine import FrameSource, RelationSource, StreamSource
+from cxfusion.operations.workload import typical_week
+from cxfusion.tables.span import span_of
 from engines.folds import (
     KEEPS_ROWS_HERE,
     Case,
@@ -182,3 +184,37 @@ def same(one, other) -> bool:
     """Whether two tables say the same, to nine digits."""
     pd.testing.assert_frame_equal(one, other, rtol=1e-9, atol=1e-12, check_dtype=False)
     return True
+
+
+def test_who_is_counted_in_operations_does_not_depend_on_the_engine(session):
+    """Three came in on one Monday and one on the next; two more were dialled."""
+    rows = [
+        # id  started at          direction       wait  talk  abandoned
+        ("a", "2026-01-05 09:00", "Inbound", 10.0, 60.0, False),
+        ("b", "2026-01-05 09:10", None, 30.0, 60.0, False),
+        ("c", "2026-01-05 09:20", "in", 50.0, None, True),
+        ("d", "2026-01-12 09:30", "inbound", 20.0, 60.0, False),
+        ("e", "2026-01-12 09:40", " OUTBOUND", 0.0, 300.0, False),
+        ("f", "2026-01-12 09:50", "outbound", None, None, True),
+    ]
+    names = ("contact_id", "started_at", "direction", "wait_seconds", "talk_seconds", "is_abandoned")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    contacts = cx.read_contacts(pa.table({**columns, "queue": ["q"] * 6}), timezone="UTC", session=session)
+    found = cx.diagnose(contacts).pivot().iloc[0]
+    assert found["volume"] == 6
+    assert found["service_level"] == 2 / 4  # a and d, of a, b, c and d
+    assert found["asa_seconds"] == (10 + 30 + 20) / 3
+    assert found["wait_seconds"] == (10 + 30 + 50 + 20) / 4
+    assert found["abandonment_rate"] == 1 / 4
+    assert found["aht_seconds"] == (60 + 60 + 60 + 300) / 4
+    week = typical_week(contacts, [])
+    assert (week.arrivals.tolist(), week.wait_seconds.tolist()) == ([4 / 2], [20.0])
+
+
+def test_a_wrong_clock_is_seen_on_every_engine(session):
+    starts = [datetime(2026, 1, 5, 9) + timedelta(hours=i) for i in range(150)]
+    table = pa.table({"contact_id": [f"c{i}" for i in range(151)], "started_at": [*starts, datetime(1971, 3, 1, 8)]})
+    contacts = cx.read_contacts(table, timezone="UTC", session=session)
+    span = span_of(contacts)
+    assert (span.first, span.last, span.n_beyond) == (starts[0], starts[-1], 1)
+    assert session.count(contacts.rows.filter(span.holds(contacts.rows["started_at"]))) == 150

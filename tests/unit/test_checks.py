@@ -113,6 +113,20 @@ def test_the_future_begins_a_day_after_the_run(session):
     assert told(contacts_of(session, rows), plan={"future_seconds": 86_401, "levels": {"mostly_midnight": "off"}}) == []
 
 
+@pytest.mark.parametrize(("n_far", "n_told"), [(1, 1), (0, 0), (2, 0)])
+def test_starts_far_from_all_others_are_told(session, n_far, n_told):
+    # two of 120 are more than one in a hundred, and no slip of a clock
+    rows = [row | {"contact_id": f"c{i}"} for i, row in enumerate(log_of() * 3)]
+    for row in rows[70 : 70 + n_far]:
+        row["started_at"] = "2000-01-03 09:00:30"
+    found = cx.check_feed(contacts_of(session, rows), now=NOW).table.set_index("check")
+    assert ("far_time" in found.index) == bool(n_told)
+    if n_told:
+        far = found.loc["far_time"]
+        assert far[["level", "table", "column", "n", "of"]].tolist() == ["warn", "contacts", "started_at", 1, 120]
+        assert far["examples"].startswith("row 71: 2000-01-03 08:00:30")
+
+
 def test_examples_are_places_and_numbers_never_ids(session):
     rows = log_of(hold_seconds=lambda i: 90_000 if i in (4, 30) else 5, contact_id=lambda i: f"secret{max(i, 1)}")
     rows[6]["talk_seconds"] = "please call back"

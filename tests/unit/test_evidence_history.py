@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
+import ibis
 import pandas as pd
 import pytest
 
@@ -48,6 +52,16 @@ def test_a_short_log_says_why_earlier_contacts_are_no_lever(short_pairing):
     assert "n_prior_contacts" not in set(evidence.table["lever"])
     (told,) = [note for note in evidence.notes if "first 30 days" in note]
     assert told.startswith("Earlier contacts cannot be tested: ")
+
+
+def test_one_call_of_another_century_gives_a_short_log_no_history(short_pairing):
+    contacts, start = short_pairing.contacts, short_pairing.contacts.rows["started_at"]
+    is_first = start == contacts.to_pandas()["started_at"].min()
+    far = contacts.rows.mutate(started_at=is_first.ifelse(ibis.literal(datetime(1999, 1, 4, 9)), start))
+    wrong = replace(short_pairing, contacts=replace(contacts, rows=far))
+    for pairing in (short_pairing, wrong):
+        (told,) = [note for note in cx.fit_levers(pairing, "csat").notes if "first 30 days" in note]
+        assert told.startswith("Earlier contacts cannot be tested: ")
 
 
 def test_history_asked_for_by_name_is_looked_up_even_where_it_cannot_be_tested(short_pairing):

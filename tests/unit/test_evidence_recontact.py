@@ -122,6 +122,18 @@ def test_a_long_log_is_thinned_by_customer(monkeypatch):
     pd.testing.assert_frame_equal(recontact.check_weights(pairing, weights, links).table, whole.table, rtol=1e-12)
 
 
+def test_one_call_of_another_century_does_not_tell_what_followed_the_last_ones():
+    pairing = world(1.0, n=3_000)
+    log, answers = pairing.contacts.to_pandas(), pairing.surveys.to_pandas()[["contact_id", "csat"]]
+    log = log.drop(columns=["source_file", "source_row"])
+    far = log.head(1).assign(
+        contact_id="far", customer_id="far", is_abandoned=True, started_at=pd.Timestamp("2099-01-01", tz="UTC")
+    )
+    stretched = cx.pair(cx.read_contacts(pd.concat([log, far]).assign(ended_at=None)), cx.read_surveys(answers))
+    usual, found = (cx.check_weights(one, cx.weigh(one, "csat")) for one in (pairing, stretched))
+    assert (found.everyone, found.n) == (pytest.approx(usual.everyone, abs=1e-12), usual.n)
+
+
 def test_a_log_without_customers_cannot_be_tested(pairing):
     log = pairing.contacts.to_pandas().drop(columns=["customer_id", "source_file", "source_row"])
     surveys = pairing.surveys.to_pandas()[["contact_id", "csat"]].dropna()

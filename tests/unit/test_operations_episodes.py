@@ -177,6 +177,19 @@ def test_a_log_of_a_day_can_judge_nothing(session):
     assert (found.status, found.reason) == ("not_applicable", "known for none of 1 inbound handled contacts")
 
 
+@pytest.mark.parametrize(("far", "n_judged", "n_with_history"), [(2099, 60, 1), (1999, 61, 0), (None, 60, 0)])
+def test_one_call_of_another_century_does_not_make_the_log_a_long_one(session, far, n_judged, n_with_history):
+    # twenty customers a day, one call each: ten days in all, and one call by a wrong clock, itself judged or long after
+    rows = [(f"c{i}", f"k{i}", i // 20 + i % 20 / 100, "bill", 1, 60, "inbound", False) for i in range(200)]
+    rows += [] if far is None else [("far", "far", (datetime(far, 1, 1, 9) - START).days, "bill", 1, 60, "in", False)]
+    contacts = contacts_of(session, table_of(rows))
+    # the last start is on the tenth day at 0.19 days past nine: those up to the third, at that time, have their week
+    again = session.collect(recontacts(contacts)).to_pandas()["is_recontacted"]
+    assert again.notna().sum() == n_judged
+    # and none of these has thirty days before
+    assert with_history(contacts).to_pandas()["n_prior_contacts"].notna().sum() == n_with_history
+
+
 def test_an_empty_log_has_chains_too(session):
     empty = contacts_of(session, table_of(ROWS).slice(0, 0))
     assert with_history(empty).count() == with_episodes(empty).count() == 0

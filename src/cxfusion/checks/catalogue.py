@@ -114,6 +114,13 @@ CHECKS: Final[tuple[Check, ...]] = (
         "future_seconds",
     ),
     Check(
+        "far_time",
+        "warn",
+        "Contacts that start more than 60 days before or after all others, at either end fewer than one in a hundred."
+        " Prices, lengths of pilots and first-contact resolution take the log to begin and to end without them.",
+        "Look at the clock of the source, and at the order of day and month.",
+    ),
+    Check(
         "skipped_time",
         "warn",
         "Times that no clock at the site showed: in the hour that is left out when clocks go forward. They are moved"

@@ -13,6 +13,7 @@ import ibis
 
 from cxfusion.checks.finding import Finding, finding
 from cxfusion.tables.canonical import CONTACT_COLUMNS, SURVEY_COLUMNS
+from cxfusion.tables.span import GAP_DAYS, span_of
 from cxfusion.tables.steps import ask
 from cxfusion.tables.times import to_local
 
@@ -72,6 +73,7 @@ def of_contacts(contacts: Contacts, plan: CheckPlan, now: datetime, years: Years
         told = "{n:,} of {of:,} contacts ended before they began"
         yield _where(plan, "ended_before_start", "contacts", "ended_at", end < start, end, told)
     yield from _future(contacts, "contacts", ("started_at", "ended_at"), plan, now)
+    yield from _far(contacts, plan)
     yield _midnight(contacts, plan, years)
     names = [column.name for column in CONTACT_COLUMNS if column.name in contacts.columns_from]
     yield from _spreads(contacts, "contacts", names, plan)
@@ -152,6 +154,13 @@ def _future(
             is_future = value > ibis.literal(now) + ibis.interval(seconds=int(plan.future_seconds))
             told = f"{name} lies in the future in {{n:,}} of {{of:,}} {kind}"
             yield _where(plan, "future_time", kind, name, is_future, value, told)
+
+
+def _far(contacts: Contacts, plan: CheckPlan) -> Iterator[Probe]:
+    span, start = span_of(contacts), contacts.rows["started_at"]
+    if span.n_beyond:
+        told = f"{{n:,}} of {{of:,}} contacts start more than {GAP_DAYS} days before or after all others"
+        yield _where(plan, "far_time", "contacts", "started_at", ~span.holds(start), start, told)
 
 
 def _midnight(contacts: Contacts, plan: CheckPlan, years: Years) -> Probe:

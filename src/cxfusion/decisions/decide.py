@@ -19,6 +19,7 @@ from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 from cxfusion.results.schemas import DECISIONS
+from cxfusion.tables.span import GAP_DAYS, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -244,14 +245,10 @@ def _pilot_plan(evidence: LeverEvidence, pairing: Pairing | None, weeks: float, 
     if pairing is None:
         return PilotPlan(power, 0.05, weeks, None, None)
     contacts = pairing.contacts
-    started = contacts.rows["started_at"]
-    rows = contacts.rows.select(started_at=started, is_abandoned=contacts.value("is_abandoned").fill_null(False))
-    found = contacts.session.collect(
-        rows.aggregate(first=rows["started_at"].min(), last=rows["started_at"].max(), n=(~rows["is_abandoned"]).sum())
-    ).to_pylist()[0]
-    lasted = (found["last"] - found["first"]).total_seconds() / 604_800
-    rate = evidence.n / found["n"] if found["n"] else None
-    return PilotPlan(power, 0.05, weeks, evidence.n / lasted if lasted > 0 else None, rate)
+    rows = contacts.rows.select(is_abandoned=contacts.value("is_abandoned").fill_null(False))
+    n = contacts.session.collect(rows.aggregate(n=(~rows["is_abandoned"]).sum())).to_pylist()[0]["n"]
+    lasted = span_of(contacts).seconds / 604_800
+    return PilotPlan(power, 0.05, weeks, evidence.n / lasted if lasted > 0 else None, evidence.n / n if n else None)
 
 
 def _notes(evidence: LeverEvidence, week: Workload | None, costs: Costs) -> list[str]:
@@ -267,5 +264,11 @@ def _notes(evidence: LeverEvidence, week: Workload | None, costs: Costs) -> list
         notes.append(
             f"{week.n_left_out:,} of {week.n:,} contacts lie in hours that tell no wait or no handle time; they are"
             " left out of staffing."
+        )
+    if week is not None and week.n_beyond:
+        starts = "contact starts" if week.n_beyond == 1 else "contacts start"
+        notes.append(
+            f"{week.n_beyond:,} {starts} more than {GAP_DAYS} days before or after all others, by a wrong clock it"
+            " seems; left out of staffing."
         )
     return notes

@@ -10,6 +10,7 @@ import ibis
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
 from cxfusion.operations.episodes import HISTORY, EpisodePlan, with_some_history
 from cxfusion.results.labels import lever_label
+from cxfusion.tables.span import span_of
 
 if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
@@ -41,8 +42,8 @@ def look_back(pairing: Pairing, spec: LeverSpec) -> tuple[Pairing, tuple[str, ..
 
 def _early_share(pairing: Pairing) -> float:
     """Share of the pairs whose contact lies too early in the log to have a history."""
-    log, pairs, session = pairing.contacts.rows, pairing.pairs, pairing.session
-    first = session.collect(log.aggregate(first=log["started_at"].min()))["first"][0].as_py()
+    pairs, session = pairing.pairs, pairing.session
+    first = span_of(pairing.contacts).first
     if first is None:
         return 1.0
     is_early = pairs["started_at"] < ibis.literal(first + EpisodePlan().look_back)

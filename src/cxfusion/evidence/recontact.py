@@ -21,6 +21,7 @@ from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.sampling import thinned
+from cxfusion.tables.span import span_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -149,8 +150,7 @@ def _chained(contacts: Contacts, n_answered: int) -> ir.Table:
     if n_answered > MAX_CONTACTS:
         few = contacts.session.materialize(thinned(log, n_answered, MAX_CONTACTS, "customer_id"))
     links = link(replace(contacts, rows=few), EpisodePlan(), columns=["customer_id"])
-    ends = contacts.session.collect(log.aggregate(last=log["started_at"].max()))["last"]
-    whole = replace(links.chains, last=ends[0].as_py())  # what followed is known as long as anyone was in touch
+    whole = replace(links.chains, last=span_of(contacts).last)  # what followed is known as long as anyone was in touch
     return links.rows.mutate(**{RECONTACTED: whole.is_recontacted(links.rows[LAG])})
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import ibis
 
 from cxfusion.errors import ConfigError
+from cxfusion.tables.span import day_of, span_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.tables.relation import Contacts
+    from cxfusion.tables.span import LogSpan
 
 __all__ = [
     "EPISODE",
@@ -116,7 +118,8 @@ class Chains:
         Not materialised.
     plan : EpisodePlan
     first, last : datetime or None
-        Earliest and latest start in the log; None of an empty one.
+        Earliest and latest start in the log, but for a few that lie far from all others (:class:`LogSpan`); None of an
+        empty one.
     has_outbound, has_unknown : bool
         Whether any contact is no attempt, or nobody's: a log without such is sorted and counted more cheaply.
     """
@@ -207,7 +210,7 @@ class Chains:
 def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
     """What the chains of a log are made from; of a log without ``customer_id``, nobody is a person."""
     rows = contacts.rows
-    seen = _seen(contacts)
+    span, seen = _seen(contacts)
     has_outbound = bool(seen["n_outbound"])
     marked = rows.mutate(
         **{
@@ -225,35 +228,35 @@ def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
     return Chains(
         rows=marked.mutate(**{"cx:alone": alone}),
         plan=plan,
-        first=seen["first"],
-        last=seen["last"],
+        first=span.first,
+        last=span.last,
         has_outbound=has_outbound,
         has_unknown=seen["n_known"] < seen["n"] or shared is not None,
     )
 
 
-def _seen(contacts: Contacts) -> dict[str, Any]:
+def _seen(contacts: Contacts) -> tuple[LogSpan, dict[str, int]]:
     """Ends of the log, its contacts, and how many of them are outbound or of a known customer.
 
     Text of the few directions there are is looked at, not that of every contact.
     """
-    rows = contacts.rows
-    by_direction = rows.group_by(direction=contacts.value("direction")).aggregate(
-        first=rows["started_at"].min(),
-        last=rows["started_at"].max(),
+    rows, start = contacts.rows, contacts.rows["started_at"]
+    by_direction = rows.group_by(direction=contacts.value("direction"), day=day_of(start)).aggregate(
+        first=start.min(),
+        last=start.max(),
         n_known=contacts.value("customer_id").count() if contacts.has("customer_id") else ibis.literal(0),
         n=rows.count(),
     )
     is_outbound = ~is_attempt(replace(contacts, rows=by_direction))
-    seen = by_direction.aggregate(
+    by_day = by_direction.group_by("day").aggregate(
         first=by_direction["first"].min(),
         last=by_direction["last"].max(),
         n_outbound=by_direction["n"].sum(where=is_outbound),
         n_known=by_direction["n_known"].sum(),
         n=by_direction["n"].sum(),
     )
-    found: dict[str, Any] = contacts.session.collect(seen).to_pylist()[0]
-    return found | {name: found[name] or 0 for name in ("n_outbound", "n_known", "n")}  # of an empty log
+    days = contacts.session.collect(by_day).to_pylist()
+    return span_among(days), {name: sum(int(day[name] or 0) for day in days) for name in ("n_outbound", "n_known", "n")}
 
 
 def _shared_ids(contacts: Contacts, marked: ir.Table, plan: EpisodePlan) -> ir.Table | None:

@@ -16,6 +16,7 @@ import pandas as pd
 from cxfusion.operations.erlang import erlang_a, erlang_c, fewest_between
 from cxfusion.operations.figures import handle_seconds, look_at
 from cxfusion.tables.coding import HOUR_OF_WEEK, local_time, text
+from cxfusion.tables.span import span_of
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Workload:
         Inbound contacts of hours that tell no wait or no handle time.
     n : int
         Inbound contacts.
+    n_beyond : int
+        Further ones, that start months before or after all others and count nowhere here: a wrong clock.
     """
 
     arrivals: NDArray[np.float64]
@@ -70,6 +73,7 @@ class Workload:
     n_hours: int
     n_left_out: int
     n: int
+    n_beyond: int = 0
 
     @property
     def contacts_a_week(self) -> float:
@@ -91,8 +95,8 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
     levers : sequence of str
         Columns whose means are wanted, as far as the log has them.
     """
-    session, log = contacts.session, _inbound(contacts)
-    contacts = log.contacts
+    log, n_beyond = _counted(contacts)
+    session, contacts = contacts.session, log.contacts
     names = [name for name in dict.fromkeys(levers) if contacts.has(name)]
     clock = local_time(contacts)
     is_answered = ~contacts.value("is_abandoned").fill_null(False)
@@ -117,18 +121,24 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
             **levels,
         )
     ).to_pandas()
-    return _week(cells.sort_values(["queue", "hour"], ignore_index=True), names)
+    return _week(cells.sort_values(["queue", "hour"], ignore_index=True), names, n_beyond)
 
 
-def _inbound(contacts: Contacts) -> Log:
-    """The log without outbound contacts: nobody waits in a queue for these, and agents choose when to make them."""
+def _counted(contacts: Contacts) -> tuple[Log, int]:
+    """The log of the contacts that count in a typical week, and how many do not since their clock was wrong.
+
+    Nobody waits in a queue for an outbound contact, and agents choose when to make it.
+    """
     log = look_at(contacts)
-    if not log.outbound:
-        return log
-    return replace(log, contacts=replace(contacts, rows=contacts.rows.filter(log.inbound)))
+    if log.outbound:
+        contacts = replace(contacts, rows=contacts.rows.filter(log.inbound))
+    span = span_of(contacts)
+    if span.n_beyond:
+        contacts = replace(contacts, rows=contacts.rows.filter(span.holds(contacts.rows["started_at"])))
+    return replace(log, contacts=contacts), span.n_beyond
 
 
-def _week(cells: pd.DataFrame, names: Sequence[str]) -> Workload:
+def _week(cells: pd.DataFrame, names: Sequence[str], n_beyond: int) -> Workload:
     days = np.arange(cells["first"].min(), cells["last"].max() + 1) if len(cells) else np.empty(0, dtype=np.int64)
     weekday = (days + 3) % 7  # 1970-01-01, day 0, was a Thursday
     n_days = np.bincount(weekday, minlength=7)[cells["hour"].to_numpy() // HOURS_A_DAY]
@@ -147,6 +157,7 @@ def _week(cells: pd.DataFrame, names: Sequence[str]) -> Workload:
         n_hours=int(cells["hour"][kept].nunique()),
         n_left_out=int(cells["n"][~kept].sum()),
         n=int(cells["n"].sum()),
+        n_beyond=n_beyond,
     )
 
 
