@@ -88,13 +88,60 @@ def test_many_contacts_of_few_customers_are_not_shown():
 
 
 def test_surveys_that_were_never_sent_are_in_no_rate(found):
-    words = ["not sent", "Not asked", "not invited", "not offered"] * 15
+    words = ["not_sent", "Not asked", "NotInvited", "not-offered"] * 15
     never = pd.DataFrame({"contact_id": [f"c{i}" for i in range(100, 160)], "csat": np.nan, "disposition": words})
     surveys = cx.read_surveys(pd.concat([SENT, never], ignore_index=True))
     again = cx.response_analysis(cx.pair(cx.read_contacts(CALLS), surveys), eligible_share=0.8)
     pd.testing.assert_frame_equal(again.outcomes, found.outcomes)
     pd.testing.assert_frame_equal(again.aapor, found.aapor)
     assert again.table["n_asked"][0] == found.table["n_asked"][0]
+
+
+def outcomes_of(words, has_score):
+    """Outcomes, and what is said, of 40 surveys with these words in turn beside 40 without an answer."""
+    fates = [words[i % len(words)] for i in range(40)] + ["no answer"] * 40
+    csat = [4.0 if i < 40 and has_score else None for i in range(80)]
+    sent = pd.DataFrame({"contact_id": [f"c{i}" for i in range(80)], "csat": csat, "disposition": fates})
+    if not has_score:
+        sent = pd.concat([sent, SENT.head(1)], ignore_index=True)  # a file has to hold a score
+    found = cx.response_analysis(cx.pair(cx.read_contacts(CALLS), cx.read_surveys(sent)), [])
+    return found.outcomes.set_index("outcome")["n"][lambda n: n > 0].to_dict(), found
+
+
+@pytest.mark.parametrize("word", ["Submitted", "FINISHED", "done", "delivered", "yes, thanks"])
+def test_a_scored_answer_is_complete_whatever_an_unknown_word_says(word):
+    outcomes, found = outcomes_of([word], has_score=True)
+    assert outcomes == {"complete": 40, "no contact": 40}
+    assert found.aapor["estimate"].to_list() == [0.5] * 6
+    assert (found.notes == ()) == (word != "yes, thanks")
+
+
+@pytest.mark.parametrize(
+    ("words", "outcome"),
+    [
+        (["Opted out", "opted_out", "OptOut", "opt-out", "Unsubscribed", "declined"], "refusal"),
+        (["no_answer", "No-Answer", "NoAnswer", "No response", "Expired", "delivered"], "no contact"),
+        (["bounced", "Not_Delivered", "failed"], "unknown"),
+        (["In progress", "incomplete"], "partial"),
+    ],
+)
+def test_known_words_rule_in_any_spelling(words, outcome):
+    outcomes, found = outcomes_of(words, has_score=outcome != "no contact")
+    assert outcomes == (
+        {"complete": 1, "no contact": 80} if outcome == "no contact" else {"no contact": 40, outcome: 40}
+    )
+    assert found.notes == ()
+
+
+def test_words_that_stay_unread_are_counted_and_not_told():
+    words = ["The agent was kind", "my name is Ann"]
+    outcomes, found = outcomes_of(words, has_score=True)
+    assert outcomes == {"complete": 40, "no contact": 40}
+    assert "not known: 40 with a score, taken for complete; 0 without" in found.summary()
+    outcomes, found = outcomes_of(words, has_score=False)
+    assert outcomes == {"complete": 1, "no contact": 40, "unknown": 40}
+    assert "not known: 0 with a score, taken for complete; 40 without, taken for unknown" in found.summary()
+    assert "Ann" not in found.summary()
 
 
 def test_a_file_of_answers_alone_does_not_tell_who_was_asked():

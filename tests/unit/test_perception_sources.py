@@ -112,6 +112,24 @@ def test_ids_of_numbers_meet_though_one_is_missing():
     assert complaints[["linked_share", "contacts_covered_share"]].tolist() == [pytest.approx(1 / 3), 0.5]
 
 
+@pytest.mark.parametrize(
+    ("zone", "cells", "first", "last"),
+    [
+        ("Asia/Kolkata", ["2026-03-01T00:30:00+05:30", "2026-03-04T00:30:00+05:30"], 1, 4),
+        ("Asia/Kolkata", ["2026-03-01T18:29:59Z", "2026-03-04 18:30:00+00"], 1, 5),  # midnight is 18:30 UTC
+        ("America/New_York", ["2026-03-02T04:59:00Z", "2026-03-04T05:00:00.5+0000"], 1, 4),  # midnight is 5:00 UTC
+        ("America/New_York", ["2026-03-01T00:30", "2026-03-04"], 1, 4),
+        ("America/New_York", pd.to_datetime(["2026-03-02 04:59", "2026-03-04 05:00"], utc=True), 1, 4),
+    ],
+)
+def test_days_of_a_tracker_are_on_the_sites_calendar(zone, cells, first, last):
+    calls = [{"contact_id": "1", "started_at": "2026-03-02 09:00"}]
+    surveys = cx.read_surveys([{"contact_id": "1", "csat": 4}], timezone=zone)
+    pairing = cx.pair(cx.read_contacts(calls, timezone=zone), surveys)
+    tracker = row(cx.audit_sources(pairing, {"tracker": pd.DataFrame({"date": cells})}), "tracker")
+    assert (tracker["first_day"].day, tracker["last_day"].day, tracker["days_with_rows"]) == (first, last, 2)
+
+
 def test_freshness_is_counted_from_the_day_that_is_given(pairing):
     later = cx.audit_sources(pairing, as_of=dt.date(2026, 3, 31))
     assert row(later, "Contact log")["days_old"] == 30

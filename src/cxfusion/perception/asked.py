@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from cxfusion.pairing import Pairing
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["IS_INVITED", "Asked", "asked_about", "is_sent"]
+__all__ = ["IS_INVITED", "Asked", "asked_about", "disposition_key", "is_sent"]
 
 IS_INVITED: Final = "is_invited"
 """The contact log's own flag, where it has one."""
-NOT_SENT: Final = ("not asked", "not invited", "not offered", "not sent")
-"""Dispositions of rows that are no invitation."""
+NOT_SENT: Final = ("notasked", "notinvited", "notoffered", "notsent")
+"""Dispositions of rows that are no invitation, by their keys."""
 FEWEST_SILENT: Final = 0.2
 """Share of rows without a score from which a file without dispositions is taken to list its invitations: fewer are
 answers that lack a score."""
@@ -58,7 +58,12 @@ def asked_about(pairing: Pairing) -> Asked:
 
 def is_sent(surveys: Surveys) -> ir.BooleanValue:
     """Whether a row of the survey file is an invitation: one without a disposition is."""
-    return ~surveys.value("disposition").lower().isin(NOT_SENT).fill_null(False)
+    return ~disposition_key(surveys.value("disposition")).isin(NOT_SENT).fill_null(False)
+
+
+def disposition_key(word: ir.StringValue) -> ir.StringValue:
+    """A disposition as it is looked up: ``Opted_Out``, ``opted-out`` and ``opted out`` are one word."""
+    return word.lower().replace(" ", "").replace("_", "").replace("-", "")
 
 
 def _flag(contacts: Contacts) -> ir.BooleanValue | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
@@ -16,11 +16,12 @@ import pandas as pd
 from cxfusion.errors import UnknownNameError, UsageError, nearest_names, told_nearest
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
 from cxfusion.pairing.result import require_pairing
-from cxfusion.perception.answers import CUSTOMER, reached_by
-from cxfusion.perception.asked import Asked, asked_about, is_sent
+from cxfusion.perception.answers import reached_by
+from cxfusion.perception.asked import Asked, asked_about
 from cxfusion.perception.attributes import LEVERS
 from cxfusion.perception.figures import statuses
 from cxfusion.perception.measure import notes_on_young
+from cxfusion.perception.outcomes import aapor_rates, outcomes_of
 from cxfusion.perception.scores import response_rate
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
@@ -38,17 +39,6 @@ __all__ = ["ResponseAnalysis", "response_analysis"]
 
 ATTRIBUTES: Final = ("queue", "channel", "direction", "reason")
 FIFTHS: Final = 5
-OUTCOMES: Final = {
-    "complete": "complete",
-    "completed": "complete",
-    "partial": "partial",
-    "opt-out": "refusal",
-    "opt out": "refusal",
-    "refusal": "refusal",
-    "no answer": "no contact",
-    "undelivered": "unknown",
-}
-"""AAPOR's outcome of each disposition; any other is unknown."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,7 +59,8 @@ class ResponseAnalysis(Result):
     aapor : pandas.DataFrame
         ``rate, estimate, status, reason``: AAPOR's response rates 1 to 6 of the surveys in the file.
     notes : tuple of str
-        How many contacts are left out, since they are younger than the lag within which 95 % of the answers come.
+        How many contacts are left out, since they are younger than the lag within which 95 % of the answers come; how
+        many surveys have a disposition that could not be read.
     """
 
     rates: pd.DataFrame
@@ -167,6 +158,9 @@ def response_analysis(
     refused, NC not reached and U unknown: RR1 = I/(I + P + R + NC + U); RR3 has e·U for U; RR5 is without U; RR2, RR4
     and RR6 are the same with I + P on top.
 
+    Dispositions are read in any case, with blanks, hyphens or underscores (``Opted_Out``). One that is not known, or
+    none, is complete with a score and unknown without.
+
     References
     ----------
     AAPOR (2015), Standard Definitions, 8th edition.
@@ -198,9 +192,10 @@ def response_analysis(
         column = rows[f"key_{i}"]
         level = _fifths(pairing, rows, column) if column.type().is_numeric() else column.cast("string")
         parts.append(_rates(pairing, rows, name, level, sent.reason))
-    outcomes = _outcomes(pairing)
+    outcomes, unread = outcomes_of(pairing)
     rates = pd.concat(parts, ignore_index=True)
-    return ResponseAnalysis(rates, outcomes, _aapor(outcomes, eligible_share), notes_on_young(pairing))
+    notes = (*notes_on_young(pairing), *unread)
+    return ResponseAnalysis(rates, outcomes, aapor_rates(outcomes, eligible_share), notes)
 
 
 def _with_asked(pairing: Pairing, columns: Sequence[str], sent: Asked) -> ir.Table:
@@ -267,41 +262,3 @@ def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -
     frame["n_asked"] = frame["n_asked"].astype("Int64").mask(hidden)
     frame.loc[hidden, ["response_rate", "conf_low", "conf_high", "asked_rate"]] = np.nan
     return frame
-
-
-def _outcomes(pairing: Pairing) -> pd.DataFrame:
-    """Surveys sent to customers by AAPOR outcome; a score without a disposition is a complete answer."""
-    surveys = pairing.surveys
-    if not surveys.has("disposition"):
-        return pd.DataFrame({"outcome": pd.Series(dtype="str"), "n": pd.Series(dtype="int64")})
-    rows = surveys.rows.filter(surveys.rows["respondent_role"] == CUSTOMER, is_sent(surveys))
-    told = rows.select(word=rows["disposition"].lower(), has_score=rows["score_status"].isnull())
-    found = pairing.session.collect(told.aggregate(by=["word", "has_score"], n=told.count())).to_pylist()
-    counts = dict.fromkeys(["complete", "partial", "refusal", "no contact", "unknown"], 0)
-    for row in found:
-        silent = "complete" if row["has_score"] else "unknown"
-        counts[OUTCOMES.get(row["word"], "unknown") if row["word"] else silent] += int(row["n"])
-    return pd.DataFrame({"outcome": list(counts), "n": list(counts.values())})
-
-
-def _aapor(outcomes: pd.DataFrame, eligible_share: float) -> pd.DataFrame:
-    names = [f"RR{i}" for i in range(1, 7)]
-    if outcomes.empty or not outcomes["n"].sum():
-        reason = "the survey file keeps no dispositions: what became of each survey is not known"
-        return pd.DataFrame({"rate": names, "estimate": np.nan, "status": "not_applicable", "reason": reason})
-    n = dict(zip(outcomes["outcome"], outcomes["n"], strict=True))
-    known = n["complete"] + n["partial"] + n["refusal"] + n["no contact"]
-    below = [known + n["unknown"], known + eligible_share * n["unknown"], known]
-    rows: list[dict[str, Any]] = []
-    for i, name in enumerate(names):
-        above, denominator = n["complete"] + (n["partial"] if i % 2 else 0), below[i // 2]
-        is_known = denominator > 0
-        rows.append(
-            {
-                "rate": name,
-                "estimate": above / denominator if is_known else np.nan,
-                "status": "ok" if is_known else "not_applicable",
-                "reason": None if is_known else "no survey of a known outcome",
-            }
-        )
-    return pd.DataFrame(rows)

@@ -48,6 +48,8 @@ STALE: Final = 3
 FEW_ANSWERS: Final = 300
 FEW_DAYS: Final = 12
 KEYS: Final = ("contact_id", "customer_id")
+OFFSET: Final = r"\d[T ]\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
+"""Of a time in ISO 8601 that says how far it is from UTC; the hyphens of a date alone do not."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -132,9 +134,9 @@ def audit_sources(
 
     Notes
     -----
-    Days are counted on the site's calendar. A hole is a distance between two days with rows that is three times the
-    usual one (the 90 % quantile of these distances): a log that is closed on Sundays has none, nor has a monthly
-    tracker.
+    Days are counted on the site's calendar; times with an offset are turned to its clock, others are taken for its own.
+    A hole is a distance between two days with rows that is three times the usual one (the 90 % quantile of these
+    distances): a log that is closed on Sundays has none, nor has a monthly tracker.
 
     Examples
     --------
@@ -233,17 +235,23 @@ def _others(pairing: Pairing, others: Mapping[str, Data | Ratings], dates: Mappi
         if when not in frame.columns:
             problems.append(f"{name}: it has no column {when}, but {', '.join(map(str, frame.columns[:8]))}")
             continue
-        times = pd.to_datetime(frame[when].astype("str"), format="ISO8601", errors="coerce", utc=True)
+        times = _on_site(frame[when].astype("str"), pairing.contacts.timezone)
         if times.isna().any():
             problems.append(f"{name}: {int(times.isna().sum()):,} of {len(times):,} dates cannot be read")
             continue
-        days = pd.Series((times - pd.Timestamp(0, tz="UTC")).dt.days.to_numpy(np.int64)).value_counts().sort_index()
+        days = pd.Series((times - pd.Timestamp(0)).dt.days.to_numpy(np.int64)).value_counts().sort_index()
         seen.append(_Seen(name, "tracker", len(frame), days, *_links(pairing, frame)))
     if problems:
         raise InputError(
             "Some sources cannot be used. Expected a column date, as ISO 8601 writes dates (2026-03-01).", problems
         )
     yield from seen
+
+
+def _on_site(cells: pd.Series[str], zone: str) -> pd.Series[pd.Timestamp]:
+    """Times as the site's clock shows them: those with an offset are turned to it, others are its own."""
+    times = pd.to_datetime(cells, format="ISO8601", errors="coerce", utc=True)
+    return times.dt.tz_convert(zone).dt.tz_localize(None).where(cells.str.contains(OFFSET), times.dt.tz_localize(None))
 
 
 def _links(pairing: Pairing, frame: pd.DataFrame) -> tuple[float | None, float | None]:
