@@ -138,7 +138,7 @@ def test_groups_of_few_contacts_are_counted_even_where_no_others_are_left(contac
 
 
 def test_queues_that_few_contacts_tie_together_are_taken_out_exactly():
-    """Agent k works in queue k, and twice in the next one; a queue takes 10 s more than the last, odd agents 5 s more."""
+    """Agent k works in queue k, and twice in the next; a queue takes 10 s more than the last, odd agents 5 s more."""
     rows = [
         (f"agent {k:02d}", f"queue {k + further:02d}", 300.0 + 10 * (k + further) + 5 * (k % 2) + 40 * (-1) ** i)
         for k in range(60)

@@ -350,8 +350,8 @@ def _heterogeneity(effects: Effects) -> dict[str, Any]:
 def _trend(effects: Effects, places: list[float | None]) -> dict[str, Any]:
     """Slope of the effect by the number that was cut into bands, each band weighted by its own error.
 
-    The slope's error is joint. Weights by the joint errors would, where agents are few beside bands, seek out what looks
-    certain by chance.
+    The slope's error is joint. Weights by the joint errors would, where agents are few beside bands, seek out what
+    looks certain by chance.
     """
     at = [j for j, place in enumerate(places) if place is not None]
     number = np.array([places[j] for j in at], dtype=float)

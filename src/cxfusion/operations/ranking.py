@@ -302,8 +302,8 @@ def _shifts(code: Any, cell: Any, n: Any, mean: Any) -> Any:
     found, n_short = cg(left, right, rtol=PRECISION)
     if n_short:
         raise ConvergenceError(
-            f"The effects of {n_cells:,} groups that are adjusted for did not settle. Expected groups that share agents;"
-            " adjust for fewer columns."
+            f"The effects of {n_cells:,} groups that are adjusted for did not settle. Expected groups that share"
+            " agents; adjust for fewer columns."
         )
     shift = found / root
     return shift - np.average(shift, weights=weight)
