@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.estimators.control_limits import RULES, false_alarm_rate, mean_limits, p_limits, signals, xmr_limits
+from cxfusion.estimators.control_limits import (
+    RULES,
+    count_limits,
+    false_alarm_rate,
+    mean_limits,
+    p_limits,
+    signals,
+    xmr_limits,
+)
 
 
 def codes(n):
@@ -81,6 +89,21 @@ def test_seasons_have_centres_of_their_own_and_sigma_is_not_shrunk_by_them():
     assert np.mean(sigmas) == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("widened", [1, 3])
+def test_limits_of_counts_hold_at_busy_hours_and_at_quiet_ones(widened):
+    rng = np.random.default_rng(12)
+    season = np.arange(90_000) % 3
+    mean = np.array([100.0, 400.0, 900.0])[season]
+    counts = mean + widened * (rng.poisson(mean) - mean)  # varies so many times as far as chance makes it
+    limits = count_limits(counts, season, np.ones(len(mean), dtype=bool))
+    assert limits.sigma == pytest.approx(widened * np.sqrt(mean), rel=0.02)
+    out = np.abs(limits.z(counts)) > 3
+    assert all(out[season == one].mean() == pytest.approx(0.0027, abs=0.0009) for one in range(3))
+    alike = np.abs(xmr_limits(counts, season, np.ones(len(mean), dtype=bool)).z(counts)) > 3
+    assert alike[season == 2].mean() > 0.02
+    assert not alike[season == 0].any()
+
+
 def by_hand(z, many, window, beyond):
     found = []
     for i in range(len(z)):
@@ -104,7 +127,14 @@ def test_the_stated_false_alarm_rate_is_that_of_chance(rule):
     assert signals(z, [rule])[rule].mean() == pytest.approx(false_alarm_rate([rule]), rel=0.12)
 
 
+def test_counts_of_one_season_have_the_limits_of_single_numbers():
+    flow = np.array([49.6, 47.6, 49.9, 51.3, 47.8, 51.2, 52.6, 52.4, 53.6, 52.1])
+    assert count_limits(flow, *codes(10)).sigma == pytest.approx(xmr_limits(flow, *codes(10)).sigma)
+
+
 def test_what_has_no_limits_says_why():
+    with pytest.raises(NothingToEstimateError, match="0 throughout the baseline"):
+        count_limits(np.zeros(20), *codes(20))
     with pytest.raises(NothingToEstimateError, match="does not vary"):
         xmr_limits(np.full(20, 3.0), *codes(20))
     with pytest.raises(NothingToEstimateError, match="0 or 1 throughout"):

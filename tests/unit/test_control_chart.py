@@ -197,3 +197,72 @@ def test_the_end_of_the_baseline_may_have_an_offset_and_must_be_a_time(session):
     pd.testing.assert_frame_equal(told, local)
     with pytest.raises(UsageError, match="'spring' is no date or time"):
         cx.control_chart(contacts, "aht_seconds", baseline_until="spring")
+
+
+def log_at(session, started, timezone="UTC", **columns):
+    table = pa.table({"contact_id": [f"c{i}" for i in range(len(started))], "started_at": list(started), **columns})
+    made = session.materialize(session.read(FrameSource(table, "log")))
+    return Contacts(session, made, table.num_rows, made.limit(0), timezone)
+
+
+def test_a_day_without_contacts_is_a_point_of_zero_and_a_closed_sunday_is_none(session):
+    rng = np.random.default_rng(2)
+    numbers = [0 if day == 22 or day % 7 == 6 else int(rng.poisson(200)) for day in range(41)]
+    for metric in ("volume", "handled"):
+        points = cx.control_chart(log_of(session, np.repeat(np.arange(41), numbers)), metric).table
+        assert len(points) == 41 - 5  # five Sundays
+        out = points[points["estimate"] == 0]
+        assert out["interval_start"].tolist() == [pd.Timestamp("2026-01-27")]
+        assert out[["n", "status", "signals"]].values.tolist() == [[0, "ok", "beyond_limits"]]
+        assert points["reason"].isna().sum() == (len(points) if metric == "volume" else 0)
+
+
+def test_hours_of_each_group_without_contacts_are_points_at_the_hours_of_the_week_it_has(session):
+    hours = [datetime(2026, 1, 5) + timedelta(hours=hour) for hour in range(21 * 24)]
+    of_a = [at for at in hours if 8 <= at.hour < 12 and at != datetime(2026, 1, 13, 10)]
+    of_none = [at for at in hours if at.weekday() == 0 and at.hour == 9 and at.day != 12]
+    log = log_at(session, [*of_a, *of_none], queue=["a"] * len(of_a) + [None] * len(of_none))
+    points = cx.control_chart(log, "volume", "queue", "1h", seasonal=False).table
+    zeros = points[points["estimate"] == 0]
+    assert points.groupby("queue", dropna=False).size().tolist() == [21 * 4, 3]
+    assert zeros["interval_start"].tolist() == [pd.Timestamp("2026-01-13 10:00"), pd.Timestamp("2026-01-12 09:00")]
+    assert zeros["queue"].isna().tolist() == [False, True]
+    assert points.groupby("queue", dropna=False)["interval_start"].is_monotonic_increasing.all()
+
+
+def test_the_centre_of_few_contacts_counts_the_hours_that_had_none(session):
+    numbers = np.random.default_rng(8).poisson(0.5, 100 * 24)
+    numbers[[0, -1]] = 1
+    started = np.repeat([datetime(2026, 1, 5) + timedelta(hours=hour) for hour in range(100 * 24)], numbers)
+    points = cx.control_chart(log_at(session, started), "volume", None, "1h", seasonal=False).table
+    assert points["estimate"].tolist() == numbers.tolist()
+    assert points["centre"].to_numpy() == pytest.approx(numbers.mean())
+
+
+def test_an_hour_that_the_clock_skips_is_no_outage_and_a_wrong_clock_brings_no_years_of_them(session):
+    spring = pd.date_range("2026-03-02 05:00", "2026-03-16 03:00", freq="1h")  # 0:00 to 23:00 in New York, UTC
+    contacts = log_at(session, spring.to_pydatetime(), "America/New_York")
+    points = cx.control_chart(contacts, "volume", None, "1h").table
+    assert len(points) == len(spring) == 14 * 24 - 1
+    assert pd.Timestamp("2026-03-08 02:00") not in set(points["interval_start"])
+    assert set(points["estimate"]) == {1}
+    astray = log_at(session, [*spring.to_pydatetime(), datetime(2099, 3, 2, 12)], "America/New_York")
+    assert cx.control_chart(astray, "volume", None, "1h").table["estimate"].tolist() == [1] * (len(spring) + 1)
+
+
+def test_counts_vary_as_the_root_of_their_centre_and_hours_that_had_none_in_the_baseline_say_so(session):
+    rng = np.random.default_rng(6)
+    means = np.where(np.arange(56 * 24) % 24 == 12, 100, np.where(np.arange(56 * 24) % 24 == 20, 9, 0))
+    numbers = rng.poisson(means)
+    numbers[-1] = 40  # at 23:00 of the last Sunday, the first ever
+    started = np.repeat([datetime(2026, 1, 5) + timedelta(hours=hour) for hour in range(56 * 24)], numbers)
+    chart = cx.control_chart(log_at(session, started), "volume", None, "1h", baseline_until="2026-02-23")
+    points = chart.table.assign(hour=chart.table["interval_start"].dt.hour)
+    assert (chart.kind, chart.is_seasonal) == ("xmr", True)
+    late = points[points["hour"] == 23]
+    assert late["estimate"].tolist() == [0] * 7 + [40]
+    assert set(late["reason"]) == {"at this weekday or hour the count is 0 throughout the baseline"}
+    known = points[points["hour"] != 23]
+    scale = (known["high"] - known["centre"]) / 3 / np.sqrt(known["centre"])
+    assert scale.to_numpy() == pytest.approx(scale.iloc[0])
+    assert scale.iloc[0] == pytest.approx(1, abs=0.25)  # Poisson

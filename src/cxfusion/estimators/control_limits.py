@@ -1,7 +1,7 @@
 """Shewhart's control limits and run rules: when a series says more than that numbers vary.
 
-XmR limits for counts and quantiles, limits of each point's own n for means and shares, widened by what they vary
-beyond chance.
+XmR limits for quantiles; of counts as wide as the root of their centre; of means and shares by each point's own n,
+widened by what they vary beyond chance.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["RULES", "Limits", "false_alarm_rate", "mean_limits", "p_limits", "signals", "xmr_limits"]
+__all__ = ["RULES", "Limits", "count_limits", "false_alarm_rate", "mean_limits", "p_limits", "signals", "xmr_limits"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
 Codes: TypeAlias = "NDArray[np.int64]"
@@ -48,7 +48,7 @@ class Limits:
     sigma : ndarray
         Standard deviation of a point about its centre.
     dispersion : float
-        For shares, how many times as far they vary as chance alone makes them; else 1.
+        For shares and counts, how many times as far they vary as chance alone makes them; else 1.
     """
 
     centre: Floats
@@ -93,6 +93,38 @@ def xmr_limits(values: Floats, season: Codes, is_base: Flags) -> Limits:
     centre = _means(values, ones, season, is_base)
     sigma = _moving_sigma(values - centre, season, is_base)
     return Limits(centre, sigma * ones)
+
+
+def count_limits(values: Floats, season: Codes, is_base: Flags) -> Limits:
+    """Limits of counts: a season's sigma is the root of its centre, times what counts vary beyond the Poisson law.
+
+    Parameters
+    ----------
+    values, season, is_base
+        As of :func:`xmr_limits`; one season for all gives the same limits as there.
+
+    Raises
+    ------
+    NothingToEstimateError
+        The counts do not vary, or a season has no point, or only zeros, in the base.
+
+    References
+    ----------
+    Laney (2002), "Improved control charts for attributes", Quality Engineering 14: the u′ chart, of areas all alike.
+
+    Examples
+    --------
+    >>> noon_and_night = np.array([110.0, 5.0, 90.0, 3.0, 100.0, 4.0, 95.0, 3.0, 105.0, 5.0])
+    >>> limits = count_limits(noon_and_night, np.arange(10) % 2, np.ones(10, dtype=bool))
+    >>> (limits.sigma[:2] / np.sqrt(limits.centre[:2]) / limits.dispersion).tolist()
+    [1.0, 1.0]
+    """
+    centre = _means(values, np.ones(len(values)), season, is_base)
+    poisson = np.sqrt(centre)
+    if not (poisson > 0).all():
+        raise NothingToEstimateError("the count is 0 throughout the baseline")
+    scale = _moving_sigma((values - centre) / poisson, season, is_base)
+    return Limits(centre, poisson * scale, scale)
 
 
 def mean_limits(values: Floats, n: Floats, within: float, season: Codes, is_base: Flags) -> Limits:

@@ -13,13 +13,14 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, told_nearest
 from cxfusion.estimators.control_limits import (
     RULES,
+    count_limits,
     false_alarm_rate,
     mean_limits,
     p_limits,
     signals,
     xmr_limits,
 )
-from cxfusion.operations.figures import Figure, NotApplicable, Total, look_at
+from cxfusion.operations.figures import Figure, NotApplicable, Total, count_of, look_at
 from cxfusion.operations.metrics import METRICS, Metric, metric_named
 from cxfusion.operations.tallies import chained, numbers_of
 from cxfusion.operations.tidy import tidy
@@ -29,6 +30,7 @@ from cxfusion.results.formats import figure as in_words
 from cxfusion.results.grouping import START, Grouping, grouping_by
 from cxfusion.results.labels import metric_label
 from cxfusion.tables.relation import require_contacts
+from cxfusion.tables.span import span_among
 from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.operations.episodes import EpisodePlan
+    from cxfusion.operations.tallies import Numbers
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["ControlChart", "control_chart"]
@@ -46,6 +49,7 @@ FEWEST: Final = 10
 """Points of a baseline with fewer of them say nothing about limits."""
 FEWEST_PER_SEASON: Final = 4
 FIXED: Final = "at this weekday or hour the share is 0 or 1 throughout"
+NEVER: Final = "at this weekday or hour the count is 0 throughout the baseline"
 USUAL: Final = ("beyond_limits", "two_of_three", "run_of_nine")
 POINTS: Final = ("estimate", "n", "centre", "low", "high", "z", "signals", "status", "reason")
 
@@ -62,7 +66,8 @@ class ControlChart(Result):
     ----------
     metric, unit : str
     kind : {"xmr", "xbar", "p"}
-        By which law the limits are made: of single numbers, of means of n, of shares of n.
+        By which law the limits are made: of single numbers (of counts, as wide as the root of their centre), of means
+        of n, of shares of n.
     grouping : Grouping
     points : pandas.DataFrame
         The same as ``.table``.
@@ -153,7 +158,8 @@ def control_chart(
     contacts : Contacts
     metric : str
         Of :func:`diagnose`. Counts and quantiles get XmR limits; those of means and shares know how many contacts are
-        behind each point.
+        behind each point. Of counts, an interval without contacts is a point of 0 at the weekdays (hours of the week)
+        at which its group ever has any, from the first interval of the log to the last.
     by : str or sequence of str, optional
         One chart per group, a queue or an agent each.
     interval : {"15min", "30min", "1h", "1d"}, default "1d"
@@ -207,7 +213,8 @@ def control_chart(
         raise UsageError(f"{metric} looks from contact to contact. Expected episodes=EpisodePlan() as well.")
     grouping = grouping_by(by, interval, contacts.columns, POINTS)
     series = _series(contacts, kind, grouping, episodes)
-    law = "p" if kind.unit == "share" else "xbar" if "squares" in series else "xmr"
+    of_numbers = "count" if kind.statistic == "total" else "xmr"
+    law = "p" if kind.unit == "share" else "xbar" if "squares" in series else of_numbers
     season = _season(series[START], grouping.interval)
     is_base = series[START] < _end_of_baseline(baseline_until, contacts.timezone)
     columns = list(grouping.names[:-1])
@@ -218,7 +225,7 @@ def control_chart(
     return ControlChart(
         metric=metric,
         unit=kind.unit,
-        kind=law,
+        kind="xmr" if law == "count" else law,
         grouping=grouping,
         points=points[[*grouping.names, *POINTS]],
         rules=tuple(rules),
@@ -243,16 +250,49 @@ def _series(contacts: Contacts, kind: Metric, grouping: Grouping, episodes: Epis
     """One metric by group and interval; of a mean over contacts also the sum of their squares."""
     log = look_at(contacts)
     chains = chained(log, episodes) if kind.is_chained else None
-    volume = METRICS[0]  # always there: its groups are those of the log
+    volume, offered = METRICS[0], count_of(log.every_contact)  # always there: its groups are those of the log
     figure = kind.value(chains or log)
-    figures: dict[Metric, Figure | NotApplicable] = {volume: volume.value(log), kind: figure}
+    figures: dict[Metric, Figure | NotApplicable] = {volume: offered, kind: figure}
     squares = None
     if isinstance(figure, Figure) and figure.value is not None and kind.statistic == "mean" and kind.unit != "share":
         squares = Total((exact_sum(figure.value * figure.value, per_unit=1.0),))
         figures[replace(volume, name="squares")] = Figure(squares, squares)
     numbers = numbers_of(log, figures, grouping, chains)
+    if kind.statistic == "total":
+        numbers = replace(numbers, groups=_with_zeros(numbers, offered.n, grouping, contacts.timezone))
     found = tidy(numbers.groups, numbers, {kind: figure}, grouping.names).drop(columns=["metric", "unit"])
     return found if squares is None else found.assign(squares=numbers.total(numbers.groups, squares))
+
+
+def _with_zeros(numbers: Numbers, contacts: Total, grouping: Grouping, zone: str) -> pd.DataFrame:
+    """Groups and intervals, those without contacts too: an outage is a point of 0, a Sunday that is always closed none.
+
+    Contacts that a wrong clock puts years away are points, but no years of zeros lead to them.
+    """
+    found = numbers.groups
+    if found.empty:
+        return found
+    keys = list(found.columns[: len(grouping.columns)])
+    group = found.groupby(keys, dropna=False, sort=False).ngroup() if keys else pd.Series(0, found.index)
+    day = found[START].dt.normalize()
+    n = pd.Series(numbers.total(found, contacts), found.index).groupby(day).sum()
+    days = pd.DatetimeIndex(n.index)
+    span = span_among([{"day": at.toordinal(), "first": at, "last": at, "n": n[at]} for at in days])
+    starts = _starts(found.loc[(day >= span.first) & (day <= span.last), START], grouping.interval, zone)
+    every = pd.DataFrame({START: starts, "season": _season(starts, grouping.interval)})
+    seen = pd.DataFrame({"group": group, "season": _season(found[START], grouping.interval)}).drop_duplicates()
+    due = pd.MultiIndex.from_frame(seen.merge(every, on="season")[["group", START]])
+    absent = due[~due.isin(pd.MultiIndex.from_arrays([group, found[START]]))].to_frame(index=False)
+    named = found.loc[~group.duplicated(), keys].take(absent["group"].to_numpy()).reset_index(drop=True)
+    zeros = named.assign(**{START: absent[START]}).reindex(columns=found.columns, fill_value=0.0)
+    return pd.concat([found, zeros], ignore_index=True)
+
+
+def _starts(seen: pd.Series[Any], interval: timedelta | None, zone: str) -> pd.Series[Any]:
+    """All intervals of the site's clock from the first one seen to the last, but those that it skips in spring."""
+    told = pd.date_range(seen.min(), seen.max(), freq=interval)
+    there = told.tz_localize(zone, ambiguous=np.ones(len(told), dtype=bool), nonexistent="shift_forward")
+    return pd.Series(there.tz_localize(None).floor(interval).unique())
 
 
 def _season(starts: pd.Series[Any], interval: timedelta | None) -> pd.Series[int]:
@@ -280,14 +320,16 @@ def _limited(series: pd.DataFrame, law: str, overdispersed: bool, rules: list[st
     edges = np.flatnonzero(np.diff(series["number"].to_numpy(), prepend=-1, append=-1))
     for start, stop in pairwise(edges):
         at = start + np.flatnonzero(known[start:stop])
-        if law == "p":
-            is_fixed = _is_fixed(values[at], n[at], season[at], is_base[at])
-            reasons[at[is_fixed]] = FIXED
+        if law in ("p", "count"):
+            is_fixed = _is_fixed(law, values[at], n[at], season[at], is_base[at])
+            reasons[at[is_fixed]] = FIXED if law == "p" else NEVER
             at = at[~is_fixed]
         try:
             _require_points(int(is_base[at].sum()))
             if law == "p":
                 limits = p_limits(values[at], n[at], season[at], is_base[at], overdispersed=overdispersed)
+            elif law == "count":
+                limits = count_limits(values[at], season[at], is_base[at])
             elif law == "xmr":
                 limits = xmr_limits(values[at], season[at], is_base[at])
             else:
@@ -318,12 +360,17 @@ def _columns(series: pd.DataFrame) -> tuple[NDArray[Any], ...]:
 
 
 def _is_fixed(
-    shares: NDArray[np.float64], n: NDArray[np.float64], season: NDArray[np.int64], is_base: NDArray[np.bool_]
+    law: str,
+    values: NDArray[np.float64],
+    n: NDArray[np.float64],
+    season: NDArray[np.int64],
+    is_base: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Points of a weekday or hour whose baseline is 0 or 1 throughout, where others are not: it tells no limits."""
+    """Points of a weekday or hour whose baseline is 0 throughout, or a share of 1, where others are not: no limits."""
     _, code = np.unique(season, return_inverse=True)
-    hits, behind = (np.bincount(code, own * is_base) for own in (shares * n, n))
-    is_fixed = (behind > 0) & ((hits <= 0) | (hits >= behind))
+    weight = n if law == "p" else np.ones(len(n))
+    hits, behind = (np.bincount(code, own * is_base) for own in (values * weight, weight))
+    is_fixed = (behind > 0) & ((hits <= 0) | ((hits >= behind) & (law == "p")))
     return np.asarray(is_fixed[code] & ~is_fixed.all(), dtype=bool)
 
 
