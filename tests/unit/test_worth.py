@@ -106,6 +106,37 @@ def test_agents_of_whose_customers_nothing_is_known_do_not_count(told):
     assert found.loc["raw", "conf_high"] == pytest.approx(raw.params["csat"] + reach, rel=1e-6)
 
 
+@pytest.mark.parametrize(("agents", "said"), [(1, "only 1 agent;"), (9, "only 9 agents;")])
+def test_customers_of_a_few_agents_are_not_taken_for_so_many_of_their_own(agents, said):
+    """Nine agents are nine draws, however many customers they have: an error by customers would be far too small."""
+    contacts, answers, churned = centre(n=600, agents=agents)
+    found = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned)
+    why = f"{said} at least 10 are needed"
+    assert found.table["n_agents"].tolist() == [agents] * 3
+    assert found.table[["status", "reason"]].to_numpy().tolist() == [["not_applicable", why]] * 3
+    assert found.table[["estimate", "std_error", "conf_low", "conf_high", "p_value"]].isna().all(axis=None)
+    assert found.summary().splitlines() == [
+        f"One point of csat: not applicable, {why}", "600 customers have both an answer and churned."
+    ]  # fmt: skip
+    assert why in found._repr_html_()
+    with pytest.raises(NothingToEstimateError, match=said):
+        found.beside(SimpleNamespace(prices=pd.DataFrame(), evidence=priced_evidence()), value=200)
+
+
+def test_ten_agents_are_enough():
+    import statsmodels.formula.api as smf
+
+    contacts, answers, churned = centre(n=600, agents=10)
+    row = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned).table.iloc[0]
+    frame = contacts.merge(answers, on="contact_id").merge(churned, on="customer_id")
+    groups = pd.factorize(frame["agent_id"])[0]
+    raw = smf.ols("y ~ csat", frame.assign(y=100.0 * frame["churned"])).fit(
+        cov_type="cluster", cov_kwds={"groups": groups}
+    )
+    assert row["std_error"] == pytest.approx(raw.bse["csat"], rel=1e-6)
+    assert row["conf_low"] == pytest.approx(raw.params["csat"] - stats.t.isf(0.025, 9) * raw.bse["csat"], rel=1e-6)
+
+
 def test_of_a_log_without_agents_some_customers_may_have_no_outcome():
     contacts, answers, churned = centre(n=600)
     pairing = cx.pair(cx.read_contacts(contacts.drop(columns="agent_id")), cx.read_surveys(answers))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.decisions.customers import Customers, customers_of
-from cxfusion.errors import EstimationError, TooFewResponsesError, UsageError
+from cxfusion.errors import EstimationError, NothingToEstimateError, TooFewResponsesError, UsageError
 from cxfusion.estimators.distributions import norm, student_t
 from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
@@ -61,9 +61,9 @@ class Worth(Result):
     score, outcome : str
         Of the point, and of what it is worth.
     grade : str
-        ``quasi-random`` where the agents tell, else ``adjusted``.
+        ``quasi-random`` where the agents tell, else ``adjusted``; ``correlational`` where only ``raw`` is left.
     rung : str
-        The rung that is believed.
+        The rung that is believed; where even ``raw`` is not applicable, nothing can be told.
     higher_is_better : bool
         Whether more of the outcome is good.
     n_customers : int
@@ -93,9 +93,11 @@ class Worth(Result):
         return next(row for row in self.rungs.to_dict("records") if row["rung"] == self.rung)
 
     def _lines(self) -> list[str]:
-        row = self.best
+        row, what = self.best, f"One point of {self.score}"
+        if row["status"] != "ok":
+            return [f"{what}: not applicable, {row['reason']}", *self.notes]
         head = (
-            f"One point of {self.score}: {change(row['estimate'], row['unit'])} {row['unit']} of {self.outcome}"
+            f"{what}: {change(row['estimate'], row['unit'])} {row['unit']} of {self.outcome}"
             f" ({interval(row['conf_low'], row['conf_high'], row['unit'], signed=True)}), {self.grade}"
         )
         return [head, *(_line(one) for one in self.rungs.to_dict("records")), *self.notes]
@@ -122,6 +124,8 @@ class Worth(Result):
         ------
         UsageError
             Prices of another outcome than the score itself, or a value that is no amount.
+        NothingToEstimateError
+            What a point is worth cannot be told, and why.
         """
         evidence = decisions.evidence
         if evidence.spec.outcome != self.score:
@@ -132,6 +136,11 @@ class Worth(Result):
         if not value > 0:
             raise UsageError(f"value is {value:g}; expected what a customer who stays is worth, above 0.")
         row, reached = self.best, float(self.n_customers if customers is None else customers)
+        if row["status"] != "ok":
+            raise NothingToEstimateError(
+                f"What a point of {self.score} is worth cannot be told: {row['reason']}. Read a longer period or more"
+                " agents."
+            )
         share = 0.01 if row["unit"] == "percentage points" else 1.0
         is_raised = evidence.population is None or evidence.population.is_better_above
         sign = 1 if self.higher_is_better == is_raised else -1  # a price is of a point of improvement
@@ -200,7 +209,7 @@ def worth(
     Notes
     -----
     Each customer counts once, by the last contact answered about. ``adjusted`` holds agent, case mix and queue ×
-    hour of the week equal and clusters by agent. ``agents`` uses which agent answered as an instrument for the score,
+    hour of the week equal; errors are clustered by agent, and nothing is told with fewer than ten. ``agents`` uses which agent answered as an instrument for the score,
     by the unbiased jackknife (UJIVE), given case mix and queue × hour; it is believed where agents move scores enough
     (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes 0. It assumes that chance gave customers their
     agents, and that all that agents differ in reaches loyalty through satisfaction; neither can be tested here. Else
@@ -246,6 +255,8 @@ def _is_loss(name: str) -> bool:
 
 def _notes(rung: str, by_rung: pd.DataFrame, found: Customers) -> list[str]:
     notes = [*found.notes]
+    if by_rung.loc[rung, "status"] != "ok":
+        return notes
     if rung == "agents":
         notes.append("Read off the agents: right if all that agents differ in reaches loyalty through satisfaction.")
     else:
@@ -258,32 +269,34 @@ def _notes(rung: str, by_rung: pd.DataFrame, found: Customers) -> list[str]:
 
 def _regression(found: Customers, rung: str, groups: tuple[int, ...], conf_level: float) -> dict[str, Any]:
     """Slope of the outcome on the score, some groups held fixed; errors clustered by agent."""
-    make = partial(_rows, found=found)
-    row = _row(found, rung)
+    make, row, few = partial(_rows, found=found), _row(found, rung), _few_agents(found)
+    if few is not None:
+        return {**row, "status": "not_applicable", "reason": few}
     try:
         fit = fit_least_squares(within_groups(gather_moments(found.sweep, make), groups), 0, (1,))
     except TooFewResponsesError as refusal:
         return {**row, "status": "not_applicable", "reason": refusal.message}
     if not fit.is_identified[0]:
         return {**row, "status": "not_applicable", "reason": "the score does not vary within agents, cases and hours"}
-    many = found.n_agents if found.n_agents >= FEWEST_AGENTS else None
-    error = float(np.sqrt(robust_covariance(found.sweep, make, fit, many)[0, 0]))
-    df = fit.dof if many is None else many - 1
+    error = float(np.sqrt(robust_covariance(found.sweep, make, fit, found.n_agents)[0, 0]))
+    df = found.n_agents - 1
     reach = float(student_t.reach(conf_level, df))
     return row | _interval(
         float(fit.coefficients[0]), error, reach, float(student_t.p_value(fit.coefficients[0] / error, df))
     )
 
 
+def _few_agents(found: Customers) -> str | None:
+    """Why errors cannot be clustered by agent; None where they can, or where each customer stands alone."""
+    if not found.has_agents or found.n_agents >= FEWEST_AGENTS:
+        return None
+    return f"only {found.n_agents} agent{'s' * (found.n_agents > 1)}; at least {FEWEST_AGENTS} are needed"
+
+
 def _by_agents(found: Customers, conf_level: float) -> dict[str, Any]:
     """The same with the agent as instrument; the first grouping is the agent's."""
-    row = _row(found, "agents")
-    if not found.has_agents or found.n_agents < FEWEST_AGENTS:
-        few = (
-            f"only {found.n_agents} agents; at least {FEWEST_AGENTS} are needed"
-            if found.has_agents
-            else "the log names none"
-        )
+    row, few = _row(found, "agents"), _few_agents(found) if found.has_agents else "the log names none"
+    if few is not None:
         return {**row, "status": "not_applicable", "reason": few}
     make, others = partial(_rows, found=found), Block(groupings=tuple(range(1, len(found.groups))))
     try:
