@@ -88,6 +88,38 @@ def test_effort_carries_all_of_it_to_loyalty(world):
     assert indirect["estimate"] == pytest.approx(total["estimate"], rel=0.15)
 
 
+def test_effects_stand_where_only_their_correction_has_no_optimum():
+    """After-call work that goes with the answer without exception: beside it, nothing else has a finite effect."""
+    rng, n = np.random.default_rng(3), 3_000
+    hard = rng.normal(size=n)  # what talk, hold and after-call work all show
+    frame = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)],
+            "started_at": pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 20 * 86_400, n), "s"),
+            "agent_id": [f"a{i}" for i in rng.integers(0, 40, n)],
+            "queue": "q",
+            "wait_seconds": rng.gamma(2.0, 40.0, n).round(),
+            "talk_seconds": np.exp(5 + 0.5 * hard + 0.4 * rng.normal(size=n)).round(),
+            "hold_seconds": np.exp(3 + 0.5 * hard + 0.4 * rng.normal(size=n)).round(),
+            "wrap_seconds": np.exp(3.5 + 0.6 * hard + 0.3 * rng.normal(size=n)).round(),
+        }
+    )
+    answers = frame[["contact_id"]].assign(csat=np.where(frame["wrap_seconds"] < frame["wrap_seconds"].median(), 5, 1))
+
+    def asked(log):
+        return cx.mediate(cx.pair(cx.read_contacts(log), cx.read_surveys(answers)), "wait_seconds", ["talk_seconds"])
+
+    found, without = asked(frame), asked(frame.drop(columns="wrap_seconds"))
+    rows, expected = (table[table["basis"] == "within"] for table in (found.table, without.table))
+    numbers = ["estimate", "std_error", "conf_low", "conf_high"]
+    assert rows["term"].tolist() == ["total", "direct", "indirect"]
+    assert rows[numbers].to_numpy(float) == pytest.approx(expected[numbers].to_numpy(float), rel=1e-6)
+    corrected = found.table[found.table["basis"] == "corrected"]
+    because = "a column predicts the answers perfectly, so its effect has no finite estimate"
+    assert corrected[["status", "reason"]].to_numpy().tolist() == [["not_applicable", because]] * 3
+    assert f"not applicable, because {because}." in found.summary()
+
+
 @pytest.mark.parametrize(
     ("lever", "through", "error", "told"),
     [

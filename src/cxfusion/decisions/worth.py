@@ -209,11 +209,12 @@ def worth(
     Notes
     -----
     Each customer counts once, by the last contact answered about. ``adjusted`` holds agent, case mix and queue ×
-    hour of the week equal; errors are clustered by agent, and nothing is told with fewer than ten. ``agents`` uses which agent answered as an instrument for the score,
-    by the unbiased jackknife (UJIVE), given case mix and queue × hour; it is believed where agents move scores enough
-    (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes 0. It assumes that chance gave customers their
-    agents, and that all that agents differ in reaches loyalty through satisfaction; neither can be tested here. Else
-    the adjusted estimate is shown: those who are loyal anyway may also score higher, so that it may be too large.
+    hour of the week equal. Errors are clustered by agent; with fewer than ten agents nothing is told. ``agents`` uses
+    which agent answered as an instrument for the score, by the unbiased jackknife (UJIVE), given case mix and queue ×
+    hour; it is believed where agents move scores enough (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes
+    0. It assumes that chance gave customers their agents, and that all that agents differ in reaches loyalty through
+    satisfaction; neither can be tested here. Else the adjusted estimate is shown: those who are loyal anyway may also
+    score higher, so that it may be too large.
 
     References
     ----------

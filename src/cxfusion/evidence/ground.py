@@ -160,6 +160,19 @@ class Ground:
             The lever does not vary within the groups, or cannot be told apart from other columns, or the model has no
             optimum.
         """
+        found = self.try_within(*own, controls=controls, is_partial=is_partial, known=known)
+        if isinstance(found, str):
+            raise _cannot(self.lever, found)
+        return found
+
+    def try_within(
+        self,
+        *own: Basis,
+        controls: tuple[tuple[str, int], ...] = (),
+        is_partial: bool = False,
+        known: KnownRows | None = None,
+    ) -> WithinFit | str:
+        """The same, or why there is no such fit."""
         plain = self.design(*own, controls=controls, few_knots=is_partial)
         width = sum(basis.width for basis in own)
         known = known or self.know(*own, controls=controls, few_knots=is_partial)
@@ -167,16 +180,16 @@ class Ground:
         left = float(projection.residual_share[:width].max())
         reason = alike_within_because(self.lever, self.sample, self.spec, left)
         if reason is not None:
-            raise _cannot(self.lever, reason)
+            return reason
         design = plain.projected(projection)
         model = known.side_by_side(design, own)
         try:
             fit = fit_cumulative_logit(model.sweep, model.make_rows, len(self.values))
         except EstimationError as error:
-            raise _cannot(self.lever, in_a_clause(error)) from error
+            return in_a_clause(error)
         told = fit.is_identified[:width]
         if not (told.any() if is_partial else told.all()):
-            raise _cannot(self.lever, "it cannot be told apart from what is held equal")
+            return "it cannot be told apart from what is held equal"
         return WithinFit(design, fit, model, slice(0, width))
 
     def quantiles(self, shares: Sequence[float], *, positive: bool = False) -> list[float]:

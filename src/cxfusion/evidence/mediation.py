@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
     import altair as alt
 
+    from cxfusion.evidence.design import Basis
+    from cxfusion.evidence.ground import WithinFit
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Witness
@@ -301,28 +303,12 @@ class _Paths:
     witness: Witness
 
     def rows(self) -> list[dict[str, Any]]:
-        within = [self._effect(ground) for ground in (self.total, self.direct)]
+        within = [_effect(ground, ground.fit_within(_own_basis(ground))) for ground in (self.total, self.direct)]
         found = [self._row(term, "within", one) for term, one in zip(TERMS, _with_indirect(within), strict=True)]
         corrected = self._corrected(within)
         if isinstance(corrected, str):
             return [*found, *(self._row(term, "corrected", corrected) for term in TERMS)]
         return [*found, *(self._row(term, "corrected", one) for term, one in zip(TERMS, corrected, strict=True))]
-
-    def _effect(self, ground: Ground, *beside: Lever) -> Effects:
-        ground = replace(ground, others=(*ground.others, *beside))
-        fitted = ground.fit_within(learn_basis(ground.lever, ground.sample.facts[ground.lever.name]))
-        terms = fitted.design.terms([ground.lever.name])
-        model = fitted.model
-        return estimate_effects(
-            model.sweep,
-            model.make_rows,
-            model.make_levers,
-            terms,
-            fitted.fit,
-            ground.values,
-            ground.n_clusters,
-            ground.n_told,
-        )
 
     def _corrected(self, within: Sequence[Effects]) -> list[Effects] | str:
         """Both effects less κ times what the witness takes from them; or why not."""
@@ -333,7 +319,11 @@ class _Paths:
             kappa = self.witness.kappa([one.name for one in (ground.lever, *ground.others)])
             if kappa is None:
                 return "after-call work says hardly more than the levers themselves"
-            added = combined([(1.0, here), (-1.0, self._effect(ground, WITNESS_LEVER))])
+            beside = replace(ground, others=(*ground.others, WITNESS_LEVER))
+            fitted = beside.try_within(_own_basis(ground))
+            if isinstance(fitted, str):  # the effects themselves stand all the same
+                return fitted
+            added = combined([(1.0, here), (-1.0, _effect(beside, fitted))])
             found.append(combined([(1.0, here), (-kappa.value, added)]))
             errors.append(-kappa.std_error * added.estimate)
         total, direct = found
@@ -361,8 +351,7 @@ class _Paths:
     def sensitivity(self) -> list[dict[str, Any]]:
         """How strong a factor behind mediator and score would have to be, and one behind lever and score."""
         ground = self.direct
-        own = learn_basis(ground.lever, ground.sample.facts[ground.lever.name])
-        plain = ground.design(own)
+        plain = ground.design(_own_basis(ground))
         straight = replace(plain, bases=tuple(basis.straight() for basis in plain.bases))
         linear = LinearDesign(straight, ground.values)
         within = within_groups(gather_moments(ground.sweep, linear.rows))
@@ -384,6 +373,18 @@ class _Paths:
                 }
             )  # fmt: skip
         return rows
+
+
+def _own_basis(ground: Ground) -> Basis:
+    return learn_basis(ground.lever, ground.sample.facts[ground.lever.name])
+
+
+def _effect(ground: Ground, fitted: WithinFit) -> Effects:
+    model, terms = fitted.model, fitted.design.terms([ground.lever.name])
+    clusters = ground.n_clusters, ground.n_told
+    return estimate_effects(
+        model.sweep, model.make_rows, model.make_levers, terms, fitted.fit, ground.values, *clusters
+    )
 
 
 def _with_indirect(both: Sequence[Effects]) -> list[Effects]:
