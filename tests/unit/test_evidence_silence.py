@@ -74,6 +74,8 @@ def finding(estimate):
         (0.08, (0.01, -0.06), "both ends of the scale been 1.65 times as likely"),  # e^(0.03/0.06)
         (-0.08, (0.06, 0.01), "least satisfied been 1.65 times as likely"),
         (0.08, (0.06, -0.05), "least satisfied been 0.61 times as likely"),
+        (0.0502, (0.01, -0.06), "both ends of the scale been 1.01 times as likely"),  # e^(0.0002/0.06) is 1.003
+        (0.0502, (0.06, 0.01), "least satisfied been 0.99 times as likely"),
         (0.08, (0.01, -0.02), ""),  # not even at twice
         (0.04, (0.06, -0.06), ""),  # it is too little as it is
         (0.08, (0.0, 0.0), ""),

@@ -67,6 +67,8 @@ def test_curve_is_the_weighted_score_at_one_and_tips_where_it_crosses():
     assert 1 < times < 2
     assert tips.loc["extremes", "status"] == "not_applicable"
     assert "crossed at" in found.summary()
+    nearby = cx.nonresponse_curve(pairing, "csat", weights=weights, target=target - 0.0999)
+    assert "is crossed at 1.01 times (the dissatisfied)" in nearby.summary()  # by a ten-thousandth of a point
     assert found.plot().to_dict()["layer"]
     with pytest.raises(UnknownNameError, match="csat_mean_weighted"):
         cx.nonresponse_curve(pairing, "csat", weights=weights, metric="csat_mean_wieghted")

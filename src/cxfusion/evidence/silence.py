@@ -15,7 +15,7 @@ import numpy as np
 from cxfusion.estimators.clusters import CR2_BELOW
 from cxfusion.estimators.influence import cluster_influence
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, worth_of
-from cxfusion.results.formats import plain
+from cxfusion.results.formats import times_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -135,4 +135,4 @@ def _sentence(finding: Finding, pulls: Mapping[str, float]) -> str:
     if not reached:
         return ""
     shape = min(reached, key=lambda one: abs(reached[one]))
-    return SAID[shape].format(times=plain(round(exp(reached[shape]), 2)))
+    return SAID[shape].format(times=times_over(exp(reached[shape])))

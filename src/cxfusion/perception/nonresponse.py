@@ -22,7 +22,7 @@ from cxfusion.perception.answers import scored_pairs
 from cxfusion.perception.measure import measure
 from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.base import Result, require_metric
-from cxfusion.results.formats import figure, plain
+from cxfusion.results.formats import figure, plain, times_over
 from cxfusion.results.labels import metric_label, tilt_label
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _tips(row: dict[Any, Any]) -> str:
     target = f"{metric_label(row['metric'])} of {plain(row['target'])}"
     if row["status"] != "ok":
         return f"{target}: {row['reason']} ({tilt_label(row['shape']).lower()})."
-    return f"{target} is crossed at {plain(row['times'])} times ({tilt_label(row['shape']).lower()})."
+    return f"{target} is crossed at {times_over(row['times'])} times ({tilt_label(row['shape']).lower()})."
 
 
 def nonresponse_curve(

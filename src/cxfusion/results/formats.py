@@ -28,6 +28,7 @@ __all__ = [
     "p_value_in_words",
     "percent",
     "plain",
+    "times_over",
 ]
 
 DASH: Final = "–"
@@ -83,6 +84,19 @@ def plain(value: float) -> str:
     text = _fixed(value, digits)
     mark = localised(".")
     return text.rstrip("0").rstrip(mark) if mark in text and digits else text
+
+
+def times_over(value: float) -> str:
+    """How many times as much, as said aloud; never once where it is a little more or less.
+
+    Examples
+    --------
+    >>> times_over(1.648), times_over(1.0031), times_over(0.998), times_over(1.0)
+    ('1.65', '1.01', '0.99', '1')
+    """
+    if value == 1 or round(value, 2) != 1:
+        return plain(value)
+    return plain(1.01 if value > 1 else 0.99)
 
 
 def count(value: float | None) -> str:
