@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 import cxfusion as cx
-from cxfusion.errors import UsageError
+from cxfusion.errors import ConvergenceError, UsageError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
 from cxfusion.estimators.effects import estimate_effects
@@ -19,6 +19,7 @@ from cxfusion.estimators.held import ModelRows
 from cxfusion.estimators.raking import fit_raking
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.tilting import Tilt
+from cxfusion.evidence import reweighted
 from cxfusion.evidence.reweighted import TiltPlan, reweighted_effects
 from cxfusion.fold import fold_batches
 
@@ -108,6 +109,34 @@ def test_flips_and_orders_are_read_off_the_effects(found):
     assert pickle.loads(pickle.dumps(effects)).table.equals(effects.table)
     assert len(effects.plot().to_dict()["vconcat"]) == 2
     assert "Waiting time: moves the score" in effects.summary()
+
+
+def test_what_cannot_be_fitted_under_other_weights_flips_nothing(monkeypatch):
+    pairing = paired(world(2_000), world(2_000))
+    tried = cx.nonresponse_effects(pairing, times=(0.5, 1))
+
+    def refuse_from(most):
+        def tilted(sweep, make_rows, factors, totals, n_dense):
+            if factors.max() >= most * factors.min():
+                raise ConvergenceError("The weights found no way nearer. Expected somebody to have answered.")
+            return reweighted_at(sweep, make_rows, factors, totals, n_dense)
+
+        monkeypatch.setattr(reweighted, "tilted", tilted)
+
+    reweighted_at = reweighted.tilted
+    refuse_from(3)
+    found = cx.nonresponse_effects(pairing, times=(0.5, 1, 1e4))
+    assert found.flips.equals(tried.flips)
+    assert found.orders.equals(tried.orders)
+    there = found.table[found.table["times"] == 1e4]
+    assert (there["status"] == "not_applicable").all()
+    assert there["reason"].str.contains("the weights found no way nearer").all()
+    refuse_from(1)
+    alone = cx.nonresponse_effects(pairing, times=(0.5, 2))  # nothing is fitted again where all are as likely
+    assert alone.table.query("status == 'ok'")["times"].unique().tolist() == [1.0]
+    assert (alone.flips["verdict"] == tried.flips["verdict"]).all()
+    assert (alone.flips["status"] == "not_applicable").all()
+    assert (alone.orders["larger"] == "wait_seconds").all()
 
 
 def test_effects_are_those_of_fitting_with_the_tilted_weights():

@@ -184,7 +184,9 @@ def _rows(found: Inquiry, tilt: Tilt, ladder: Ladder) -> Iterator[dict[str, Any]
 def _flips(effects: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Where the verdict on each lever changes."""
     for (lever, shape), rows in effects.groupby(["lever", "shape"], sort=False):
-        verdicts = dict(zip(rows["times"], rows["verdict"], strict=True))
+        fitted = rows[rows["status"] == "ok"]  # that a fit fails under some weights says nothing of the lever
+        tried = rows if fitted.empty else fitted
+        verdicts = dict(zip(tried["times"], tried["verdict"], strict=True))
         now = verdicts[1.0]
         changed = sorted((times for times in verdicts if verdicts[times] != now), key=lambda one: abs(np.log(one)))
         row = {"outcome": rows["outcome"].iloc[0], "lever": lever, "shape": shape, "verdict": now}

@@ -156,7 +156,7 @@ class _Fitted:
             return self
         there = self.tilted[place]
         if isinstance(there, ConvergenceError):
-            reasons = {lever.name: "no weights reach the totals" for lever in self.levers}
+            reasons = dict.fromkeys((lever.name for lever in self.levers), in_a_clause(there))
             return _Fitted(None, [], {**self.reasons, **reasons})
         return replace(self, effects=there)
 
