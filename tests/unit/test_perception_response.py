@@ -179,6 +179,55 @@ def test_it_is_shown_drawn_and_kept(found):
         found.plot("queu")
 
 
+def by_reason(answered, attributes, n_each=1):
+    """What is found where of each reason's contacts so many are answered about: ``{reason: (n, answered)}``."""
+    contacts = [(reason, i < k) for reason, (n, k) in answered.items() for i in range(n)]
+    calls = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(len(contacts))],
+            "started_at": "2026-01-05 09:00",
+            "queue": ["A", "B"] * (len(contacts) // 2),
+            "reason": [reason for reason, _ in contacts],
+            "customer_id": [f"k{i // n_each}" for i in range(len(contacts))],
+        }
+    )
+    answers = pd.DataFrame({"contact_id": [f"c{i}" for i, (_, is_so) in enumerate(contacts) if is_so], "csat": 4})
+    return cx.response_analysis(cx.pair(cx.read_contacts(calls), cx.read_surveys(answers)), attributes)
+
+
+def test_rates_of_rare_levels_that_chance_alone_spreads_are_not_said_to_differ():
+    rare = stats.binom.ppf((np.arange(200) + 0.5) / 200, 10, 0.1).astype(int)  # quantiles of ten contacts at 10 %
+    found = by_reason({"common": (4_000, 400)} | {f"r{i}": (10, int(k)) for i, k in enumerate(rare)}, ["reason"])
+    rates = found.table[found.table["attribute"] == "reason"]["response_rate"]
+    assert rates.max() - rates.min() >= 0.4
+    assert "rates differ" not in found.summary()
+    assert found.differences.set_index("attribute").loc["reason", "sd_between"] < 0.02
+
+
+def test_rates_that_differ_are_told_beyond_chance():
+    found = by_reason({"bill": (40, 20), "move": (40, 0)}, ["queue", "reason"])
+    pearson = stats.chi2_contingency([[20, 20], [0, 40]], correction=False)
+    differ = found.differences.set_index("attribute").loc["reason"]
+    assert (differ["n_levels"], differ["p_value"]) == (2, pytest.approx(pearson.pvalue))
+    sd = np.sqrt((80 / 3 - 1) * 3 / 16 / 40)  # Q is 80/3 with one degree of freedom; p(1 − p) is 3/16
+    assert differ["sd_between"] == pytest.approx(sd)
+    assert differ["q_value"] == pytest.approx(2 * pearson.pvalue)  # the smaller of two
+    said = [line for line in found.summary().splitlines() if "rates differ" in line]
+    assert said == [
+        "  rates differ between levels of reason, by a standard deviation of 34.7 percentage points beyond chance"
+    ]
+    assert "move" in found.plot().to_json()  # not queue, by which they hardly differ
+
+
+def test_levels_differ_less_surely_where_few_customers_made_them():
+    found = by_reason({"bill": (40, 16), "move": (40, 0)}, ["reason"], n_each=8)
+    # Pearson's chi-squared is 20. Customers answer always or never: of bills, a variance of 0.24 within five customers
+    # makes a design effect of 5/4 · 39/5 = 9.75; of moves, nobody answers, and each customer speaks with one voice: 8.
+    effect = (9.75 + 8) / 2
+    assert found.differences["p_value"].tolist() == pytest.approx([stats.chi2.sf(20 / effect, 1)])
+    assert "rates differ" not in found.summary()
+
+
 def test_without_an_attribute_that_has_rates_nothing_is_drawn_or_compared():
     bare = cx.pair(cx.read_contacts(CALLS[["contact_id", "started_at"]]), cx.read_surveys(SENT))
     few = cx.pair(cx.read_contacts(CALLS.head(4)), cx.read_surveys(SENT))

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import numpy as np
 import pandas as pd
 
 from cxfusion.errors import UnknownNameError, UsageError, nearest_names, told_nearest
+from cxfusion.estimators.between_shares import between_shares
+from cxfusion.estimators.distributions import false_discovery_control
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import reached_by
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     import altair as alt
     import ibis.expr.types as ir
+    from numpy.typing import NDArray
 
     from cxfusion.pairing import Pairing
 
@@ -39,6 +42,8 @@ __all__ = ["ResponseAnalysis", "response_analysis"]
 
 ATTRIBUTES: Final = ("queue", "channel", "direction", "reason")
 FIFTHS: Final = 5
+SURE: Final = 0.05
+"""Share of false ones among the attributes by which rates are said to differ."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,6 +63,9 @@ class ResponseAnalysis(Result):
         ``outcome, n``: what became of each survey sent, in AAPOR's terms; no rows where the file does not tell.
     aapor : pandas.DataFrame
         ``rate, estimate, status, reason``: AAPOR's response rates 1 to 6 of the surveys in the file.
+    differences : pandas.DataFrame
+        ``attribute, n_levels, sd_between`` (standard deviation of the levels' rates beyond what chance alone makes),
+        ``p_value`` (that all levels have one rate), ``q_value`` (the same, adjusted for the number of attributes).
     notes : tuple of str
         How many contacts are left out, since they are younger than the lag within which 95 % of the answers come; how
         many surveys have a disposition that could not be read.
@@ -66,6 +74,7 @@ class ResponseAnalysis(Result):
     rates: pd.DataFrame
     outcomes: pd.DataFrame
     aapor: pd.DataFrame
+    differences: pd.DataFrame
     notes: tuple[str, ...] = ()
 
     @property
@@ -78,7 +87,7 @@ class ResponseAnalysis(Result):
         Parameters
         ----------
         attribute : str, optional
-            The one by which rates differ most, unless given.
+            The one by which rates differ most beyond chance, unless given; the first where they do by none.
         width : int
             Whole width in pixels.
 
@@ -91,12 +100,11 @@ class ResponseAnalysis(Result):
         """
         from cxfusion.results.charts import scores_by_group
 
-        spread = self._spread()
-        known = list(spread.index)
+        known = self.differences["attribute"].tolist()
         if attribute is not None and attribute not in known:
             near = ", ".join(nearest_names(attribute, known) or known)
             raise UnknownNameError(f"There are no rates by {attribute!r}. Expected one of: {near}.")
-        drawn = self.rates[self.rates["attribute"].isin(["all", attribute or next(iter(known), "all")])]
+        drawn = self.rates[self.rates["attribute"].isin(["all", attribute or self._widest()])]
         is_all = drawn["attribute"] == "all"
         frame = drawn.assign(
             metric="response_rate", estimate=drawn["response_rate"], unit="share",
@@ -104,16 +112,22 @@ class ResponseAnalysis(Result):
         )  # fmt: skip
         return scores_by_group(frame, "response_rate", width=width)
 
-    def _spread(self) -> pd.Series[float]:
-        """Widest difference of response rates within each attribute, widest first."""
-        by = self.rates[self.rates["attribute"] != "all"].groupby("attribute", sort=False)["response_rate"]
-        return (by.max() - by.min()).sort_values(ascending=False, kind="stable")
+    def _sure(self) -> pd.DataFrame:
+        """Attributes by which rates differ beyond chance, the widest first."""
+        sure = self.differences[self.differences["q_value"] < SURE]
+        return sure.sort_values("sd_between", ascending=False, kind="stable")
+
+    def _widest(self) -> str:
+        return next(iter([*self._sure()["attribute"], *self.differences["attribute"]]), "all")
 
     def _lines(self) -> list[str]:
         whole = self.rates.iloc[0]
         head = f"{percent(whole['response_rate'])} of {whole['n']:,} contacts that reached an agent were answered about"
-        spread = self._spread().dropna()
-        lines = [f"  rates differ by {percent(gap)} between levels of {name}" for name, gap in spread.items()]
+        lines = [
+            f"  rates differ between levels of {name}, by a standard deviation of {100 * sd:.1f} percentage points"
+            " beyond chance"
+            for name, sd in zip(self._sure()["attribute"], self._sure()["sd_between"], strict=True)
+        ]
         told = self.aapor[self.aapor["status"] == "ok"]
         return [
             head,
@@ -159,7 +173,12 @@ def response_analysis(
     and RR6 are the same with I + P on top.
 
     Dispositions are read in any case, with blanks, hyphens or underscores (``Opted_Out``). One that is not known, or
-    none, is complete with a score and unknown without.
+    none, is complete with a score and unknown without; one that tells of the delivery alone (``opened``) is complete
+    with a score, and no contact without.
+
+    Whether rates differ by an attribute is tested by chi-squared over its levels that are shown, with the design effect
+    of several contacts per customer. The summary names attributes of which at most 5 % are expected to be there by
+    chance.
 
     References
     ----------
@@ -187,15 +206,26 @@ def response_analysis(
     asked = [name for name in attributes or (*ATTRIBUTES, *LEVERS) if contacts.has(name)]
     sent = asked_about(pairing)
     rows = compute(pairing.session, _with_asked(pairing, asked, sent))
-    parts = [_rates(pairing, rows, "all", ibis.literal("all"), sent.reason)]
+    whole, _ = _rates(pairing, rows, "all", ibis.literal("all"), sent.reason)
+    parts, spread = [whole], []
     for i, name in enumerate(asked):
         column = rows[f"key_{i}"]
         level = _fifths(pairing, rows, column) if column.type().is_numeric() else column.cast("string")
-        parts.append(_rates(pairing, rows, name, level, sent.reason))
+        rates, differ = _rates(pairing, rows, name, level, sent.reason)
+        parts.append(rates)
+        spread.append(differ)
     outcomes, unread = outcomes_of(pairing)
-    rates = pd.concat(parts, ignore_index=True)
     notes = (*notes_on_young(pairing), *unread)
-    return ResponseAnalysis(rates, outcomes, aapor_rates(outcomes, eligible_share), notes)
+    rates, aapor = pd.concat(parts, ignore_index=True), aapor_rates(outcomes, eligible_share)
+    return ResponseAnalysis(rates, outcomes, aapor, _differences(spread), notes)
+
+
+def _differences(spread: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(spread, columns=["attribute", "n_levels", "sd_between", "p_value"])
+    is_tested = frame["p_value"].notna()
+    adjusted = pd.Series(np.nan, index=frame.index)
+    adjusted[is_tested] = false_discovery_control(frame.loc[is_tested, "p_value"].to_numpy(float))
+    return frame.assign(q_value=adjusted)
 
 
 def _with_asked(pairing: Pairing, columns: Sequence[str], sent: Asked) -> ir.Table:
@@ -219,8 +249,11 @@ def _fifths(pairing: Pairing, rows: ir.Table, column: ir.Value) -> ir.StringValu
 
 def _rates(
     pairing: Pairing, rows: ir.Table, attribute: str, level: ir.Value, why_not_asked: str | None
-) -> pd.DataFrame:
-    """Counts and rates by level, the largest first; clustered by customer, as the same person is asked again."""
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Counts and rates by level, the largest first, and how much they differ.
+
+    They are clustered by customer, as the same person is asked again.
+    """
     own = rows.select("customer", "score", "is_asked", level=level)
     known = own.filter(own["customer"].notnull())
     alone = own.filter(own["customer"].isnull())
@@ -237,7 +270,7 @@ def _rates(
     return _rate_rows(found, attribute, why_not_asked)
 
 
-def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -> pd.DataFrame:
+def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -> tuple[pd.DataFrame, dict[str, Any]]:
     n, wx = found["n"].to_numpy(float), found["wx"].fillna(0).to_numpy(float)
     columns = (found[name].fillna(0).to_numpy(float) for name in ("n_clusters", "ww", "wxw", "wxwx"))
     n_clusters, ww, wxw, wxwx = columns
@@ -261,4 +294,13 @@ def _rate_rows(found: pd.DataFrame, attribute: str, why_not_asked: str | None) -
     frame["n_answered"] = frame["n_answered"].astype("Int64").mask(hidden)
     frame["n_asked"] = frame["n_asked"].astype("Int64").mask(hidden)
     frame.loc[hidden, ["response_rate", "conf_low", "conf_high", "asked_rate"]] = np.nan
-    return frame
+    shown = (~hidden).to_numpy()
+    differ = between_shares(n[shown], mean.estimate[shown], _design_effect(n[shown], mean.design_effect[shown]))
+    spread = {"attribute": attribute, "n_levels": int(shown.sum()), "sd_between": differ.sd, "p_value": differ.p_value}
+    return frame, spread
+
+
+def _design_effect(n: NDArray[np.float64], each: NDArray[np.float64]) -> float:
+    """The levels' design effects as one, as those of small levels are hardly known; repeats never tell more."""
+    is_known = np.isfinite(each)
+    return max(float(np.average(each[is_known], weights=n[is_known])), 1.0) if is_known.any() else 1.0

@@ -9,7 +9,7 @@
 - Reading: ``reading`` stages a source, ``cells`` and ``made`` make its values, ``aside`` sorts its rows, ``books``
   count them, ``read`` does it all for a ``period``; ``leg_reading`` and ``legs`` make contacts of vendors' legs.
 - Persons: ``pseudonyms`` hide them, ``persons`` finds groups of so few that a figure would tell on them.
-- What comes out: ``relation``; ``context`` and ``evaluations`` join more to it.
+- What comes out: ``relation``, from when to when it goes in ``span``; ``context`` and ``evaluations`` join more to it.
 - For whoever works on it: ``coding`` (categories as numbers), ``sums`` (the same in any order), ``sampling`` (by a
   hash) and ``steps`` (computed one by one).
 """
