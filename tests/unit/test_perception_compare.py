@@ -105,10 +105,60 @@ def test_a_response_rate_is_compared_too():
     assert row.std_error == pytest.approx(np.sqrt(0.3 * 0.7 / 200 + 0.15 * 0.85 / 200))
 
 
+def test_a_group_whose_answers_are_all_alike_is_as_sure_as_its_own_interval():
+    pairing = pairing_of(["a"] * 6 + ["b"] * 100, [5] * 76 + [3] * 30)
+    mean, top = cx.compare(pairing, "csat", by="queue").table.itertuples()
+    # Wilson's lower end of 6 of 6 is n / (n + z²); its distance from 1 over z is z / (n + z²), with 99 degrees left
+    z = stats.norm.isf(0.025)
+    error = np.hypot(z / (6 + z**2), np.sqrt(0.7 * 0.3 / 100))
+    reach = stats.t.isf(0.025, 99)
+    assert (top.estimate, top.std_error) == pytest.approx((0.3, error))
+    assert top.p_value == pytest.approx(2 * stats.t.sf(0.3 / error, 99))
+    assert top.conf_low == pytest.approx(0.3 - reach * error)
+    assert top.conf_high == pytest.approx(0.3 + reach * np.sqrt(0.7 * 0.3 / 100))  # a share of 1 is no higher
+    assert top.p_value > 0.1  # Fisher's exact test says 0.18
+    assert (top.reading, top.status) == ("not told apart", "small")
+    # of the mean: six fives, half a one and half a five; t with 5 degrees
+    squares = (6 * 25 + 0.5 * 26) / 7 - (33 / 7) ** 2
+    t = stats.t.isf(0.025, 5)
+    own = (5 - (33 / 7 - t * np.sqrt(squares / 7))) / t
+    error = np.hypot(own, np.std([5] * 70 + [3] * 30, ddof=1) / 10)
+    assert (mean.estimate, mean.std_error) == pytest.approx((0.6, error))
+    assert mean.p_value == pytest.approx(2 * stats.t.sf(0.6 / error, 5))
+
+
+def test_a_response_rate_of_nothing_is_not_known_for_sure():
+    contacts = pd.DataFrame({"contact_id": [str(i) for i in range(408)], "started_at": "2026-01-05", "queue": "b"})
+    contacts.loc[400:, "queue"] = "a"
+    surveys = pd.DataFrame({"contact_id": [str(i) for i in range(80)], "csat": 4})
+    (row,) = cx.compare(
+        cx.pair(cx.read_contacts(contacts), cx.read_surveys(surveys)), "response_rate", by="queue"
+    ).table.itertuples()
+    z = stats.norm.isf(0.025)
+    assert row.std_error == pytest.approx(np.hypot(z / (8 + z**2), 0.02))
+    assert (row.estimate, row.reading) == (pytest.approx(-0.2), "not told apart")
+
+
+def test_two_groups_of_equal_answers_are_alike_as_far_as_they_are_many():
+    queue = np.repeat(["a", "b"], [5, 600])
+    few, _ = cx.compare(pairing_of(queue, [5] * 605), "csat", by="queue").table.itertuples()
+    assert (few.status, few.estimate, few.p_value, few.reading) == ("small", 0, 1, "not told apart")
+    assert few.conf_low < -1 < 0 < few.conf_high < 0.02  # few fives may hide less than 5, many fives hardly
+    many, _ = cx.compare(pairing_of(np.repeat(["a", "b"], 600), [5] * 1200), "csat", by="queue").table.itertuples()
+    assert many.reading == "similar"
+
+
+def test_what_goes_the_same_way_in_every_customer_has_no_interval():
+    customer = np.tile(np.arange(40), 2)
+    score = np.tile([10, 3, 8, 9], 20)
+    found = cx.compare(pairing_of(np.repeat(["a", "b"], 40), score, customer, name="nps"), "nps", by="queue")
+    (row,) = found.table.itertuples()
+    assert (row.status, row.estimate) == ("not_applicable", 0)
+    assert "differ by the same" in row.reason
+
+
 def test_what_cannot_be_compared_says_why():
     pairing = pairing_of(["a"] * 30 + ["b"] * 30, [5] * 60)
-    (row, _) = cx.compare(pairing, "csat", by="queue").table.itertuples()
-    assert (row.status, row.estimate) == ("not_applicable", 0)
     with pytest.raises(UsageError, match="by="):
         cx.compare(pairing, "csat")
     with pytest.raises(UsageError, match="no group c"):

@@ -105,12 +105,45 @@ def test_few_people_are_not_shown_and_few_items_are_not_compared(gaps):
     assert "3 items" in gaps.agreement["reason"][0]
 
 
-def test_ratings_that_are_all_equal_have_a_gap_and_no_interval():
+def test_where_all_of_a_group_rate_alike_its_own_interval_is_how_well_that_is_known():
+    spread = [1, 2, 2, 3, 3, 3, 4, 5] * 5
+    rows = long({"leaders": {"price": [4] * 8}, "staff": {"price": spread}})
+    (row,) = cx.perception_gaps(cx.read_ratings(rows, scale=(1, 5))).table.itertuples()
+    # eight fours, half a one and half a five: the lower end, which faces the staff, by t with 7 degrees
+    centre, t = (8 * 4 + 3) / 9, stats.t.isf(0.025, 7)
+    half = t * np.sqrt(((8 * 16 + 13) / 9 - centre**2) / 9)
+    parts = np.array([(4 - (centre - half)) ** 2 / t**2, np.var(spread, ddof=1) / 40])
+    df = parts.sum() ** 2 / (parts**2 / [7, 39]).sum()
+    error = np.sqrt(parts.sum())
+    assert (row.estimate, row.std_error) == pytest.approx((4 - np.mean(spread), error))
+    assert row.p_value == pytest.approx(2 * stats.t.sf(row.estimate / error, df))
+    assert row.conf_low == pytest.approx(row.estimate - stats.t.isf(0.025, df) * error)
+    assert row.conf_high - row.estimate < row.estimate - row.conf_low  # fours are nearer to 5 than to 1
+
+
+@pytest.mark.parametrize("scale", [(1, 5), (0, 1)])
+@pytest.mark.parametrize("n", [5, 9])
+def test_a_gap_is_significant_exactly_where_its_interval_leaves_out_zero(n, scale):
+    low, high = scale
+    others = {f"{k}": [high] * k + [low] * (40 - k) for k in range(1, 40)}
+    for alike in (low, high):
+        rows = long({"leaders": dict.fromkeys(others, [alike] * n), "staff": others})
+        found = cx.perception_gaps(cx.read_ratings(rows, scale=scale))
+        leaves_out_zero = (found.gaps["conf_low"] > 0) | (found.gaps["conf_high"] < 0)
+        assert ((found.gaps["p_value"] < 0.05) == leaves_out_zero).all()
+        leaders = found.scores[found.scores["group"] == "leaders"].iloc[0]
+        width = leaders["conf_high"] - leaders["conf_low"]
+        assert (
+            found.gaps.loc[leaves_out_zero, "estimate"].abs().min() > 0.95 * width
+        )  # what leaders may think after all
+        assert 0 < leaves_out_zero.sum() < 39
+
+
+def test_ratings_that_are_all_equal_in_both_groups_have_an_interval_too():
     rows = long({"leaders": {"price": [5] * 8}, "staff": {"price": [4] * 8}})
     (row,) = cx.perception_gaps(cx.read_ratings(rows, scale=(1, 5))).table.itertuples()
-    assert row.estimate == -1 * (4 - 5) * 1.0
-    assert row.status == "not_applicable"
-    assert "same rating" in row.reason
+    assert (row.estimate, row.status, row.reading) == (1, "small", "different")
+    assert 0 < row.conf_low < row.estimate < row.conf_high
 
 
 def test_every_row_read_is_used_or_left_out_with_a_reason():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import cxfusion as cx
 from cxfusion.errors import NothingToEstimateError, UsageError
@@ -257,9 +258,13 @@ def test_a_group_whose_answers_are_all_alike_has_the_interval_of_as_many_equal_w
     assert weighted[ends].to_list() == pytest.approx(plain[ends].to_list(), abs=1e-6)
 
 
-def test_two_groups_of_equal_answers_are_not_told_apart_by_rounding():
+def test_two_groups_of_equal_answers_are_told_apart_by_their_intervals_and_not_by_rounding():
     pairing = content_chatters([1, 1])
-    (row,) = cx.compare(pairing, "csat", by="channel", weights=cx.weigh(pairing)).of("csat_mean_weighted").itertuples()
-    assert (row.status, row.reason) == ("not_applicable", "the answers do not vary, or come from one customer")
-    assert row.estimate == pytest.approx(-4)
-    assert pd.isna(row.p_value)
+    weights = cx.weigh(pairing)
+    (row,) = cx.compare(pairing, "csat", by="channel", weights=weights).of("csat_mean_weighted").itertuples()
+    (plain,) = cx.compare(pairing, "csat", by="channel").of("csat_mean").itertuples()
+    # fives n times, half a one and half a five; ones as fives upside down
+    squares = {n: ((25 * n + 13) / (n + 1) - ((5 * n + 3) / (n + 1)) ** 2) / (n + 1) for n in (70, 170)}
+    own = {n: (5 - (5 * n + 3) / (n + 1)) / stats.t.isf(0.025, n - 1) + np.sqrt(v) for n, v in squares.items()}
+    assert (row.status, row.estimate) == ("ok", pytest.approx(-4))
+    assert [row.std_error, plain.std_error] == pytest.approx([np.hypot(own[70], own[170])] * 2, rel=1e-5)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
-from cxfusion.perception.differences import tested, with_readings
+from cxfusion.perception.differences import LEAST_VARIANCE, Known, Side, known, tested, with_readings
 from cxfusion.perception.figures import SHOWN, numbered
 from cxfusion.perception.linearised import GROUP, residuals_of
 from cxfusion.perception.measure import measure, readings_for
@@ -44,7 +44,7 @@ __all__ = ["Comparison", "compare"]
 
 SMALLEST: Final = {"score points": 0.0125, "NPS points": 1.0, "share": 0.01}
 """Smallest difference that matters, by unit; for score points as a share of the scale's length (0.05 on 1–5)."""
-LEAST_VARIANCE: Final = 1e-20  # less is what rounding leaves of answers that are all alike
+OF_MEASURE: Final = 0.95  # level of the intervals of measure
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,12 +142,16 @@ def compare(
     Notes
     -----
     Standard errors are clustered by customer, also across the two groups; t with one degree of freedom less than the
-    smaller number of customers.
+    smaller number of customers. Where the answers of a group are all alike, the end of its own interval that faces the
+    other group stands for its error (as in Newcombe's interval): the difference then reaches further to one side than
+    to the other, and ``std_error`` is that of the side on which 0 lies. Of shares and NPS such a group takes no degrees
+    of freedom, since their intervals take none.
 
     References
     ----------
     Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15, 657–680; Benjamini & Hochberg (1995), JRSS B
-    57, 289–300.
+    57, 289–300; Newcombe (1998), Statistics in Medicine 17, 873–890; Zou & Donner (2008), Statistics in Medicine 27,
+    1693–1702.
 
     Examples
     --------
@@ -287,13 +291,29 @@ def _difference(one: Any, other: Any, covariance: float, smallest: float, conf_l
     if untold is not None:
         return found | {"status": untold["status"], "reason": untold["reason"]}
     found["estimate"] = gap = float(one["estimate"] - other["estimate"])
-    variance = float(one["std_error"] ** 2 + other["std_error"] ** 2 - 2 * covariance)
-    if not variance > LEAST_VARIANCE:
-        return found | {"status": "not_applicable", "reason": "the answers do not vary, or come from one customer"}
-    std_error, df = float(np.sqrt(variance)), int(min(one["n_clusters"], other["n_clusters"])) - 1
+    sides = _sides(_known(one), _known(other), covariance)
+    if sides is None:
+        return found | {
+            "status": "not_applicable",
+            "reason": "customers who answered in both differ by the same: no interval",
+        }
     status = "small" if "small" in (one["status"], other["status"]) else "ok"
     reason = next(_words(one, other), None)
-    return found | tested(gap, std_error, df, smallest, conf_level) | {"status": status, "reason": reason}
+    return found | tested(gap, *sides, smallest, conf_level) | {"status": status, "reason": reason}
+
+
+def _known(row: Any) -> Known:
+    return known(row, float(row["std_error"]), float(row["n_clusters"] - 1), OF_MEASURE)
+
+
+def _sides(one: Known, other: Known, covariance: float) -> tuple[Side, Side] | None:
+    """How well a difference is known to either side; None where customers in both groups leave it no variance."""
+    shared = 0.0 if one.is_alike or other.is_alike else 2 * covariance  # answers that are all alike go with nothing
+    below, above = one.below**2 + other.above**2 - shared, one.above**2 + other.below**2 - shared
+    if not max(below, above) > LEAST_VARIANCE:
+        return None
+    df = min(one.df, other.df)
+    return Side(float(np.sqrt(below)), df), Side(float(np.sqrt(above)), df)
 
 
 def _words(*rows: Any) -> Iterator[str]:

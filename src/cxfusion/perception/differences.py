@@ -1,8 +1,11 @@
-"""What is said of the difference of two figures: its interval, and whether the two differ or are alike."""
+"""What is said of the difference of two figures: its interval, and whether the two differ or are alike.
+
+A group whose answers are all alike is not known without error: its own interval says how far from them it may be.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,12 @@ from cxfusion.estimators.distributions import false_discovery_control, student_t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["tested", "with_readings"]
+__all__ = ["Known", "Side", "known", "tested", "with_readings"]
+
+LEAST_VARIANCE: Final = 1e-20
+"""Less is what rounding leaves of answers that are all alike."""
+_OF_NORMAL: Final = ("share", "NPS points")
+"""Units whose intervals are made with quantiles of the normal distribution; those of means with Student's t."""
 
 _READINGS: Final = ("similar", "different", "not told apart")
 """In the order in which they are tried."""
@@ -23,13 +31,62 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-def tested(gap: float, std_error: float, df: float, smallest: float, conf_level: float) -> dict[str, Any]:
-    """Interval and p value by Student's t, and whether two one-sided tests say that the gap is below ``smallest``."""
-    reach = float(student_t.reach(conf_level, df)) * std_error
+class Known(NamedTuple):
+    """How well a group's figure is known: its standard error towards lower and towards higher values."""
+
+    below: float
+    above: float
+    df: float
+    is_alike: bool
+
+
+class Side(NamedTuple):
+    """How well a difference is known towards lower, or towards higher values."""
+
+    std_error: float
+    df: float
+
+
+def known(figure: Any, std_error: float, df: float, conf_level: float) -> Known:
+    """How well a group's figure is known, also where its answers are all alike.
+
+    Their spread says nothing then; the ends of the figure's interval do, and its quantile turns their distances into
+    standard errors. No variance is estimated from them, so they have the degrees of freedom of that quantile.
+
+    Parameters
+    ----------
+    figure : mapping
+        ``estimate, conf_low, conf_high, n, unit``.
+    std_error, df : float
+        By the spread of the answers.
+    conf_level : float
+        Of the figure's interval.
+
+    References
+    ----------
+    Newcombe (1998), Statistics in Medicine 17, 873–890; Zou & Donner (2008), Statistics in Medicine 27, 1693–1702
+    (both build the interval of a difference from those of its parts).
+    """
+    if std_error**2 > LEAST_VARIANCE:
+        return Known(std_error, std_error, df, is_alike=False)
+    df = np.inf if figure["unit"] in _OF_NORMAL else float(figure["n"] - 1)
+    ends = figure["estimate"] - figure["conf_low"], figure["conf_high"] - figure["estimate"]
+    below, above = (max(float(end), 0.0) / float(student_t.reach(conf_level, df)) for end in ends)
+    return Known(below, above, df, is_alike=True)
+
+
+def tested(gap: float, below: Side, above: Side, smallest: float, conf_level: float) -> dict[str, Any]:
+    """Interval and p value by Student's t, and whether two one-sided tests say that the gap is below ``smallest``.
+
+    The test against 0 goes by the side on which 0 lies, as that end of the interval does: the two always agree.
+    """
+    to_zero = max(below, above) if gap == 0 else below if gap > 0 else above
+    down, up = (side.std_error * float(student_t.reach(conf_level, side.df)) for side in (below, above))
+    least, most = (side.std_error * float(student_t.isf(1 - conf_level, side.df)) for side in (below, above))
     return {
-        "std_error": std_error, "conf_low": gap - reach, "conf_high": gap + reach,
-        "p_value": float(student_t.p_value(gap / std_error, df)),
-        "is_similar": abs(gap) + float(student_t.isf(1 - conf_level, df)) * std_error < smallest,
+        "std_error": to_zero.std_error, "conf_low": gap - down, "conf_high": gap + up,
+        "p_value": float(student_t.p_value(gap / to_zero.std_error, to_zero.df)),
+        "is_similar": max(least - gap, most + gap) < smallest,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.estimators.distributions import norm
-from cxfusion.perception.differences import tested, with_readings
+from cxfusion.perception.differences import Known, Side, known, tested, with_readings
 from cxfusion.perception.ratings.cells import FEW, SHOWN, TOO_FEW, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
@@ -125,10 +125,11 @@ def perception_gaps(ratings: Ratings, *, smallest_gap: float | None = None, conf
 
     References
     ----------
-    Welch (1947), Biometrika 34, 28–35 (difference of means); Schuirmann (1987), Journal of Pharmacokinetics and
-    Biopharmaceutics 15, 657–680 (two one-sided tests of being similar); Benjamini & Hochberg (1995), JRSS B 57,
-    289–300; James, Demaree & Wolf (1984), Journal of Applied Psychology 69, 85–98 (r_wg); Bonett & Wright (2000),
-    Psychometrika 65, 23–28 (interval of a rank correlation).
+    Welch (1947), Biometrika 34, 28–35 (difference of means); Zou & Donner (2008), Statistics in Medicine 27, 1693–1702
+    (where all of a group gave the same rating, the end of its interval that faces the other group); Schuirmann (1987),
+    Journal of Pharmacokinetics and Biopharmaceutics 15, 657–680 (two one-sided tests of being similar); Benjamini &
+    Hochberg (1995), JRSS B 57, 289–300; James, Demaree & Wolf (1984), Journal of Applied Psychology 69, 85–98 (r_wg);
+    Bonett & Wright (2000), Psychometrika 65, 23–28 (interval of a rank correlation).
 
     Examples
     --------
@@ -200,6 +201,7 @@ def _gaps(
 ) -> Iterator[dict[str, Any]]:
     """One row per item and pair of groups that both rated it."""
     moments = ratings.rows.groupby([*KEYS, "group"])["rating"].agg(["mean", "var", "size"])
+    moments = moments.join(scores.set_index([*KEYS, "group"])[["estimate", "conf_low", "conf_high", "n", "unit"]])
     key: Any
     for key, _ in scores.groupby(list(KEYS), sort=True):
         of_group = moments.loc[key]
@@ -216,15 +218,21 @@ def _welch(one: Any, other: Any, smallest: float, conf_level: float) -> dict[str
     if min(n, n_other) < TOO_FEW:
         return found | {"status": "suppressed", "reason": f"fewer than {TOO_FEW} people in one of the groups"}
     found["estimate"] = gap = float(one["mean"] - other["mean"])
-    parts = np.array([one["var"] / n, other["var"] / n_other])
-    if parts.sum() <= 0:
-        return found | {"status": "not_applicable", "reason": "all of each group gave the same rating: no interval"}
-    std_error = float(np.sqrt(parts.sum()))
-    df = float(parts.sum() ** 2 / (parts**2 / (np.array([n, n_other]) - 1)).sum())
+    ours, theirs = (
+        known(cell, float(np.sqrt(cell["var"] / cell["n"])), cell["n"] - 1, conf_level) for cell in (one, other)
+    )
+    below, above = _side(ours.below, theirs.above, ours, theirs), _side(ours.above, theirs.below, ours, theirs)
     flag = {"status": "ok", "reason": None}
     if min(n, n_other) < FEW:
         flag = {"status": "small", "reason": f"fewer than {FEW} people in one of the groups"}
-    return found | tested(gap, std_error, df, smallest, conf_level) | flag
+    return found | tested(gap, below, above, smallest, conf_level) | flag
+
+
+def _side(error: float, error_of_other: float, one: Known, other: Known) -> Side:
+    """Of a difference, with Welch's degrees of freedom."""
+    parts = np.array([error**2, error_of_other**2])
+    used = float((parts**2 / np.array([one.df, other.df])).sum())
+    return Side(float(np.sqrt(parts.sum())), float(parts.sum() ** 2) / used if used else np.inf)
 
 
 def _agreement(scores: pd.DataFrame, groups: list[str], conf_level: float) -> Iterator[dict[str, Any]]:
