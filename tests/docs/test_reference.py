@@ -104,6 +104,7 @@ def dirty_contacts() -> list[dict[str, object]]:
         {"contact_id": "f", **fine, "customer_id": "zoe", "case_id": "open"},
         {"contact_id": "g", **fine, "customer_id": "ann"},
         {"contact_id": "h", **fine, "customer_id": "ann"},
+        {"contact_id": "i", **fine, "customer_id": "anonymous"},
     ]
 
 

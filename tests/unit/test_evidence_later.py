@@ -123,7 +123,7 @@ def test_sooner_than_a_week_is_the_same_case():
 def test_an_id_of_many_is_no_customer():
     contacts, answers = centre(favour=1.5)
     known = contacts["customer_id"].str[1:].astype(int) < 1_200
-    contacts["customer_id"] = contacts["customer_id"].where(known, "anonymous")
+    contacts["customer_id"] = contacts["customer_id"].where(known, "reception")
     assert later_of(contacts, answers).n == 1_200
 
 

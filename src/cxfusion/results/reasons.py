@@ -53,6 +53,7 @@ REASONS: Final = {
     "monitor_leg": "A supervisor listening in, not a part of the contact",
     "outside_period": "Outside the period asked about",
     "missing_by_map": "Missing: the map says that this value means so",
+    "withheld_customer": "Missing: the caller's number is withheld",
     "contact_id_missing": "The contact has no id",
     "started_at_missing": "The contact has no readable start time",
     "duplicate_contact": "The contact id was already seen; the first row stays",

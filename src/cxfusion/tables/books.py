@@ -35,7 +35,9 @@ __all__ = [
     "set_aside_rows",
 ]
 
-NOT_ASIDE: Final = ("in_contact", "used", "no_response", "outside_period", "missing_by_map")
+MADE_MISSING: Final = ("missing_by_map", "withheld_customer")
+"""Remarks of cells that became missing, since what they hold means so."""
+NOT_ASIDE: Final = ("in_contact", "used", "no_response", "outside_period", *MADE_MISSING)
 """Where a row or a cell may end that is not set aside; besides them, those that are paired."""
 STAGE_OF: Final = {"legs": "legs", "contacts": "contacts", "surveys": "responses", "pairing": "responses"}
 """Stage of a row set aside to the stage of the books that counts it."""
@@ -141,7 +143,8 @@ def reading_counts(table: Contacts | Surveys | Legs) -> pd.DataFrame:
     pandas.DataFrame
         ``column, reason, n``, ordered. Where ``column`` is missing, ``n`` counts rows: those set aside, and those
         ``outside_period``; with the rows kept they add up to the rows read. Else it counts cells of that column: those
-        set aside, and those that the map declares to mean "missing" (``missing_by_map``).
+        set aside, those that the map declares to mean "missing" (``missing_by_map``), and customers whose number is
+        withheld (``withheld_customer``).
 
     Examples
     --------
@@ -155,8 +158,8 @@ def reading_counts(table: Contacts | Surveys | Legs) -> pd.DataFrame:
     keys = {name: aside[name].cast("string") for name in ("column", "reason")}
     listed = table.session.collect(aside.aggregate(by=keys, n=aside.count())).to_pandas()
     n_outside = table.n_outside_period if isinstance(table, Contacts) else 0
-    by_map = table.remarked.get("missing_by_map", {})
-    missing = pd.DataFrame(by_map.items(), columns=["column", "n"]).assign(reason="missing_by_map")
+    made = [(name, reason, n) for reason in MADE_MISSING for name, n in table.remarked.get(reason, {}).items()]
+    missing = pd.DataFrame(made, columns=["column", "reason", "n"])
     outside = pd.DataFrame({"column": [None], "reason": ["outside_period"], "n": [n_outside]})
     parts: list[pd.DataFrame] = [listed, *(part.astype(listed.dtypes) for part in (missing, outside))]
     counts = pd.concat([part[["column", "reason", "n"]] for part in parts])

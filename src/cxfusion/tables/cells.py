@@ -52,9 +52,19 @@ MISSING: Final = (
     *("#N/A", "<NA>", "NaT"),  # of Excel, and of pandas
 )
 """Cells that mean "missing" where the map does not list its own."""
+ON_KEYS: Final = ("266696687", "7378742833", "2562533", "8656696", "86282452253")
+"""Anonymous, restricted, blocked, unknown and unavailable, as the keys of a telephone spell them."""
+WITHHELD: Final = (
+    *("anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld"),
+    *("anonymous@anonymous.invalid", "sip:anonymous@anonymous.invalid"),  # what SIP sends (RFC 3323)
+    *(f"{sign}{keys}" for sign in ("", "+") for keys in ON_KEYS),
+)
+"""What stands for a caller whose number is withheld, letter case aside."""
 TRUE: Final = ("true", "t", "yes", "y", "1", "1.0")
 FALSE: Final = ("false", "f", "no", "n", "0", "0.0")
-Part: TypeAlias = Literal["text", "number", "time", "value", "reason", "original", "is_day", "is_skipped"]
+Part: TypeAlias = Literal[
+    "text", "number", "time", "value", "reason", "original", "is_day", "is_skipped", "is_withheld"
+]
 Step: TypeAlias = Callable[["ir.Table"], dict[str, "ir.Value"]]
 
 
@@ -84,17 +94,20 @@ class Recipe:
         Of the canonical or own column.
     steps : tuple of callables
         Table to new columns, named by :func:`part`; each sees those of the steps before. They end in a ``value``
-        and an ``original``, and in what the two flags promise.
+        and an ``original``, and in what the flags promise.
     can_fail : bool
         There is a ``reason``.
     has_days : bool
         There is an ``is_day`` (a date without a time), and an ``is_skipped`` (a time that no clock showed).
+    may_be_withheld : bool
+        There is an ``is_withheld`` (a caller who does not say who calls).
     """
 
     name: str
     steps: tuple[Step, ...]
     can_fail: bool = False
     has_days: bool = False
+    may_be_withheld: bool = False
 
 
 def part(name: str, which: Part) -> str:
@@ -145,20 +158,33 @@ def says_missing(column: ir.Value, how: ColumnMap) -> ir.BooleanValue:
     return digits(column).cast("string").strip().isin(words).fill_null(False) if words else ibis.literal(False)
 
 
-def text_recipe(name: str, source: str, how: ColumnMap, hidden_by: Pseudonyms | None = None) -> Recipe:
-    """Text and identifiers; a whole number kept as a float (123.0) is its digits."""
+def text_recipe(
+    name: str, source: str, how: ColumnMap, hidden_by: Pseudonyms | None = None, *, may_be_withheld: bool = False
+) -> Recipe:
+    """Text and identifiers; a whole number kept as a float (123.0) is its digits.
 
-    def value(table: ir.Table) -> dict[str, ir.Value]:
-        return {part(name, "value"): clean_text(digits(table[source]), how), part(name, "original"): table[source]}
+    What ``may_be_withheld`` is missing where it only says so, however the map writes "missing": as an id it would make
+    one customer of all who call so.
+    """
 
     def text(table: ir.Table) -> dict[str, ir.Value]:
         return {part(name, "text"): clean_text(digits(table[source]), how)}
 
-    def pseudonym(table: ir.Table) -> dict[str, ir.Value]:
-        hidden = hidden_by.hashed(table[part(name, "text")]) if hidden_by else ibis.null("string")
+    def withheld(table: ir.Table) -> dict[str, ir.Value]:
+        told = table[part(name, "text")]
+        is_short = told.length() <= max(map(len, WITHHELD))
+        return {part(name, "is_withheld"): (is_short & told.lower().isin(WITHHELD)).fill_null(False)}
+
+    def value(table: ir.Table) -> dict[str, ir.Value]:
+        known = table[part(name, "text")]
+        if may_be_withheld:
+            known = ibis.ifelse(table[part(name, "is_withheld")], ibis.null("string"), known)
+        if hidden_by is None:
+            return {part(name, "value"): known, part(name, "original"): table[source]}
+        hidden = hidden_by.hashed(known)
         return {part(name, "value"): hidden, part(name, "original"): hidden}
 
-    return Recipe(name, (text, pseudonym) if hidden_by else (value,))
+    return Recipe(name, (text, *([withheld] if may_be_withheld else []), value), may_be_withheld=may_be_withheld)
 
 
 def flag_recipe(name: str, source: str, how: ColumnMap, kind: dt.DataType) -> Recipe:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.sources.export import Export
     from cxfusion.tables.wanted import Remote
 
-Remark: TypeAlias = Literal["missing_by_map", "date_without_time", "skipped_time"]
+Remark: TypeAlias = Literal["missing_by_map", "withheld_customer", "date_without_time", "skipped_time"]
 
 __all__ = ["Reading", "Remark", "read_bound", "scale_of", "start_reading"]
 
@@ -185,8 +185,10 @@ class Reading:
     def remarks(self) -> dict[Remark, dict[str, ir.BooleanValue]]:
         """What is to be counted of cells that were read: remark to column to whether it holds."""
         times = [recipe.name for recipe in self.recipes if recipe.has_days]
+        withheld = [recipe.name for recipe in self.recipes if recipe.may_be_withheld]
         found: dict[Remark, dict[str, ir.BooleanValue]] = {
             "missing_by_map": {name: self.says_missing(name) for name in self.declaring_missing()},
+            "withheld_customer": {name: self.get(name, "is_withheld") for name in withheld},
             "date_without_time": {name: self.get(name, "is_day") for name in times},
             "skipped_time": {name: self.get(name, "is_skipped") for name in times} if self.look.years else {},
         }
@@ -360,7 +362,7 @@ def _recipe(
         case "flag":
             return flag_recipe(name, how.column, how, source[how.column].type())
         case "id" | "text":
-            return text_recipe(name, how.column, how, hidden_by)
+            return text_recipe(name, how.column, how, hidden_by, may_be_withheld=name == "customer_id")
         case "score":
             scale = scale_of(binding)
             return number_recipe(name, how.column, how, style, scale=(scale.low, scale.high))
