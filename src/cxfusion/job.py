@@ -227,7 +227,7 @@ def _reject(out: Path, write: Callable[[Path], None], error: CxfusionError) -> N
     """Deliver what explains an error; should that fail too, the error itself still is what the run ends with."""
     rejected = rejected_directory(out)
     try:
-        deliver(rejected, write)
+        deliver(rejected, write, no_wider_than=out)  # it holds what cells said
     except CxfusionError as further:
         told = f"{rejected} could not say why: {further.message}"
         LOGGER.error("%s stays as it was: %s %s", out, error.message, told)

@@ -127,6 +127,48 @@ def test_a_group_that_could_look_into_the_directory_still_can_and_no_other(tmp_p
     assert (content(out), mode_of(out)) == ({"third"}, 0o700)
 
 
+@pytest.mark.parametrize(
+    ("its_own", "other", "expected"),
+    [
+        (None, 0o700, 0o700),
+        (None, 0o2750, 0o2750),
+        (0o755, 0o700, 0o700),
+        (0o700, 0o755, 0o700),
+        (0o750, 0o705, 0o700),
+        (None, None, 0o755),
+    ],
+)
+def test_a_directory_may_be_no_wider_than_another(tmp_path, its_own, other, expected):
+    out, rejected, meanwhile = tmp_path / "out", tmp_path / "out.rejected", []
+
+    def write(folder: Path) -> None:
+        meanwhile.append(mode_of(folder))
+        writer("second")(folder)
+
+    before = os.umask(0o022)
+    try:
+        for directory, mode in ((out, other), (rejected, its_own)):
+            if mode is not None:
+                deliver(directory, writer("first"))
+                directory.chmod(mode)
+        deliver(rejected, write, no_wider_than=out)
+    finally:
+        os.umask(before)
+    assert content(rejected) == {"second"}
+    assert [mode_of(rejected), *meanwhile] == [expected] * 2
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root may give a file to any group")
+def test_a_group_that_cannot_look_into_the_other_directory_can_look_into_neither(tmp_path):
+    out, rejected = tmp_path / "out", tmp_path / "out.rejected"
+    for directory, group in ((out, 12_345), (rejected, 12_346)):
+        deliver(directory, writer("first"))
+        os.chown(directory, -1, group)
+        directory.chmod(0o750)
+    deliver(rejected, writer("second"), no_wider_than=out)
+    assert mode_of(rejected) == 0o700
+
+
 @pytest.mark.usefixtures("way")
 def test_an_empty_directory_is_ours_to_fill(tmp_path):
     out = tmp_path / "out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -191,6 +192,23 @@ def test_where_only_the_surveys_are_bad_the_books_of_the_log_are_told(tmp_path):
     audit = pd.read_csv(tmp_path / "out.rejected" / "contacts_audit.csv").set_index("reason")["n"]
     assert audit.to_dict() == {"used": 100, "duplicate_contact": 3}
     assert pq.read_metadata(tmp_path / "out.rejected" / "set_aside.parquet").num_rows == 3
+
+
+def test_nobody_else_can_look_into_what_explains_a_private_directory(tmp_path):
+    contacts, surveys = write(tmp_path, *frames(100))
+    Path(surveys).write_text("Call ID,CSAT Score\n")
+    out, rejected = tmp_path / "out", tmp_path / "out.rejected"
+    before = os.umask(0o022)
+    try:
+        assert cxfusion("fuse", contacts, surveys, "--out", out).returncode == 3
+        assert stat.S_IMODE(rejected.stat().st_mode) == 0o755  # there is nothing yet that could be private
+        assert cxfusion("diagnose", contacts, "--out", out).returncode == 0
+        out.chmod(0o700)
+        assert cxfusion("fuse", contacts, surveys, "--out", out).returncode == 3
+    finally:
+        os.umask(before)
+    assert (rejected / "set_aside.parquet").exists()
+    assert stat.S_IMODE(rejected.stat().st_mode) == 0o700
 
 
 def test_what_cannot_be_explained_is_told_all_the_same(tmp_path):

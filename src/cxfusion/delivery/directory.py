@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import CxfusionError, OutputDirectoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["MANIFEST", "PRODUCT", "deliver", "manifest_of", "rejected_directory", "require_ours", "spill_directory"]
 
@@ -38,7 +38,12 @@ _AT_FDCWD: Final = -100
 _RENAME_EXCHANGE: Final = 2
 
 
-def deliver(directory: str | os.PathLike[str], write: Callable[[Path], None]) -> None:
+def deliver(
+    directory: str | os.PathLike[str],
+    write: Callable[[Path], None],
+    *,
+    no_wider_than: str | os.PathLike[str] | None = None,
+) -> None:
     """Build an output directory beside its place and put it there in one step.
 
     Parameters
@@ -49,6 +54,8 @@ def deliver(directory: str | os.PathLike[str], write: Callable[[Path], None]) ->
     write : callable
         Writes every file into the folder it is given, among them a ``manifest.json`` that says
         ``{"product": "cxfusion"}``, by which the next run knows the directory as ours.
+    no_wider_than : path, optional
+        Another directory: where it exists, whoever cannot look into it cannot look into this one either.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def deliver(directory: str | os.PathLike[str], write: Callable[[Path], None]) ->
         _check(place)
         fresh = _sibling(place, "new")
         try:
-            _make(fresh, place)
+            _make(fresh, [place] if no_wider_than is None else [place, Path(no_wider_than)])
             write(fresh)
             if not _is_ours(fresh):
                 raise OutputDirectoryError(
@@ -274,17 +281,20 @@ def _is_in_use(spill: Path) -> bool:
         os.close(handle)
 
 
-def _make(fresh: Path, place: Path) -> None:
-    """Make the folder to be written: whoever could look into the directory can look into it, and nobody else."""
-    if not place.is_dir():
+def _make(fresh: Path, models: Sequence[Path]) -> None:
+    """Make the folder to be written: who could look into each of its models can look into it, and nobody else."""
+    seen = [model.stat() for model in models if model.is_dir()]
+    if not seen:
         fresh.mkdir()
         return
     fresh.mkdir(mode=stat.S_IRWXU)
-    before = place.stat()
-    mode = stat.S_IMODE(before.st_mode) | stat.S_IRWXU  # we must be able to write
-    if fresh.stat().st_gid != before.st_gid:
+    mode, group = stat.S_IMODE(seen[0].st_mode), seen[0].st_gid
+    for other in seen[1:]:
+        mode &= stat.S_IMODE(other.st_mode) if other.st_gid == group else ~stat.S_IRWXG & other.st_mode
+    mode |= stat.S_IRWXU  # we must be able to write
+    if fresh.stat().st_gid != group:
         try:
-            os.chown(fresh, -1, before.st_gid)
+            os.chown(fresh, -1, group)
         except OSError:  # we are not in that group, and what it was allowed is not for ours
             mode &= ~stat.S_IRWXG
     fresh.chmod(mode)
