@@ -507,3 +507,38 @@ def test_a_stage_that_failed_is_not_told_as_done(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].split()[:3] == ["read", "2,000", "rows"]
+
+
+def ended_unheard(*words: object, stream: str) -> tuple[int, str]:
+    """How a command ends that nobody listens to on one of its streams, and what it says on the other."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*PROGRAM, *map(str, words)], text=True, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        closed, open_ = (process.stdout, process.stderr)[:: 1 if stream == "stdout" else -1]
+        closed.close()
+        told = open_.read()
+    return process.returncode, told
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_check_reaches_its_verdict_whoever_listens(tmp_path, stream, words):
+    contacts = write(tmp_path / "calls.csv", log())
+    strangers = pd.DataFrame({"Call ID": [f"x{i}" for i in range(60)], "CSAT": 4})
+    surveys = write(tmp_path / "answers.csv", strangers)
+    code, told = ended_unheard("check", contacts, surveys, *words, stream=stream)
+    assert code == 4
+    assert ("paired with a contact" if stream == "stdout" else "unknown_contact") in told
+    assert "Traceback" not in told
+    assert ended_unheard("check", contacts, tmp_path / "nowhere.csv", *words, stream=stream)[0] == 3
+    fine = write(tmp_path / "answers.csv", strangers.assign(**{"Call ID": [f"c{i}" for i in range(60)]}))
+    assert ended_unheard("check", contacts, fine, *words, stream=stream)[0] == 0
+
+
+def test_a_job_whose_progress_nobody_reads_is_done_all_the_same(tmp_path):
+    contacts = write(tmp_path / "calls.csv", log())
+    code, told = ended_unheard("diagnose", contacts, "--out", tmp_path / "out", stream="stderr")
+    assert code == 0
+    assert "Written to" in told
+    assert (tmp_path / "out" / "manifest.json").exists()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from cxfusion import __version__
-from cxfusion.cli.ending import Command
+from cxfusion.cli.ending import Command, heard_or_not
 from cxfusion.cli.options import (
     Against,
     AnyFile,
@@ -180,13 +181,14 @@ def check(
         pairing, feed = check_only(config, against, on_stage)
     notes = [f"contacts: {note}" for note in pairing.contacts.notes]
     notes += [f"surveys: {note}" for note in pairing.surveys.notes]
-    if as_json:
-        books = {"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")}
-        _print_json({**books, "checks": feed.table.to_dict("records"), "notes": notes})
-    else:
-        typer.echo(pairing.summary())
-        _tell_cells(pairing.cells)
-        typer.echo("\n  ".join([f"{feed.summary()}\nHow the tables were read:", *(notes or ["as they are"])]))
+    with heard_or_not(sys.stdout):
+        if as_json:
+            books = {"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")}
+            _print_json({**books, "checks": feed.table.to_dict("records"), "notes": notes})
+        else:
+            typer.echo(pairing.summary())
+            _tell_cells(pairing.cells)
+            typer.echo("\n  ".join([f"{feed.summary()}\nHow the tables were read:", *(notes or ["as they are"])]))
     feed.require_usable()
     require_pairs(pairing)
 

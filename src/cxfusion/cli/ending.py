@@ -8,7 +8,7 @@ import sys
 import threading
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from typer.core import TyperCommand
@@ -18,7 +18,7 @@ from cxfusion.cli.options import DEBUG_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Command", "ended_in_order"]
+__all__ = ["Command", "ended_in_order", "heard_or_not"]
 
 
 class Command(TyperCommand):
@@ -33,9 +33,11 @@ class Command(TyperCommand):
             raise
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  the last resort
             if ctx.params.get("debug") or os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
-                typer.echo("".join(traceback.format_exception(error)), err=True)
+                with heard_or_not(sys.stderr):
+                    typer.echo("".join(traceback.format_exception(error)), err=True)
             code, told = _ending(error)
-        typer.secho(told, err=True, fg="red" if sys.stderr.isatty() else None)
+        with heard_or_not(sys.stderr):
+            typer.secho(told, err=True, fg="red" if sys.stderr.isatty() else None)
         raise typer.Exit(code)
 
 
@@ -50,6 +52,18 @@ def ended_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def heard_or_not(stream: TextIO) -> Iterator[None]:
+    """Tell something; where whoever reads the stream has gone, the command goes on and ends as it would have."""
+    try:
+        yield
+        stream.flush()
+    except BrokenPipeError:  # what is still in the stream would fail again when the process ends
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def _ending(error: BaseException) -> tuple[int, str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+
+from cxfusion.cli.ending import heard_or_not
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -62,8 +63,8 @@ class StageLines:
         if self._live is not None:
             self._live.console.print(line, highlight=False, markup=False, style="dim")
         else:
-            with contextlib.suppress(BrokenPipeError):  # nobody listens; the work goes on
-                print(line, file=sys.stderr, flush=True)
+            with heard_or_not(sys.stderr):
+                print(line, file=sys.stderr)
 
 
 def _clock() -> Any:
