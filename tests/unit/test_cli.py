@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -435,6 +436,37 @@ def test_a_fault_is_one_line_and_a_traceback_only_where_asked_for(tmp_path, monk
     assert "report it" in result.stderr
     assert ("Traceback" in result.stderr) == bool(asked)
     assert bool(asked) or len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (MemoryError(), "does not fit into the memory of this process. Free some; or give less to --memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "to write a temporary file: No space left on device. Free"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded", "/tmp/x"), "no room to write /tmp/x: Disk quota exceeded. Free"),
+        (OSError(errno.EFBIG, "File too large", "/tmp/x"), "name a folder with room: temp_dir"),
+    ],
+)
+@pytest.mark.parametrize(("command", "job"), [("fuse", "run"), ("diagnose", "diagnose_log")])
+def test_memory_and_disk_that_give_out_are_no_fault(tmp_path, monkeypatch, command, job, error, told):
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(f"cxfusion.job.{job}", fail)
+    files = ["calls.csv", "answers.csv"] if command == "fuse" else ["calls.csv"]
+    result = cli(command, *files, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "fault" not in result.stderr
+
+
+def test_other_errors_of_files_stay_faults(tmp_path, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("cxfusion.job.diagnose_log", fail)
+    result = cli("diagnose", "calls.csv", "--out", tmp_path / "out")
+    assert (result.exit_code, "This is a fault of cxfusion" in result.stderr) == (1, True)
 
 
 def test_an_interrupted_query_is_an_interruption(tmp_path, monkeypatch):

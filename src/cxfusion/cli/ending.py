@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 import threading
 import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import typer
 from typer.core import TyperCommand
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["Command", "ended_in_order", "heard_or_not"]
+
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Command(TyperCommand):
@@ -68,17 +71,35 @@ def heard_or_not(stream: TextIO) -> Iterator[None]:
 
 def _ending(error: BaseException) -> tuple[int, str]:
     """Exit code and last words of a command that did not get through."""
-    from cxfusion.errors import CxfusionError
+    from cxfusion.errors import CxfusionError, ResourceError
 
     if _was_interrupted(error):
         return 130, "Interrupted."
     if isinstance(error, CxfusionError):
         return error.exit_code, "\n".join([str(error), *getattr(error, "__notes__", ())])
+    if (advice := _gave_out(error)) is not None:
+        return ResourceError.exit_code, advice
     told = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
     return 1, (
         f"cxfusion failed ({told}). This is a fault of cxfusion, not of your data:"
         " please report it with what the same command prints with --debug."
     )
+
+
+def _gave_out(error: BaseException) -> str | None:
+    """What to change where memory or a disk gave out, and no engine told it in its own words; None of other errors."""
+    if isinstance(error, MemoryError):
+        return (
+            "The work does not fit into the memory of this process. Free some; or give less to --memory, so that more"
+            " of it goes to files, or to --threads: memory_limit and threads of [engine] in a study."
+        )
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        place = "a temporary file" if error.filename is None else str(error.filename)
+        return (
+            f"There is no room to write {place}: {error.strerror}. Free some, or name a folder with room: temp_dir of"
+            " [engine] in a study, or the environment variable TMPDIR."
+        )
+    return None
 
 
 def _was_interrupted(error: BaseException | None) -> bool:
