@@ -574,3 +574,19 @@ def test_a_job_whose_progress_nobody_reads_is_done_all_the_same(tmp_path):
     assert code == 0
     assert "Written to" in told
     assert (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_a_line_that_breaks_while_the_work_is_done_is_not_told_as_done(tmp_path):
+    """A server's, not the reader's: whoever reads the answer has not gone."""
+    program = (
+        "import sys, cxfusion.job\n"
+        "def fail(*_, **__):\n"
+        "    raise BrokenPipeError(32, 'Broken pipe')\n"
+        "cxfusion.job.diagnose_log = fail\n"
+        f"sys.argv = ['cxfusion', 'diagnose', 'calls.csv', '--out', {str(tmp_path / 'out')!r}]\n"
+        "from cxfusion.cli import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "BrokenPipeError" in ended.stderr

@@ -181,14 +181,13 @@ def check(
         pairing, feed = check_only(config, against, on_stage)
     notes = [f"contacts: {note}" for note in pairing.contacts.notes]
     notes += [f"surveys: {note}" for note in pairing.surveys.notes]
-    with heard_or_not(sys.stdout):
-        if as_json:
-            books = {"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")}
-            _print_json({**books, "checks": feed.table.to_dict("records"), "notes": notes})
-        else:
-            typer.echo(pairing.summary())
-            _tell_cells(pairing.cells)
-            typer.echo("\n  ".join([f"{feed.summary()}\nHow the tables were read:", *(notes or ["as they are"])]))
+    if as_json:
+        books = {"audit": pairing.audit.to_dict("records"), "cells": pairing.cells.to_dict("records")}
+        _print_json({**books, "checks": feed.table.to_dict("records"), "notes": notes})
+    else:
+        _say(pairing.summary())
+        _tell_cells(pairing.cells)
+        _say("\n  ".join([f"{feed.summary()}\nHow the tables were read:", *(notes or ["as they are"])]))
     feed.require_usable()
     require_pairs(pairing)
 
@@ -221,12 +220,12 @@ def diagnose(
         overall = diagnosis.overall.to_dict("records")
         _print_json({"out": str(out), "audit": books.audit.to_dict("records"), "overall": overall})
         return
-    typer.echo(diagnosis.summary())
-    typer.echo("contacts:")
+    _say(diagnosis.summary())
+    _say("contacts:")
     for row in books.audit[books.audit["stage"] == "contacts"].itertuples():
-        typer.echo(f"  {row.reason:<24}{row.n:>14,}")
+        _say(f"  {row.reason:<24}{row.n:>14,}")
     _tell_cells(books.cells)
-    typer.echo(f"\nWritten to {out}")
+    _say(f"\nWritten to {out}")
 
 
 @app.command(cls=Command, name="map")
@@ -245,7 +244,7 @@ def propose(
     if as_json:
         _print_json({"map": proposal.toml, "to_decide": proposal.to_decide})
     else:
-        typer.echo(proposal.toml, nl=False)
+        _say(proposal.toml, nl=False)
 
 
 @app.command(cls=Command)
@@ -280,7 +279,7 @@ def simulate(
     if as_json:
         _print_json({"out": str(out), "files": files})
     else:
-        typer.echo("\n".join(["Written:", *(f"  {path}" for path in files.values())]))
+        _say("\n".join(["Written:", *(f"  {path}" for path in files.values())]))
 
 
 @app.command(cls=Command)
@@ -303,10 +302,10 @@ def sources(
         return
     for kind, origin in kinds:
         brought = "" if origin == "cxfusion" else f", of {origin}"
-        typer.echo(f"{kind.name} ({' and '.join(kind.reads)}{brought})\n  {kind.description}")
+        _say(f"{kind.name} ({' and '.join(kind.reads)}{brought})\n  {kind.description}")
     for note in notes:
-        typer.echo(f"\n{note}")
-    typer.echo(f"\nA source may be {ACCEPTED}; on the command line, files and URLs only.")
+        _say(f"\n{note}")
+    _say(f"\nA source may be {ACCEPTED}; on the command line, files and URLs only.")
 
 
 @app.command(cls=Command)
@@ -317,7 +316,7 @@ def version(
     if as_json:
         _print_json({"version": __version__})
     else:
-        typer.echo(__version__)
+        _say(__version__)
 
 
 def _run(config: StudyConfig, out: Path, *, with_report: bool, as_json: bool, quiet: bool) -> None:
@@ -333,20 +332,26 @@ def _tell_study(study: Study, out: Path, *, with_report: bool, as_json: bool) ->
     if as_json:
         _print_json({"out": str(out), "counts": study.manifest["counts"], "levers": study.table.to_dict("records")})
         return
-    typer.echo(study.summary())
-    typer.echo(f"\nWritten to {out}" + (f"; open {out / 'report.html'}" if with_report else ""))
+    _say(study.summary())
+    _say(f"\nWritten to {out}" + (f"; open {out / 'report.html'}" if with_report else ""))
 
 
 def _tell_cells(cells: pd.DataFrame) -> None:
     for row in cells.itertuples():
         told, were = ("1 cell", "was") if row.n == 1 else (f"{row.n:,} cells", "were")
-        typer.echo(f"  {told} of {row.column} {were} made missing: {row.reason}")
+        _say(f"  {told} of {row.column} {were} made missing: {row.reason}")
+
+
+def _say(text: str, *, nl: bool = True) -> None:
+    """Print a part of the answer, for whoever listens."""
+    with heard_or_not(sys.stdout):
+        typer.echo(text, nl=nl)
 
 
 def _print_json(answer: Any) -> None:
     from cxfusion.delivery.plain_json import to_json
 
-    typer.echo(to_json(answer))
+    _say(to_json(answer))
 
 
 def _place(engine: str | None, threads: int | None, memory: str | None) -> dict[str, str | int | None]:
@@ -369,6 +374,6 @@ def main() -> None:
     try:
         app(prog_name="cxfusion")
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # whoever read the answer has had enough: no error
+        if isinstance(end.__context__, BrokenPipeError):  # whoever read the help has had enough: no error
             raise SystemExit(0) from None
         raise
