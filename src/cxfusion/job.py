@@ -109,7 +109,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
             study = study.with_beliefs(config.beliefs) if config.beliefs else study
         with stage("write", pairing.n_pairs):
             write = partial(write_study, config=config, pairing=pairing, study=study, with_report=with_report)
-            deliver(out, partial(_with_database, write, config))
+            deliver(out, write, publish=partial(_to_database, config))
     LOGGER.info("%s is new: %s of %s responses paired", out, f"{pairing.n_pairs:,}", f"{pairing.surveys.n_read:,}")
     return study
 
@@ -179,7 +179,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
                 diagnosis=diagnosis,
                 clock=stage.seconds,
             )
-            deliver(out, partial(_with_database, write, config))
+            deliver(out, write, publish=partial(_to_database, config))
     LOGGER.info("%s is new", out)
     return diagnosis, books
 
@@ -197,9 +197,8 @@ def _require_database(config: StudyConfig) -> None:
         require_database(address)
 
 
-def _with_database(write: Callable[[Path], None], config: StudyConfig, folder: Path) -> None:
-    """The files, then the same tables in the database that the study names: should it fail, nothing is delivered."""
-    write(folder)
+def _to_database(config: StudyConfig, folder: Path) -> None:
+    """The tables of the files in the database that the study names, if it names one."""
     address = config.output.address()
     if address is not None:
         write_database(folder, address)

@@ -243,6 +243,26 @@ def test_a_writer_that_fails_leaves_the_last_good_one(tmp_path):
     assert beside(out) == []
 
 
+def test_what_others_cannot_be_shown_is_not_delivered(tmp_path):
+    out = tmp_path / "out"
+    deliver(out, writer("old"))
+    shown = []
+
+    def fail(folder: Path) -> None:
+        shown.extend([content(folder), content(out)])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        deliver(out, writer("new"), publish=fail)
+    assert shown == [{"new"}, {"old"}]
+    assert content(out) == {"old"}
+    deliver(out, writer("new"), publish=lambda folder: shown.append(content(folder)))
+    assert shown[2:] == [content(out)] == [{"new"}]
+    with pytest.raises(OutputDirectoryError, match="no manifest"):
+        deliver(out, lambda folder: None, publish=fail)
+    assert len(shown) == 3
+
+
 def test_a_second_rename_that_fails_brings_the_first_one_back(tmp_path, monkeypatch):
     out = tmp_path / "out"
     deliver(out, writer("old"))

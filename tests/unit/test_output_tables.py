@@ -111,6 +111,36 @@ def test_a_database_takes_the_typed_table_and_not_its_copy(diagnosed, tmp_path):
     assert kinds["reason"] == "VARCHAR"
 
 
+def test_a_run_that_ends_before_its_files_are_safe_leaves_the_database_as_it_was_too(diagnosed, tmp_path, monkeypatch):
+    import duckdb
+
+    log, database = tmp_path / "calls.csv", tmp_path / "out.duckdb"
+    told = {"contacts": {"path": str(log), "timezone": "UTC"}, "output": {"database": f"duckdb://{database}"}}
+
+    def interrupted(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    def manifests() -> tuple[str, str]:
+        with duckdb.connect(str(database)) as connection:
+            in_database = connection.execute("SELECT manifest FROM manifest").fetchall()[0][0]
+        return in_database, (tmp_path / "out" / "manifest.json").read_text(encoding="utf-8")
+
+    calls = pd.read_csv(diagnosed.parent / "calls.csv")
+    calls.head(2).to_csv(log, index=False)
+    diagnose_log(study_of_options(None, **told), tmp_path / "out")
+    first = manifests()
+    calls.to_csv(log, index=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("cxfusion.delivery.directory._sync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            diagnose_log(study_of_options(None, **told), tmp_path / "out")
+    assert manifests() == first
+    assert first[0] == first[1]
+    diagnose_log(study_of_options(None, **told), tmp_path / "out")
+    second = manifests()
+    assert second[0] == second[1] != first[1]
+
+
 def test_a_manifest_with_anything_unknown_or_missing_breaks_its_schema(diagnosed):
     manifest = json.loads((diagnosed / "manifest.json").read_text())
     validator = jsonschema.Draft202012Validator(manifest_schema())

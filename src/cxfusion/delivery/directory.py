@@ -42,6 +42,7 @@ def deliver(
     directory: str | os.PathLike[str],
     write: Callable[[Path], None],
     *,
+    publish: Callable[[Path], None] | None = None,
     no_wider_than: str | os.PathLike[str] | None = None,
 ) -> None:
     """Build an output directory beside its place and put it there in one step.
@@ -54,6 +55,8 @@ def deliver(
     write : callable
         Writes every file into the folder it is given, among them a ``manifest.json`` that says
         ``{"product": "cxfusion"}``, by which the next run knows the directory as ours.
+    publish : callable, optional
+        Lets others see the folder as well, once it is whole and safe on the disk; should it fail, nothing is delivered.
     no_wider_than : path, optional
         Another directory: where it exists, whoever cannot look into it cannot look into this one either.
 
@@ -76,6 +79,8 @@ def deliver(
                     f" would refuse to replace it. Nothing was delivered; write the manifest."
                 )
             _sync(fresh)
+            if publish is not None:
+                publish(fresh)
             _put(fresh, place)
         finally:
             _recover(place)
