@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -442,9 +443,9 @@ def test_a_fault_is_one_line_and_a_traceback_only_where_asked_for(tmp_path, monk
     ("error", "told"),
     [
         (MemoryError(), "does not fit into the memory of this process. Free some; or give less to --memory"),
-        (OSError(errno.ENOSPC, "No space left on device"), "to write a temporary file: No space left on device. Free"),
+        (OSError(errno.ENOSPC, "No space left on device"), "no room to write a file: No space left on device. Free"),
         (OSError(errno.EDQUOT, "Disk quota exceeded", "/tmp/x"), "no room to write /tmp/x: Disk quota exceeded. Free"),
-        (OSError(errno.EFBIG, "File too large", "/tmp/x"), "name a folder with room: temp_dir"),
+        (OSError(errno.EFBIG, "File too large", "/tmp/x"), "name another folder for temporary files: temp_dir"),
     ],
 )
 @pytest.mark.parametrize(("command", "job"), [("fuse", "run"), ("diagnose", "diagnose_log")])
@@ -566,6 +567,21 @@ def test_check_reaches_its_verdict_whoever_listens(tmp_path, stream, words):
     assert ended_unheard("check", contacts, tmp_path / "nowhere.csv", *words, stream=stream)[0] == 3
     fine = write(tmp_path / "answers.csv", strangers.assign(**{"Call ID": [f"c{i}" for i in range(60)]}))
     assert ended_unheard("check", contacts, fine, *words, stream=stream)[0] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell's way to close a stream")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_streams_that_were_closed_from_the_start_change_no_exit_code(tmp_path, closed):
+    contacts = write(tmp_path / "calls.csv", log())
+
+    def ended(*words: object) -> subprocess.CompletedProcess[str]:
+        command = f"{shlex.join([*PROGRAM, *map(str, words)])} {closed}"
+        return subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+
+    done = ended("diagnose", contacts, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 0
+    assert done.stdout == "" if closed.startswith(">") else json.loads(done.stdout)["out"] == str(tmp_path / "out")
+    assert ended("check", contacts, tmp_path / "nowhere.csv").returncode == 3
 
 
 def test_a_job_whose_progress_nobody_reads_is_done_all_the_same(tmp_path):

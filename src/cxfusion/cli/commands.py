@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from cxfusion import __version__
-from cxfusion.cli.ending import Command, heard_or_not
+from cxfusion.cli.ending import Command, heard_or_not, open_streams
 from cxfusion.cli.options import (
     Against,
     AnyFile,
@@ -371,6 +371,7 @@ def _names(given: Iterable[str]) -> list[str]:
 def main() -> None:
     """Run the command line; the process ends with the exit codes of the documentation."""
     gc.set_threshold(KEPT_BEFORE_A_LOOK)
+    open_streams()
     try:
         app(prog_name="cxfusion")
     except SystemExit as end:

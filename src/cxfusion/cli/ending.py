@@ -19,7 +19,7 @@ from cxfusion.cli.options import DEBUG_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Command", "ended_in_order", "heard_or_not"]
+__all__ = ["Command", "ended_in_order", "heard_or_not", "open_streams"]
 
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -69,6 +69,13 @@ def heard_or_not(stream: TextIO) -> Iterator[None]:
         os.close(nowhere)
 
 
+def open_streams() -> None:
+    """Open streams that were closed before the process began; what it says there, nobody hears."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+
+
 def _ending(error: BaseException) -> tuple[int, str]:
     """Exit code and last words of a command that did not get through."""
     from cxfusion.errors import CxfusionError, ResourceError
@@ -94,10 +101,10 @@ def _gave_out(error: BaseException) -> str | None:
             " of it goes to files, or to --threads: memory_limit and threads of [engine] in a study."
         )
     if isinstance(error, OSError) and error.errno in NO_ROOM:
-        place = "a temporary file" if error.filename is None else str(error.filename)
+        place = "a file" if error.filename is None else str(error.filename)
         return (
-            f"There is no room to write {place}: {error.strerror}. Free some, or name a folder with room: temp_dir of"
-            " [engine] in a study, or the environment variable TMPDIR."
+            f"There is no room to write {place}: {error.strerror}. Free some; or name another folder for temporary"
+            " files: temp_dir of [engine] in a study, or the environment variable TMPDIR."
         )
     return None
 
