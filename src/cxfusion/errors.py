@@ -33,10 +33,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, SupportsFloat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "BadControlError",
@@ -63,7 +63,9 @@ __all__ = [
     "UsageError",
     "nearest_names",
     "redacted",
+    "require_conf_level",
     "require_kind",
+    "share_problems",
     "told_nearest",
 ]
 
@@ -230,6 +232,39 @@ def require_kind(value: object, kind: type, called: str, advice: str) -> None:
         raise UsageError(
             f"{called} is {'an' if given[:1] in 'AEIOUaeiou' else 'a'} {given}. Expected {kind.__name__}: {advice}"
         )
+
+
+def require_conf_level(conf_level: float) -> None:
+    """Refuse a level of confidence that is none, before anything is done: of 95 every interval would be missing.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> require_conf_level(95)
+    Traceback (most recent call last):
+    ...
+    cxfusion.errors.UsageError: conf_level is 95; expected a share above 0 and below 1, such as 0.95.
+    """
+    for problem in share_problems({"conf_level": conf_level}):
+        raise UsageError(f"{problem}, such as 0.95.")
+
+
+def share_problems(shares: Mapping[str, Any]) -> list[str]:
+    """Problems of an error: which shares are not above 0 and below 1.
+
+    Examples
+    --------
+    >>> share_problems({"power": 1.2, "alpha": 0.05})
+    ['power is 1.2; expected a share above 0 and below 1']
+    """
+    return [
+        f"{name} is {value}; expected a share above 0 and below 1"
+        for name, value in shares.items()
+        if not (isinstance(value, SupportsFloat) and 0 < float(value) < 1)
+    ]
 
 
 def told_nearest(unknown: Iterable[str], known: Iterable[str]) -> list[str]:

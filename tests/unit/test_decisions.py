@@ -444,6 +444,8 @@ def test_a_pilot_that_never_had_power_says_so(evidence):
     assert pd.isna(whole["detectable"])  # what one cluster in each arm would find has no size
     with pytest.raises(UsageError, match=r"power is 1\.2"):
         cx.design_pilot(evidence, "hold_seconds", power=1.2)
+    with pytest.raises(UsageError, match="response_rate is 15; expected a share above 0 and at most 1"):
+        cx.design_pilot(evidence, "hold_seconds", response_rate=15)  # per cent
     with pytest.raises(UsageError, match=r"answers_a_week is 0; expected more than 0") as refused:
         cx.design_pilot(evidence, "hold_seconds", answers_a_week=0, response_rate=-0.1)
     assert "response_rate is -0.1" in str(refused.value)

@@ -58,6 +58,17 @@ def test_overload_has_an_answer_where_customers_hang_up():
     assert row["asa_seconds"] > row["wait_seconds"]  # who gives up has waited less than who stays
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_agents_to_spare_serve_everybody_at_once_whether_customers_hang_up_or_not():
+    given = ([20, 200, 2000], 180, [200, 300, 1000])
+    patient, hasty = (cx.staffing(*given, patience_seconds=patience).table for patience in (None, 120))
+    assert hasty["status"].eq("ok").all()
+    assert hasty["service_level"].tolist() == [1, 1, 1]
+    assert hasty["abandonment_rate"].to_numpy() == pytest.approx(0, abs=1e-12)
+    figures = ["asa_seconds", "occupancy", "service_level"]
+    np.testing.assert_allclose(hasty[figures], patient[figures], rtol=1e-12, atol=1e-12)
+
+
 def test_shrinkage_schedules_more():
     found = cx.required_agents([100, 200], 180, shrinkage=0.3).table
     assert found["scheduled_agents"].to_list() == [np.ceil(n / 0.7) for n in found["agents"]] == [12, 20]

@@ -56,6 +56,24 @@ def test_an_argument_of_another_kind_is_refused_before_anything_is_done(centre, 
         call(centre, pairing)
 
 
+@pytest.mark.parametrize("conf_level", [95, 1, 0, float("nan"), "95%"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda pairing, ratings, level: cx.worth(pairing, [], "stayed", conf_level=level),
+        lambda pairing, ratings, level: cx.read_out(pairing, "queue", "q", "2025-10-01", conf_level=level),
+        lambda pairing, ratings, level: cx.compare(pairing, "csat", by="queue", conf_level=level),
+        lambda pairing, ratings, level: cx.perception_gaps(ratings, conf_level=level),
+        lambda pairing, ratings, level: cx.priorities(ratings, conf_level=level),
+        lambda pairing, ratings, level: cx.expectations(ratings, conf_level=level),
+    ],
+)
+def test_a_confidence_level_that_is_no_share_is_refused(pairing, call, conf_level):
+    ratings = cx.read_ratings([{"respondent_id": "a", "item": "promptness", "rating": 4}], scale=(1, 5))
+    with pytest.raises(UsageError, match=f"conf_level is {conf_level}; expected a share above 0 and below 1, such as"):
+        call(pairing, ratings, conf_level)
+
+
 def test_several_scores_at_once_are_refused_by_the_names_there_are(pairing):
     with pytest.raises(UnknownNameError, match=r"There is no score \['csat', 'nps'\]. Expected one of: "):
         cx.measure(pairing, ["csat", "nps"])

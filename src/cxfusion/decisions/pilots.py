@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, share_problems
 from cxfusion.estimators.power import MOST_ANSWERS, Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.evidence.ground import lever_named
@@ -90,17 +90,15 @@ class PilotPlan:
     response_rate: float | None
 
     def __post_init__(self) -> None:
-        problems = [
-            f"{name} is {value:g}; expected a share above 0 and below 1"
-            for name, value in (("power", self.power), ("alpha", self.alpha))
-            if not 0 < value < 1
-        ]
-        amounts = {"weeks": self.weeks, "answers_a_week": self.answers_a_week, "response_rate": self.response_rate}
+        problems = share_problems({"power": self.power, "alpha": self.alpha})
+        amounts = {"weeks": self.weeks, "answers_a_week": self.answers_a_week}
         problems += [
             f"{name} is {value:g}; expected more than 0"
             for name, value in amounts.items()
             if value is not None and not 0 < value < inf
         ]
+        if self.response_rate is not None and not 0 < self.response_rate <= 1:
+            problems.append(f"response_rate is {self.response_rate:g}; expected a share above 0 and at most 1")
         if problems:
             raise UsageError("This pilot cannot be planned.", problems)
 
@@ -134,7 +132,7 @@ def design_pilot(
     answers_a_week : float, optional
         Of all agents together.
     response_rate : float, optional
-        Answers per answered contact, to tell contacts from answers.
+        Answers per answered contact, above 0 and at most 1, to tell contacts from answers.
 
     Returns
     -------

@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.decisions.panel_cells import OUTCOMES, PanelCells, cells_of
-from cxfusion.errors import EstimationError, NothingToEstimateError, UnknownNameError, UsageError, told_nearest
+from cxfusion.errors import (
+    EstimationError,
+    NothingToEstimateError,
+    UnknownNameError,
+    UsageError,
+    require_conf_level,
+    told_nearest,
+)
 from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.panel import PanelFit, fit_panel
 from cxfusion.pairing.result import Pairing
@@ -138,7 +145,7 @@ def read_out(
     UnknownNameError
         No such column.
     UsageError
-        A date that is none; or units that changed only for some of their contacts.
+        A date or a level of confidence that is none; or units that changed only for some of their contacts.
     NothingToEstimateError
         Nobody changed, nobody did not, or there is no contact on one side of the date.
 
@@ -170,6 +177,7 @@ def read_out(
             )
     if period_days < 1:
         raise UsageError(f"period_days is {period_days}; expected at least 1.")
+    require_conf_level(conf_level)
     cells = cells_of(contacts, pairing, column, treated, _day(since), unit, period_days)
     _require_two_groups(cells, column, treated, unit)
     effects, events = [], []

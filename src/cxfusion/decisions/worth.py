@@ -14,7 +14,13 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.decisions.customers import Customers, customers_of
-from cxfusion.errors import EstimationError, NothingToEstimateError, TooFewResponsesError, UsageError
+from cxfusion.errors import (
+    EstimationError,
+    NothingToEstimateError,
+    TooFewResponsesError,
+    UsageError,
+    require_conf_level,
+)
 from cxfusion.estimators.distributions import norm, student_t
 from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
@@ -199,6 +205,8 @@ def worth(
 
     Raises
     ------
+    UsageError
+        ``conf_level`` is no share above 0 and below 1.
     MissingColumnError
         The outcomes lack a column, or the log names no customers.
     InputError
@@ -231,6 +239,7 @@ def worth(
     >>> cx.worth(pairing, stayed, "stayed").grade
     'adjusted'
     """
+    require_conf_level(conf_level)
     found = customers_of(pairing, outcomes, outcome, score)
     all_groups = tuple(range(len(found.groups)))
     rungs = [

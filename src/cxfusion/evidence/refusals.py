@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import BadControlError, ConfigError, require_kind
+from cxfusion.errors import BadControlError, ConfigError, require_kind, share_problems
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def refuse_thresholds(spec: LeverSpec) -> None:
     """Refuse thresholds that are none: a rate of false discoveries of 5 would let every lever move the score."""
     shares = {"conf_level": 0.95, "contradiction_level": 0.01, "false_discovery_rate": 0.01}
     problems = [
-        f"{name} is {getattr(spec, name)}; expected a share above 0 and below 1, such as {example}"
+        f"{problem}, such as {example}"
         for name, example in shares.items()
-        if not 0 < getattr(spec, name) < 1
+        for problem in share_problems({name: getattr(spec, name)})
     ]
     if not 0 <= spec.max_missing_share < 1:
         problems.append(f"max_missing_share is {spec.max_missing_share}; expected a share below 1, such as 0.2")

@@ -161,8 +161,10 @@ def _erlang_a(load: Floats, agents: Floats, aht: Floats, target: Floats, patienc
     offered = _OfferedWait(load, agents, aht, patience)
     zero, end = np.zeros(len(load)), offered.end()
     cut = np.minimum(target, end)
-    soon, later = offered.parts(zero, cut), offered.parts(cut, end)
-    at_once = np.exp(-log_erlang_b(load, agents - 1) - offered.top)  # the atom, on the scale of the density's top
+    log_at_once = -log_erlang_b(load, agents - 1)  # the atom at zero
+    scale = np.maximum(log_at_once, offered.top)  # with agents to spare the atom is beyond floats, else the density
+    soon, later = offered.parts(zero, cut, scale), offered.parts(cut, end, scale)
+    at_once = np.exp(log_at_once - scale)
     whole = at_once + soon.all + later.all
     answered = (at_once + soon.answered + later.answered) / whole
     abandoned = (soon.abandoned + later.abandoned) / whole
@@ -191,7 +193,7 @@ class _Parts:
 
 @dataclass(frozen=True)
 class _OfferedWait:
-    """Density of the offered wait beyond zero, divided by its top so that no number overflows."""
+    """Density of the offered wait beyond zero, divided by what keeps every number from overflowing."""
 
     load: Floats
     agents: Floats
@@ -222,14 +224,14 @@ class _OfferedWait:
             step = np.where(is_near, 2 * step, step)
         return low + step
 
-    def parts(self, start: Floats, stop: Floats) -> _Parts:
-        """Integrals from ``start`` to ``stop``, each cut into panels."""
+    def parts(self, start: Floats, stop: Floats, scale: Floats) -> _Parts:
+        """Integrals from ``start`` to ``stop``, each cut into panels and divided by exp(``scale``)."""
         edges = np.linspace(0.0, 1.0, PANELS + 1)
         within = (edges[:-1, None] + (NODES + 1) / 2 / PANELS).ravel()
         x = start[:, None] + (stop - start)[:, None] * within
         weight = np.tile(WEIGHTS / 2 / PANELS, PANELS) * (stop - start)[:, None]
         rate = (self.load / self.aht)[:, None]
-        density = rate * np.exp(self._log(x) - self.top[:, None]) * weight
+        density = rate * np.exp(self._log(x) - scale[:, None]) * weight
         stays = np.exp(-x / self.patience[:, None])
         gives_up = -np.expm1(-x / self.patience[:, None])
         return _Parts(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, share_problems
 from cxfusion.operations.erlang import Queue, erlang_a, erlang_c, fewest_between
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, figure, plain
@@ -300,11 +300,7 @@ def _agents_problems(agents: Floats) -> list[str]:
 
 
 def _target_problems(targets: dict[str, float], *, has_patience: bool) -> list[str]:
-    problems = [
-        f"{name} is {value:g}; expected a share above 0 and below 1"
-        for name, value in targets.items()
-        if name != "asa_seconds" and not 0 < value < 1
-    ]
+    problems = share_problems({name: value for name, value in targets.items() if name != "asa_seconds"})
     if "asa_seconds" in targets and not targets["asa_seconds"] > 0:
         problems.append(f"asa_seconds is {targets['asa_seconds']:g}; expected more than 0: some always wait")
     if "abandonment_rate" in targets and not has_patience:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
 from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
 from cxfusion.perception.differences import LEAST_VARIANCE, Known, Side, known, tested, with_readings
 from cxfusion.perception.figures import SHOWN, numbered
@@ -135,7 +135,8 @@ def compare(
     Raises
     ------
     UsageError
-        Neither ``by`` nor ``interval``, unknown groups, or a smallest difference that is not positive.
+        Neither ``by`` nor ``interval``, unknown groups, a smallest difference that is not positive, or a
+        ``conf_level`` that is no share.
     NothingToEstimateError
         Fewer than two groups with enough answers.
 
@@ -168,6 +169,7 @@ def compare(
         raise UsageError("Nothing to compare was named. Expected by= a column of the log, or interval= a period.")
     if smallest_difference is not None and not smallest_difference > 0:
         raise UsageError(f"smallest_difference is {smallest_difference}; expected a positive number.")
+    require_conf_level(conf_level)
     measured = measure(pairing, score, by, interval, weights=weights)
     readings = readings_for(pairing, score, weights)
     shared = _shared(pairing, score, measured.grouping, readings, weights)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
@@ -111,6 +111,8 @@ def expectations(
 
     Raises
     ------
+    UsageError
+        ``conf_level`` is no share above 0 and below 1.
     NothingToEstimateError
         Nobody gave a perceived rating and one to compare it with.
 
@@ -131,6 +133,7 @@ def expectations(
     >>> found[["superiority", "adequacy", "zone_of_tolerance", "share_within_zone"]].to_list()
     [-1.5, 1.0, 2.5, 1.0]
     """
+    require_conf_level(conf_level)
     names = {"perceived": perceived, "desired": desired, "adequate": adequate}
     asked = ratings.rows[ratings.rows["question"].isin(list(names.values()))]
     wide = asked.pivot(index=["respondent_id", *KEYS], columns="question", values="rating").reset_index()

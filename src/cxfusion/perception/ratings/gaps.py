@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
 from cxfusion.estimators.distributions import norm
 from cxfusion.perception.differences import Known, Side, known, tested, with_readings
 from cxfusion.perception.ratings.cells import FEW, SHOWN, TOO_FEW, interval_columns, means_of, status_of
@@ -121,7 +121,7 @@ def perception_gaps(ratings: Ratings, *, smallest_gap: float | None = None, conf
     NothingToEstimateError
         There is one group only.
     UsageError
-        ``smallest_gap`` is not positive.
+        ``smallest_gap`` is not positive, or ``conf_level`` no share.
 
     References
     ----------
@@ -143,6 +143,7 @@ def perception_gaps(ratings: Ratings, *, smallest_gap: float | None = None, conf
     >>> gaps.table[["group", "other_group", "reading"]].values.tolist()
     [['customers', 'leaders', 'different']]
     """
+    require_conf_level(conf_level)
     low, high = ratings.scale
     smallest = (high - low) / 10 if smallest_gap is None else smallest_gap
     if not smallest > 0:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
 from cxfusion.results.base import Result
 
@@ -105,6 +105,8 @@ def priorities(
 
     Raises
     ------
+    UsageError
+        ``conf_level`` is no share above 0 and below 1.
     NothingToEstimateError
         One of the questions was not answered, or of one item only.
 
@@ -124,6 +126,7 @@ def priorities(
     >>> cx.priorities(cx.read_ratings(rows, scale=(1, 6))).table[["item", "advice"]].values.tolist()
     [['letters', 'perhaps too much'], ['promptness', 'improve first']]
     """
+    require_conf_level(conf_level)
     sides = {"importance": importance, "performance": performance}
     found = [_side(ratings, name, question, conf_level) for name, question in sides.items()]
     items = found[0].merge(found[1], on=list(KEYS), how="outer", sort=True)
