@@ -95,6 +95,38 @@ def test_groups_with_long_numbers_are_told_apart():
     assert rows["estimate"].to_list() == pytest.approx([1.5 - 3.5, 1.5 - 4.5, 3.5 - 4.5])
 
 
+def welchs(one, other):
+    return one.mean() - other.mean(), np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other))
+
+
+def test_a_missing_value_and_one_that_says_so_are_two_groups():
+    queue, score = np.array(["a", "(missing)", None] * 30, dtype=object), RNG.integers(1, 6, 90)
+    found = cx.compare(pairing_of(queue, score), "csat", by="queue").of("csat_mean")
+    said, first, missing = score[1::3], score[::3], score[2::3]  # as they are sorted, missing ones last
+    assert found["group"].to_list() == ["(missing)", "(missing)", "a"]
+    assert found["other_group"].to_list() == ["a", "(missing)", "(missing)"]
+    by_hand = [welchs(said, first), welchs(said, missing), welchs(first, missing)]
+    assert found[["estimate", "std_error"]].to_numpy(float) == pytest.approx(np.array(by_hand))
+    with pytest.raises(UsageError, match=r"\(missing\) names several groups: queue '\(missing\)'; queue missing"):
+        cx.compare(pairing_of(queue, score), "csat", by="queue", groups=["(missing)", "a"])
+
+
+def test_groups_whose_joined_names_are_the_same_are_compared():
+    contacts = pd.DataFrame({"contact_id": [f"c{i}" for i in range(90)], "started_at": "2026-01-05 09:00"})
+    contacts["queue"], contacts["site"] = ["A × B", "A"] * 45, ["C", "B × C"] * 45
+    contacts["customer_id"] = np.repeat(np.arange(45), 2)  # each in both: what they share is taken off
+    score = np.clip(np.repeat(RNG.integers(1, 5, 45), 2) + RNG.integers(0, 2, 90), 1, 5)
+    surveys = pd.DataFrame({"contact_id": contacts["contact_id"], "csat": score})
+    pairing = cx.pair(cx.read_contacts(contacts), cx.read_surveys(surveys))
+    (row,) = cx.compare(pairing, "csat", by=["queue", "site"]).of("csat_mean").itertuples()
+    gap, apart = welchs(score[1::2], score[::2])
+    assert (row.group, row.other_group) == ("A × B × C", "A × B × C")
+    assert row.estimate == pytest.approx(gap)
+    assert row.std_error == pytest.approx(np.sqrt(apart**2 - 2 * np.cov(score[1::2], score[::2], ddof=0)[0, 1] / 45))
+    with pytest.raises(UsageError, match="queue 'A', site 'B × C'; queue 'A × B', site 'C'"):
+        cx.compare(pairing, "csat", by=["queue", "site"], groups=["A × B × C"])
+
+
 def test_a_response_rate_is_compared_too():
     contacts = pd.DataFrame({"contact_id": [str(i) for i in range(400)], "started_at": "2026-01-05", "queue": "a"})
     contacts.loc[200:, "queue"] = "b"

@@ -172,27 +172,45 @@ def compare(
     require_conf_level(conf_level)
     measured = measure(pairing, score, by, interval, weights=weights)
     readings = readings_for(pairing, score, weights)
-    shared = _shared(pairing, score, measured.grouping, readings, weights)
-    frame = measured.groups.assign(_group=measured.grouping.texts(measured.groups))
-    names = _asked(list(dict.fromkeys(frame["_group"])), groups)
+    frame = measured.groups.assign(_number=np.arange(len(measured.groups)) // len(readings))
+    each = measured.groups.iloc[:: len(readings)][list(measured.grouping.names)]
+    names = measured.grouping.texts(each).to_list()  # two groups may have one text
+    asked = _asked(names, groups, each)
+    numbers = {key: number for number, key in enumerate(_keys(each))}
+    shared = _shared(pairing, score, measured.grouping, readings, weights, numbers)
     smallest = {reading.metric: smallest_difference or _smallest(reading, measured) for reading in readings}
     parts = [
-        _differences(frame[frame["metric"] == reading.metric], names, shared[i], smallest[reading.metric], conf_level)
+        _differences(
+            frame[frame["metric"] == reading.metric], names, asked, shared[i], smallest[reading.metric], conf_level
+        )
         for i, reading in enumerate(readings)
     ]
     return Comparison(pd.concat(parts, ignore_index=True), measured, smallest, conf_level)
 
 
-def _asked(known: list[str], groups: Sequence[str] | None) -> list[str]:
-    unknown = [name for name in groups or () if name not in known]
+def _asked(names: list[str], groups: Sequence[str] | None, keys: pd.DataFrame) -> list[int]:
+    """Numbers of the groups to compare; a text that several groups have names none of them."""
+    unknown = [name for name in groups or () if name not in names]
     if unknown:
-        raise UsageError(f"There is no group {', '.join(unknown)}. Expected some of: {', '.join(known)}.")
-    names = [name for name in known if groups is None or name in groups]
-    if len(names) < 2:
+        known = ", ".join(dict.fromkeys(names))
+        raise UsageError(f"There is no group {', '.join(unknown)}. Expected some of: {known}.")
+    for name in groups or ():
+        alike = [_told(row) for text, row in zip(names, keys.to_dict("records"), strict=True) if text == name]
+        if len(alike) > 1:
+            raise UsageError(
+                f"{name} names several groups: {'; '.join(alike)}. Expected one; compare all, or write their values"
+                " otherwise in the log."
+            )
+    asked = [number for number, name in enumerate(names) if groups is None or name in groups]
+    if len(asked) < 2:
         raise NothingToEstimateError(
-            f"There {'is one group' if names else 'are no groups'}, so nothing can be compared. Expected two or more."
+            f"There {'is one group' if asked else 'are no groups'}, so nothing can be compared. Expected two or more."
         )
-    return names
+    return asked
+
+
+def _told(values: dict[Any, Any]) -> str:
+    return ", ".join(f"{name} {'missing' if pd.isna(value) else repr(value)}" for name, value in values.items())
 
 
 def _smallest(reading: Reading, measured: Measurement) -> float:
@@ -206,8 +224,9 @@ def _shared(
     grouping: Grouping,
     readings: Sequence[Reading],
     weights: ResponseWeights | None,
-) -> list[dict[tuple[str, str], float]]:
-    """Per reading, the covariance of two groups' figures by their names, from customers who answered in both."""
+    numbers: dict[tuple[Any, ...], int],
+) -> list[dict[tuple[int, int], float]]:
+    """Per reading, the covariance of two groups' figures by their numbers, from customers who answered in both."""
     if score == RESPONSE_RATE and not isinstance(pairing, Surveys):
         rows = reached_by(pairing, grouping.columns)
     else:
@@ -216,15 +235,15 @@ def _shared(
     if grouping.interval:
         rows = in_intervals(rows, pairing, grouping.interval, keys[-1])
     if weights is not None and not isinstance(pairing, Surveys):
-        through_margins = _through_margins(pairing, rows, grouping, readings, keys, weights)
+        through_margins = _through_margins(pairing, rows, grouping, readings, keys, weights, numbers)
         if through_margins is not None:
             return through_margins
     sums, products = shared_customers(pairing.session, rows, [reading.value for reading in readings], keys)
-    names = dict(zip(sums["group"], _names(sums[keys], grouping), strict=True))
+    number = dict(zip(sums["group"], _numbers(sums[keys], grouping, numbers), strict=True))
     total = sums.set_index("group")
     return [
         {
-            (names[row["one"]], names[row["other"]]): reading.factor**2 * _covariance(row, total, i)
+            _pair(number[row["one"]], number[row["other"]]): reading.factor**2 * _covariance(row, total, i)
             for row in products.to_dict("records")
         }
         for i, reading in enumerate(readings)
@@ -238,27 +257,40 @@ def _through_margins(
     readings: Sequence[Reading],
     keys: Sequence[str],
     weights: ResponseWeights,
-) -> list[dict[tuple[str, str], float]] | None:
+    numbers: dict[tuple[Any, ...], int],
+) -> list[dict[tuple[int, int], float]] | None:
     """The same where weights are calibrated: figures of two groups also move together through the margins."""
     rows = compute(pairing.session, numbered(rows, keys))
     groups = exact_frame(pairing.session.collect(rows.select(GROUP, *keys).distinct().order_by(GROUP)))
-    names = _names(groups[list(keys)], grouping).to_list()
+    number = _numbers(groups[list(keys)], grouping, numbers)
     residuals = residuals_of(pairing.session, rows, readings, weights.codes, len(groups), is_pairwise=True)
     if residuals is None:
         return None
     found = []
     for reading, products in zip(readings, residuals.products, strict=True):
         covariance = reading.factor**2 * products / np.outer(residuals.total, residuals.total)
-        found.append({(names[a], names[b]): float(covariance[a, b]) for a, b in combinations(range(len(names)), 2)})
+        found.append(
+            {_pair(number[a], number[b]): float(covariance[a, b]) for a, b in combinations(range(len(number)), 2)}
+        )
     return found
 
 
-def _names(keys: pd.DataFrame, grouping: Grouping) -> pd.Series[str]:
-    """Names of groups by their keys, as the table shows them."""
+def _numbers(keys: pd.DataFrame, grouping: Grouping, numbers: dict[tuple[Any, ...], int]) -> list[int]:
+    """Numbers of groups by their keys; engines put missing ones in another order."""
     named = keys.set_axis(list(grouping.names), axis=1)
     if grouping.interval:
         named[grouping.names[-1]] = local_starts(named[grouping.names[-1]], grouping.interval)
-    return grouping.texts(named)
+    return [numbers[key] for key in _keys(named)]
+
+
+def _keys(groups: pd.DataFrame) -> list[tuple[Any, ...]]:
+    """What a group is, value by value: its text may be that of another."""
+    columns = [[None if pd.isna(value) else value for value in groups[name]] for name in groups]
+    return list(zip(*columns, strict=True))
+
+
+def _pair(one: int, other: int) -> tuple[int, int]:
+    return (one, other) if one < other else (other, one)
 
 
 def _covariance(row: dict[Any, Any], total: pd.DataFrame, i: int) -> float:
@@ -270,21 +302,23 @@ def _covariance(row: dict[Any, Any], total: pd.DataFrame, i: int) -> float:
 
 
 def _differences(
-    rows: pd.DataFrame, names: list[str], shared: dict[tuple[str, str], float], smallest: float, conf_level: float
+    rows: pd.DataFrame,
+    names: list[str],
+    asked: list[int],
+    shared: dict[tuple[int, int], float],
+    smallest: float,
+    conf_level: float,
 ) -> pd.DataFrame:
-    by_name = rows.set_index("_group")
+    by_number = rows.set_index("_number")
+    about = {"metric": rows["metric"].iloc[0], "unit": rows["unit"].iloc[0]}
     found = pd.DataFrame(
         [
-            {"metric": rows["metric"].iloc[0], "group": one, "other_group": other, "unit": rows["unit"].iloc[0]}
-            | _difference(by_name.loc[one], by_name.loc[other], _shared_by(shared, one, other), smallest, conf_level)
-            for one, other in combinations(names, 2)
+            {**about, "group": names[one], "other_group": names[other]}
+            | _difference(by_number.loc[one], by_number.loc[other], shared.get((one, other), 0.0), smallest, conf_level)
+            for one, other in combinations(asked, 2)
         ]
     )
     return with_readings(found, ["metric"], conf_level)
-
-
-def _shared_by(shared: dict[tuple[str, str], float], one: str, other: str) -> float:
-    return shared.get((one, other), shared.get((other, one), 0.0))
 
 
 def _difference(one: Any, other: Any, covariance: float, smallest: float, conf_level: float) -> dict[str, Any]:
