@@ -299,11 +299,11 @@ def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, st
         return None, f"Nothing is weighted for who did not answer: {error.message}"
     before, after = weights.largest_difference
     lag = pairing.answer_lag
-    young = f" {lag.note(weights.n_young)}" if lag is not None and weights.n_young else ""
+    left_out = "" if lag is None else "".join(f" {note}" for note in lag.notes(weights.n_young, weights.n_early))
     return weights, (
         f"Those who answered are weighted to all {weights.n_contacts:,} answered contacts: the largest standardised"
         f" difference falls from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
-        f" {weights.effective_n:,.0f}.{young}"
+        f" {weights.effective_n:,.0f}.{left_out}"
     )
 
 

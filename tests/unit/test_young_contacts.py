@@ -48,13 +48,13 @@ def test_young_contacts_leave_the_response_rate_and_are_counted():
     assert row["estimate"] == pytest.approx(old["contact_id"].isin(answered).mean())
     n_young = N - len(old)
     assert [note for note in measured.notes if note.startswith("Left out as too young")] == [
-        pairing.answer_lag.note(n_young)
+        *pairing.answer_lag.notes(n_young, 0)
     ]
     assert f"{n_young} contacts" in measured.notes[-1]
     assert not any("reached no agent" in note for note in measured.notes)
     rates = cx.response_analysis(pairing)
     assert rates.table.iloc[0]["n"] == len(old)
-    assert rates.notes == (pairing.answer_lag.note(n_young),)
+    assert rates.notes == (*pairing.answer_lag.notes(n_young, 0),)
     naive = len(answered) / N
     assert row["estimate"] > naive  # the young would have pulled it down
 
@@ -89,3 +89,37 @@ def test_too_few_answers_tell_no_lag():
     assert pairing.n_pairs < 30
     assert pairing.answer_lag is None
     assert cx.measure(pairing, "response_rate").overall["n"].iloc[0] == N
+
+
+def launched(*, first=300, strays=()):
+    """A contact an hour, every third answered two hours later from one of them on; of those before only some strays."""
+    log = pd.DataFrame({"contact_id": [f"c{i}" for i in range(N)], "queue": ["a", "b"] * (N // 2)})
+    log["started_at"] = [ZERO + i * HOUR for i in range(N)]
+    answers = log.iloc[[*strays, *range(first, N, 3)]][["contact_id", "started_at"]]
+    answers = answers.assign(csat=np.resize([3, 4, 5, 5], len(answers)), answered_at=answers["started_at"] + 2 * HOUR)
+    return cx.pair(cx.read_contacts(log), cx.read_surveys(answers.drop(columns="started_at")))
+
+
+@pytest.mark.parametrize("strays", [(), (12,)])
+def test_contacts_from_before_a_survey_was_launched_refuse_nothing(strays):
+    """One of some 34 answers may be a stray, so that the second of them begins; one in three is answered from there."""
+    pairing = launched(strays=strays)
+    first = 300 if strays else 303
+    assert abs(pairing.answer_lag.asked_from - (ZERO + first * HOUR)) < timedelta(seconds=1)
+    measured = cx.measure(pairing, "response_rate")
+    row = measured.overall.iloc[0]
+    n_old = N - first - int((pairing.contacts.to_pandas()["started_at"] > pairing.answer_lag.complete_until).sum())
+    assert (row["n"], row["estimate"]) == (n_old, pytest.approx(1 / 3, abs=0.01))
+    early = f"Left out as not asked about: {first} contacts from before"
+    assert [note for note in measured.notes if note.startswith(early)]
+    weights = cx.weigh(pairing)
+    assert (weights.n_contacts, weights.n_early) == (n_old, first)
+    assert f"{first} contacts are from before anybody was asked" in weights.summary()
+    assert weights.n_answers == pairing.n_pairs
+
+
+def test_a_slow_start_is_no_launch():
+    """Where one contact in twelve was answered before, and one in three since, all were asked."""
+    pairing = launched(strays=range(0, 300, 12))
+    assert pairing.answer_lag.asked_from is None
+    assert cx.weigh(pairing).n_early == 0

@@ -113,7 +113,7 @@ def pair(
         books=books(contacts, surveys, rows, plan),
         set_aside=set_aside_of(contacts, surveys, rows),
         around=around,
-        answer_lag=answer_lag(session, whole.select(*OF_LAG)),
+        answer_lag=answer_lag(session, whole.select(*OF_LAG), contacts.rows),
     )
 
 

@@ -95,9 +95,14 @@ class Pairing(Relation):
         """Responses that speak about what lies outside the period asked for."""
         return self.books.n("responses", OUTSIDE)
 
-    def is_young(self, rows: ir.Table) -> ir.BooleanValue:
-        """Whether contacts (by ``started_at``) are too young for their silence to mean anything; none without a lag."""
-        return ibis.literal(False) if self.answer_lag is None else self.answer_lag.is_young(rows["started_at"])
+    def is_untold(self, rows: ir.Table) -> ir.BooleanValue:
+        """Whether the silence of contacts (by ``started_at``) means nothing: too young, or :meth:`is_early`."""
+        lag = self.answer_lag
+        return ibis.literal(False) if lag is None else lag.is_young(rows["started_at"]) | self.is_early(rows)
+
+    def is_early(self, rows: ir.Table) -> ir.BooleanValue:
+        """Whether contacts (by ``started_at``) are from before anybody was asked; none without a lag."""
+        return ibis.literal(False) if self.answer_lag is None else self.answer_lag.is_early(rows["started_at"])
 
     def unambiguous(self) -> Pairing:
         """The same pairing without the ambiguous pairs.

@@ -35,9 +35,9 @@ __all__ = [
     "answers_of",
     "count_elsewhere",
     "count_others",
-    "count_young",
     "given_answers",
     "in_intervals",
+    "notes_on_untold",
     "reached_by",
     "scored_pairs",
     "shared_customers",
@@ -63,11 +63,11 @@ def scored_pairs(pairing: Pairing, score: str) -> ir.Table:
 def count_others(pairing: Pairing | Surveys, scores: Sequence[str], *, is_of_old: bool = False) -> int:
     """How many responses with any of these scores came from others than customers.
 
-    With ``is_of_old`` only those about contacts that are old enough for a rate.
+    With ``is_of_old`` only those about contacts that count in a rate.
     """
     scored = _scored(pairing, scores)
     if is_of_old and not isinstance(pairing, Surveys):
-        scored = scored.filter(~pairing.is_young(scored))
+        scored = scored.filter(~pairing.is_untold(scored))
     return pairing.session.count(scored.filter(scored["respondent_role"] != CUSTOMER))
 
 
@@ -135,7 +135,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     """One row per contact that reached an agent, whose score is 1 where a customer's scored response is paired with it.
 
     A contact did not reach an agent if it is marked abandoned and nobody talked; one whose mark is missing counts.
-    Contacts that are too young (:class:`AnswerLag`) are left out.
+    Contacts that are too young, or from before anybody was asked (:class:`AnswerLag`), are left out.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
     """
     log = pairing.contacts
     keys = _keys(log.rows, columns)
-    contacts = log.rows.filter(~never_reached(log), ~pairing.is_young(log.rows)).select(
+    contacts = log.rows.filter(~never_reached(log), ~pairing.is_untold(log.rows)).select(
         "contact_id", "started_at", customer=log.value("customer_id"), **keys
     )
     scored = _scored(pairing, SCORES)
@@ -157,23 +157,27 @@ def reached_by(pairing: Pairing, columns: Sequence[str]) -> ir.Table:
 def count_elsewhere(pairing: Pairing) -> int:
     """Scored responses of customers about contacts that :func:`reached_by` leaves out, since they reached no agent."""
     log, scored = pairing.contacts, _scored(pairing, SCORES)
-    given = scored.filter(scored["respondent_role"] == CUSTOMER, ~pairing.is_young(scored))
+    given = scored.filter(scored["respondent_role"] == CUSTOMER, ~pairing.is_untold(scored))
     return pairing.session.count(given.semi_join(log.rows.filter(never_reached(log)), "contact_id"))
 
 
-def count_young(pairing: Pairing) -> int:
-    """Contacts that :func:`reached_by` leaves out as too young."""
-    if pairing.answer_lag is None:
-        return 0
-    gone, rows = never_reached(pairing.contacts), pairing.contacts.rows
-    return pairing.session.count(rows.filter(~gone, pairing.is_young(rows)))
+def notes_on_untold(pairing: Pairing) -> tuple[str, ...]:
+    """How many contacts :func:`reached_by` leaves out: more of them will yet be answered about, or nobody was asked."""
+    lag, log = pairing.answer_lag, pairing.contacts
+    if lag is None:
+        return ()
+    rows = log.rows.filter(~never_reached(log))
+    started = rows["started_at"]
+    counts = rows.aggregate(n_young=lag.is_young(started).sum(), n_early=lag.is_early(started).sum())
+    found = pairing.session.collect(counts).to_pylist()[0]
+    return lag.notes(found["n_young"] or 0, found["n_early"] or 0)
 
 
 def answered_share(pairing: Pairing) -> float:
-    """Share of the contacts with which any response is paired, of those that are old enough."""
+    """Share of the contacts with which any response is paired, of those whose silence means something."""
     log, pairs = pairing.contacts.rows, pairing.pairs
-    old = log.filter(~pairing.is_young(log))
-    answered = pairs.filter(~pairing.is_young(pairs))
+    old = log.filter(~pairing.is_untold(log))
+    answered = pairs.filter(~pairing.is_untold(pairs))
     counts = (old.aggregate(n=old.count()), answered.aggregate(n=answered["contact_id"].nunique()))
     n, n_answered = (int(pairing.session.collect(one)["n"][0].as_py()) for one in counts)
     return n_answered / n if n else 0.0

@@ -40,7 +40,7 @@ class Cells:
     Attributes
     ----------
     rows : ibis.Table
-        One per combination of levels, ``answered`` and ``is_young`` that there is, in this order: every attribute's
+        One per combination of levels, ``answered`` and ``is_untold`` that there is, in this order: every attribute's
         ``level_by_…`` and ``code_by_…``, and ``n``, how many contacts it stands for.
     levels : mapping of str to pandas.DataFrame
         By attribute, as of :func:`cxfusion.tables.coding.level_codes`.
@@ -75,14 +75,14 @@ def count_cells(session: Session, contacts: ir.Table, stands_for: float, rare_be
     ----------
     session : Session
     contacts : ibis.Table
-        Attributes (``by_…``), ``answered`` and ``is_young``.
+        Attributes (``by_…``), ``answered`` and ``is_untold``.
     stands_for : float
         Contacts for which each one stands that was not answered about.
     rare_below : int
         Fewest answers, old enough, of a level of its own.
     """
-    levels = levels_of(session, contacts, rare_below, contacts["answered"] & ~contacts["is_young"])
-    kinds = [*map(level_of, levels), "answered", "is_young"]
+    levels = levels_of(session, contacts, rare_below, contacts["answered"] & ~contacts["is_untold"])
+    kinds = [*map(level_of, levels), "answered", "is_untold"]
     coded = numbered(contacts, levels)
     counted = coded.group_by([*kinds, *map(code_of, levels)]).aggregate(n=coded.count().cast("float64"))
     n = counted["answered"].ifelse(counted["n"], counted["n"] * stands_for)

@@ -18,8 +18,8 @@ from cxfusion.perception.answers import (
     answers_of,
     count_elsewhere,
     count_others,
-    count_young,
     given_answers,
+    notes_on_untold,
     reached_by,
     surveys_of,
 )
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["Measurement", "measure", "measure_scores", "notes_on_young", "readings_for"]
+__all__ = ["Measurement", "measure", "measure_scores", "readings_for"]
 
 _TAKEN: Final = ("metric", *ESTIMATES, "unit", "n", "n_clusters", "status", "reason")
 
@@ -208,7 +208,7 @@ def measure(
     readings = readings_for(pairing, score, weights)  # refuses a score that is not there
     if score == RESPONSE_RATE:
         overall, groups, _ = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
-        notes = (*_notes_on_response(pairing), *notes_on_young(pairing))
+        notes = (*_notes_on_response(pairing), *notes_on_untold(pairing))
         return Measurement(score, None, overall, groups, grouping, notes)
     return _measured(pairing, given_answers(pairing, [score], grouping.columns), score, grouping, weights)
 
@@ -283,12 +283,6 @@ def _notes(n_others: int, weights: ResponseWeights | None, *, is_linearised: boo
 def _notes_on_response(pairing: Pairing) -> tuple[str, ...]:
     others = {"by others than the customer (companions, staff)": count_others(pairing, SCORES, is_of_old=True)}
     return _left_out(others | {"about contacts that reached no agent": count_elsewhere(pairing)})
-
-
-def notes_on_young(pairing: Pairing) -> tuple[str, ...]:
-    """How many contacts a rate leaves out, since more of them will yet be answered about."""
-    n_young = count_young(pairing)
-    return (pairing.answer_lag.note(n_young),) if pairing.answer_lag is not None and n_young else ()
 
 
 def _left_out(answers: Mapping[str, int]) -> tuple[str, ...]:

@@ -18,11 +18,10 @@ from cxfusion.estimators.between_shares import between_shares
 from cxfusion.estimators.distributions import false_discovery_control
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
 from cxfusion.pairing.result import require_pairing
-from cxfusion.perception.answers import reached_by
+from cxfusion.perception.answers import notes_on_untold, reached_by
 from cxfusion.perception.asked import Asked, asked_about
 from cxfusion.perception.attributes import LEVERS
 from cxfusion.perception.figures import statuses
-from cxfusion.perception.measure import notes_on_young
 from cxfusion.perception.outcomes import aapor_rates, outcomes_of
 from cxfusion.perception.scores import response_rate
 from cxfusion.results.base import Result
@@ -67,8 +66,8 @@ class ResponseAnalysis(Result):
         ``attribute, n_levels, sd_between`` (standard deviation of the levels' rates beyond what chance alone makes),
         ``p_value`` (that all levels have one rate), ``q_value`` (the same, adjusted for the number of attributes).
     notes : tuple of str
-        How many contacts are left out, since they are younger than the lag within which 95 % of the answers come; how
-        many surveys have a disposition that could not be read.
+        How many contacts are left out, since they are younger than the lag within which 95 % of the answers come, or
+        from before anybody was asked; how many surveys have a disposition that could not be read.
     """
 
     rates: pd.DataFrame
@@ -215,7 +214,7 @@ def response_analysis(
         parts.append(rates)
         spread.append(differ)
     outcomes, unread = outcomes_of(pairing)
-    notes = (*notes_on_young(pairing), *unread)
+    notes = (*notes_on_untold(pairing), *unread)
     rates, aapor = pd.concat(parts, ignore_index=True), aapor_rates(outcomes, eligible_share)
     return ResponseAnalysis(rates, outcomes, aapor, _differences(spread), notes)
 

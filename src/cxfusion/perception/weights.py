@@ -57,11 +57,13 @@ class ResponseWeights(Relation):
         One row per level: ``column, level, n, share_of_contacts, share_of_answers, share_weighted,
         difference_before, difference_after`` (standardised).
     n_contacts, n_answers : int
-        Answered contacts of the log that are old enough, and all those with a score.
+        Answered contacts of the log that can be weighted to, and all those with a score.
     effective_n : float
         Independent answers that the weighted ones are worth, as far as weighting goes.
     n_young : int
         Contacts that are too young to tell who will not answer, and have no say in who does.
+    n_early : int
+        Contacts from before anybody was asked, which have no say in it either.
     share_trimmed : float
         Share of answers whose propensity weight was cut.
     coded : ibis.Table
@@ -79,6 +81,7 @@ class ResponseWeights(Relation):
     coded: ir.Table = field(repr=False)
     codes: tuple[tuple[str, int], ...] = field(repr=False)
     n_young: int = 0
+    n_early: int = 0
 
     @property
     def largest_difference(self) -> tuple[float, float]:
@@ -89,7 +92,11 @@ class ResponseWeights(Relation):
     def summary(self) -> str:
         """The weights in a few lines of plain text."""
         before, after = self.largest_difference
-        left_out = (f"  {self.n_young:,} contacts are too young to tell who will not answer",) if self.n_young else ()
+        why = {
+            "are too young to tell who will not answer": self.n_young,
+            "are from before anybody was asked": self.n_early,
+        }
+        left_out = (f"  {n:,} contacts {which}" for which, n in why.items() if n)
         return "\n".join(
             [
                 f"{self.n_answers:,} answers weighted to {self.n_contacts:,} answered contacts",
@@ -123,9 +130,9 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     Propensity and margins: wait, talk, hold and transfers by fifths, reason, channel, queue, hour of the week, as far
     as the log has them; levels with fewer than 30 answers are pooled. With more than half a million contacts without
     an answer, a known share of them, chosen by an MD5 of the contact id, carries 1/share. Contacts younger than the
-    lag within which 95 % of the answers come are left out of the propensity and the margins; those of them that have
-    an answer are weighted with the others. Scores vary by what the margins do not explain of them; effects treat the
-    weights as given, which is conservative.
+    lag within which 95 % of the answers come, and those from before anybody was asked, are left out of the propensity
+    and the margins; those of them that have an answer are weighted with the others. Scores vary by what the
+    margins do not explain of them; effects treat the weights as given, which is conservative.
 
     References
     ----------
@@ -145,7 +152,7 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     sizes = _sizes(session, everyone)
     n, n_answers = sizes.contacts, sizes.answers
     if not 0 < n_answers < n:
-        told = f" that are old enough ({sizes.young:,} are not)" if sizes.young else ""
+        told = f" whose silence tells something ({sizes.untold:,} are too young or too early)" if sizes.untold else ""
         raise NothingToEstimateError(
             f"{n_answers:,} of {n:,} answered contacts{told} have a {score} score. Expected some that have one and some"
             " that have not: otherwise there is nothing to weight, or nothing to weight to."
@@ -161,22 +168,24 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Contacts that are old enough, answers about them, all answers, and contacts that are too young."""
+    """Contacts whose silence tells, answers about them, all answers, other contacts, and of these the early ones."""
 
     contacts: int
     answers: int
     all_answers: int
-    young: int
+    untold: int
+    early: int
 
 
 def _sizes(session: Session, everyone: ir.Table) -> _Sizes:
-    answered, is_young = everyone["answered"], everyone["is_young"]
+    answered, is_untold = everyone["answered"], everyone["is_untold"]
     found = session.collect(
         everyone.aggregate(
-            contacts=(~is_young).sum(),
-            answers=(answered & ~is_young).sum(),
+            contacts=(~is_untold).sum(),
+            answers=(answered & ~is_untold).sum(),
             all_answers=answered.sum(),
-            young=is_young.sum(),
+            untold=is_untold.sum(),
+            early=everyone["is_early"].sum(),
         )
     ).to_pylist()[0]
     return _Sizes(**{name: int(n or 0) for name, n in found.items()})
@@ -188,14 +197,14 @@ def _everyone(pairing: Pairing, score: str) -> ir.Table:
     log = answered(contacts)
     columns = attributes_of(contacts)
     answers = scored_pairs(pairing, score).select("contact_id").distinct().mutate(answered=True)
-    columns["is_young"] = pairing.is_young(log)
+    columns["is_untold"], columns["is_early"] = pairing.is_untold(log), pairing.is_early(log)
     joined = log.select("contact_id", "source_file", "source_row", **columns).left_join(answers, "contact_id")
     return joined.drop("contact_id_right").mutate(answered=joined["answered"].fill_null(False))
 
 
 def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
-    """All answers, and of the rest a known share of those that are old enough; only those of answers keep their id."""
-    is_kept = everyone["answered"] | ~everyone["is_young"]
+    """All answers, and of the rest a known share of those that may count; only those of answers keep their id."""
+    is_kept = everyone["answered"] | ~everyone["is_untold"]
     if rate < 1:
         is_kept &= everyone["answered"] | in_sample(everyone["contact_id"], rate)
     own_id = ibis.ifelse(everyone["answered"], everyone["contact_id"], ibis.null("string"))
@@ -205,7 +214,7 @@ def _thinned(everyone: ir.Table, rate: float) -> ir.Table:
 def _weighted(pairing: Pairing, score: str, answers: ir.Table, cells: Cells, sizes: _Sizes) -> ResponseWeights:
     """Weights are the same for all answers of a cell, so they are found by cell."""
     session, make_rows = pairing.session, CellRows(cells.codes)
-    old = session.sweep(cells.rows.filter(~cells.rows["is_young"]))
+    old = session.sweep(cells.rows.filter(~cells.rows["is_untold"]))
     everyone = model_rows(old, make_rows)
     propensity = fit_cumulative_logit(everyone.sweep, everyone.make_rows, 2)
     contacts = cells.sums_by_level(old, _Contacts(make_rows), 1)
@@ -224,7 +233,8 @@ def _weighted(pairing: Pairing, score: str, answers: ir.Table, cells: Cells, siz
         balance=_balance(cells.levels, contacts, weighted),
         n_contacts=sizes.contacts,
         n_answers=sizes.all_answers,
-        n_young=sizes.young,
+        n_young=sizes.untold - sizes.early,
+        n_early=sizes.early,
         effective_n=float(total**2 / squares),
         share_trimmed=float(n_trimmed / n),
         coded=coded,
