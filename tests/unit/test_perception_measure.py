@@ -37,7 +37,7 @@ class Pairs:
     surveys: Any
     answer_lag: None = None
 
-    def is_young(self, _: Any) -> Any:
+    def is_untold(self, _: Any) -> Any:
         return ibis.literal(False)
 
 
