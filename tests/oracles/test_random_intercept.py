@@ -9,7 +9,7 @@ import pytest
 
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
-from cxfusion.operations.ranking import _n_sets, _shifts
+from cxfusion.operations.ranking import _adjusted, _n_sets
 
 
 class Case(NamedTuple):
@@ -381,10 +381,18 @@ def test_adjustment_equals_least_squares_with_agents_and_cells_in_one_model():
     design = np.hstack([np.eye(code.max() + 1)[code], np.eye(cell.max() + 1)[cell]])
     root = np.sqrt(n)
     solved = np.linalg.lstsq(design * root[:, None], mean * root, rcond=None)[0]
-    shift = _shifts(code, cell, n, mean)
+    found = _adjusted(code, cell, n, mean)
     expected = solved[code.max() + 1 :]
     weight = np.bincount(cell, n)
-    np.testing.assert_allclose(shift, expected - (weight * expected).sum() / weight.sum(), atol=1e-8)
+    usual = (weight * expected).sum() / weight.sum()
+    np.testing.assert_allclose(found.shift, expected - usual, atol=1e-8)
+    np.testing.assert_allclose(found.value, solved[: code.max() + 1] + usual, atol=1e-8)
+    of_value = np.hstack([np.eye(code.max() + 1), np.tile(weight / weight.sum(), (code.max() + 1, 1))])
+    variance = of_value @ np.linalg.pinv(design.T @ (n[:, None] * design)) @ of_value.T
+    np.testing.assert_allclose(1 / found.worth, np.diag(variance), rtol=1e-8)
+    cells_alone = np.bincount(cell, n * mean) / weight
+    lost = (n * (mean - cells_alone[cell]) ** 2).sum() - (n * (mean - design @ solved) ** 2).sum()
+    assert found.explained == pytest.approx(lost, rel=1e-8)
     assert _n_sets(code, cell) == 1
     assert _n_sets(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2])) == 2
 

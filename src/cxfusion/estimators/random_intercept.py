@@ -59,7 +59,9 @@ class RandomIntercept:
         return self.mean + self.effect
 
 
-def fit_random_intercept(n: Floats, mean: Floats, squares: Floats, n_lost: int = 0) -> RandomIntercept:
+def fit_random_intercept(
+    n: Floats, mean: Floats, squares: Floats, n_lost: int = 0, worth: Floats | None = None
+) -> RandomIntercept:
     """Fit by restricted maximum likelihood.
 
     Parameters
@@ -68,6 +70,8 @@ def fit_random_intercept(n: Floats, mean: Floats, squares: Floats, n_lost: int =
         Observations, their mean, and their sum of squares about it, by group; each n above zero.
     n_lost : int, default 0
         Degrees of freedom that were spent on adjusting the observations before.
+    worth : ndarray, shape (m,), optional
+        How many observations each mean is worth, where adjusting has made it less sure; by default ``n``.
 
     Raises
     ------
@@ -95,11 +99,12 @@ def fit_random_intercept(n: Floats, mean: Floats, squares: Floats, n_lost: int =
     if len(n) < 2 or left <= 0 or not squares.sum() > 0:
         why = "fewer than two groups" if len(n) < 2 else "nothing varies within the groups"
         raise NothingToEstimateError(f"Groups cannot be compared: {why}.")
-    ratio = _ratio(n, mean, squares, n_lost)
-    weight = n / (1 + n * ratio)
+    worth, n_free = n if worth is None else worth, float(n.sum()) - 1 - n_lost
+    ratio = _ratio(worth, mean, squares, n_free)
+    weight = worth / (1 + worth * ratio)
     centre = float((weight * mean).sum() / weight.sum())
-    within = _within(n, mean, squares, ratio, n_lost)
-    kept = n * ratio / (1 + n * ratio)  # how much of a group's distance is its own
+    within = _within(worth, mean, squares, ratio, n_free)
+    kept = worth * ratio / (1 + worth * ratio)  # how much of a group's distance is its own
     spread, mean_variance = within * ratio, within / weight.sum()
     of_ratio = 2 / (len(n) - 3) if len(n) > 3 else 0.0  # relative variance of how far groups are drawn
     return RandomIntercept(
@@ -110,25 +115,25 @@ def fit_random_intercept(n: Floats, mean: Floats, squares: Floats, n_lost: int =
         effect=kept * (mean - centre),
         conditional_sd=np.sqrt(spread * (1 - kept)),
         std_error=np.sqrt(spread * (1 - kept) + (1 - kept) ** 2 * (mean_variance + of_ratio * (mean - centre) ** 2)),
-        p_value=_f_test(n, mean, squares, left),
+        p_value=_f_test(worth, mean, squares, left),
     )
 
 
-def _within(n: Floats, mean: Floats, squares: Floats, ratio: float, n_lost: int) -> float:
-    weight = n / (1 + n * ratio)
+def _within(worth: Floats, mean: Floats, squares: Floats, ratio: float, n_free: float) -> float:
+    weight = worth / (1 + worth * ratio)
     centre = (weight * mean).sum() / weight.sum()
     total = squares.sum() + (weight * (mean - centre) ** 2).sum()
-    return float(total / (n.sum() - 1 - n_lost))
+    return float(total / n_free)
 
 
-def _ratio(n: Floats, mean: Floats, squares: Floats, n_lost: int) -> float:
+def _ratio(worth: Floats, mean: Floats, squares: Floats, n_free: float) -> float:
     """Variance between groups over that within, at the optimum; 0.0 where chance explains all of it."""
     from scipy.optimize import minimize_scalar
 
     def deviance(ratio: float) -> float:
-        weight = n / (1 + n * ratio)
-        within = _within(n, mean, squares, ratio, n_lost)
-        return float((n.sum() - 1 - n_lost) * np.log(within) + np.log1p(n * ratio).sum() + np.log(weight.sum()))
+        weight = worth / (1 + worth * ratio)
+        within = _within(worth, mean, squares, ratio, n_free)
+        return float(n_free * np.log(within) + np.log1p(worth * ratio).sum() + np.log(weight.sum()))
 
     grid = np.linspace(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO, 121)
     best = int(np.argmin([deviance(np.exp(x)) for x in grid]))
@@ -139,10 +144,10 @@ def _ratio(n: Floats, mean: Floats, squares: Floats, n_lost: int) -> float:
     return float(np.exp(found.x)) if found.fun < deviance(0.0) - 1e-9 else 0.0
 
 
-def _f_test(n: Floats, mean: Floats, squares: Floats, left: float) -> float:
-    grand = (n * mean).sum() / n.sum()
-    between = (n * (mean - grand) ** 2).sum() / (len(n) - 1)
-    return float(fisher_f.sf(between / (squares.sum() / left), len(n) - 1, left))
+def _f_test(worth: Floats, mean: Floats, squares: Floats, left: float) -> float:
+    grand = (worth * mean).sum() / worth.sum()
+    between = (worth * (mean - grand) ** 2).sum() / (len(mean) - 1)
+    return float(fisher_f.sf(between / (squares.sum() / left), len(mean) - 1, left))
 
 
 def rank_draws(estimate: Floats, sd: Floats, n_draws: int = 4_000, seed: int = 0) -> NDArray[np.int32]:

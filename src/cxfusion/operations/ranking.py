@@ -9,8 +9,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import ConvergenceError, NothingToEstimateError
-from cxfusion.estimators.distributions import NORMAL_95
+from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.estimators.distributions import NORMAL_95, fisher_f
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
 from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
 from cxfusion.operations.metrics import metric_named
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import altair as alt
     import ibis.expr.types as ir
+    from numpy.typing import NDArray
 
     from cxfusion.operations.episodes import EpisodePlan
     from cxfusion.operations.figures import Log
@@ -41,7 +42,9 @@ COLUMNS: Final = (
 )  # fmt: skip
 FEWEST: Final = 30
 """Contacts of a group that is shown by itself; those of smaller groups are left out, and counted."""
-PRECISION: Final = 1e-12  # of the effects of what is adjusted for
+MOST_CELLS: Final = 4_000
+"""Combinations of what is adjusted for: how well each is tied to the others takes a matrix of that size."""
+TIED_ABOVE: Final = 1e-10  # share of a cell's contacts that must be of groups that work elsewhere too
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,12 +174,13 @@ def rank_groups(
     ------
     UnknownNameError
         No such metric or column.
-    ConvergenceError
-        What is adjusted for falls into groups so loosely tied that their effects do not settle.
+    UsageError
+        ``adjust_for`` makes more than 4,000 combinations.
 
     Notes
     -----
-    The adjusted figure is the group's effect beside those of every combination of ``adjust_for``, by least squares.
+    The adjusted figure is the group's effect beside those of every combination of ``adjust_for``, by least squares; it
+    is known no better than these are, which few contacts may tie together.
     Groups are then taken as drawn from one normal population, whose spread is estimated by REML; a group of few
     contacts is drawn far towards the mean, one of many hardly. Groups with fewer than 30 contacts, and contacts without
     a group, are left out. Adjustment sees only what the log records: who gets the hard cases looks slow.
@@ -248,15 +252,15 @@ def _cells(log: Log, value: ir.Value, by: str, within: tuple[str, ...]) -> pd.Da
 
 def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
     code, groups = pd.factorize(cells["group"], sort=True)
+    if len(groups) < 2:
+        raise NothingToEstimateError("Groups cannot be compared: fewer than two groups.")
     n, mean = cells["n"].to_numpy(float), cells["mean"].to_numpy(float)
     cell = pd.factorize(cells["cell"])[0]
-    shift = _shifts(code, cell, n, mean)
-    residual = mean - shift[cell]
-    size = np.bincount(code, n).astype(float)
-    adjusted = np.bincount(code, n * residual) / np.maximum(size, 1)
-    about = cells["squares"].to_numpy(float) + n * (residual - adjusted[code]) ** 2
+    mix = _adjusted(code, cell, n, mean)
+    size, adjusted = np.bincount(code, n).astype(float), mix.value
+    about = cells["squares"].to_numpy(float) + n * (mean - mix.shift[cell] - adjusted[code]) ** 2
     squares = np.bincount(code, about).astype(float)
-    fit = fit_random_intercept(size, adjusted, squares, n_lost=len(shift) - 1)
+    fit = fit_random_intercept(size, adjusted, squares, n_lost=len(mix.shift) - mix.n_sets, worth=mix.worth)
     draws = rank_draws(fit.estimate, fit.std_error)
     fifth = max(round(len(size) / 5), 1)
     table = pd.DataFrame(
@@ -276,37 +280,52 @@ def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
             "p_highest_fifth": (draws > len(size) - fifth).mean(axis=0),
         }
     ).sort_values("rank", ignore_index=True)
+    left = n.sum() - len(size) - len(mix.shift) + mix.n_sets
+    freedom = len(size) - mix.n_sets
+    p_value = float(fisher_f.sf(mix.explained / freedom / (squares.sum() / left), freedom, left)) if freedom else 1.0
     return Ranking(
         empty.metric, empty.unit, empty.by, empty.adjust_for, table, fit.mean, fit.sd_between, fit.sd_within,
-        fit.p_value, empty.n_left_out, _n_sets(code, cell),
+        p_value, empty.n_left_out, mix.n_sets,
     )  # fmt: skip
 
 
-def _shifts(code: Any, cell: Any, n: Any, mean: Any) -> Any:
-    """Least-squares effects of the cells beside those of the groups, about their mean.
+@dataclass(frozen=True)
+class _Adjusted:
+    """Least squares of groups beside cells.
 
-    Where few groups tie the cells together, going by turns from groups to cells would take thousands of rounds.
+    ``shift`` (by cell) is about its mean over all; ``value`` (by group) what is left of its mean, ``worth`` the
+    observations that it is worth: cells that few contacts tie together are known no better than by these, and neither
+    are their groups. ``explained`` is the sum of squares that groups explain beside cells.
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.linalg import LinearOperator, cg
 
-    n_cells = int(cell.max(initial=-1)) + 1
-    if n_cells < 2:
-        return np.zeros(n_cells)
-    weight = np.bincount(cell, n)
-    root, size = np.sqrt(weight), np.bincount(code, n)
-    total = n * (mean - np.average(mean, weights=n))
-    joint = coo_array((n, (cell, code))).tocsr()
-    left = LinearOperator((n_cells, n_cells), lambda x: x - joint @ ((joint.T @ (x / root)) / size) / root, dtype=float)
-    right = (np.bincount(cell, total) - joint @ (np.bincount(code, total) / size)) / root
-    found, n_short = cg(left, right, rtol=PRECISION)
-    if n_short:
-        raise ConvergenceError(
-            f"The effects of {n_cells:,} groups that are adjusted for did not settle. Expected groups that share"
-            " agents; adjust for fewer columns."
+    shift: NDArray[np.float64]
+    value: NDArray[np.float64]
+    worth: NDArray[np.float64]
+    explained: float
+    n_sets: int
+
+
+def _adjusted(code: Any, cell: Any, n: Any, mean: Any) -> _Adjusted:
+    from scipy.sparse import coo_array
+
+    weight, size = np.bincount(cell, n), np.bincount(code, n)
+    if len(weight) > MOST_CELLS:
+        raise UsageError(
+            f"adjust_for makes {len(weight):,} combinations. Expected at most {MOST_CELLS:,}; adjust for fewer columns."
         )
-    shift = found / root
-    return shift - np.average(shift, weights=weight)
+    total = n * (mean - np.average(mean, weights=n))
+    by_cell = (coo_array((n, (cell, code))) / size).tocsr()  # shares of each group, shape (cells, groups)
+    root = np.sqrt(weight)
+    tied = np.diag(weight) - (by_cell @ coo_array((n, (code, cell))).tocsr()).toarray()
+    values, vectors = np.linalg.eigh(tied / np.outer(root, root))
+    kept = values > TIED_ABOVE
+    inverse = vectors[:, kept] / np.sqrt(values[kept]) / root[:, None]
+    shift = inverse @ (inverse.T @ (np.bincount(cell, total) - by_cell @ np.bincount(code, total)))
+    value = np.bincount(code, n * (mean - shift[cell])) / size
+    about = value - np.average(value, weights=size)
+    explained = size @ about**2 - (np.bincount(cell, n * about[code]) ** 2 / weight).sum()
+    worth = 1 / (1 / size + ((by_cell.T @ inverse) ** 2).sum(axis=1))
+    return _Adjusted(shift, value, worth, max(float(explained), 0.0), _n_sets(code, cell))
 
 
 def _n_sets(code: Any, cell: Any) -> int:
