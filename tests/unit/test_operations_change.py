@@ -222,6 +222,27 @@ def test_groups_may_be_named_by_the_number_that_their_id_looks_like(session):
     pd.testing.assert_frame_equal(numbers.table, texts.table)
 
 
+def test_groups_of_numbers_and_flags_may_be_named_in_words(session):
+    calls = [
+        {
+            "contact_id": i,
+            "started_at": "2026-01-05",
+            "batch": 1 + i % 2,
+            "is_new": i % 2 == 1,
+            "talk_seconds": 60 + i % 2,
+        }
+        for i in range(8)
+    ]
+    log = cx.read_contacts(calls, timezone="UTC", session=session)
+    for groups in (("batch", "1", "2"), ("batch", 1.0, "2.0"), ("is_new", "false", "True"), ("is_new", False, 1)):
+        found = what_changed(log, "talk_seconds", "batch", groups=groups)
+        assert (found.before, found.after) == (60, 61)
+    with pytest.raises(UsageError, match="batch is never 'new': it holds numbers"):
+        what_changed(log, "talk_seconds", "batch", groups=("batch", "new", "2"))
+    with pytest.raises(UsageError, match="is_new is never 2: it is true or false"):
+        what_changed(log, "talk_seconds", "batch", groups=("is_new", 1, 2))
+
+
 @pytest.mark.parametrize(
     "periods",
     [

@@ -138,6 +138,34 @@ def test_what_cannot_be_read_says_why():
     assert late.conclusion == "The customers cannot be read; the business cannot be read."
 
 
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        (int, (1, "1", 1.0, "1.0", True, "true", np.int64(1), np.True_)),
+        (float, (1, "1", "1.0", True, "TRUE")),
+        (bool, (True, "true", "True", 1, "1", np.True_)),
+        (str, (1, "1")),
+    ],
+)
+def test_who_changed_is_named_as_the_column_means_it(kind, names):
+    day, agent = (grid.ravel() for grid in np.meshgrid(np.arange(56), np.arange(8)))
+    log = pd.DataFrame(
+        {
+            "contact_id": np.arange(len(day)).astype(str),
+            "started_at": pd.Timestamp("2026-01-05 09:00") + pd.to_timedelta(day, unit="D"),
+            "agent_id": [f"a{a}" for a in agent],
+            "talk_seconds": 300.0 + agent + day % 7 - 30 * ((agent % 2 == 1) & (day >= 28)),
+            "pilot": (agent % 2).astype(int).astype(kind),
+        }
+    )
+    contacts = cx.read_contacts(log, timezone="UTC")
+    for treated in names:
+        talk = own(cx.read_out(contacts, "pilot", treated, "2026-02-02"), "talk_seconds")
+        assert (talk["estimate"], talk["n_treated"], talk["n_others"]) == (pytest.approx(-30), 4, 4)
+    with pytest.raises(NothingToEstimateError if kind is str else UsageError, match="trained"):
+        cx.read_out(contacts, "pilot", "trained", "2026-02-02")
+
+
 def test_arms_drawn_contact_by_contact_are_sent_to_the_experiment():
     pairing = pilot(n=2_000)
     rows = pairing.contacts.rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from cxfusion.operations.figures import handle_seconds, look_at
-from cxfusion.tables.coding import local_time
+from cxfusion.tables.coding import is_value, local_time
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
@@ -97,7 +97,13 @@ class PanelCells:
 
 
 def cells_of(
-    contacts: Contacts, pairing: Pairing | None, column: str, treated: str, since: int, unit: str, period_days: int
+    contacts: Contacts,
+    pairing: Pairing | None,
+    column: str,
+    treated: str | float,
+    since: int,
+    unit: str,
+    period_days: int,
 ) -> PanelCells:
     """Gather the cells of a log and, where there is one, of its answers.
 
@@ -105,7 +111,8 @@ def cells_of(
     ----------
     contacts : Contacts
     pairing : Pairing or None
-    column, treated : str
+    column : str
+    treated : str, number or bool
         Who changed.
     since : int
         Days from 1970.
@@ -118,7 +125,7 @@ def cells_of(
         "contact_id",
         unit=contacts.value(unit).cast("string"),
         date=date,
-        is_on=contacts.value(column).cast("string") == treated,
+        is_on=is_value(contacts.rows[column], treated),
         is_answered=~contacts.value("is_abandoned").fill_null(False),
         **operations,
     )

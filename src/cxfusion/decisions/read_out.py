@@ -111,7 +111,7 @@ def _line(row: dict[Any, Any]) -> str:
 def read_out(
     data: Pairing | Contacts,
     column: str,
-    treated: str,
+    treated: str | float,
     since: str | date,
     *,
     unit: str = "agent_id",
@@ -126,8 +126,8 @@ def read_out(
         A log alone shows the operations only.
     column : str
         Column of the contact log that tells who changed: the arm of a pilot, or the queue that got the new system.
-    treated : str
-        Its value for those who changed.
+    treated : str, number or bool
+        Its value for those who changed: of a column of flags ``True``, ``"true"`` and ``1`` are one.
     since : str or date
         First day of the change, on the site's clock.
     unit : str
@@ -199,7 +199,7 @@ def _day(since: str | date) -> int:
     return (day - EPOCH).days
 
 
-def _require_two_groups(cells: PanelCells, column: str, treated: str, unit: str) -> None:
+def _require_two_groups(cells: PanelCells, column: str, treated: str | float, unit: str) -> None:
     """Refuse what leaves nothing to compare."""
     units = cells.units
     if not len(units):

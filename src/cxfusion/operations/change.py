@@ -22,6 +22,7 @@ from cxfusion.results.formats import figure as in_words
 from cxfusion.results.grouping import Grouping, as_columns, grouping_by
 from cxfusion.results.labels import column_label, metric_label
 from cxfusion.results.language import in_sentence
+from cxfusion.tables.coding import is_value
 from cxfusion.tables.period import period_of
 
 if TYPE_CHECKING:
@@ -298,7 +299,10 @@ def _side(
         grouping_by(column, None, contacts.columns, ())
         if first == second:
             raise UsageError(f"Both sides are {column} {first!r}. Expected two different groups.")
-        return lambda rows: _either(_is(rows[column], first), _is(rows[column], second)), (str(first), str(second))
+        return lambda rows: _either(is_value(rows[column], first), is_value(rows[column], second)), (
+            str(first),
+            str(second),
+        )
     spans = ((None, since), (since, None)) if periods is None else periods
     one, other = (period_of(*span, contacts.timezone) for span in spans)
     if one is None or other is None:
@@ -315,13 +319,6 @@ def _side(
 def _begins_before(since: datetime | None, until: datetime | None) -> bool:
     """Whether a period that begins then has begun when another ends; both may be open."""
     return since is None or until is None or since < until
-
-
-def _is(column: ir.Value, value: Any) -> ir.BooleanValue:
-    """Whether a row is of a group; ids are text, whatever they look like."""
-    if column.type().is_string() and value is not None:
-        value = str(value)
-    return column == value
 
 
 def _either(first: ir.BooleanValue, second: ir.BooleanValue) -> ir.IntegerValue:

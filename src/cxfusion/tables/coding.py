@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from cxfusion.errors import UsageError
+from cxfusion.tables.cells import FALSE, TRUE, is_number
 from cxfusion.tables.times import to_local, years_asked, years_told
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ __all__ = [
     "answered",
     "codes_of",
     "group_codes",
+    "is_value",
     "level_codes",
     "local_time",
     "never_reached",
@@ -109,6 +112,30 @@ def group_codes(session: Session, rows: ir.Table, keys: tuple[str, ...]) -> pd.D
     """Codes from 0 of the groups that some columns form together."""
     levels = session.collect(rows.select(*keys).distinct()).to_pandas().sort_values(list(keys), ignore_index=True)
     return levels.assign(code=np.arange(len(levels), dtype="int64"))
+
+
+def is_value(column: ir.Value, value: Any) -> ir.BooleanValue:
+    """Whether a cell is what a call names: a number or flag however it is written; else text, as ids are.
+
+    Raises
+    ------
+    UsageError
+        The column holds numbers or flags, and the value is none.
+    """
+    kind, word = column.type(), str(value).strip().lower()
+    if kind.is_boolean():
+        if word not in (*TRUE, *FALSE):
+            raise UsageError(f"{column.get_name()} is never {value!r}: it is true or false. Expected one of these.")
+        return column == (word in TRUE)
+    if not is_number(kind):
+        return column.cast("string") == str(value)
+    word = {"true": "1", "false": "0"}.get(word, word)
+    for read in (int, float):  # whole numbers first: a float would lose the last digits of long ones
+        try:
+            return column == read(word)
+        except ValueError:
+            continue
+    raise UsageError(f"{column.get_name()} is never {value!r}: it holds numbers. Expected one of them.")
 
 
 def one_place(file: ir.IntegerColumn, row: ir.IntegerColumn) -> ir.IntegerColumn:
