@@ -80,6 +80,8 @@ class Mean:
     design_effect : ndarray
         ``sampling_variance`` over that of as many independent, equally weighted answers; nan where that is.
     n, n_clusters : ndarray
+    clusters_in_effect : ndarray
+        Equally large clusters that would tell as much (Kish): fewer where some have far more answers than others.
     most_n : ndarray
         The effective number of answers is never more: n, unless margins are known that explain the answers.
     """
@@ -90,6 +92,7 @@ class Mean:
     design_effect: FloatArray
     n: FloatArray
     n_clusters: FloatArray
+    clusters_in_effect: FloatArray
     most_n: FloatArray
 
     @property
@@ -114,10 +117,10 @@ class Mean:
         counts estimated from survey data. Survey Methodology 24, 193–201.
         """
         tail = (1 + conf_level) / 2
-        several = self.n_clusters > 1
+        several = self.clusters_in_effect > 1
         with np.errstate(invalid="ignore", divide="ignore"):
             by_answers = student_t.ppf(tail, np.where(several, self.n - 1, np.nan))
-            by_clusters = student_t.ppf(tail, np.where(several, self.n_clusters - 1, np.nan))
+            by_clusters = student_t.ppf(tail, np.where(several, self.clusters_in_effect - 1, np.nan))
             return np.asarray(np.minimum(self.most_n, self.n / self.design_effect) * (by_answers / by_clusters) ** 2)
 
 
@@ -176,8 +179,10 @@ def weighted_mean(sums: ClusteredSums) -> Mean:
         alike = sums.n * sums.cluster_ww / sums.w**2
         measured = sampling / (variance / (sums.n - 1))
         design_effect = np.where(is_constant & (sums.n_clusters > 1), alike, measured)
+        in_effect = np.round(np.minimum(sums.w**2 / sums.cluster_ww, sums.n_clusters), 9)
+        in_effect = np.where(sums.n_clusters == sums.n, sums.n, in_effect)  # unequal weights alone dominate nothing
     most_n = np.where(is_calibrated, np.inf, sums.n)
-    return Mean(estimate, variance, sampling, design_effect, sums.n, sums.n_clusters, most_n)
+    return Mean(estimate, variance, sampling, design_effect, sums.n, sums.n_clusters, in_effect, most_n)
 
 
 def mean_interval(mean: Mean, low: float, high: float, conf_level: float = 0.95) -> Interval:

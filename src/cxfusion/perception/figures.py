@@ -34,7 +34,9 @@ __all__ = ["ESTIMATES", "FEW", "SHOWN", "TOO_FEW", "Figures", "figures_of", "num
 FEW: Final = 30
 """Below so many answers (contacts, for the response rate) a figure is flagged as small."""
 TOO_FEW: Final = 5
-"""Below so many answers, or customers, there is no figure: it would tell what single persons said."""
+"""Below so many answers, or customers, there is no figure: it would tell what single persons said. Of customers who
+answered unequally often, as many are counted as would tell as much."""
+DOMINATED: Final = "a few customers gave most of the answers: not shown"
 SHOWN: Final = ("ok", "small")
 """Statuses of rows that have a figure."""
 ESTIMATES: Final = ("estimate", "std_error", "conf_low", "conf_high")
@@ -131,25 +133,23 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
 
 def statuses(mean: Mean, reading: Reading) -> tuple[list[str], list[str | None]]:
     """Status and reason of each of some figures: which of them to hide, or to take with care, and why."""
-    status = _status(mean.n, mean.n_clusters, reading.not_applicable)
-    return status, _reasons(status, mean.n, reading)
+    status = _status(mean.n, mean.clusters_in_effect, reading.not_applicable)
+    return status, _reasons(status, mean, reading)
 
 
-def _status(n: NDArray[np.float64], n_customers: NDArray[np.float64], not_applicable: str | None) -> list[str]:
+def _status(n: NDArray[np.float64], n_in_effect: NDArray[np.float64], not_applicable: str | None) -> list[str]:
     if not_applicable:
         return ["not_applicable"] * len(n)
-    kinds = np.select([n == 0, n_customers < TOO_FEW, n < FEW], ["not_applicable", "suppressed", "small"], "ok")
+    kinds = np.select([n == 0, n_in_effect < TOO_FEW, n < FEW], ["not_applicable", "suppressed", "small"], "ok")
     return [str(kind) for kind in kinds]
 
 
-def _reasons(status: Sequence[str], n: NDArray[np.float64], reading: Reading) -> list[str | None]:
+def _reasons(status: Sequence[str], mean: Mean, reading: Reading) -> list[str | None]:
     """Why there is no figure, or why to take it with care."""
     words = {
         "not_applicable": reading.not_applicable or reading.nothing,
         "small": f"fewer than {FEW} {reading.counted}",
     }
-    hidden = (reading.counted if few < TOO_FEW else "customers" for few in n)
-    return [
-        f"fewer than {TOO_FEW} {which}: not shown" if kind == "suppressed" else words.get(kind)
-        for kind, which in zip(status, hidden, strict=True)
-    ]
+    few, few_customers = (f"fewer than {TOO_FEW} {which}: not shown" for which in (reading.counted, "customers"))
+    hidden = np.select([mean.n < TOO_FEW, mean.n_clusters < TOO_FEW], [few, few_customers], DOMINATED)
+    return [str(why) if kind == "suppressed" else words.get(kind) for kind, why in zip(status, hidden, strict=True)]
