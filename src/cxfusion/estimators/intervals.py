@@ -179,8 +179,9 @@ def weighted_mean(sums: ClusteredSums) -> Mean:
         alike = sums.n * sums.cluster_ww / sums.w**2
         measured = sampling / (variance / (sums.n - 1))
         design_effect = np.where(is_constant & (sums.n_clusters > 1), alike, measured)
-        in_effect = np.round(np.minimum(sums.w**2 / sums.cluster_ww, sums.n_clusters), 9)
-        in_effect[sums.n_clusters == sums.n] = sums.n[sums.n_clusters == sums.n]  # unequal weights alone dominate nothing
+        kish = np.minimum(sums.w**2 / sums.cluster_ww, sums.n_clusters)
+        is_alone = sums.n_clusters == sums.n  # nobody answered twice, and unequal weights alone dominate nothing
+        in_effect = np.where(is_alone, sums.n_clusters, np.asarray(np.round(kish, 9), dtype=np.float64))
     most_n = np.where(is_calibrated, np.inf, sums.n)
     return Mean(estimate, variance, sampling, design_effect, sums.n, sums.n_clusters, in_effect, most_n)
 
