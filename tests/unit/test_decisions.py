@@ -55,8 +55,8 @@ def test_agents_in_parts_agree_with_whole_ones_and_with_their_own_inverse(patien
 
 def test_the_typical_week_is_the_logs_own(session_log):
     week = typical_week(session_log, ["hold_seconds"])
-    # two weeks, Mondays at 9: three contacts in all, one hung up
-    assert week.arrivals.tolist() == [1.5]
+    # two weeks, Mondays at 9: three contacts in all, one hung up, which does not tell patience
+    assert (week.arrivals.tolist(), week.contacts_a_week) == ([1.0], 1.5)
     assert week.aht_seconds.tolist() == [(100 + 20 + 10 + 60) / 2]
     assert week.wait_seconds.tolist() == [30.0]
     assert week.level["hold_seconds"].tolist() == [10.0]
@@ -107,6 +107,37 @@ def test_the_patience_of_a_week_is_that_of_the_diagnosis(n_told, patience):
     assert typical_week(contacts, []).patience_seconds.tolist() == [patience]
     told = cx.diagnose(contacts).pivot()["patience_seconds"][0]
     assert patience in (told, np.inf)
+
+
+@pytest.mark.parametrize(("n_told", "work"), [(25, 65.0), (15, 30.0), (0, 30.0)])
+def test_who_hung_up_is_work_only_where_erlang_lets_them_hang_up(n_told, work):
+    """30 were handled and 35 hung up: to Erlang C, which serves all, 65 would be more than twice the work there was."""
+    gone = [
+        {"contact_id": f"g{i}", "started_at": "2026-01-05 09:20", "queue": "q", "is_abandoned": True,
+         "wait_seconds": 40 if i < n_told else None}
+        for i in range(35)
+    ]  # fmt: skip
+    week = typical_week(cx.read_contacts([*handled(*[10.0] * 30), *gone]), [])
+    assert (week.arrivals.tolist(), week.contacts_a_week) == ([work], 65.0)
+
+
+def test_hours_without_waits_are_no_staffing_but_contacts_that_come_in():
+    """Two Mondays: at 9 two contacts that waited, at 10 four that did not, one of which hung up."""
+    at_ten = [
+        {**call, "contact_id": f"t{i}", "started_at": f"2026-01-{day} 10:00", "wait_seconds": 0, "is_abandoned": i == 0}
+        for i, (day, call) in enumerate(zip(("05", "05", "12", "12"), handled(*[10.0] * 4), strict=True))
+    ]
+    week = typical_week(cx.read_contacts([*handled(10.0, 10.0), *at_ten]), [])
+    assert (week.arrivals.tolist(), week.n_left_out, week.contacts_a_week) == ([1.0], 4, 3.0)
+
+
+def test_the_volume_of_a_hotspot_does_not_hang_on_whether_waits_are_told(evidence, pairing, decisions):
+    rows = pairing.contacts.rows
+    waits = (rows["queue"] == "billing").ifelse(0.0, rows["wait_seconds"])
+    contacts = replace(pairing.contacts, rows=rows.mutate(wait_seconds=waits))
+    found = cx.decide(evidence, replace(pairing, contacts=contacts), cost_per_hour=30).hotspots
+    assert len(found)
+    pd.testing.assert_frame_equal(found, decisions.hotspots)
 
 
 def test_calls_that_agents_make_are_no_arrivals():
@@ -426,6 +457,36 @@ def test_one_week_is_one_week(evidence):
     assert "(1 weeks)" not in many
     few = cx.design_pilot(evidence, "hold_seconds", effect=0.3, answers_a_week=50).summary()
     assert re.search(r"\(\d+ weeks\)", few)
+
+
+def asked_about(which):
+    """A contact an hour for sixty days; some are answered about, two hours later."""
+    starts = pd.date_range("2026-01-05", periods=1_440, freq="h")
+    log = pd.DataFrame({"contact_id": [f"c{i}" for i in range(1_440)], "started_at": starts})
+    answers = log.iloc[list(which)][["contact_id"]].assign(csat=np.resize([3, 4, 5, 5], len(which)))
+    answers["answered_at"] = starts[list(which)] + pd.Timedelta("2h")
+    return cx.pair(cx.read_contacts(log), cx.read_surveys(answers))
+
+
+@pytest.mark.parametrize("asked", [range(936, 1_440, 3), range(0, 504, 3)], ids=["launched", "ended"])
+def test_pilots_go_at_the_pace_of_the_weeks_in_which_the_survey_ran(evidence, asked):
+    """Three weeks, in which each third contact is answered about: 56 answers a week."""
+    pairing = asked_about(asked)
+    assert pairing.n_pairs == 168
+    pilots = cx.decide(replace(evidence, n=168), pairing).pilots
+    by_contact = pilots[pilots["design"] == "contacts"]
+    assert len(by_contact)
+    n = by_contact["answers_per_arm"].to_numpy(float)
+    assert by_contact["contacts_per_arm"].to_numpy(float) == pytest.approx(3 * n, rel=0.02)
+    assert by_contact["weeks"].to_numpy(float) == pytest.approx(np.ceil(2 * n / 56), rel=0.02, abs=1)
+
+
+def test_answers_that_are_all_too_young_tell_no_pace_of_pilots(evidence):
+    pairing = asked_about(range(1_200, 1_440, 3))
+    lag = replace(pairing.answer_lag, last_answer_at=datetime(2026, 2, 1), asked_from=None)
+    pilots = cx.decide(replace(evidence, n=80), replace(pairing, answer_lag=lag)).pilots
+    assert len(pilots)
+    assert pilots[["weeks", "contacts_per_arm"]].isna().all(axis=None)
 
 
 def test_a_pilot_that_never_had_power_says_so(evidence):

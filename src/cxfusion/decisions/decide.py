@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -242,13 +242,17 @@ def _week(evidence: LeverEvidence, pairing: Pairing) -> Workload | None:
 
 
 def _pilot_plan(evidence: LeverEvidence, pairing: Pairing | None, weeks: float, power: float) -> PilotPlan:
+    """At the pace of the contacts whose silence means something: none from before a launch, none too young."""
     if pairing is None:
         return PilotPlan(power, 0.05, weeks, None, None)
-    contacts = pairing.contacts
-    rows = contacts.rows.select(is_abandoned=contacts.value("is_abandoned").fill_null(False))
-    n = contacts.session.collect(rows.aggregate(n=(~rows["is_abandoned"]).sum())).to_pylist()[0]["n"]
+    log, pairs = pairing.contacts.rows, pairing.pairs
+    contacts = replace(pairing.contacts, rows=log.filter(~pairing.is_untold(log)))
+    n = contacts.session.count(contacts.rows.filter(~contacts.value("is_abandoned").fill_null(False)))
     lasted = span_of(contacts).seconds / 604_800
-    return PilotPlan(power, 0.05, weeks, evidence.n / lasted if lasted > 0 else None, evidence.n / n if n else None)
+    told = pairing.session.count(pairs.filter(~pairing.is_untold(pairs))) / pairing.n_pairs if pairing.n_pairs else 1.0
+    n_answers = evidence.n * told
+    a_week = n_answers / lasted if n_answers and lasted > 0 else None
+    return PilotPlan(power, 0.05, weeks, a_week, min(n_answers / n, 1.0) if n_answers and n else None)
 
 
 def _notes(evidence: LeverEvidence, week: Workload | None, costs: Costs) -> list[str]:

@@ -46,7 +46,7 @@ class Workload:
     Attributes
     ----------
     arrivals : array
-        Inbound contacts per hour.
+        Inbound contacts per hour; where patience is not known, without those who hung up, since Erlang C serves all.
     aht_seconds : array
         Mean of the handle times that are known.
     wait_seconds : array
@@ -55,6 +55,8 @@ class Workload:
         Infinite where too few hung up after a known wait to know.
     level : mapping of str to array
         Mean of each lever.
+    contacts_a_week : float
+        All inbound contacts, abandoned ones too, of hours that are left out as well.
     n_hours : int
         Hours of the week in which any queue is open.
     n_left_out : int
@@ -70,15 +72,11 @@ class Workload:
     wait_seconds: NDArray[np.float64]
     patience_seconds: NDArray[np.float64]
     level: dict[str, NDArray[np.float64]]
+    contacts_a_week: float
     n_hours: int
     n_left_out: int
     n: int
     n_beyond: int = 0
-
-    @property
-    def contacts_a_week(self) -> float:
-        """All that come in, abandoned ones too, in the hours that are counted."""
-        return float(self.arrivals.sum())
 
     def agents(self) -> NDArray[np.float64]:
         """Agents on the phone who would give such waits, in each hour."""
@@ -113,7 +111,8 @@ def typical_week(contacts: Contacts, levers: Sequence[str]) -> Workload:
             n=rows.count(),
             first=rows["date"].min(),
             last=rows["date"].max(),
-            n_gone=(rows["is_gone"] & rows["wait"].notnull()).sum(),
+            n_gone=rows["is_gone"].sum(),
+            n_gone_waited=(rows["is_gone"] & rows["wait"].notnull()).sum(),
             n_waited=rows["wait"].count(),
             wait_of_all=exact_mean(rows["wait"]),
             wait=exact_mean(answered.ifelse(rows["wait"], ibis.null())),
@@ -143,17 +142,20 @@ def _week(cells: pd.DataFrame, names: Sequence[str], n_beyond: int) -> Workload:
     weekday = (days + 3) % 7  # 1970-01-01, day 0, was a Thursday
     n_days = np.bincount(weekday, minlength=7)[cells["hour"].to_numpy() // HOURS_A_DAY]
     waited = cells["n_waited"] * cells["wait_of_all"].fillna(0.0)
-    by_queue = pd.DataFrame({"queue": cells["queue"], "waited": waited, "gone": cells["n_gone"]})
+    by_queue = pd.DataFrame({"queue": cells["queue"], "waited": waited, "gone": cells["n_gone_waited"]})
     totals = by_queue.groupby("queue")[["waited", "gone"]].transform("sum")
     is_known = (totals["gone"] >= FEWEST_ABANDONED).to_numpy()
     patience = np.where(is_known, totals["waited"] / np.maximum(totals["gone"], 1), np.inf)
     kept = ((cells["wait"] >= SHORTEST_WAIT) & (cells["aht"] > 0)).to_numpy()
+    n_served = np.where(is_known, cells["n"], cells["n"] - cells["n_gone"])  # to Erlang C nobody hangs up: all are work
+    n_weeks = np.maximum(n_days, 1)
     return Workload(
-        arrivals=(cells["n"].to_numpy(float) / np.maximum(n_days, 1))[kept],
+        arrivals=(n_served / n_weeks)[kept],
         aht_seconds=cells["aht"].to_numpy(float)[kept],
         wait_seconds=cells["wait"].to_numpy(float)[kept],
         patience_seconds=patience[kept],
         level={name: cells[f"level_{i}"].fillna(0.0).to_numpy(float)[kept] for i, name in enumerate(names)},
+        contacts_a_week=float((cells["n"].to_numpy(float) / n_weeks).sum()),
         n_hours=int(cells["hour"][kept].nunique()),
         n_left_out=int(cells["n"][~kept].sum()),
         n=int(cells["n"].sum()),
