@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import tracemalloc
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -57,6 +58,46 @@ def test_by_hand(session):
     assert "Occupancy 40.0 %" in found.summary()
     assert "Lunch counts as other" in found.summary()
     assert pickle.loads(pickle.dumps(found)).table.equals(found.table)
+
+
+# Kim stays available from 9 to 17 and is on call from 10 to 14, Lou is on call before and while available.
+PRESENT = [
+    state("kim", "Available", "09:00", "17:00", team="a"),
+    state("kim", "On call", "10:00", "14:00", team=None),
+    state("lou", "Available", "10:00", "11:00", team="b"),
+    state("lou", "On call", "09:30", "10:30", team="b"),
+]
+
+
+def test_who_stays_available_while_handling_is_there_once(session):
+    kim = cx.occupancy(PRESENT[:2], timezone="UTC", session=session)
+    assert kim.table["estimate"].to_list() == [0.5]  # 4 of 8 hours
+    assert dict(zip(kim.states["state"], kim.states["seconds"], strict=True)) == {"Available": 14400, "On call": 14400}
+    by_agent = cx.occupancy(PRESENT, by="agent_id", timezone="UTC", session=session).table.set_index("agent_id")
+    assert by_agent["estimate"].to_dict() == pytest.approx({"kim": 0.5, "lou": 2 / 3})
+    by_team = cx.occupancy(PRESENT, by="team", timezone="UTC", session=session).table  # each minute where its row is
+    assert by_team["available_seconds"].to_list() == [14400, 1800, 0]
+    by_hour = cx.occupancy(PRESENT[:2], interval="1h", timezone="UTC", session=session).table
+    assert by_hour["handling_seconds"].to_list() == [0, *[3600] * 4, *[0] * 3]
+    assert by_hour["available_seconds"].to_list() == [3600, *[0] * 4, *[3600] * 3]
+
+
+def test_every_minute_of_an_agent_counts_once_however_states_lie(session):
+    rng, rows, minutes = np.random.default_rng(4), [], {}
+    for _ in range(300):
+        agent, name = f"a{rng.integers(5)}", str(rng.choice(["idle", "ready", "talk", "hold", "lunch"]))
+        start = int(rng.integers(0, 1_200))
+        end = start + int(rng.integers(1, 120 if name in ("idle", "ready") else 12))  # long presence, short contacts
+        rows.append(state(agent, name, *(f"{at // 60:02}:{at % 60:02}" for at in (start, end))))
+        kind = {"idle": "available", "ready": "available", "lunch": "other"}.get(name, "handling")
+        minutes.setdefault((agent, kind), set()).update(range(start, end))
+    found = cx.occupancy(rows, by="agent_id", timezone="UTC", session=session).table.set_index("agent_id")
+    for agent, row in found.iterrows():
+        handling, available = (minutes[agent, kind] for kind in ("handling", "available"))
+        expected = [handling, available - handling, minutes[agent, "other"]]
+        told = row[["handling_seconds", "available_seconds", "other_seconds"]].to_list()
+        assert told == pytest.approx([60 * len(one) for one in expected])
+    assert len(found) == 5
 
 
 def test_by_agent_and_team(session):

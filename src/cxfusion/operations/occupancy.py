@@ -6,6 +6,7 @@ A contact log cannot tell: it does not know who was there and waited. A table of
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import ibis
@@ -45,6 +46,7 @@ AVAILABLE: Final = ("available", "idle", "ready", "waiting", "not responding")
 FIELDS: Final = ("agent_id", "state", "started_at", "ended_at")
 PARTS: Final = ("handling", "available", "other")
 KIND, SECONDS, FROM, UNTIL = "cx:kind", "cx:seconds", "cx:from", "cx:until"
+AT, IS_STATE, NEXT, PLACE = "cx:at", "cx:is_state", "cx:next", "cx:place"
 """What is made of a state; the table's own columns may have any name."""
 COLUMNS: Final = ("estimate", "unit", *(f"{part}_seconds" for part in PARTS), "status", "reason")
 
@@ -143,7 +145,8 @@ def occupancy(
 
     Notes
     -----
-    Two contacts at once (chats) are counted once: the clock on the wall counts, so that occupancy is at most 100 %.
+    The clock on the wall counts: two contacts at once (chats) count once, and whoever handles one is not available,
+    also where presence stays "available" meanwhile. So no minute of an agent counts twice in the whole.
     Occupancy = handling / (handling + available); source: Amazon Connect.
 
     Examples
@@ -201,7 +204,7 @@ def _spoken(words: Collection[str]) -> list[str]:
 
 
 def _pieces(log: Contacts, handling: list[str], available: list[str]) -> tuple[ir.Table, int]:
-    """States without overlaps of their kind: from when until when, in seconds since 1970; rows that are none."""
+    """States in seconds since 1970, no time of an agent twice in a kind, or handling and available; rows left out."""
     session, rows = log.session, log.rows
     word = log.value("state").cast("string").lower().re_replace("[_-]", " ").strip()
     kind = ibis.cases((word.isin(handling), "handling"), (word.isin(available), "available"), else_="other")
@@ -217,7 +220,33 @@ def _pieces(log: Contacts, handling: list[str], available: list[str]) -> tuple[i
     reached = kept[UNTIL].max().over(before)
     begun = ibis.greatest(kept[FROM], reached.coalesce(kept[FROM]))
     cut = compute(session, kept.mutate(**{FROM: begun}))
-    return cut.filter(cut[UNTIL] > cut[FROM]), int(counts["n"] - (counts["kept"] or 0)) + log.n_read - log.count()
+    alone = _free_of_handling(session, cut.filter(cut[UNTIL] > cut[FROM]))
+    return alone, int(counts["n"] - (counts["kept"] or 0)) + log.n_read - log.count()
+
+
+def _free_of_handling(session: Session, pieces: ir.Table) -> ir.Table:
+    """The pieces, of those available only what lies between the agent's contacts.
+
+    Such a time begins where a state does or where handling ends, and ends where the state or the next handling says so.
+    One pass in order of time: to join each state with all of its agent's contacts would take the square of a long log.
+    """
+    states = pieces.filter(pieces[KIND] == "available")
+    number = ibis.row_number().over(group_by="agent_id", order_by=FROM)
+    states = states.mutate(**{PLACE: number.cast("int64")})
+    contacts = pieces.filter(pieces[KIND] == "handling")
+    no_contact = ibis.null("float64")
+    begins = states.select("agent_id", **{AT: states[FROM], IS_STATE: ibis.literal(1), NEXT: no_contact}).union(
+        contacts.select("agent_id", **{AT: contacts[UNTIL], IS_STATE: ibis.literal(0), NEXT: contacts[FROM]})
+    )
+    in_order = partial(ibis.window, group_by="agent_id", order_by=[AT, IS_STATE])
+    latest = begins[IS_STATE].sum().over(in_order(preceding=None, following=0)) - 1  # of the agent's states, from 0
+    later = begins[NEXT].min().over(in_order(preceding=None, following=(1, None)))
+    timed = compute(session, begins.mutate(**{PLACE: latest.cast("int64"), NEXT: later}))
+    found = states.drop(FROM).inner_join(timed, ["agent_id", PLACE])
+    until = ibis.least(found[UNTIL], found[NEXT].coalesce(found[UNTIL]))
+    free = compute(session, found.mutate(**{FROM: found[AT], UNTIL: until}).select(*pieces.columns))
+    rest = pieces.filter(pieces[KIND] != "available")
+    return compute(session, rest.union(free.filter(free[UNTIL] > free[FROM])))
 
 
 def _sums(session: Session, pieces: ir.Table, keys: list[str]) -> pd.DataFrame:
