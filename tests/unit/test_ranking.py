@@ -19,16 +19,8 @@ from cxfusion.tables.relation import Contacts
 N_AGENTS = 12
 
 
-def draw(session):
-    """Twelve agents; the odd ones are 30 s slower; the last six work two thirds in the hard queue (+200 s)."""
-    rng = np.random.default_rng(2)
-    rows = []
-    for agent in range(N_AGENTS):
-        for _ in range(400):
-            is_hard = rng.random() < (2 / 3 if agent >= N_AGENTS / 2 else 1 / 3)
-            talk = 300 + 30 * (agent % 2) + 200 * is_hard + rng.normal(0, 60)
-            rows.append((f"agent {agent:02d}", "hard" if is_hard else "easy", talk))
-    rows += [("seldom", "easy", 9_000.0)] * 5 + [(None, "easy", 300.0)] * 50
+def log_of(session, rows):
+    """A contact a minute: agent, queue, seconds of talk."""
     table = pa.table(
         {
             "contact_id": [f"c{i}" for i in range(len(rows))],
@@ -41,6 +33,19 @@ def draw(session):
     )
     made = session.materialize(session.read(FrameSource(table, "log")))
     return Contacts(session, made, table.num_rows, made.limit(0), "UTC")
+
+
+def draw(session):
+    """Twelve agents; the odd ones are 30 s slower; the last six work two thirds in the hard queue (+200 s)."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for agent in range(N_AGENTS):
+        for _ in range(400):
+            is_hard = rng.random() < (2 / 3 if agent >= N_AGENTS / 2 else 1 / 3)
+            talk = 300 + 30 * (agent % 2) + 200 * is_hard + rng.normal(0, 60)
+            rows.append((f"agent {agent:02d}", "hard" if is_hard else "easy", talk))
+    rows += [("seldom", "easy", 9_000.0)] * 5 + [(None, "easy", 300.0)] * 50
+    return log_of(session, rows)
 
 
 @pytest.fixture(scope="module")
@@ -146,20 +151,8 @@ def test_queues_that_few_contacts_tie_together_are_taken_out_exactly():
         for further, n in ((0, 200), (1, 2))
         for i in range(n)
     ]
-    table = pa.table(
-        {
-            "contact_id": [f"c{i}" for i in range(len(rows))],
-            "started_at": [datetime(2026, 1, 5, 9) + timedelta(minutes=i) for i in range(len(rows))],
-            "agent_id": [row[0] for row in rows],
-            "queue": [row[1] for row in rows],
-            "talk_seconds": [row[2] for row in rows],
-            "is_abandoned": [False] * len(rows),
-        }
-    )
     with Session(threads=1) as session:
-        made = session.materialize(session.read(FrameSource(table, "log")))
-        log = Contacts(session, made, table.num_rows, made.limit(0), "UTC")
-        ranking = cx.rank_groups(log, "aht_seconds", adjust_for="queue")
+        ranking = cx.rank_groups(log_of(session, rows), "aht_seconds", adjust_for="queue")
     adjusted = ranking.table.set_index("agent_id")["adjusted"].sort_index().to_numpy()
     assert adjusted - adjusted[0] == pytest.approx(5.0 * (np.arange(60) % 2), abs=1e-6)
 
@@ -169,19 +162,8 @@ def tied(session, seed, n_links=3):
     rng = np.random.default_rng(seed)
     rows = [(f"agent {k:02d}", "A" if k < 8 else "B") for k in range(16) for _ in range(150)]
     rows += [("agent 00", "B")] * n_links
-    n = len(rows)
-    table = pa.table(
-        {
-            "contact_id": [f"c{i}" for i in range(n)],
-            "started_at": [datetime(2026, 1, 5, 9) + timedelta(minutes=i) for i in range(n)],
-            "agent_id": [row[0] for row in rows],
-            "queue": [row[1] for row in rows],
-            "talk_seconds": rng.normal(300, 100, n).clip(1),
-            "is_abandoned": [False] * n,
-        }
-    )
-    made = session.materialize(session.read(FrameSource(table, "log")))
-    return Contacts(session, made, n, made.limit(0), "UTC")
+    talk = rng.normal(300, 100, len(rows)).clip(1)
+    return log_of(session, [(*row, seconds) for row, seconds in zip(rows, talk, strict=True)])
 
 
 def test_agents_who_are_alike_are_not_called_different_where_queues_are_loosely_tied():

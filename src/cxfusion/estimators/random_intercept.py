@@ -60,7 +60,12 @@ class RandomIntercept:
 
 
 def fit_random_intercept(
-    n: Floats, mean: Floats, squares: Floats, n_lost: int = 0, worth: Floats | None = None
+    n: Floats,
+    mean: Floats,
+    squares: Floats,
+    n_lost: int = 0,
+    worth: Floats | None = None,
+    explained: tuple[float, int] | None = None,
 ) -> RandomIntercept:
     """Fit by restricted maximum likelihood.
 
@@ -72,6 +77,9 @@ def fit_random_intercept(
         Degrees of freedom that were spent on adjusting the observations before.
     worth : ndarray, shape (m,), optional
         How many observations each mean is worth, where adjusting has made it less sure; by default ``n``.
+    explained : tuple of float and int, optional
+        Sum of squares that groups explain beside what was adjusted for, and its degrees of freedom; by default that of
+        the means.
 
     Raises
     ------
@@ -115,7 +123,7 @@ def fit_random_intercept(
         effect=kept * (mean - centre),
         conditional_sd=np.sqrt(spread * (1 - kept)),
         std_error=np.sqrt(spread * (1 - kept) + (1 - kept) ** 2 * (mean_variance + of_ratio * (mean - centre) ** 2)),
-        p_value=_f_test(worth, mean, squares, left),
+        p_value=_f_test(*(explained or _explained(n, mean)), float(squares.sum()), left),
     )
 
 
@@ -144,10 +152,14 @@ def _ratio(worth: Floats, mean: Floats, squares: Floats, n_free: float) -> float
     return float(np.exp(found.x)) if found.fun < deviance(0.0) - 1e-9 else 0.0
 
 
-def _f_test(worth: Floats, mean: Floats, squares: Floats, left: float) -> float:
-    grand = (worth * mean).sum() / worth.sum()
-    between = (worth * (mean - grand) ** 2).sum() / (len(mean) - 1)
-    return float(fisher_f.sf(between / (squares.sum() / left), len(mean) - 1, left))
+def _explained(n: Floats, mean: Floats) -> tuple[float, int]:
+    grand = (n * mean).sum() / n.sum()
+    return float((n * (mean - grand) ** 2).sum()), len(mean) - 1
+
+
+def _f_test(between: float, n_between: int, squares: float, left: float) -> float:
+    """That all groups are alike; 1.0 where nothing is left to tell them apart by."""
+    return float(fisher_f.sf(between / n_between / (squares / left), n_between, left)) if n_between else 1.0
 
 
 def rank_draws(estimate: Floats, sd: Floats, n_draws: int = 4_000, seed: int = 0) -> NDArray[np.int32]:

@@ -14,6 +14,7 @@ import ibis
 
 from cxfusion.errors import ConfigError
 from cxfusion.tables.span import day_of, span_among
+from cxfusion.tables.times import EPOCH, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,7 +41,6 @@ HISTORY: Final = ("n_prior_contacts", "prior_wait_seconds")
 """What came before a contact: columns that :func:`with_history` adds."""
 EPISODE: Final = ("episode_started_at", "episode_position", "n_in_episode", "is_episode_open")
 """Place of a contact in its episode: columns that :func:`with_episodes` adds."""
-EPOCH: Final = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ class Chains:
 
     @property
     def at(self) -> ir.IntegerValue:
-        """Microseconds since 1970: a number, so that any engine can look a range of it around."""
-        return self.rows["started_at"].cast("timestamp").delta(ibis.literal(EPOCH), unit="microsecond")
+        """When a contact starts, in microseconds since 1970."""
+        return microseconds(self.rows["started_at"])
 
     def _before(self, reach: timedelta) -> ir.WindowBuilder:
         """The person's contacts that started earlier, at most so long ago; what starts at the same time is neither."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
-from cxfusion.estimators.distributions import NORMAL_95, fisher_f
+from cxfusion.estimators.distributions import NORMAL_95
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
 from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
 from cxfusion.operations.metrics import metric_named
@@ -260,7 +260,8 @@ def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
     size, adjusted = np.bincount(code, n).astype(float), mix.value
     about = cells["squares"].to_numpy(float) + n * (mean - mix.shift[cell] - adjusted[code]) ** 2
     squares = np.bincount(code, about).astype(float)
-    fit = fit_random_intercept(size, adjusted, squares, n_lost=len(mix.shift) - mix.n_sets, worth=mix.worth)
+    n_lost, explained = len(mix.shift) - mix.n_sets, (mix.explained, len(size) - mix.n_sets)
+    fit = fit_random_intercept(size, adjusted, squares, n_lost, mix.worth, explained)
     draws = rank_draws(fit.estimate, fit.std_error)
     fifth = max(round(len(size) / 5), 1)
     table = pd.DataFrame(
@@ -280,12 +281,9 @@ def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
             "p_highest_fifth": (draws > len(size) - fifth).mean(axis=0),
         }
     ).sort_values("rank", ignore_index=True)
-    left = n.sum() - len(size) - len(mix.shift) + mix.n_sets
-    freedom = len(size) - mix.n_sets
-    p_value = float(fisher_f.sf(mix.explained / freedom / (squares.sum() / left), freedom, left)) if freedom else 1.0
     return Ranking(
         empty.metric, empty.unit, empty.by, empty.adjust_for, table, fit.mean, fit.sd_between, fit.sd_within,
-        p_value, empty.n_left_out, mix.n_sets,
+        fit.p_value, empty.n_left_out, mix.n_sets,
     )  # fmt: skip
 
 

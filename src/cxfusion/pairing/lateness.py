@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.results.formats import count, duration_in_words
+from cxfusion.tables.times import EPOCH, microseconds
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswerLag", "answer_lag"]
 
-EPOCH: Final = datetime(1970, 1, 1)
 USUAL: Final = 0.95
 FEWEST: Final = 30
 ABSURD: Final = 10
@@ -64,7 +64,7 @@ class AnswerLag:
 
     def is_early(self, started_at: ir.TimestampValue) -> ir.BooleanValue:
         """Whether contacts are from before anybody was asked."""
-        return started_at < ibis.literal(self.asked_from or datetime.min.replace(year=1000))
+        return started_at.isnull() if self.asked_from is None else started_at < ibis.literal(self.asked_from)
 
     def notes(self, n_young: int, n_early: int) -> tuple[str, ...]:
         """What is said of the contacts that are left out."""
@@ -111,7 +111,7 @@ def answer_lag(session: Session, rows: ir.Table, log: ir.Table) -> AnswerLag | N
 
 def _asked_from(session: Session, told: ir.Table, log: ir.Table, lag: AnswerLag) -> datetime | None:
     """Start of the contact from which on the log is answered about, but for a few strays; None if from the first."""
-    met = told.select(since=told["met_at"].delta(ibis.literal(EPOCH), unit="microsecond"))
+    met = told.select(since=microseconds(told["met_at"]))
     first = session.collect(met.aggregate(first=met["since"].quantile(max(STRAY, 1 / (lag.n - 1)))))["first"][0].as_py()
     begin = EPOCH + timedelta(microseconds=int(first))
     n_before, n_after = _around(session, log["started_at"], begin, lag)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import ibis
@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-__all__ = ["Years", "end_of_day", "is_skipped", "require_zone", "to_local", "to_utc", "years_asked", "years_told"]
+__all__ = [
+    "EPOCH",
+    "Years",
+    "end_of_day",
+    "is_skipped",
+    "microseconds",
+    "require_zone",
+    "to_local",
+    "to_utc",
+    "years_asked",
+    "years_told",
+]
 
+EPOCH: Final = datetime(1970, 1, 1)
 Years: TypeAlias = tuple[int, int]
 """First and last year that occur in the data."""
 
@@ -65,6 +77,11 @@ def require_zone(name: str) -> str:
             f"There is no time zone {name!r}. Expected an IANA name; nearest or most usual: {near}."
         ) from error
     return name
+
+
+def microseconds(utc: ir.TimestampValue) -> ir.IntegerValue:
+    """Microseconds since 1970: a number, so that any engine can look a range of it around, or take its quantile."""
+    return utc.cast("timestamp").delta(ibis.literal(EPOCH), unit="microsecond")
 
 
 def years_asked(utc: ir.TimestampValue) -> dict[str, ir.Value]:
