@@ -118,6 +118,19 @@ def test_a_log_alone_shows_the_operations(good):
     assert "the business lost" in found.conclusion
 
 
+def test_a_wrong_clock_changes_nothing_but_a_note():
+    """Three contacts of 1999 would make one period of all before the day."""
+    log = pilot(handling=30, n=3_000).contacts.to_pandas().drop(columns=["source_file", "source_row"])
+    far = log.iloc[:3].assign(contact_id=["x", "y", "z"], started_at=pd.Timestamp("1999-01-01 10:00"))
+    plain, spoiled = (cx.read_out(cx.read_contacts(one), "arm", "pilot", SINCE) for one in (log, pd.concat([far, log])))
+    pd.testing.assert_frame_equal(plain.effects, spoiled.effects)
+    pd.testing.assert_frame_equal(plain.events, spoiled.events)
+    assert [note for note in spoiled.notes if note not in plain.notes] == [
+        "3 contacts start more than 60 days before or after all others, by a wrong clock it seems; left out of the"
+        " comparison."
+    ]
+
+
 def test_results_pickle(good):
     assert pickle.loads(pickle.dumps(good)).table.equals(good.table)
 

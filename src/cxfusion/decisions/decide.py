@@ -19,7 +19,7 @@ from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 from cxfusion.results.schemas import DECISIONS
-from cxfusion.tables.span import GAP_DAYS, span_of
+from cxfusion.tables.span import note_on_beyond, span_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -270,9 +270,5 @@ def _notes(evidence: LeverEvidence, week: Workload | None, costs: Costs) -> list
             " left out of staffing."
         )
     if week is not None and week.n_beyond:
-        starts = "contact starts" if week.n_beyond == 1 else "contacts start"
-        notes.append(
-            f"{week.n_beyond:,} {starts} more than {GAP_DAYS} days before or after all others, by a wrong clock it"
-            " seems; left out of staffing."
-        )
+        notes.append(note_on_beyond(week.n_beyond, "staffing"))
     return notes

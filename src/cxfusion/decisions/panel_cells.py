@@ -9,6 +9,7 @@ import pandas as pd
 
 from cxfusion.operations.figures import handle_seconds, look_at
 from cxfusion.tables.coding import is_value, local_time
+from cxfusion.tables.span import span_of
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
@@ -72,12 +73,15 @@ class PanelCells:
     period_days : int
     is_better_above : mapping of str to bool
         By outcome, on the scales that were offered.
+    n_beyond : int
+        Contacts that are left out, as a wrong clock has put them months before or after all others.
     """
 
     frame: pd.DataFrame
     units: pd.DataFrame
     period_days: int
     is_better_above: Mapping[str, bool]
+    n_beyond: int
 
     @property
     def outcomes(self) -> list[str]:
@@ -119,9 +123,9 @@ def cells_of(
     unit : str
     period_days : int
     """
-    session, operations = contacts.session, _operations(contacts)
+    session, operations, span = contacts.session, _operations(contacts), span_of(contacts)
     date = local_time(contacts)["date"]
-    base = contacts.rows.select(
+    base = contacts.rows.filter(span.holds(contacts.rows["started_at"])).select(
         "contact_id",
         unit=contacts.value(unit).cast("string"),
         date=date,
@@ -142,7 +146,7 @@ def cells_of(
     if pairing is not None:
         frames.append(_perception(pairing, rows))
     cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
-    return PanelCells(cells, units.reset_index(drop=True), days, _directions(pairing))
+    return PanelCells(cells, units.reset_index(drop=True), days, _directions(pairing), span.n_beyond)
 
 
 def _directions(pairing: Pairing | None) -> dict[str, bool]:

@@ -27,6 +27,7 @@ from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval
 from cxfusion.results.labels import metric_label
+from cxfusion.tables.span import note_on_beyond
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -372,6 +373,8 @@ def _notes(cells: PanelCells, effects: pd.DataFrame) -> list[str]:
     ]
     if cells.n_mixed:
         notes.append(f"{cells.n_mixed:,} units changed only for some of their contacts and are left out.")
+    if cells.n_beyond:
+        notes.append(note_on_beyond(cells.n_beyond, "the comparison"))
     known = effects[effects["status"] == "ok"]
     weak = known[(known["conf_low"] < 0) & (known["conf_high"] > 0)]
     notes += [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["GAP_DAYS", "LogSpan", "day_of", "span_among", "span_of"]
+__all__ = ["GAP_DAYS", "LogSpan", "day_of", "note_on_beyond", "span_among", "span_of"]
 
 GAP_DAYS: Final = 60
 """Longer than a centre closes, or an export leaves out by mistake."""
@@ -58,6 +58,15 @@ class LogSpan:
 def day_of(start: ir.TimestampValue) -> ir.IntegerValue:
     """The day of a start, as a number: of UTC, which is near enough to see gaps of months."""
     return start.epoch_seconds() // SECONDS_A_DAY
+
+
+def note_on_beyond(n: int, what: str) -> str:
+    """That some contacts are left out of something, since their clock was wrong."""
+    starts = "contact starts" if n == 1 else "contacts start"
+    return (
+        f"{n:,} {starts} more than {GAP_DAYS} days before or after all others, by a wrong clock it seems; left out of"
+        f" {what}."
+    )
 
 
 def span_of(contacts: Contacts) -> LogSpan:
