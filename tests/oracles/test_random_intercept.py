@@ -402,3 +402,15 @@ def test_what_cannot_be_compared_says_why():
         fit_random_intercept(np.array([9.0]), np.array([1.0]), np.array([2.0]))
     with pytest.raises(NothingToEstimateError, match="nothing varies"):
         fit_random_intercept(np.full(3, 9.0), np.arange(3.0), np.zeros(3))
+
+
+def test_the_optimum_of_groups_of_one_size_is_known_to_the_last_digits():
+    """There it is (mean square between − within)/n: engines that sum in another order are to say the same."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        m, n = int(rng.integers(3, 60)), int(rng.integers(2, 500))
+        mean, squares = rng.normal(300, 20, m), 900 * rng.chisquare(n - 1, m)
+        within = squares.sum() / (m * (n - 1))
+        fit = fit_random_intercept(np.full(m, float(n)), mean, squares)
+        assert fit.sd_within**2 == pytest.approx(within, rel=1e-12)
+        assert fit.sd_between**2 == pytest.approx(mean.var(ddof=1) - within / n, rel=1e-12)

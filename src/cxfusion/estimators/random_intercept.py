@@ -111,7 +111,7 @@ def fit_random_intercept(
     ratio = _ratio(worth, mean, squares, n_free)
     weight = worth / (1 + worth * ratio)
     centre = float((weight * mean).sum() / weight.sum())
-    within = _within(worth, mean, squares, ratio, n_free)
+    within = _squares(worth, mean, squares, ratio) / n_free
     kept = worth * ratio / (1 + worth * ratio)  # how much of a group's distance is its own
     spread, mean_variance = within * ratio, within / weight.sum()
     of_ratio = 2 / (len(n) - 3) if len(n) > 3 else 0.0  # relative variance of how far groups are drawn
@@ -127,29 +127,34 @@ def fit_random_intercept(
     )
 
 
-def _within(worth: Floats, mean: Floats, squares: Floats, ratio: float, n_free: float) -> float:
+def _squares(worth: Floats, mean: Floats, squares: Floats, ratio: float) -> float:
+    """What is left to chance at a ratio: within groups, and of their means about the common one."""
     weight = worth / (1 + worth * ratio)
     centre = (weight * mean).sum() / weight.sum()
-    total = squares.sum() + (weight * (mean - centre) ** 2).sum()
-    return float(total / n_free)
+    return float(squares.sum() + (weight * (mean - centre) ** 2).sum())
 
 
 def _ratio(worth: Floats, mean: Floats, squares: Floats, n_free: float) -> float:
     """Variance between groups over that within, at the optimum; 0.0 where chance explains all of it."""
-    from scipy.optimize import minimize_scalar
+    from scipy.optimize import brentq
 
     def deviance(ratio: float) -> float:
+        left = _squares(worth, mean, squares, ratio)
         weight = worth / (1 + worth * ratio)
-        within = _within(worth, mean, squares, ratio, n_free)
-        return float(n_free * np.log(within) + np.log1p(worth * ratio).sum() + np.log(weight.sum()))
+        return float(n_free * np.log(left / n_free) + np.log1p(worth * ratio).sum() + np.log(weight.sum()))
+
+    def slope(x: float) -> float:  # of the deviance; its value is flat at the optimum, and tells half of the digits
+        weight = worth / (1 + worth * np.exp(x))
+        centre = (weight * mean).sum() / weight.sum()
+        told = (weight**2 * (mean - centre) ** 2).sum() / _squares(worth, mean, squares, np.exp(x))
+        return float(weight.sum() - (weight**2).sum() / weight.sum() - n_free * told)
 
     grid = np.linspace(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO, 121)
     best = int(np.argmin([deviance(np.exp(x)) for x in grid]))
     low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    found = minimize_scalar(
-        lambda x: deviance(np.exp(x)), bounds=(low, high), method="bounded", options={"xatol": 1e-10}
-    )
-    return float(np.exp(found.x)) if found.fun < deviance(0.0) - 1e-9 else 0.0
+    is_within = slope(low) < 0 < slope(high)
+    found = float(np.exp(brentq(slope, low, high, xtol=1e-14) if is_within else grid[best]))
+    return found if deviance(found) < deviance(0.0) - 1e-9 else 0.0
 
 
 def _explained(n: Floats, mean: Floats) -> tuple[float, int]:
