@@ -268,6 +268,15 @@ def test_a_column_with_a_name_of_the_frame_is_told_apart(session):
     assert set(diagnosis.as_rows()["grouping"]) == {"all", "reason"}
 
 
+def test_two_columns_never_share_one_name(session):
+    table = log().append_column("reason", pa.array(["bill"] * 4 + ["fault"] * 4))
+    table = table.append_column("contact_reason", pa.array(["new", "old"] * 4))
+    diagnosis = diagnose(contacts_of(session, table), by=["reason", "contact_reason"])
+    assert diagnosis.grouping.names == ("contact_contact_reason", "contact_reason")
+    assert row(diagnosis.table, "volume", contact_contact_reason="bill", contact_reason="old").estimate == 2
+    assert len(diagnosis.as_rows()["group"].unique()) == 5
+
+
 def test_odd_column_names_do_not_collide_with_the_querys_own(session):
     table = log().append_column("quarter", pa.array(QUEUE)).append_column("sum_volume", pa.array([1] * 8))
     wide = diagnose(contacts_of(session, table), by=["quarter", "sum_volume"], interval="15min").pivot()

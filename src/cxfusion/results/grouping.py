@@ -118,12 +118,20 @@ def grouping_by(
             f" Expected columns of the log: {', '.join(name for name in known if not name.startswith('source_'))}.",
             told_nearest(unknown, known),
         )
-    names = tuple(f"contact_{name}" if name in taken or name == START else name for name in columns)
+    names = tuple(_own_name(name, columns, taken) for name in columns)
     if interval is None:
         return Grouping(columns, names)
     if interval not in INTERVALS:
         raise UnknownNameError(f"There is no interval {interval!r}. Expected one of: {', '.join(INTERVALS)}.")
     return Grouping(columns, (*names, START), INTERVALS[interval])
+
+
+def _own_name(name: str, columns: Collection[str], taken: Collection[str]) -> str:
+    """The name of a column beside those that a frame uses itself, and beside the others that it is grouped by."""
+    own = name
+    while own in taken or own == START or (own != name and own in columns):
+        own = f"contact_{own}"
+    return own
 
 
 def local_starts(numbers: pd.Series[int], interval: timedelta) -> pd.Series[pd.Timestamp]:
