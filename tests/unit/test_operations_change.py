@@ -122,6 +122,32 @@ def test_it_agrees_with_diagnose_on_a_real_metric():
         assert change.table["change"].sum() == pytest.approx(change.after - change.before, abs=1e-12)
 
 
+@pytest.fixture(scope="module")
+def of_tiers(session):
+    """A log with a column of floats in which some are missing as null, others as NaN, as Arrow and Polars keep them."""
+    days = pa.array([datetime(2026, 1, 5 + i // 20, 9) for i in range(40)])
+    table = pa.table(
+        {
+            "contact_id": [f"c{i}" for i in range(40)],
+            "started_at": days,
+            "talk_seconds": [10.0 * i for i in range(40)],
+            "tier": pa.array([None, float("nan"), 1.0, 2.5] * 10, from_pandas=False),
+        }
+    )
+    return cx.read_contacts(table, timezone="UTC", session=session)
+
+
+def test_nan_and_null_are_one_missing_group(of_tiers):
+    change = what_changed(of_tiers, "talk_seconds", "tier", since="2026-01-06")
+    assert len(change.table) == 3
+    assert change.table["change"].sum() == pytest.approx(change.after - change.before)
+
+
+def test_quantiles_stand_beside_sums_of_groups_with_nan_and_null(of_tiers):
+    found = cx.diagnose(of_tiers, by="tier", interval="1d", percentiles=True).pivot()
+    assert found["volume"].to_list() == [5, 5, 5, 5, 10, 10]
+
+
 @pytest.mark.parametrize(
     ("metric", "why"),
     [

@@ -30,6 +30,7 @@ from cxfusion.tables.guesses import date_and_time
 from cxfusion.tables.look import look_at, time_formats
 from cxfusion.tables.made import make_columns
 from cxfusion.tables.mapping import ColumnMap, TableMap, table_map
+from cxfusion.tables.numbers import known_number
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.period import period_of
 from cxfusion.tables.pseudonyms import private_names
@@ -373,6 +374,8 @@ def _recipe(
 
 
 def _as_it_is(column: ir.Value) -> ir.Value:
+    if column.type().is_floating():
+        return known_number(column)
     return clean_text(column, ColumnMap(column=column.get_name())) if column.type().is_string() else column
 
 
