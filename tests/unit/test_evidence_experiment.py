@@ -137,7 +137,14 @@ def test_clusters_are_what_was_assigned_as_a_whole():
     by_day = centre(n=6_000)
     by_day["pilot_group"] = np.where(by_day["started_at"].dt.day % 2, "on", "off")
     by_day["hold_seconds"] *= np.where(by_day["pilot_group"] == "on", 0.4, 1.0)
-    assert rung(evidence_of(by_day))["n_clusters"] == 2 * by_day["started_at"].dt.date.nunique()
+    days = by_day["started_at"].dt.date
+    found = rung(evidence_of(by_day))  # both queues changed arms together
+    own_days = Experiment("pilot_group", "hold_seconds", unit="day")
+    assert found["n_clusters"] == days.nunique()
+    told_days = rung(evidence_of(by_day.assign(day=days.astype(str)), own_days))
+    assert found["std_error"] == pytest.approx(told_days["std_error"])
+    by_queue = by_day.assign(pilot_group=np.where(by_day["queue"] == "help", by_day["pilot_group"], "off"))
+    assert rung(evidence_of(by_queue))["n_clusters"] == 2 * days.nunique()
     told = Experiment("pilot_group", "hold_seconds", unit="contact_id")
     assert rung(evidence_of(by_day, told))["n_clusters"] == 6_000
 

@@ -92,7 +92,7 @@ def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Tri
         rows = rows.mutate(**{QUEUE: rows[QUEUE] + 1})  # −1 is the largest queue
     rows = sample.session.materialize(rows)
     arm, session = rows[f"{ARM}_{i}"], sample.session
-    cluster = f"{UNIT}_{i}" if experiment.unit else _assigned_whole(session, rows, f"{ARM}_{i}")
+    cluster = f"{UNIT}_{i}" if experiment.unit else _assigned_whole(session, rows, i)
     facts = {"arms": arm.max(), "seen": arm.nunique(), "cells": rows[f"{CELL}_{i}"].max()}
     facts |= {"last": rows[cluster].max(), "clusters": rows[cluster].nunique()}
     by_arm = rows.group_by(f"{ARM}_{i}").aggregate(units=rows[cluster].nunique())
@@ -110,11 +110,14 @@ def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Tri
     )
 
 
-def _assigned_whole(session: Session, rows: ir.Table, arm: str) -> str:
-    """The widest unit in which no two arms occur: queues, their days, else the agents."""
-    for unit in (QUEUE, "group_date"):
+def _assigned_whole(session: Session, rows: ir.Table, i: int) -> str:
+    """The widest unit in which no two arms occur: queues, days of the site, days of a queue, else the agents.
+
+    Where all queues change arms together, their answers of a day share the day's mood, and are no separate proofs.
+    """
+    for unit in (QUEUE, f"{UNIT}_{i}", "group_date"):
         if unit in rows.columns:
-            arms = rows.group_by(unit).aggregate(arms=rows[arm].nunique())
+            arms = rows.group_by(unit).aggregate(arms=rows[f"{ARM}_{i}"].nunique())
             if session.collect(arms.aggregate(most=arms["arms"].max()))["most"][0].as_py() == 1:
                 return unit
     return AGENT_GROUP if AGENT_GROUP in rows.columns else "cluster"

@@ -118,7 +118,7 @@ class Experiment:
         Columns within whose levels chance decided, such as ``("queue",)``; by default it decided among all.
     unit : str, optional
         Column of what was given an arm as a whole, such as ``"agent_id"``: answers of one unit err together. By default
-        whole queues or their days, where none of these has two arms, else the agents.
+        whole queues, days of the site or days of a queue, the first of which none has two arms, else the agents.
 
     Raises
     ------

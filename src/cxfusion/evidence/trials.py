@@ -39,7 +39,9 @@ def _joined(contacts: Contacts, names: Sequence[str]) -> ir.Value:
 
 
 def trial_codes(rows: ir.Table, spec: LeverSpec) -> dict[str, ir.Value]:
-    """The same as codes from 0."""
+    """The same as codes from 0; the unit of a trial that names none is the site's day."""
     names = [f"{kind}_{i}" for i in range(len(spec.experiments)) for kind in (ARM, CELL, UNIT)]
-    codes = {name: ibis.dense_rank().over(order_by=rows[name]) for name in names}
-    return {name: ibis.ifelse(rows[name].notnull(), code, ibis.null("int64")) for name, code in codes.items()}
+    told = {name: rows[name] for name in names}
+    told |= {f"{UNIT}_{i}": rows["date"] for i, trial in enumerate(spec.experiments) if trial.unit is None}
+    codes = {name: ibis.dense_rank().over(order_by=value) for name, value in told.items()}
+    return {name: ibis.ifelse(told[name].notnull(), code, ibis.null("int64")) for name, code in codes.items()}
