@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import cxfusion as cx
-from cxfusion.errors import UnknownNameError
+from cxfusion.errors import NothingToEstimateError, UnknownNameError
 from cxfusion.evidence.catalogue import Lever
 
 WAIT = [Lever("wait_seconds", "before", -30)]
@@ -86,3 +86,36 @@ def test_a_study_of_the_share_has_a_page(centre, tmp_path):
         cx.fuse(centre.contacts, centre.surveys, outcome="csat_top3box")
     with pytest.raises(UnknownNameError, match=r"or map a column to ces\.$"):
         cx.fuse(centre.contacts, centre.surveys, outcome="ces")
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ({"scale": [1, 10]}, "NPS is defined on a 0–10 scale, this one is 1–10"),
+        ({"scale": [0, 100]}, "NPS is defined on a 0–10 scale, this one is 0–100"),
+        ({"higher_is_better": False}, "NPS is defined on a 0–10 scale, this one is 0–10, lower is better"),
+    ],
+)
+def test_no_net_score_is_read_off_another_scale(column, reason):
+    frame = log(n=600)
+    with pytest.raises(NothingToEstimateError, match=f"nps cannot be read off these answers: {reason}"):
+        evidence_of(frame, scores_of(frame, 2 * frame["csat"], "likely"), "nps", nps={"column": "likely", **column})
+
+
+@pytest.mark.parametrize(("low", "step"), [(0, 0.25), (0.5, 0.5), (0, 25)])
+def test_no_share_of_best_marks_is_read_off_a_scale_that_has_not_two(low, step):
+    frame = log(n=1_200)
+    marks = scores_of(frame, low + step * (frame["csat"] - 1))
+    own = {"column": "csat", "scale": [low, low + 4 * step if step != 0.5 else 5]}
+    with pytest.raises(NothingToEstimateError, match=r"csat_top2box cannot be read off .* two top points"):
+        evidence_of(frame, marks, "csat_top2box", csat=own)
+    found = cx.what_if(evidence_of(frame, marks, "csat", csat=own), {"wait_seconds": -10})
+    assert found.table["metric"].to_list() == ["csat_mean"]
+    assert "top two" not in found.summary()
+
+
+def test_scores_of_too_many_marks_say_so():
+    frame = log(n=600)
+    values = np.arange(600) % 50
+    with pytest.raises(NothingToEstimateError, match=r"50 different answers; .* marks in use\. Round them"):
+        evidence_of(frame, scores_of(frame, values), "csat", csat={"column": "csat", "scale": [0, 100]})

@@ -191,6 +191,9 @@ def test_top_two_points_of_other_scales(session):
     assert (found.status, found.n) == ("not_applicable", 40)
     assert "0–1" in found.reason
     assert only(measure(percent, "csat").table, "csat_mean").estimate == pytest.approx(0.75)
+    fourths = pairs_of(session, [0, 50, 75, 100] * 10, scales={"csat": Scale(0, 100)})  # 75 is one of the two best
+    found = only(measure(fourths, "csat").table, "csat_top2box")
+    assert found.reason == "a scale of 0–100 does not say how far its two top points are apart"
 
 
 def test_nps_needs_its_own_scale(session):

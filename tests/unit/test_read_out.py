@@ -104,6 +104,27 @@ def test_a_score_on_which_less_is_good_is_read_as_such(good, score):
         assert best == pytest.approx(usual, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("score", "scale", "outcome", "reason"),
+    [
+        ("csat", [0, 1], "csat_top2box", "a scale of 0–1 has no two top points among three or more"),
+        ("csat", [0, 100], "csat_top2box", "a scale of 0–100 does not say how far its two top points are apart"),
+        ("nps", [1, 10], "nps", "NPS is defined on a 0–10 scale, this one is 1–10"),
+    ],
+)
+def test_what_a_scale_does_not_allow_is_not_read_off_it(score, scale, outcome, reason):
+    pairing = pilot(n=3_000)
+    said = pairing.session.collect(pairing.pairs.select("contact_id", "csat")).to_pandas()
+    marks = scale[0] + ((said["csat"] - 1) * (scale[1] - scale[0]) / 4).round()
+    answers = pd.DataFrame({"contact_id": said["contact_id"], "mark": marks})
+    own_map = {"columns": {"contact_id": "contact_id", score: {"column": "mark", "scale": scale}}}
+    found = cx.read_out(cx.pair(pairing.contacts, cx.read_surveys(answers, map=own_map)), "arm", "pilot", SINCE)
+    assert (own(found, outcome)["status"], own(found, outcome)["reason"]) == ("not_applicable", reason)
+    assert np.isnan(own(found, outcome)["estimate"])
+    assert outcome not in set(found.events["outcome"])
+    assert reason in found.summary()
+
+
 def test_groups_that_drifted_apart_before_are_not_credited():
     found = cx.read_out(pilot(drift=1.0), "arm", "pilot", SINCE)
     assert own(found, "csat_mean")["p_value"] < 0.01  # the drift goes on, and looks like an effect

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from cxfusion.operations.figures import handle_seconds, look_at
+from cxfusion.perception.scores import why_not
 from cxfusion.tables.coding import is_value, local_time
 from cxfusion.tables.span import span_of
 from cxfusion.tables.sums import exact_mean
@@ -58,6 +59,8 @@ OUTCOMES: Final = {
 }
 SCORES: Final = {"csat_mean": "csat", "nps": "nps", "ces_mean": "ces"}
 """Score of the responses by the outcome that turns with its scale; a share of best marks does not."""
+READ_OFF: Final = {**SCORES, "csat_top2box": "csat"}
+"""Score of the responses that an outcome is read off."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class PanelCells:
         By outcome, on the scales that were offered.
     n_beyond : int
         Contacts that are left out, as a wrong clock has put them months before or after all others.
+    refused : mapping of str to str
+        Outcomes of the answers that their scale does not allow, and why.
     """
 
     frame: pd.DataFrame
@@ -82,11 +87,12 @@ class PanelCells:
     period_days: int
     is_better_above: Mapping[str, bool]
     n_beyond: int
+    refused: Mapping[str, str]
 
     @property
     def outcomes(self) -> list[str]:
         """In the order of the catalogue."""
-        there = set(self.frame["outcome"])
+        there = {*self.frame["outcome"], *self.refused}
         return [name for name in OUTCOMES if name in there]
 
     @property
@@ -146,7 +152,15 @@ def cells_of(
     if pairing is not None:
         frames.append(_perception(pairing, rows))
     cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
-    return PanelCells(cells, units.reset_index(drop=True), days, _directions(pairing), span.n_beyond)
+    refused = _refused(pairing)
+    return PanelCells(cells, units.reset_index(drop=True), days, _directions(pairing), span.n_beyond, refused)
+
+
+def _refused(pairing: Pairing | None) -> dict[str, str]:
+    """Outcomes that the scales do not allow, and why."""
+    scales = {} if pairing is None else pairing.surveys.scales
+    told = {name: why_not(name, scales[score]) for name, score in READ_OFF.items() if score in scales}
+    return {name: reason for name, reason in told.items() if reason is not None}
 
 
 def _directions(pairing: Pairing | None) -> dict[str, bool]:
@@ -189,6 +203,7 @@ def _perception(pairing: Pairing, rows: ir.Table) -> pd.DataFrame:
             scores["nps"] = ((score >= 9).cast("float64") - (score < 7).cast("float64")) * 100
         elif name == "ces":
             scores["ces_mean"] = score
+    scores = {name: value for name, value in scores.items() if why_not(name, scales[READ_OFF[name]]) is None}
     if not scores:
         return pd.DataFrame(columns=["outcome", "unit", "period", "mean", "n"])
     said = pairs.filter(pairs["respondent_role"] == "customer").select("contact_id", **scores)

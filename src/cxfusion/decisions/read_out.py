@@ -231,7 +231,11 @@ def _effect(cells: PanelCells, outcome: str, conf_level: float) -> tuple[dict[st
     """One outcome: the row of its effect, and those of its periods."""
     side, unit = OUTCOMES[outcome].side, OUTCOMES[outcome].unit
     frame = cells.of(outcome)
-    row = dict.fromkeys(EFFECT_COLUMNS) | {"outcome": outcome, "side": side, "unit": unit} | _means(frame)
+    row: dict[str, Any] = dict.fromkeys(EFFECT_COLUMNS) | {"outcome": outcome, "side": side, "unit": unit}
+    if outcome in cells.refused:
+        nobody = {"n": 0, "n_treated": 0, "n_others": 0}
+        return {**row, **nobody, "status": "not_applicable", "reason": cells.refused[outcome]}, []
+    row |= _means(frame)
     own = frame.groupby("arm")["unit"].nunique()
     row |= {"n": int(frame["n"].sum()), "n_treated": int(own.get(1, 0)), "n_others": int(own.get(0, 0))}
     reason = _not_applicable(frame, own)
@@ -369,7 +373,7 @@ def _notes(cells: PanelCells, effects: pd.DataFrame) -> list[str]:
     notes = [
         f"{metric_label(name)}: a higher score means a worse experience, a negative effect is good."
         for name in cells.outcomes
-        if OUTCOMES[name].is_better_above and not cells.is_better_above[name]
+        if OUTCOMES[name].is_better_above and not cells.is_better_above[name] and name not in cells.refused
     ]
     if cells.n_mixed:
         notes.append(f"{cells.n_mixed:,} units changed only for some of their contacts and are left out.")

@@ -13,6 +13,7 @@ from cxfusion.evidence.population import LeverForm, Population, Reading
 from cxfusion.evidence.population_models import bases_of, moment_models, with_kappas
 from cxfusion.evidence.population_points import gather_points, segment_points
 from cxfusion.evidence.population_rows import made_of_rows
+from cxfusion.perception.scores import why_not
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +99,7 @@ def readings_of(sample: Sample, scale: Scale) -> tuple[Reading, ...]:
     outcome, values = sample.outcome, np.asarray(sample.values)
     name = {"csat": "csat_mean", "ces": "ces_mean"}.get(outcome.name, outcome.name)
     found = [Reading(name, outcome.unit, sample.values)]
-    if outcome.name == "csat":
+    if outcome.name == "csat" and why_not("csat_top2box", scale) is None:
         is_best = scale.is_top_two(values)
         found.append(Reading("csat_top2box", "percentage points", tuple((100.0 * is_best).tolist())))
     if outcome.name == "nps":

@@ -24,6 +24,7 @@ from cxfusion.evidence.surroundings import (
 )
 from cxfusion.evidence.trials import trial_codes, trial_values
 from cxfusion.perception.answers import scored_pairs
+from cxfusion.perception.scores import why_not
 from cxfusion.tables.coding import group_codes
 from cxfusion.tables.sampling import in_sample, thinned
 
@@ -168,7 +169,7 @@ def draw_sample(
     TooFewResponsesError
         Fewer scored responses of answered contacts than ``spec.min_responses``.
     NothingToEstimateError
-        Everyone gave the same score, or the score is no rating scale.
+        Everyone gave the same score, the score is no rating scale, or its scale does not have the outcome.
     """
     session, contacts = pairing.session, pairing.contacts
     names = [lever.name for lever in _with_witness(contacts, levers)]
@@ -207,6 +208,12 @@ def made_numeric(
     """
     session, contacts = pairing.session, pairing.contacts
     scale = pairing.surveys.scales[spec.score]
+    reason = why_not(spec.outcome, scale)
+    if reason is not None:
+        raise NothingToEstimateError(
+            f"{spec.outcome} cannot be read off these answers: {reason}. Expected a scale that has it; name in the map"
+            " the one that was offered, or ask for another outcome."
+        )
     outcome = outcome_named(spec.outcome).on(scale)
     levers = _with_witness(contacts, levers)
     names = [lever.name for lever in levers]
@@ -284,10 +291,14 @@ def _categories(session: Session, rows: ir.Table, outcome: Outcome) -> _Categori
         value = scores
     values, code = np.unique(value, return_inverse=True)
     if not 2 <= len(values) <= MAX_CATEGORIES:
-        what = "one answer" if len(values) == 1 else f"{len(values)} different answers"
+        what, why = (
+            ("one answer", "Without differences between answers nothing can be said to move them.")
+            if len(values) == 1
+            else (f"{len(values)} different answers", "Round them to fewer marks, such as tenths of the scale.")
+        )
         raise NothingToEstimateError(
             f"The {outcome.name} scores hold {what}; expected a rating scale with 2 to {MAX_CATEGORIES} marks in use."
-            " Without differences between answers nothing can be said to move them."
+            f" {why}"
         )
     n = found.sort_values("score")["n"].to_numpy(float)
     sd = float(np.sqrt(np.average((value - np.average(value, weights=n)) ** 2, weights=n)))

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Scale
 
-__all__ = ["RESPONSE_RATE", "SCORES", "Reading", "readings_of", "response_rate"]
+__all__ = ["RESPONSE_RATE", "SCORES", "Reading", "readings_of", "response_rate", "why_not"]
 
 SCORES: Final = ("csat", "nps", "ces")
 RESPONSE_RATE: Final = "response_rate"
 _NPS_ENDS: Final = (0.0, 10.0)
+_LONGEST: Final = 20.0
+"""From end to end, of a scale that is marked at every whole number; on 0–100, marks may be 1 apart, or 10, or 25."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ def readings_of(score: str, scale: Scale) -> tuple[Reading, ...]:
     return (mean, _top_two(scale)) if score == "csat" else (mean,)
 
 
+def why_not(metric: str, scale: Scale) -> str | None:
+    """Why a scale does not allow a figure, by the figure's name; None where it does."""
+    if metric == "csat_top2box":
+        return _why_no_top_two(scale)
+    return _why_no_net(scale) if metric == "nps" else None
+
+
 def response_rate() -> Reading:
     """The share of contacts that were answered about.
 
@@ -107,8 +116,6 @@ def _mean(metric: str, scale: Scale) -> Reading:
 
 
 def _top_two(scale: Scale) -> Reading:
-    has_points = scale.low == int(scale.low) and scale.high == int(scale.high) and scale.high - scale.low >= 2
-    ends = f"{scale.low:g}–{scale.high:g}"
     return Reading(
         metric="csat_top2box",
         unit="share",
@@ -117,13 +124,19 @@ def _top_two(scale: Scale) -> Reading:
         factor=1.0,
         std_error=lambda mean: mean.share_std_error,
         interval=share_interval,
-        not_applicable=None if has_points else f"a scale of {ends} has no two top points among three or more",
+        not_applicable=_why_no_top_two(scale),
     )
 
 
+def _why_no_top_two(scale: Scale) -> str | None:
+    length, ends = scale.high - scale.low, f"{scale.low:g}–{scale.high:g}"
+    if length > _LONGEST:
+        return f"a scale of {ends} does not say how far its two top points are apart"
+    has_points = scale.low == int(scale.low) and scale.high == int(scale.high) and length >= 2
+    return None if has_points else f"a scale of {ends} has no two top points among three or more"
+
+
 def _net(scale: Scale) -> Reading:
-    fits = (scale.low, scale.high) == _NPS_ENDS and scale.higher_is_better
-    own = f"{scale.low:g}–{scale.high:g}{'' if scale.higher_is_better else ', lower is better'}"
     return Reading(
         metric="nps",
         unit="NPS points",
@@ -132,5 +145,12 @@ def _net(scale: Scale) -> Reading:
         factor=100.0,
         std_error=lambda mean: mean.share_std_error,
         interval=net_interval,
-        not_applicable=None if fits else f"NPS is defined on a 0–10 scale, this one is {own}",
+        not_applicable=_why_no_net(scale),
     )
+
+
+def _why_no_net(scale: Scale) -> str | None:
+    if (scale.low, scale.high) == _NPS_ENDS and scale.higher_is_better:
+        return None
+    own = f"{scale.low:g}–{scale.high:g}{'' if scale.higher_is_better else ', lower is better'}"
+    return f"NPS is defined on a 0–10 scale, this one is {own}"
