@@ -84,6 +84,8 @@ def balance(load, agents, aht, patience, target, n_states=4_000):
         (5, 1, 100, 30),
         (900, 910, 240, 100),
         (0.3, 2, 60, 60),
+        (0.8, 1, 3_600, 10),
+        (4, 1, 14_400, 60),
     ],
 )
 def test_erlang_a_equals_its_balance_equations(load, agents, aht, patience):

@@ -21,6 +21,7 @@ __all__ = ["Queue", "erlang_a", "erlang_c", "fewest_between", "log_erlang_b"]
 Floats: TypeAlias = "NDArray[np.float64]"
 Flags: TypeAlias = "NDArray[np.bool_]"
 NEGLIGIBLE: Final = 46.0  # beyond where a density has fallen to e⁻⁴⁶ = 1e-20 of its top, nothing of it counts
+PATIENCES: Final = 30.0  # after so many nobody is left: beyond them the density may last on, of another scale
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 PANELS: Final = 8
 SCENARIOS_AT_ONCE: Final = 2_000
@@ -163,7 +164,9 @@ def _erlang_a(load: Floats, agents: Floats, aht: Floats, target: Floats, patienc
     cut = np.minimum(target, end)
     log_at_once = -log_erlang_b(load, agents - 1)  # the atom at zero
     scale = np.maximum(log_at_once, offered.top)  # with agents to spare the atom is beyond floats, else the density
-    soon, later = offered.parts(zero, cut, scale), offered.parts(cut, end, scale)
+    settled = np.clip(PATIENCES * patience, cut, end)
+    soon = offered.parts(zero, cut, scale)
+    later = offered.parts(cut, settled, scale) + offered.parts(settled, end, scale)
     at_once = np.exp(log_at_once - scale)
     whole = at_once + soon.all + later.all
     answered = (at_once + soon.answered + later.answered) / whole
@@ -189,6 +192,9 @@ class _Parts:
     answered: Floats
     abandoned: Floats
     waited_answered: Floats
+
+    def __add__(self, other: _Parts) -> _Parts:
+        return _Parts(*(getattr(self, part.name) + getattr(other, part.name) for part in fields(self)))
 
 
 @dataclass(frozen=True)
