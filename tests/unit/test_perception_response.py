@@ -69,6 +69,16 @@ def test_durations_are_cut_into_fifths(found):
     assert waits["n_answered"].sum() == 20
 
 
+def test_fifths_of_long_numbers_are_told_apart():
+    calls = CALLS.assign(site=[10_000_001 + i % 10 for i in range(N)])
+    rates = cx.response_analysis(cx.pair(cx.read_contacts(calls), cx.read_surveys(SENT)), ["site"]).table
+    levels = rates.loc[rates["attribute"] == "site"].set_index("level")["n"]
+    assert levels.sort_index().to_dict() == {
+        "above 10000002.8 up to 10000004.6": 38, "above 10000004.6 up to 10000006.4": 38,
+        "above 10000006.4 up to 10000008.2": 38, "above 10000008.2": 38, "up to 10000002.8": 38,
+    }  # fmt: skip
+
+
 def test_few_contacts_are_not_shown():
     few = CALLS.assign(queue=["rare"] * 4 + ["common"] * (N - 4))
     found = cx.response_analysis(cx.pair(cx.read_contacts(few), cx.read_surveys(SENT)), ["queue"])

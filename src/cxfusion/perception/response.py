@@ -241,9 +241,23 @@ def _fifths(pairing: Pairing, rows: ir.Table, column: ir.Value) -> ir.StringValu
     edges = sorted({float(value) for value in found.values() if value is not None})
     if not edges:
         return ibis.null("string")
-    cases = [(column <= edges[0], f"up to {edges[0]:g}")]
-    cases += [(column <= high, f"above {low:g} up to {high:g}") for low, high in pairwise(edges)]
-    return ibis.cases(*cases, (column > edges[-1], f"above {edges[-1]:g}"))
+    told = _told_apart(edges)
+    cases = [(column <= edges[0], f"up to {told[0]}")]
+    cases += [
+        (column <= edge, f"above {low} up to {high}")
+        for edge, (low, high) in zip(edges[1:], pairwise(told), strict=True)
+    ]
+    return ibis.cases(*cases, (column > edges[-1], f"above {told[-1]}"))
+
+
+def _told_apart(edges: Sequence[float]) -> list[str]:
+    """Numbers in six digits, or in as many more as it takes to write them as they are, or each differently."""
+    texts: list[str] = []
+    for digits in (6, 9, 12, 17):
+        texts = [f"{edge:.{digits}g}" for edge in edges]
+        if len(set(texts)) == len(edges) and not any("e+" in text for text in texts):
+            break
+    return texts
 
 
 def _rates(
