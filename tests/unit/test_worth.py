@@ -123,9 +123,50 @@ def test_customers_of_a_few_agents_are_not_taken_for_so_many_of_their_own(agents
         found.beside(SimpleNamespace(prices=pd.DataFrame(), evidence=priced_evidence()), value=200)
 
 
-def test_ten_agents_are_enough():
+def by_rows(y, design, cluster, place):
+    """CR2 error of a coefficient and Satterthwaite's degrees by their definitions, in matrices of all rows."""
+    bread = np.linalg.pinv(design.T @ design)
+    left = np.eye(len(y)) - design @ bread @ design.T
+    moved, scores = [], []
+    for g in np.unique(cluster):
+        inside = cluster == g
+        values, vectors = np.linalg.eigh(left[np.ix_(inside, inside)])
+        powers = np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0)
+        weights = (vectors * powers) @ vectors.T @ design[inside] @ bread[:, place]
+        scores.append(weights @ (left @ y)[inside])
+        moved.append(left[:, inside] @ weights)
+    moved = np.column_stack(moved)
+    own = np.linalg.eigvalsh(moved.T @ moved)
+    return np.linalg.norm(scores), own.sum() ** 2 / (own**2).sum()
+
+
+@pytest.mark.parametrize("agents", [10, 29])
+def test_errors_of_few_agents_are_corrected_and_have_the_degrees_that_these_leave(agents):
+    """Ten agents, of whom three have most of the customers: CR1 with nine degrees takes them for ten alike."""
+    contacts, answers, churned = centre(n=600, agents=agents)
+    few = (contacts["contact_id"].str[-1] > "2") & (contacts["agent_id"] > "a2")
+    contacts["agent_id"] = contacts["agent_id"].where(~few, "a1")
+    found = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned).table.set_index("rung")
+    frame = contacts.merge(answers, on="contact_id").merge(churned, on="customer_id")
+    started, y = pd.to_datetime(frame["started_at"]), 100.0 * frame["churned"].to_numpy()
+    cell = frame["queue"] + (started.dt.day_of_week * 24 + started.dt.hour).astype(str)
+    raw = np.column_stack([frame["csat"], np.ones(600)])
+    every = np.column_stack([raw, *(pd.get_dummies(one, dtype=float) for one in (frame["agent_id"], cell))])
+    cluster = pd.factorize(frame["agent_id"])[0]
+    assert found["n_agents"].tolist() == [agents] * 3
+    for rung, design in (("raw", raw), ("adjusted", every)):
+        error, degrees = by_rows(y, design, cluster, 0)
+        row, slope = found.loc[rung], (np.linalg.pinv(design) @ y)[0]
+        assert degrees < agents - 2
+        assert row["std_error"] == pytest.approx(error, rel=1e-6)
+        assert row["conf_low"] == pytest.approx(slope - stats.t.isf(0.025, degrees) * error, rel=1e-6)
+        assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(slope) / error, degrees), rel=1e-6)
+
+
+def test_with_too_many_columns_to_decompose_errors_are_those_of_clusters_alike(monkeypatch):
     import statsmodels.formula.api as smf
 
+    monkeypatch.setattr("cxfusion.estimators.least_squares.MOST_COLUMNS", 1)
     contacts, answers, churned = centre(n=600, agents=10)
     row = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned).table.iloc[0]
     frame = contacts.merge(answers, on="contact_id").merge(churned, on="customer_id")

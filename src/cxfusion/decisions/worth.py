@@ -23,7 +23,7 @@ from cxfusion.errors import (
 )
 from cxfusion.estimators.distributions import norm, student_t
 from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
-from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
+from cxfusion.estimators.least_squares import cluster_errors, fit_least_squares
 from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.within import within_groups
@@ -217,10 +217,11 @@ def worth(
     Notes
     -----
     Each customer counts once, by the last contact answered about. ``adjusted`` holds agent, case mix and queue ×
-    hour of the week equal. Errors are clustered by agent; with fewer than ten agents nothing is told. ``agents`` uses
-    which agent answered as an instrument for the score, by the unbiased jackknife (UJIVE), given case mix and queue ×
-    hour; it is believed where agents move scores enough (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes
-    0. It assumes that chance gave customers their agents, and that all that agents differ in reaches loyalty through
+    hour of the week equal. Errors of both are clustered by agent; those of fewer than thirty agents are corrected (CR2)
+    and have the degrees of freedom that these leave; with fewer than ten nothing is told. ``agents`` uses which agent
+    answered as an instrument for the score, by the unbiased jackknife (UJIVE), given case mix and queue × hour; it is
+    believed where agents move scores enough (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes 0. It
+    assumes that chance gave customers their agents, and that all that agents differ in reaches loyalty through
     satisfaction; neither can be tested here. Else the adjusted estimate is shown: those who are loyal anyway may also
     score higher, so that it may be too large.
 
@@ -278,7 +279,7 @@ def _notes(rung: str, by_rung: pd.DataFrame, found: Customers) -> list[str]:
 
 
 def _regression(found: Customers, rung: str, groups: tuple[int, ...], conf_level: float) -> dict[str, Any]:
-    """Slope of the outcome on the score, some groups held fixed; errors clustered by agent."""
+    """Slope of the outcome on the score, some groups held fixed; errors clustered by agent, however few."""
     make, row, few = partial(_rows, found=found), _row(found, rung), _few_agents(found)
     if few is not None:
         return {**row, "status": "not_applicable", "reason": few}
@@ -288,8 +289,7 @@ def _regression(found: Customers, rung: str, groups: tuple[int, ...], conf_level
         return {**row, "status": "not_applicable", "reason": refusal.message}
     if not fit.is_identified[0]:
         return {**row, "status": "not_applicable", "reason": "the score does not vary within agents, cases and hours"}
-    error = float(np.sqrt(robust_covariance(found.sweep, make, fit, found.n_agents)[0, 0]))
-    df = found.n_agents - 1
+    error, df = (float(one[0]) for one in cluster_errors(found.sweep, make, fit, found.n_agents))
     reach = float(student_t.reach(conf_level, df))
     return row | _interval(
         float(fit.coefficients[0]), error, reach, float(student_t.p_value(fit.coefficients[0] / error, df))
