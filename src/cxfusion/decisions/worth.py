@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from cxfusion.decisions.decide import Decisions
+    from cxfusion.estimators.moments import LinearMaker
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.opening import Data
 
@@ -280,7 +281,7 @@ def _notes(rung: str, by_rung: pd.DataFrame, found: Customers) -> list[str]:
 
 def _regression(found: Customers, rung: str, groups: tuple[int, ...], conf_level: float) -> dict[str, Any]:
     """Slope of the outcome on the score, some groups held fixed; errors clustered by agent, however few."""
-    make, row, few = partial(_rows, found=found), _row(found, rung), _few_agents(found)
+    make, row, few = _maker(found), _row(found, rung), _few_agents(found)
     if few is not None:
         return {**row, "status": "not_applicable", "reason": few}
     try:
@@ -308,7 +309,7 @@ def _by_agents(found: Customers, conf_level: float) -> dict[str, Any]:
     row, few = _row(found, "agents"), _few_agents(found) if found.has_agents else "the log names none"
     if few is not None:
         return {**row, "status": "not_applicable", "reason": few}
-    make, others = partial(_rows, found=found), Block(groupings=tuple(range(1, len(found.groups))))
+    make, others = _maker(found), Block(groupings=tuple(range(1, len(found.groups))))
     try:
         moments = gather_moments(found.sweep, make)
         strength = many_strength(moments, 1, 0, others.groupings)
@@ -339,10 +340,15 @@ def _interval(estimate: float, error: float, reach: float, p_value: float) -> di
     }  # fmt: skip
 
 
-def _rows(batch: pa.RecordBatch, found: Customers) -> LinearRows:
+def _maker(found: Customers) -> LinearMaker:
+    """What makes rows of batches; without the session, since it is sent to the workers of a cluster."""
+    return partial(_rows, groups=found.groups, widths=found.widths)
+
+
+def _rows(batch: pa.RecordBatch, groups: tuple[str, ...], widths: tuple[int, ...]) -> LinearRows:
     """Outcome and score, with agent, hour and case mix as groups."""
     columns = np.column_stack([batch.column(name).to_numpy(zero_copy_only=False) for name in ("outcome", "score")])
-    codes = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.int64) for name in found.groups]
+    codes = [batch.column(name).to_numpy(zero_copy_only=False).astype(np.int64) for name in groups]
     stacked = np.column_stack(codes) if codes else np.empty((len(batch), 0), dtype=np.int64)
     agent = batch.column("cluster").to_numpy(zero_copy_only=False).astype(np.int64)
-    return LinearRows(columns.astype(float), Indicators(stacked, found.widths), np.ones(len(batch)), agent)
+    return LinearRows(columns.astype(float), Indicators(stacked, widths), np.ones(len(batch)), agent)
