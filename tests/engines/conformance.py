@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import ibis
@@ -15,6 +16,7 @@ import cxfusion as cx
 from cxfusion.engine import FrameSource, RelationSource, StreamSource
 from cxfusion.operations.workload import typical_week
 from cxfusion.tables.span import span_of
+from engines.analyses import tables_of_analyses
 from engines.folds import (
     KEEPS_ROWS_HERE,
     Case,
@@ -139,22 +141,31 @@ def study_of(session, centre, spec):
     return cx.fuse(*tables_of(session, centre), spec=spec)
 
 
-PLAIN: dict[cx.LeverSpec, tuple[cx.Study, dict[type, Case]]] = {}
-
-
-def plain(centre, spec) -> tuple[cx.Study, dict[type, Case]]:
+@dataclass(frozen=True)
+class Told:
     """What the embedded engine tells with one thread, found out once, and every fold that it ran."""
+
+    study: cx.Study
+    analyses: dict[str, pd.DataFrame]
+    cases: dict[type, Case]
+
+
+PLAIN: dict[cx.LeverSpec, Told] = {}
+
+
+def plain(centre, spec) -> Told:
     if spec not in PLAIN:
         cases: dict[type, Case] = {}
         with cx.Session(RecordingEngine(cases)) as session:
             study = study_of(session, centre, spec)
-            ask_further(session, centre, cases)
-        PLAIN[spec] = study, cases
+            analyses = tables_of_analyses(*tables_of(session, centre))
+            ask_further(session, cases)
+        PLAIN[spec] = Told(study, analyses, cases)
     return PLAIN[spec]
 
 
 def test_every_fold_of_the_house_tells_the_same(session, centre, spec):
-    _, cases = plain(centre, spec)
+    cases = plain(centre, spec).cases
     assert fold_classes() - set(cases) == KEEPS_ROWS_HERE  # a new fold has to be asked for by a study, or above
     relations, wrong = {}, {}
     for kind, case in cases.items():
@@ -168,7 +179,7 @@ def test_every_fold_of_the_house_tells_the_same(session, centre, spec):
 
 def test_the_whole_job_needs_nothing_but_the_contract(session, centre, spec):
     # the same study, on every engine: only the contract's methods are called, so the numbers are the same
-    there, (here, _) = study_of(session, centre, spec), plain(centre, spec)
+    there, here = study_of(session, centre, spec), plain(centre, spec).study
     for column in ("estimate", "std_error", "conf_low"):
         assert there.evidence.rungs[column].to_numpy(float) == pytest.approx(
             here.evidence.rungs[column].to_numpy(float), rel=1e-9, nan_ok=True
@@ -178,6 +189,13 @@ def test_the_whole_job_needs_nothing_but_the_contract(session, centre, spec):
     assert same(there.operations_rows(), here.operations_rows())
     assert same(there.perception_rows(), here.perception_rows())
     assert same(there.decisions.as_rows(), here.decisions.as_rows())
+
+
+def test_every_analysis_tells_the_same(session, centre, spec):
+    here, there = plain(centre, spec).analyses, tables_of_analyses(*tables_of(session, centre))
+    assert list(there) == list(here)
+    for name, table in here.items():
+        assert same(there[name], table), name
 
 
 def same(one, other) -> bool:

@@ -95,22 +95,8 @@ def tables_of(session, centre):
     return cx.read_contacts(contacts, session=session), cx.read_surveys(surveys, session=session)
 
 
-def of_few_agents(session, centre):
-    """A pairing of the contacts of twenty agents of a part of a centre, and what their customers did next."""
-    contacts, surveys = tables_of(session, centre)
-    rows = contacts.to_pandas()[["contact_id", "customer_id", "agent_id", "queue", "started_at"]]
-    few = rows[rows["agent_id"].isin(sorted(rows["agent_id"].dropna().unique())[:20])]
-    customers = sorted(few["customer_id"].dropna().unique())
-    stayed = [{"customer_id": name, "stayed": i % 3 > 0} for i, name in enumerate(customers)]
-    return cx.pair(cx.read_contacts(few, session=session), surveys), stayed
-
-
-def ask_further(session, centre, cases) -> None:
-    """What a study does not ask, and folds of the house answer."""
-    pairing = cx.pair(*tables_of(session, centre))
-    cx.dose_response(pairing, "wait_seconds")
-    cx.nonresponse_curve(pairing, times=(1.25,))
-    cx.worth(*of_few_agents(session, centre), "stayed")
+def ask_further(session, cases) -> None:
+    """What neither a study nor an analysis asks, and a fold of the house answers."""
     weighed = next(case for case in cases.values() if "weight" in case.rows.column_names)
     session.fold(session.materialize(ibis.memtable(weighed.rows)), _RowScores(OwnScores(), 1))
 
