@@ -173,7 +173,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     with stage("decide", pairing.contacts.n_read):
         decisions = decide(evidence, pairing, **(costs or {}))
     notes = (
-        *pairing.contacts.notes, *pairing.surveys.notes, perception.told, *operations.left_out, *perception.sentences,
+        *pairing.contacts.notes, *pairing.surveys.notes, *perception.told, *operations.left_out, *perception.sentences,
         *evidence.notes, *left_out, *of_levels,
     )  # fmt: skip
     return Study(
@@ -234,7 +234,7 @@ class _Perception:
     """What the answers say; and in words, what weighting did."""
 
     weights: ResponseWeights | None
-    told: str
+    told: tuple[str, ...]
     measurements: dict[str, Measurement]
     offers: OfferCheck
     resolution: Resolution | None
@@ -291,20 +291,21 @@ def _linked(pairing: Pairing, plan: EpisodePlan | None, grouping: str | Sequence
     return link(pairing.contacts, plan, about, ["customer_id", *as_columns(grouping)])
 
 
-def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, str]:
+def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, tuple[str, ...]]:
     """Weights of the outcome and what they did, or why there are none."""
     try:
         weights = weigh(pairing, outcome)
     except NothingToEstimateError as error:
-        return None, f"Nothing is weighted for who did not answer: {error.message}"
+        return None, (f"Nothing is weighted for who did not answer: {error.message}",)
     before, after = weights.largest_difference
     lag = pairing.answer_lag
-    left_out = "" if lag is None else "".join(f" {note}" for note in lag.notes(weights.n_young, weights.n_early))
-    return weights, (
+    left_out = () if lag is None else lag.notes(weights.n_young, weights.n_early)
+    told = (
         f"Those who answered are weighted to all {weights.n_contacts:,} answered contacts: the largest standardised"
-        f" difference falls from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
-        f" {weights.effective_n:,.0f}.{left_out}"
+        f" difference goes from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
+        f" {weights.effective_n:,.0f}."
     )
+    return weights, (told, *left_out)
 
 
 def require_pairs(pairing: Pairing) -> None:

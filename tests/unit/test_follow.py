@@ -117,6 +117,7 @@ def test_the_page_says_what_customers_came_back_about(found):
     assert [cell.text for cell in row] == ["move", "bill", "66.7 %", "1.8 times", "2.0 days"]
     assert row[2].detail == "6 of 9"
     assert "62.1 % of the contacts that could be followed for 7 days were not" in follow_ups_table(found).notes[0]
+    assert "most contacts beyond what comes after any contact stand first" in follow_ups_table(found).notes[1]
     with Session(threads=1) as session:
         alone = cx.follow(contacts_of(session, [call(f"k{i}", 20 + i, "bill") for i in range(9)]))
     assert follow_ups_table(alone) is None

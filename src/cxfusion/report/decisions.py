@@ -59,8 +59,8 @@ def decision_blocks(decisions: Decisions | None) -> list[dict[str, Any]]:
         "pilots": _pilots(decisions.pilots),
     }
     along = say(
-        "What a step brings is read along the curve of the lever, from where it is now, and so differs a little from"
-        " the table of levers."
+        "What a step brings is read along the curve of the lever, from where it is now, and so may differ from the"
+        " table of levers."
     )
     power = percent(decisions.pilots["power"].min(), 0) if len(decisions.pilots) else DASH
     lines = {"prices": [along, *(said(display_name(note, LONGEST_TOLD)) for note in decisions.notes)]}

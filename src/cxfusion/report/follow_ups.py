@@ -44,7 +44,10 @@ def follow_ups_table(followed: FollowUps) -> Table | None:
         rows=tuple(_row(row, followed.by) for row in records(pairs)),
         notes=(
             told,
-            say("Those that stand for most contacts come first; “beside any contact” is how many times as often."),
+            say(
+                "Those with the most contacts beyond what comes after any contact stand first; “beside any contact” is"
+                " how many times as often."
+            ),
         ),
     )
 

@@ -157,6 +157,8 @@ _METRICS: Final = {
     "csat_top2box": "Satisfied (top two marks)",
     "nps": "Recommendation (NPS)",
     "ces_mean": "Effort score (CES), average",
+    "promoters": "Promoters",
+    "detractors": "Detractors",
 }
 _STAGES: Final = {
     "legs": "Legs of the contact log",

@@ -40,9 +40,10 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 _FIGURE: Final = r"[+−-]?[\d.,]+(?: ?%)?"
 _SHAPES: Final = {
     **dict.fromkeys(("n", "low", "high", "a_number", "b_number"), _FIGURE),
+    "size": rf"{_FIGURE}(?: \S+){{0,2}}",  # and its unit; a whole sentence is no size
     "ends": f"{_FIGURE} to {_FIGURE}(?: \\w+ points)?",
 }
-"""Places that hold figures and nothing else."""
+"""Places that hold figures and their units, and nothing else."""
 _NUMBER: Final = re.compile(r"(?<![\w.,])\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\w])|(?<![\w.,])\d+\.\d+(?![\w])")
 
 
@@ -192,7 +193,7 @@ def said(sentence: str) -> str:
     own = language.labels.get(sentence)
     if own or language.is_english or not sentence:
         return own or sentence
-    return _said(sentence, language.code) or Untranslated(sentence)
+    return _inner(sentence, language.code) or Untranslated(sentence)
 
 
 def _said(sentence: str, code: str) -> str | None:
@@ -209,11 +210,14 @@ def _said(sentence: str, code: str) -> str | None:
 
 def _part(text: str, code: str) -> str:
     """What stood in a place: a phrase, or a text whose numbers alone change."""
+    return _inner(text, code) or _NUMBER.sub(lambda number: localised(number[0]), text)
+
+
+def _inner(text: str, code: str) -> str | None:
+    """A phrase that may begin with a capital where the catalogue has none."""
     lowered = text[:1].lower() + text[1:]
-    inner = _said(text, code) or (_said(lowered, code) if lowered != text else None)
-    if inner is not None:
-        return inner[:1].upper() + inner[1:] if text[:1].isupper() else inner
-    return _NUMBER.sub(lambda number: localised(number[0]), text)
+    found = _said(text, code) or (_said(lowered, code) if lowered != text else None)
+    return found[:1].upper() + found[1:] if found and text[:1].isupper() else found
 
 
 @cache

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import replace
+from datetime import datetime
 from importlib.resources import files
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from cxfusion.evidence.ladder import RungEstimate, Shift
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.evidence.testable import alike_within_because, untestable_because
 from cxfusion.evidence.verdict import Finding, judge
+from cxfusion.pairing.lateness import AnswerLag
 from cxfusion.perception.offers import OfferCheck
 from cxfusion.report import render_report
 from cxfusion.results import language
@@ -181,6 +183,48 @@ def test_why_a_lever_could_not_be_tested_is_said_in_spanish(kind):
     digits = re.compile(r"\d+")
     assert sorted(digits.findall(told)) == sorted(digits.findall(because))
     assert set(re.findall(r"[a-z]{4,}", because)) & set(re.findall(r"[a-zé]{4,}", told)) == set()
+
+
+REASONS = (
+    "it is not sure to move the score, so that no price can be put on a point",
+    "nothing in the log says what changing it costs: give it in measures",
+    "its step takes all waiting away, which no number of agents does: ask about a smaller one",
+    "with 40 of them no length of pilot would find it: answers of one are too much alike. At best it would find 0.296",
+    "even 100,000 answers in each arm would not find 0.03",
+    "others' waits in the same quarter of an hour tell too little of the lever (effective F 2.2, at least 10 is"
+    " needed)",
+    "all contacts: the log does not say who abandoned",
+    "no further attempt within 7 days; known for 10,583 of 12,000 inbound handled contacts",
+    "after-call work says hardly more than the levers themselves",
+    "it does not vary within the same agent, hour and day",
+)
+LAG = AnswerLag(100, 34_560.0, datetime(2026, 3, 6), datetime(2026, 1, 6, 8))
+NOTES = (
+    "Those who answered are weighted to all 790 answered contacts: the largest standardised difference goes from 0.25"
+    " to 0.27, and 93 answers are worth 90.",
+    *LAG.notes(32, 9),
+    *LAG.notes(1, 1),
+    "A higher ces score means a worse experience: a negative effect is good.",
+)
+
+
+@pytest.mark.parametrize("sentence", [*REASONS, *NOTES])
+def test_reasons_and_notes_of_every_page_are_said_in_spanish(sentence):
+    with speaking("es"):
+        told = reason_label(sentence) if sentence in REASONS else said(sentence)
+    assert not isinstance(told, Untranslated)
+    digits = re.compile(r"\d")
+    assert sorted(digits.findall(told)) == sorted(digits.findall(sentence))
+    english = set(re.findall(r"[a-z]{4,}", sentence)) - {"measures"}
+    assert english & set(re.findall(r"[a-zé]{4,}", told)) == set()
+
+
+@pytest.mark.parametrize("sentence", ["Calls of less than 3 hours ago: more may come.", "Of 9 more to go"])
+def test_a_sentence_that_the_catalogue_lacks_stays_as_it_is(sentence):
+    with speaking("es"):
+        told = said(sentence)
+    assert isinstance(told, Untranslated)
+    assert told == sentence
 
 
 @pytest.mark.parametrize("n", [0, 1, 3])
