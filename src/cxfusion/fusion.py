@@ -19,7 +19,8 @@ from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.follow import follow
 from cxfusion.operations.links import Links, link
 from cxfusion.pairing.pair import pair
-from cxfusion.perception.answers import answered_share
+from cxfusion.perception.answers import answered_share, levels_of_few
+from cxfusion.perception.attributes import CATEGORIES
 from cxfusion.perception.measure import measure_scores
 from cxfusion.perception.offers import OfferCheck, check_offers
 from cxfusion.perception.resolution import ASKED, resolution
@@ -32,6 +33,8 @@ from cxfusion.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from cxfusion.operations.diagnose import Diagnosis
     from cxfusion.operations.follow import FollowUps
@@ -167,7 +170,8 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         evidence, field = fit_on_field(pairing, spec, perception.weights, perception.offers, places, links)
         del links  # and with them their table, as long as the log
     with stage("look into levers", pairing.n_pairs):
-        details, left_out = shape_and_place(field, evidence, places)
+        few = levels_of_few(pairing, spec.score, (*CATEGORIES, *places))
+        details, left_out = shape_and_place(field, evidence, places, few)
     with stage("compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
     with stage("decide", pairing.contacts.n_read):
@@ -190,7 +194,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         sources=sources,
         audit=pairing.audit,
         cells=pairing.cells,
-        balance=None if perception.weights is None else perception.weights.balance,
+        balance=_balance(perception.weights, few),
         notes=tuple(dict.fromkeys(notes)),
         feed=feed,
         manifest={
@@ -306,6 +310,16 @@ def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, tu
         f" {weights.effective_n:,.0f}."
     )
     return weights, (told, *left_out)
+
+
+def _balance(weights: ResponseWeights | None, few: Mapping[str, frozenset[str]]) -> pd.DataFrame | None:
+    """Who answered and who could have, without levels that would tell whether fewer than five customers did."""
+    if weights is None:
+        return None
+    found = weights.balance
+    for name in CATEGORIES:
+        found = found[(found["column"] != name) | ~found["level"].isin(few.get(name, ()))]
+    return found.reset_index(drop=True)
 
 
 def require_pairs(pairing: Pairing) -> None:

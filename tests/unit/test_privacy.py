@@ -9,6 +9,7 @@ import json
 import logging
 import pickle
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -311,3 +312,43 @@ def test_sites_with_long_numbers_are_told_apart_and_the_small_one_hidden(session
     rows = cx.diagnose(cx.read_contacts(calls, session=session), by="site").as_rows()
     handling = rows[rows["metric"] == "aht_seconds"].set_index("group")["status"]
     assert handling.to_dict() == {"all": "ok", "1234567": "ok", "1234568": "suppressed", "(missing)": "ok"}
+
+
+def centre_with_a_small_queue(seed=0, n=1_400):
+    """Sixty of the contacts, all answered, are of queue "vip": three customers, who wait long; 20 are of one's line."""
+    rng = np.random.default_rng(seed)
+    queue = rng.choice(["a", "b"], n).astype(object)
+    reason = rng.choice(["bill", "move"], n).astype(object)
+    customer = np.array([f"k{i}" for i in rng.integers(0, 900, n)], dtype=object)
+    queue[:60], customer[:60] = "vip", [f"v{i % 3}" for i in range(60)]
+    reason[60:80], customer[60:80] = "line", "one"
+    wait = np.where(queue == "vip", 400.0 + rng.integers(-60, 61, n), rng.exponential(60, n).round())
+    started = pd.Timestamp("2026-03-02 08:00") + pd.to_timedelta(rng.integers(0, 20 * 86_400, n), "s")
+    log = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)], "customer_id": customer, "queue": queue, "reason": reason,
+            "agent_id": [f"agent {i}" for i in rng.integers(0, 20, n)], "wait_seconds": wait, "talk_seconds": 100.0,
+            "started_at": started.strftime("%Y-%m-%d %H:%M:%S"),
+        }
+    )  # fmt: skip
+    score = np.clip(np.round(4.2 - 0.012 * wait + rng.logistic(0, 0.5, n)), 1, 5).astype(int)
+    has_answered = (rng.random(n) < 0.7) | (np.arange(n) < 80)
+    return log, pd.DataFrame({"contact_id": log["contact_id"], "csat": score})[has_answered]
+
+
+def test_no_segment_of_few_customers_is_told(session):
+    log, answers = centre_with_a_small_queue()
+    contacts, surveys = cx.read_contacts(log, session=session), cx.read_surveys(answers, session=session)
+    study = cx.fuse(contacts, surveys, by="queue")
+    hidden = {"vip", "line"}
+    assert study.evidence.table.set_index("lever").loc["wait_seconds", "verdict"] == "moves"
+    hot, told = set(study.decisions.hotspots["segment"]), set(study.balance["level"])
+    assert {"a", "b"} & hot
+    assert {"a", "b", "bill", "move"} <= told
+    assert not hidden & (hot | told)
+    places = [found for found in study.details if isinstance(found, cx.SegmentEffects)]
+    assert [sorted(found.table["segment"]) for found in places] == [["a", "b"]]
+    with pytest.raises(UnknownNameError, match="five customers"):
+        cx.what_if(study.evidence, {"wait_seconds": -10}, segment={"queue": "vip"})
+    alone = cx.segment_effects(cx.pair(contacts, surveys), "wait_seconds", by="queue").table
+    assert sorted(alone["segment"]) == ["a", "b"]

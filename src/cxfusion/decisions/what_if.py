@@ -177,7 +177,7 @@ def _points(population: Population, segment: Mapping[str, str] | None) -> tuple[
     if level not in levels:
         near = ", ".join(nearest_names(level, levels) or levels)
         raise UnknownNameError(
-            f"{column} has no level {level!r} with at least 30 answers; nearest that it has: {near}."
+            f"{column} has no level {level!r} with at least 30 answers of five customers; nearest that it has: {near}."
         )
     return levels[level], (column, level)
 

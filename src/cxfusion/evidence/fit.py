@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pandas as pd
@@ -26,6 +26,7 @@ from cxfusion.evidence.spec import LeverSpec, outcome_named
 from cxfusion.evidence.unused import columns_to_carry, notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.pairing.result import require_pairing
+from cxfusion.perception.answers import levels_of_few
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label, within_labels
@@ -313,10 +314,22 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
         errors=ranks.errors,
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
-        population=populate(sample, ladder, found.scale, spec.conf_level),
+        population=_shown(populate(sample, ladder, found.scale, spec.conf_level), found.pairing, spec),
         clusters=cluster_facts(sample, spec.cluster if sample.coding.is_clustered else None),
         smallest=sample.smallest_effect,
     )
+
+
+def _shown(population: Population | None, pairing: Pairing, spec: LeverSpec) -> Population | None:
+    """The same without segments that would tell what fewer than five customers lived or said."""
+    if population is None:
+        return None
+    few = levels_of_few(pairing, spec.score, tuple(population.segments))
+    segments = {
+        column: {name: points for name, points in levels.items() if name not in few[column]}
+        for column, levels in population.segments.items()
+    }
+    return replace(population, segments={column: levels for column, levels in segments.items() if levels})
 
 
 def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWeights | None) -> Iterator[str]:

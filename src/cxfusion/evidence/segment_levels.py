@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
+import pandas as pd
 
 from cxfusion.errors import UsageError
 from cxfusion.evidence.coding import REST
@@ -18,10 +19,9 @@ from cxfusion.tables.coding import MISSING
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import ibis.expr.types as ir
-    import pandas as pd
 
     from cxfusion.evidence.ground import Ground
 
@@ -81,7 +81,7 @@ class Segments:
     is_banded: bool
 
 
-def segments_of(ground: Ground, by: str, edges: Sequence[float] | None) -> Segments:
+def segments_of(ground: Ground, by: str, edges: Sequence[float] | None, few: Collection[str] = ()) -> Segments:
     """Cut a column into segments.
 
     Parameters
@@ -91,6 +91,8 @@ def segments_of(ground: Ground, by: str, edges: Sequence[float] | None) -> Segme
     by : str
     edges : sequence of float or None
         Where to cut a number; None for the usual places.
+    few : collection of str
+        Levels of a text that so few customers tell of that they are not to be shown; they may only be of the rest.
 
     Raises
     ------
@@ -103,7 +105,9 @@ def segments_of(ground: Ground, by: str, edges: Sequence[float] | None) -> Segme
         raise UsageError(f"{by} is no number, so it cannot be cut at edges. Leave edges out: its levels are segments.")
     level = _banded(ground, by, edges) if is_banded else column.cast("string").fill_null(MISSING)
     facts = _facts(ground, level, column if is_banded else None)
-    large = facts[(facts["n"] >= ground.spec.min_level_responses) & (facts["clusters"] >= ground.spec.min_clusters)]
+    is_hidden = pd.Series(False, index=facts.index) if is_banded else facts["level"].isin(few)
+    is_large = (facts["n"] >= ground.spec.min_level_responses) & (facts["clusters"] >= ground.spec.min_clusters)
+    large = facts[is_large & ~is_hidden]
     own = large.head(MAX_SEGMENTS) if not is_banded else large.sort_values("place", na_position="last")
     rest = facts[~facts["level"].isin(own["level"])]
     segments = [
@@ -111,7 +115,7 @@ def segments_of(ground: Ground, by: str, edges: Sequence[float] | None) -> Segme
         for row in own.to_dict("records")
     ]
     cases = [(str(name), i) for i, name in enumerate(own["level"])]
-    if rest["n"].sum() >= ground.spec.min_level_responses:
+    if rest["n"].sum() >= ground.spec.min_level_responses and not is_hidden[rest.index].all():
         mean = float(np.average(rest["mean"], weights=rest["n"]))
         segments.append(Segment(REST, int(rest["n"].sum()), int(rest["clusters"].sum()), mean, None))
     others = len(cases) if len(segments) > len(cases) else None

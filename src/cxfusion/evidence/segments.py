@@ -25,6 +25,7 @@ from cxfusion.evidence.ground import Ground, asked_spec, lay_ground
 from cxfusion.evidence.sample import KEPT
 from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of, with_numbers
 from cxfusion.pairing.result import require_pairing
+from cxfusion.perception.answers import levels_of_few
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval, p_value_in_words
 from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
@@ -32,7 +33,7 @@ from cxfusion.results.language import in_sentence
 from cxfusion.tables.sums import exact_sum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     import altair as alt
     import pyarrow as pa
@@ -175,7 +176,8 @@ def segment_effects(
     days; controls are shared. Pooled estimates are empirical Bayes from the estimates and their joint cluster-robust
     covariance, or each one's variance where there are fewer than three agents per segment; the trend is a straight line
     through the estimates, weighted by each one's variance, with a joint error. Segments with fewer answers than
-    ``spec.min_level_responses``, or fewer agents than ``spec.min_clusters``, are estimated together, not shown apart.
+    ``spec.min_level_responses``, or fewer agents than ``spec.min_clusters``, are estimated together, not shown apart,
+    as are levels that fewer than five customers tell of.
     Nothing here is corrected for hidden difficulty.
 
     Examples
@@ -194,13 +196,20 @@ def segment_effects(
             f"The contact log has no column {by!r}. Expected one of: {', '.join(columns)}.", told_nearest([by], columns)
         )
     _refuse_later(lever, by, spec)
-    return segments_on(lay_ground(pairing, lever, spec, weights, kept=(by,)), by, edges)
+    ground = lay_ground(pairing, lever, spec, weights, kept=(by,))
+    is_text = not pairing.contacts.value(by).type().is_numeric()
+    return segments_on(ground, by, edges, levels_of_few(pairing, spec.score, [by])[by] if is_text else ())
 
 
-def segments_on(whole: Ground, by: str, edges: Sequence[float] | None = None) -> SegmentEffects:
-    """The same on a ground that is laid already, with the column kept; one that comes before any lever."""
+def segments_on(
+    whole: Ground, by: str, edges: Sequence[float] | None = None, few: Collection[str] = ()
+) -> SegmentEffects:
+    """The same on a ground that is laid already, with the column kept; one that comes before any lever.
+
+    ``few`` are levels that fewer than five customers tell of.
+    """
     whole = with_numbers(whole, by)
-    found = segments_of(whole, by, edges)
+    found = segments_of(whole, by, edges, few)
     marked = whole.rows.mutate(**{SEGMENT: found.code.cast("int64")})
     rows = marked.filter(marked[SEGMENT].notnull()).mutate(**{SEGMENT_CONTROL: marked[SEGMENT] - 1}).drop(f"{KEPT}{by}")
     return _estimated(whole.among(rows), found)

@@ -6,13 +6,15 @@ could have been answered about.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import ibis
 
 from cxfusion.perception.scores import SCORES
 from cxfusion.results.exact import exact_frame
-from cxfusion.tables.coding import never_reached
+from cxfusion.tables.coding import MISSING, never_reached
+from cxfusion.tables.persons import groups_of_few
 from cxfusion.tables.relation import Surveys
 from cxfusion.tables.steps import compute
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
@@ -37,6 +39,7 @@ __all__ = [
     "count_others",
     "given_answers",
     "in_intervals",
+    "levels_of_few",
     "notes_on_untold",
     "reached_by",
     "scored_pairs",
@@ -58,6 +61,22 @@ def scored_pairs(pairing: Pairing, score: str) -> ir.Table:
     """The pairs whose customer gave a score: companions lived the contact too, but are analysed beside customers."""
     pairs = pairing.pairs
     return pairs.filter(pairs[score].notnull(), pairs["respondent_role"] == CUSTOMER)
+
+
+def levels_of_few(pairing: Pairing, score: str, columns: Sequence[str]) -> dict[str, frozenset[str]]:
+    """By column of the log: its levels, as text, of which fewer than five customers gave a score: not to be shown."""
+    contacts = pairing.contacts
+    named = [name for name in dict.fromkeys(columns) if contacts.has(name)]
+    if not named:
+        return {}
+    persons = ["customer_id"] if contacts.has("customer_id") else []
+    told = contacts.rows.semi_join(scored_pairs(pairing, score), "contact_id")
+    levels = {f"level_{i}": told[name].cast("string").fill_null(MISSING) for i, name in enumerate(named)}
+    answers = replace(contacts, rows=compute(pairing.session, told.select(*persons, **levels)))
+    return {
+        name: frozenset(str(level) for (level,) in groups_of_few(answers, [column]))
+        for name, column in zip(named, levels, strict=True)
+    }
 
 
 def count_others(pairing: Pairing | Surveys, scores: Sequence[str], *, is_of_old: bool = False) -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts
 
 __all__ = [
+    "CATEGORIES",
     "LEVERS",
     "attribute_of",
     "attributes_of",
