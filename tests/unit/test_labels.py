@@ -114,6 +114,9 @@ def test_display_names_are_printable_short_and_stay_different():
         (formats.figure(4.517, "score points"), "4.52"),
         (formats.figure(17182.0, "contacts"), "17,182"),
         (formats.interval(-0.02, 0.03, signed=True), "−0.02 to +0.03"),
+        (formats.interval(0.003, 0.11, signed=True), "+0.003 to +0.110"),  # sure to be above none
+        (formats.interval(-0.6, -0.02, "NPS points", signed=True), "−0.60 to −0.02"),
+        (formats.interval(-0.003, 0.11, signed=True), "0.00 to +0.11"),
         (formats.interval(0.61, 0.64, "share"), "61.0 to 64.0 %"),
         (formats.interval(None, 1.0), "–"),
     ],

@@ -284,3 +284,11 @@ def test_a_point_of_effort_less_is_worth_what_a_point_more_would_cost(told):
     assert beside["worth"] == pytest.approx(-found.best["estimate"] / 100 * 6_000 * 200)
     assert 0 < beside["worth_low"] < beside["worth"] < beside["worth_high"]
     assert beside["pays"] is True
+
+
+def test_a_point_of_nps_is_told_as_finely_as_it_is_known(told):
+    _, _, found = told
+    small = {"estimate": -0.082, "conf_low": -0.118, "conf_high": -0.046, "status": "ok"}
+    summary = replace(found, score="nps", rungs=found.rungs.assign(**small)).summary()
+    assert "One point of nps: −0.08 percentage points of churned (−0.12 to −0.05)" in summary  # sure to be below none
+    assert "Alone: −0.08 percentage points (−0.12 to −0.05)" in summary

@@ -28,7 +28,7 @@ from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.within import within_groups
 from cxfusion.results.base import Result
-from cxfusion.results.formats import change, interval
+from cxfusion.results.formats import change, decimals, interval
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,7 +104,7 @@ class Worth(Result):
         if row["status"] != "ok":
             return [f"{what}: not applicable, {row['reason']}", *self.notes]
         head = (
-            f"{what}: {change(row['estimate'], row['unit'])} {row['unit']} of {self.outcome}"
+            f"{what}: {_told(row)} {row['unit']} of {self.outcome}"
             f" ({interval(row['conf_low'], row['conf_high'], row['unit'], signed=True)}), {self.grade}"
         )
         return [head, *(_line(one) for one in self.rungs.to_dict("records")), *self.notes]
@@ -172,7 +172,13 @@ def _line(row: dict[Any, Any]) -> str:
     if row["status"] != "ok":
         return f"  {LABELS[row['rung']]}: not applicable, {row['reason']}"
     span = interval(row["conf_low"], row["conf_high"], row["unit"], signed=True)
-    return f"  {LABELS[row['rung']]}: {change(row['estimate'], row['unit'])} {row['unit']} ({span})"
+    return f"  {LABELS[row['rung']]}: {_told(row)} {row['unit']} ({span})"
+
+
+def _told(row: dict[Any, Any]) -> str:
+    """The estimate, finer where it is small: a point of an NPS is a hundredth of what one customer counts."""
+    is_small = abs(row["estimate"]) < 10 ** (1 - decimals(row["unit"]))
+    return change(row["estimate"], row["unit"], finer=int(is_small))
 
 
 def worth(

@@ -244,14 +244,21 @@ def difference(value: float | None, unit: str | None) -> str:
 def interval(low: float | None, high: float | None, unit: str | None = None, *, signed: bool = False) -> str:
     """Both ends of an interval: "4.50 to 4.54", signed for a change; ends that would read the same are told finer.
 
+    So are those of a change that is sure to be above, or below, none, where one would read as none.
+
     Examples
     --------
     >>> interval(0.052, 0.11, signed=True), interval(0.61, 0.64, "share"), interval(3.8172, 3.8224)
     ('+0.05 to +0.11', '61.0 to 64.0 %', '3.817 to 3.822')
+    >>> interval(0.0032, 0.11, signed=True), interval(-0.0032, 0.11, signed=True)
+    ('+0.003 to +0.110', '0.00 to +0.11')
     """
     if low is None or high is None or _missing(low) or _missing(high):
         return DASH
     show = change if signed else figure
     finer = int(low < high and show(low, unit) == show(high, unit))
+    if signed and low * high > 0:
+        nearer = min(low, high, key=abs)
+        finer = next((n for n in range(finer, 3) if round(nearer, decimals(unit) + n)), finer)
     low_text = show(low, unit, finer=finer).removesuffix(" %")  # one sign for both ends
     return say("{low} to {high}", low=low_text, high=show(high, unit, finer=finer))
