@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 import cxfusion as cx
 from cxfusion.config import StudyConfig
@@ -183,6 +183,17 @@ def test_an_arm_of_few_agents_does_not_tell_how_agents_differ(n_treated, is_told
     found = rung(evidence_of(frame, Experiment("pilot_group", "hold_seconds", unit="agent_id")))
     told = f"one of its two arms was given to {n_treated} of the units; at least 4 are needed"
     assert (found["reason"] == told) == (not is_told)
+
+
+@pytest.mark.parametrize(("n_treated", "degrees"), [(6, 5), (30, 29), (54, 5)])
+def test_the_arm_with_fewer_units_says_how_sure_a_trial_is(n_treated, degrees):
+    frame = centre(n=4_000)
+    frame["pilot_group"] = np.where(frame["agent_id"].str[1:].astype(int) < n_treated, "on", "off")
+    frame["hold_seconds"] *= np.where(frame["pilot_group"] == "on", 0.4, 1.0)
+    found = rung(evidence_of(frame))
+    reach = (found["conf_high"] - found["conf_low"]) / 2
+    assert found["n_clusters"] == 60
+    assert reach / found["std_error"] == pytest.approx(t.ppf(0.975, degrees), rel=1e-9)
 
 
 def test_trials_that_cannot_be_are_refused():

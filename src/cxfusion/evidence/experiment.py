@@ -82,7 +82,7 @@ def experiment_rungs(
         if isinstance(found, str):
             yield RungEstimate(lever, RUNG, found, step)
         else:
-            sizes = (found.n, trial.n_clusters, trial.n_clusters - 1)
+            sizes = (found.n, trial.n_clusters, trial.degrees)
             yield rung_of_slope(lever, RUNG, step, (found.slope, found.std_error), sizes, spec.conf_level)
 
 
@@ -142,6 +142,14 @@ class _Trial:
     n_arms: int
     n_clusters: int
     fewest_units: int  # of an arm
+
+    @property
+    def degrees(self) -> int:
+        """Of freedom of Student's t: units less one, of two arms those of the arm with fewer (Welch's least).
+
+        What the few units of one arm differ by themselves, the many of the other do not tell.
+        """
+        return (min(self.fewest_units, self.n_clusters) if self.n_arms == 2 else self.n_clusters) - 1
 
     def read_off(self, spec: LeverSpec) -> _Slope | str:
         """Points of the outcome per unit of the lever, or why there is no such number."""
