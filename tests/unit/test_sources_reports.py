@@ -155,6 +155,27 @@ def test_cxone_chains_of_masters(read_log, by_id, set_aside):
     assert ("talk_seconds", "negative_duration") in [row[1:] for row in set_aside(contacts.legs)]
 
 
+@pytest.mark.parametrize(
+    ("agent", "hold", "talk"), [("1.200,5", "30,25", 1170.25), ("00:20:00", "00:00:30", 1170), ("100,5", "0", 100.5)]
+)
+def test_cxone_durations_as_a_table_of_this_country_writes_them(tmp_path, read_log, by_id, agent, hold, talk):
+    row = {"contactId": "1", "contactStart": "2026-03-02T10:00:00Z", "agentId": "7", "isOutbound": "N"}
+    row |= {"agentSeconds": agent, "holdSeconds": hold, "ACWSeconds": "10,5"}
+    path = tmp_path / "contacts.csv"
+    path.write_text(";".join(row) + "\n" + ";".join(row.values()) + "\n", encoding="utf-8")
+    (contact,) = by_id(read_log(path, "nice_cxone_completed")).values()
+    assert (contact["talk_seconds"], contact["wrap_seconds"], contact["agent_id"]) == (talk, 10.5, "7")
+
+
+def test_cxone_talk_that_may_be_one_thing_or_another_is_set_aside(read_log, by_id, set_aside):
+    # thousands, or three decimals: nothing in the row tells, and the hold cannot be taken off
+    row = cxone(1, 0, "2026-03-02T10:00:00Z", agentId=7, agentSeconds="1,200", holdSeconds=30)
+    contacts = read_log([row], "nice_cxone_completed")
+    (contact,) = by_id(contacts).values()
+    assert (contact.get("talk_seconds"), contact["hold_seconds"], contact["agent_id"]) == (None, 30, "7")
+    assert set_aside(contacts.legs) == [(1, "talk_seconds", "not_a_number")]
+
+
 @pytest.mark.parametrize("none", [0, "0", "", None])
 def test_cxone_contacts_without_a_master_stand_alone(read_log, by_id, none):
     begun = [cxone(n, none, "2026-03-02T10:00:00.000", agentId=10 + n, agentSeconds=n * 10) for n in (1, 2, 3)]

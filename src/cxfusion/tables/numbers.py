@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import ibis
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.mapping import Unit
 
-__all__ = ["NumberStyle", "comma_evidence", "known_number", "native_number", "text_number"]
+__all__ = ["NumberStyle", "comma_evidence", "known_number", "native_number", "sure_number", "text_number"]
 
 SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600, "hh:mm:ss": 1}
 """In one unit of a number; elapsed times of frames and workbooks come as seconds, whatever their heading says."""
@@ -44,6 +45,28 @@ def text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, clo
         return _clock_seconds(text)
     number = _in_seconds(known_number(_plain_number(text, style)), unit)
     return number.coalesce(_clock_seconds(text)) if clock and unit is None else number
+
+
+def sure_number(text: str) -> float | None:
+    """The number that a single cell shows by itself, commas or a clock time included; None where it may be another.
+
+    A column as a whole may settle what a comma means in ``1,200``; one cell cannot.
+
+    Examples
+    --------
+    >>> sure_number("1.200,5"), sure_number("1,200.5"), sure_number("1:02:03"), sure_number("1,200")
+    (1200.5, 1200.5, 3723.0, None)
+    """
+    if re.search(SURE_DECIMAL_COMMA, text):
+        return float(text.replace(".", "").replace(",", "."))
+    if re.search(GROUPED, text) and (text.count(",") > 1 or "." in text):
+        return float(text.replace(",", ""))
+    clock = re.search(CLOCK, text)
+    if clock is None:
+        return None
+    sign, days, hours, of_hour, alone, seconds = clock.groups()
+    size = int(days or 0) * 86_400 + int(hours or 0) * 3600 + int(of_hour or alone) * 60 + float(seconds)
+    return -size if sign else size
 
 
 def _in_seconds(number: ir.FloatingValue, unit: Unit | None) -> ir.FloatingValue:

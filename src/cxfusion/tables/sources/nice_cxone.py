@@ -8,7 +8,7 @@ from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
 from cxfusion.tables.sources.records import records
 from cxfusion.tables.sources.source import Source
-from cxfusion.tables.sources.values import less, number_of, text_of, total_of
+from cxfusion.tables.sources.values import is_some_time, less, text_of, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,10 +30,10 @@ def _read(data: Any) -> Iterator[Row]:
 
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
-    agent, seconds = _word(cells, "agentId"), number_of(cells.get("agentSeconds"))
+    agent, seconds = _word(cells, "agentId"), cells.get("agentSeconds")
     direction = DIRECTIONS.get(_word(cells, "isOutbound"))
     apart = total_of(cells.get("holdSeconds"), cells.get("confSeconds"), blank=0.0)
-    is_handled = agent not in ("", "0") and (seconds or 0.0) > 0 and _word(cells, "isRefused") not in YES
+    is_handled = agent not in ("", "0") and is_some_time(seconds) and _word(cells, "isRefused") not in YES
     return {
         "continues": _identifier(cells, "masterContactId"),
         "agent_id": _identifier(cells, "agentId"),
@@ -41,7 +41,7 @@ def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
         "direction": direction,
         "customer_id": None if direction == "outbound" else text_of(cells.get("fromAddr")),
         "started_at": _in_utc(text_of(cells["contactStart"])),
-        "talk_seconds": less(total_of(cells.get("agentSeconds")), apart),
+        "talk_seconds": less(total_of(seconds), apart),
         "is_handled": yes_no(is_so=is_handled),
     }
 

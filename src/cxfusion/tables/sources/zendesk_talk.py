@@ -8,7 +8,7 @@ from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
 from cxfusion.tables.sources.records import records
 from cxfusion.tables.sources.source import Source
-from cxfusion.tables.sources.values import number_of, text_of
+from cxfusion.tables.sources.values import is_some_time, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ def _read(data: Any) -> Iterator[Row]:
 
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
-    is_handled = bool(text_of(cells.get("agent_id"))) and (number_of(cells.get("talk_time")) or 0.0) > 0
+    is_handled = bool(text_of(cells.get("agent_id"))) and is_some_time(cells.get("talk_time"))
     return {
         "queue": queue_of(cells),
         "is_handled": yes_no(is_so=is_handled),

@@ -13,7 +13,7 @@ from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import ASIDE, LegExport, yes_no
 from cxfusion.tables.sources.records import Row, records, unreadable
 from cxfusion.tables.sources.source import Source
-from cxfusion.tables.sources.values import number_of, text_of
+from cxfusion.tables.sources.values import is_some_time, number_of, text_of
 from cxfusion.tables.sources.zendesk_talk import queue_of, was_abandoned
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _of_call(call: Mapping[str, Any], contact: Any) -> dict[str, Any]:
 
 
 def _talked(cells: Mapping[str, Any]) -> bool:
-    return (number_of(cells.get("talk_time")) or 0.0) > 0
+    return is_some_time(cells.get("talk_time"))
 
 
 LEGS: Final = LegExport(
