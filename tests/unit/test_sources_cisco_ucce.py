@@ -86,6 +86,12 @@ def test_a_frame_of_the_table(read_log, by_id, set_aside):
     check(by_id(contacts), set_aside(contacts.legs))
 
 
+@pytest.mark.parametrize("sequence", [None, "NULL"])
+def test_records_without_their_sequence_are_all_of_the_call(read_log, by_id, set_aside, sequence):
+    contacts = read_log([one | {"RouterCallKeySequenceNumber": sequence} for one in RECORDS], SOURCE)
+    check(by_id(contacts), set_aside(contacts.legs))
+
+
 @pytest.mark.parametrize("held", [float, Decimal, np.int64])
 def test_whole_numbers_and_names_are_the_same_however_they_are_kept(read_log, by_id, set_aside, held):
     # gaps make floats of whole numbers, databases keep them as decimals, and many write names small

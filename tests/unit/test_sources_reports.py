@@ -68,6 +68,18 @@ def test_five9_segments_and_identity(tmp_path, read_log, by_id, set_aside):
     assert set_aside(contacts.legs) == [(5, None, "unreadable_record")]
 
 
+def test_five9_segments_are_the_same_in_a_report_that_has_got_more_columns(tmp_path, read_log, by_id, set_aside):
+    served = five9("7", "ann", "00:03:00", SKILL="sales")
+    passed_on = five9("7", "ben", "00:01:00", TIMESTAMP="Thu, 27 Oct 2016 14:56:00")
+    write(tmp_path / "night1.csv", FIVE9, served)
+    more = {"CAMPAIGN": "web", "COST": "0.05"}
+    write(tmp_path / "night2.csv", ("CAMPAIGN", *FIVE9, "COST"), served | more, passed_on | more)
+    contacts = read_log(tmp_path, "five9_call_log")
+    (call,) = by_id(contacts).values()
+    assert (call["talk_seconds"], call["n_agents"]) == (240, 2)
+    assert [reason for _, _, reason in set_aside(contacts.legs)] == ["redelivery"]
+
+
 TALKDESK = (
     *("Interaction ID", "Contact ID", "Contact Person Number", "Direction", "Contact Type", "Started At", "Wait Time"),
     *("Abandon Time", "Ring Time", "Talk Time", "Hold Time", "After Call Work Time", "Finished At", "Handle Time"),

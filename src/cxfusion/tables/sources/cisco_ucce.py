@@ -10,7 +10,7 @@ from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import ASIDE, LegExport, legs_of, yes_no
 from cxfusion.tables.sources.records import Row, open_text, paths_of, records, unreadable
 from cxfusion.tables.sources.source import Source
-from cxfusion.tables.sources.values import number_of, text_of, total_of
+from cxfusion.tables.sources.values import fingerprint, is_blank, is_some_time, number_of, text_of, total_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -78,14 +78,14 @@ def _dated(cells: Mapping[str, str]) -> str | None:
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     day, key = text_of(cells["RouterCallKeyDay"]), text_of(cells["RouterCallKey"])
-    sequence, disposition = text_of(cells.get("RouterCallKeySequenceNumber")), number_of(cells.get("CallDisposition"))
+    disposition = number_of(cells.get("CallDisposition"))
     agent, net_queue = _identifier(cells, *AGENT), total_of(cells.get("NetQTime"), blank=0.0)
     is_routed = _identifier(cells, "RouterCallKey") is not None and number_of(cells["RouterCallKey"]) != 0
     is_of_agent = agent is not None or not any(name in cells for name in AGENT)  # else it is the leg of a menu
-    is_handled = is_of_agent and (number_of(cells.get("TalkTime")) or 0.0) > 0
+    is_handled = is_of_agent and is_some_time(cells.get("TalkTime"))
     return {
         ASIDE: "short_call" if disposition == SHORT_CALL else None if is_routed else "not_routed",
-        "leg_id": f"{day}-{key}-{sequence}" if sequence else f"{day}-{key}",
+        "leg_id": f"{day}-{key}-{_place(cells)}",
         "contact_id": f"{day}-{key}",
         "agent_id": agent,
         "queue": _identifier(cells, *QUEUE),
@@ -95,6 +95,12 @@ def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
         "is_transfer_out": yes_no(is_so=disposition in TRANSFERRED),
         "is_abandoned": yes_no(is_so=not is_handled and disposition in ABANDONED),
     }
+
+
+def _place(cells: Mapping[str, Any]) -> str | None:
+    """What tells a call's records apart: their sequence; without it all that is read of them, which no two share."""
+    sequence = cells.get("RouterCallKeySequenceNumber")
+    return fingerprint(cells, NAMES) if is_blank(sequence) else text_of(sequence)
 
 
 def _identifier(cells: Mapping[str, Any], *names: str) -> str | None:
@@ -115,7 +121,9 @@ LEGS: Final = LegExport(
         "wrap_seconds": ColumnMap(column="WorkTime"),
     },
     derived={
-        "leg_id": "RouterCallKeyDay, RouterCallKey and RouterCallKeySequenceNumber",
+        "leg_id": (
+            "RouterCallKeyDay, RouterCallKey and RouterCallKeySequenceNumber; without that a fingerprint of its cells"
+        ),
         "contact_id": "RouterCallKeyDay and RouterCallKey, which begins anew each day",
         "agent_id": "AgentPeripheralNumber, else AgentSkillTargetID",
         "queue": "PrecisionQueueID, else SkillGroupSkillTargetID, else CallTypeID",

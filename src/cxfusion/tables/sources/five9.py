@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import blake2s
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.tables.column_map import ColumnMap
 from cxfusion.tables.sources.leg_export import LegExport, legs_of, yes_no
 from cxfusion.tables.sources.records import records
 from cxfusion.tables.sources.source import Source
-from cxfusion.tables.sources.values import text_of
+from cxfusion.tables.sources.values import fingerprint, is_some_time, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,22 +20,20 @@ __all__ = ["FIVE9_CALL_LOG"]
 WHAT: Final = "a Five9 call log"
 NEEDED: Final = ("CALL ID", "TIMESTAMP")
 NO_AGENT: Final = ("", "[none]", "[deleted]")
-NO_TIME: Final = "0:. "  # what a duration of none is written with
+DERIVED_FROM: Final = ("AGENT", "CALL TYPE", "ANI", "DNIS")
 
 
 def _read(data: Any) -> Iterator[Row]:
-    names = [*NEEDED, *LEGS.sources, "AGENT", "CALL TYPE", "ANI", "DNIS"]
-    return legs_of(records(data, WHAT, names=names), NEEDED, _derive)
+    return legs_of(records(data, WHAT, names=READ), NEEDED, _derive)
 
 
 def _derive(cells: Mapping[str, Any]) -> dict[str, Any]:
     call, agent = text_of(cells["CALL ID"]), text_of(cells.get("AGENT")) or ""
     direction = _direction(text_of(cells.get("CALL TYPE")) or "")
     has_agent = agent.strip().lower() not in NO_AGENT
-    has_talk = bool((text_of(cells.get("TALK TIME")) or "").strip(NO_TIME))
-    whole = "\x1f".join(f"{name}={text_of(cell)}" for name, cell in sorted(cells.items()))
+    has_talk = is_some_time(text_of(cells.get("TALK TIME")))
     return {
-        "leg_id": f"{call}/{blake2s(whole.encode('utf-8', 'replace'), digest_size=8).hexdigest()}",
+        "leg_id": f"{call}/{fingerprint(cells, READ)}",
         "agent_id": agent if has_agent else None,
         "direction": direction,
         "customer_id": text_of(cells.get("DNIS" if direction == "outbound" else "ANI")),
@@ -71,7 +68,7 @@ LEGS: Final = LegExport(
         "is_abandoned": ColumnMap(column="ABANDONED"),
     },
     derived={
-        "leg_id": "CALL ID and a fingerprint of the whole row",
+        "leg_id": "CALL ID and a fingerprint of all cells that are read",
         "agent_id": "AGENT, but [None] and [Deleted]",
         "direction": "CALL TYPE: Inbound, or one of the kinds of outbound",
         "customer_id": "ANI, who called; DNIS, who was called, where CALL TYPE is a kind of outbound",
@@ -83,10 +80,13 @@ LEGS: Final = LegExport(
     total_of=("talk_seconds", "hold_seconds", "wrap_seconds"),
     rule=(
         "Columns are known by their headings, in any order and letter case; a report may leave any of them out but CALL"
-        " ID and TIMESTAMP. Rows of one CALL ID are its segments; a row that is the same in every cell is the same"
-        " segment again. TIMESTAMP has no zone: give that of the report."
+        " ID and TIMESTAMP. Rows of one CALL ID are its segments; a row that is the same in every cell that is read is"
+        " the same segment again, whatever other columns the report of another night has. TIMESTAMP has no zone: give"
+        " that of the report."
     ),
 )
+READ: Final = (*NEEDED, *LEGS.sources, *DERIVED_FROM)
+"""The columns that are read."""
 
 FIVE9_CALL_LOG: Final = Source(
     "five9_call_log",
