@@ -123,6 +123,16 @@ def test_the_same_file_twice_counts_once(tmp_path, read_log, by_id, set_aside):
     assert {reason for _, _, reason in set_aside(contacts.legs)} == {"redelivery"}
 
 
+@pytest.mark.parametrize("names", [("1", "2"), ("2", "1")])
+def test_a_log_that_is_copied_whole_each_night_tells_the_end_of_calls(tmp_path, read_log, by_id, names):
+    for name, lines in zip(names, (PASSED_ON[:6], (*PASSED_ON, *GAVE_UP)), strict=True):
+        write(tmp_path / name, *lines)
+    one = by_id(read_log(tmp_path, SOURCE))
+    other = by_id(read_log(write(tmp_path / "whole", *PASSED_ON, *GAVE_UP), SOURCE))
+    assert one == other
+    assert (one[call(0)]["talk_seconds"], one[call(0)]["ivr_seconds"]) == (90, 10)
+
+
 def test_a_log_that_was_just_rotated_is_empty(tmp_path, read_log, by_id):
     before = write(tmp_path / "queue_log.1", *PASSED_ON, *GAVE_UP)
     (tmp_path / "queue_log").write_text("\n", encoding="utf-8")

@@ -129,6 +129,15 @@ def test_talkdesk_interactions(tmp_path, read_log, by_id, set_aside):
     assert any("in 0 of 1 legs" in note for note in contacts.notes)  # 120 + 15 + 20 = 155 s = 02:35
 
 
+@pytest.mark.parametrize(("first", "second"), [("", "00:00:45"), ("00:00:00", "00:00:45"), ("00:00:45", "")])
+def test_talkdesk_work_after_the_call_that_only_one_nights_report_tells(tmp_path, read_log, by_id, first, second):
+    for name, work in (("night1.csv", first), ("night2.csv", second)):
+        row = talkdesk("a1", "Answered", "2026-03-02 23:50:00", Talk_Time="00:02:00", After_Call_Work_Time=work)
+        write(tmp_path / name, TALKDESK, row)
+    (contact,) = by_id(read_log(tmp_path, "talkdesk_contacts")).values()
+    assert (contact["talk_seconds"], contact["wrap_seconds"]) == (120, 45)
+
+
 def cxone(contact, master, start, **more):
     return {"contactId": contact, "masterContactId": master, "contactStart": start, "isOutbound": False, **more}
 

@@ -60,6 +60,8 @@ REASONS: Final = {
 }
 """Why any export's legs may be set aside."""
 TOLERANCE: Final = 2.0  # seconds: what up to four parts in whole seconds lose to rounding
+GROWING: Final = ("ended_at", "talk_seconds", "hold_seconds", "wrap_seconds", "total_seconds")
+"""What is told of a leg once it is over; work after the call last of all."""
 OURS: Final = frozenset(column.name for column in (*CONTACT_COLUMNS, *LEG_COLUMNS))
 
 
@@ -308,7 +310,12 @@ def _faults(reading: Reading, export: LegExport) -> Faults:
 
 
 def _newest_first(rows: ir.Table) -> list[ir.Value]:
-    return [ibis.desc(rows["updated_at"])] if "updated_at" in rows.columns else []
+    """The last update; without its time the record that tells more, such as the end of a call, else a later file's."""
+    if "updated_at" in rows.columns:
+        return [ibis.desc(rows["updated_at"])]
+    told = sum((rows[name].notnull().cast("int64") for name in GROWING if name in rows.columns), start=ibis.literal(0))
+    file = rows[SOURCE_FILE].concat("")  # the same column twice in an order is the later of the two: the place's own
+    return [ibis.desc(told), ibis.desc(file)]
 
 
 def _reasons(session: Session, set_aside: ir.Table) -> dict[str, int]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cxfusion.engine.addresses import is_url
 from cxfusion.errors import UsageError
@@ -50,6 +50,9 @@ LEAVES: Final[dict[str, int | None]] = {
     "SYSCOMPAT": None,
 }
 """Events by which a call leaves its queue unanswered, and the place of its waiting time among their parameters."""
+
+Mark: TypeAlias = tuple[float, str, str]
+"""An event of a call: its time, its name, its queue."""
 
 
 @dataclass
@@ -137,15 +140,16 @@ class Log:
         By call and queue.
     links : dict
         A call's id to that of the customer's own call.
-    seen : tuple of two sets
-        Ids of the calls of the last hour or two: only what the log tells of first, comes from the menu.
+    seen : tuple of two dicts
+        Of the calls of the last hour or two, by id, what the log told first: only that comes from the menu. A copy of
+        the log tells it again.
     hour : float
     """
 
     facts: Mapping[str, CallFacts] = field(default_factory=dict)
     open: dict[tuple[str, str], Call] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
-    seen: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
+    seen: tuple[dict[str, Mark], dict[str, Mark]] = field(default_factory=lambda: ({}, {}))
     hour: float = 0.0
 
     def take(self, event: Event) -> Iterator[Row]:
@@ -188,10 +192,11 @@ class Log:
 
     def _is_first(self, event: Event) -> bool:
         if event.time - self.hour > LONGEST_MENU:
-            self.seen, self.hour = (set(), self.seen[0]), event.time
-        is_first = all(event.call not in calls for calls in self.seen)
-        self.seen[0].add(event.call)
-        return is_first
+            self.seen, self.hour = ({}, self.seen[0]), event.time
+        mark = (event.time, event.name, event.queue)
+        first = next((calls[event.call] for calls in self.seen if event.call in calls), mark)
+        self.seen[0][event.call] = first
+        return first == mark
 
     def _connect(self, event: Event) -> None:
         """An agent takes a call, which may have entered the queue under the id of the agent who announced it."""
