@@ -119,6 +119,21 @@ def test_google_forms(session, tmp_path):
     assert any("not confirmed" in note and "locale" in note for note in unzoned.notes)
 
 
+@pytest.mark.parametrize(
+    ("told", "answered"),
+    [
+        ("2026/03/02 10:00:00 AM GMT+1", datetime(2026, 3, 2, 9)),
+        ("2026/03/02 12:05:09 AM GMT", datetime(2026, 3, 2, 0, 5, 9)),
+        ("2026/03/02 1:05:09 p. m. GMT-3:30", datetime(2026, 3, 2, 16, 35, 9)),
+        ("2026/03/02 12:00:00 PM GMT+5:30", datetime(2026, 3, 2, 6, 30)),
+    ],
+)
+def test_google_forms_own_download_tells_the_offset(session, tmp_path, told, answered):
+    text = f"Timestamp,Call ID,CSAT\n{told},c1,4\n"
+    surveys = read(session, tmp_path, text, "google_forms", {"csat": "CSAT"}, timezone="Asia/Tokyo")
+    assert surveys.to_arrow()["answered_at"].to_pylist() == [answered]
+
+
 @pytest.mark.parametrize("source", ["surveymonkey", "typeform", "google_forms"])
 def test_what_is_no_such_export(session, tmp_path, source):
     with pytest.raises((MissingColumnError, EmptyTableError)):
