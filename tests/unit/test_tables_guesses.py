@@ -118,6 +118,14 @@ def test_a_vendors_export_is_known_by_its_headings(propose):
     assert "Perhaps" not in plain.toml
 
 
+def test_a_survey_of_a_vendor_is_no_log_though_its_score_is_to_be_named(propose):
+    header = "StartDate,EndDate,Status,Progress,Finished,RecordedDate,ResponseId,ExternalReference,Q1"
+    proposal, _, _ = propose(header, "2026-03-02 10:00:00,2026-03-02 10:05:00,0,100,1,2026-03-02 10:05:01,R_1,c1,9")
+    assert "[surveys]" in proposal.toml
+    assert "[contacts]" not in proposal.toml
+    assert '# Perhaps: source = "qualtrics" knows the columns of such exports' in proposal.toml
+
+
 def test_a_proposal_for_a_database_tells_no_password(tmp_path):
     import duckdb
 

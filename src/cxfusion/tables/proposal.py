@@ -114,14 +114,15 @@ def _recognise(section: Section, found: Sequence[str], moment: tuple[str, str] |
 
 
 def _sections(asked: Section | None, recognised: Sequence[_Recognised]) -> tuple[Section, ...]:
-    """A file with durations is a log, one with a score a survey; one with both is both."""
+    """A file with durations is a log, one with a score or of a survey vendor a survey; one with both is both."""
     if asked is not None:
         return (asked,)
     contacts, surveys = recognised
     has_score = not set(SCORE_SCALES).isdisjoint(surveys.columns)
     has_durations = any(name.endswith("_seconds") for name in contacts.columns)
     if not has_score:
-        return ("contacts",)
+        is_survey = vendor_of("surveys", surveys.found) and not vendor_of("contacts", contacts.found)
+        return ("surveys",) if is_survey else ("contacts",)
     return ("contacts", "surveys") if has_durations else ("surveys",)
 
 
