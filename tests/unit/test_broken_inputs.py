@@ -57,7 +57,7 @@ def test_csv_of_utf_16_as_excel_writes_it(read):
 
 @pytest.mark.parametrize("content", [b"\n", b" \r\n\t\n", b"\xef\xbb\xbf", b"\xff\xfe"])
 def test_nothing_but_blanks_is_an_empty_table(read, content):
-    with pytest.raises(EmptyTableError, match="nothing but blanks"):
+    with pytest.raises(EmptyTableError, match=r"nothing but blanks.*leave it out"):
         read(content)
 
 

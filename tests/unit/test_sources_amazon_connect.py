@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from datetime import datetime
 
 import pandas as pd
@@ -271,6 +272,10 @@ def test_text_in_an_unknown_encoding_is_an_error(tmp_path, read_log):
     path.write_bytes(b'{"ContactId": "\xe9\xff"}\n')
     with pytest.raises(UnreadableFileError, match="UTF-8"):
         read_log(path, SOURCE)
+    with zipfile.ZipFile(tmp_path / "records.zip", "w") as archive:
+        archive.write(path, "records.json")
+    with pytest.raises(UnreadableFileError, match="Unpack it"):
+        read_log(tmp_path / "records.zip", SOURCE)
     with pytest.raises(UnreadableFileError, match="matches no file"):
         read_log(tmp_path / "nowhere*.json", SOURCE)
     with pytest.raises(UsageError, match="int"):

@@ -63,7 +63,10 @@ def read_header(path: str) -> CsvHeader:
     text = _decoded(path, head, encoding)
     body = text.lstrip()
     if not body:
-        raise EmptyTableError(f"{path} holds nothing but blanks. Expected a header line and at least one row.")
+        raise EmptyTableError(
+            f"{path} holds nothing but blanks. Expected a header line and at least one row. Export it again, or"
+            " leave it out if there was nothing to tell."
+        )
     n_blank = text[: len(text) - len(body)].count("\n")
     body = text.split("\n", n_blank)[-1]  # the header may begin with blanks of its own, or with a tab
     records = {separator: _records(body, separator) for separator in SEPARATORS}

@@ -92,7 +92,10 @@ def _files(given: str, sheet: str | None) -> FileSource:
         )
     empty = [path for path in paths if Path(path).stat().st_size == 0]
     if empty:
-        raise EmptyTableError(f"{', '.join(empty)}: the file is empty. Expected a header line and at least one row.")
+        raise EmptyTableError(
+            f"{', '.join(empty)}: the file is empty. Expected a header line and at least one row. Export it again, or"
+            " leave it out if there was nothing to tell."
+        )
     return FileSource(tuple(paths), only, only == "parquet" and _is_partitioned(given, paths), sheet)
 
 

@@ -193,8 +193,8 @@ def _told(path: str) -> Iterator[None]:
         raise
     except UnicodeDecodeError as error:
         raise UnreadableFileError(
-            f"{path} is not {error.encoding.upper()} text (byte {error.start} cannot be read). Export it again as"
-            " UTF-8."
+            f"{path} is not {error.encoding.upper()} text (byte {error.start} cannot be read). Unpack it if it is"
+            " an archive, save it as CSV if it is a workbook; else export it again as UTF-8."
         ) from error
     except (OSError, EOFError, zlib.error) as error:
         told = getattr(error, "strerror", None) or error
