@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 import cxfusion as cx
 from cxfusion.cli import app
-from cxfusion.tables import read
+from cxfusion.errors import UnreadableFileError
+from cxfusion.tables import leg_reading, read
 from cxfusion.tables.aside import sort_rows
 
 if TYPE_CHECKING:
@@ -71,6 +72,24 @@ def test_a_file_that_changes_while_it_is_read(files, tmp_path, monkeypatch, whic
     assert f"{path} was changed while it was read" in result.stderr
     assert "run again" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["folder", "dict"])
+def test_a_file_in_a_vendors_folder_that_changes_while_it_is_read(tmp_path, monkeypatch, name):
+    folder = tmp_path / "night"
+    folder.mkdir()
+    path = folder / "queue_log"
+    path.write_text(
+        "1772445600|1772445590.1|sales|NONE|ENTERQUEUE||111|1\n1772445620|1772445590.1|sales|NONE|ABANDON|1|1|20\n"
+    )
+
+    def late(reading: Any, rules: Any) -> Any:
+        grow(str(path))
+        return sort_rows(reading, rules)
+
+    monkeypatch.setattr(leg_reading, "sort_rows", late)
+    with pytest.raises(UnreadableFileError, match="was changed while it was read"):
+        read.read_contacts(folder if name == "folder" else {"queue_log": folder}, source="asterisk_queue_log")
 
 
 def test_too_little_memory(drawn, tmp_path):

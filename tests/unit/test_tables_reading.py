@@ -216,6 +216,8 @@ def test_sources_that_are_not_there_or_not_tables(session, tmp_path):
     for source in (tmp_path / "none.csv", tmp_path, str(tmp_path / "*.parquet")):
         with pytest.raises(UnreadableFileError, match="matches no file"):
             read_contacts(source, session=session)
+    with pytest.raises(UnreadableFileError, match=r"only Parquet files are read.*/\*\.csv"):
+        read_contacts(tmp_path, session=session)
     write(tmp_path / "text.parquet", "not parquet")
     with pytest.raises(UnreadableFileError):
         read_contacts(tmp_path / "text.parquet", session=session)

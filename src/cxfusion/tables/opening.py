@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -78,6 +79,8 @@ def _files(given: str, sheet: str | None) -> FileSource:
     if not paths:
         near = nearest_files(given)
         told = f" Nearest there: {near}." if near else ""
+        if os.path.isdir(given):
+            told = f" Of a folder only Parquet files are read; name others by a pattern, such as {given}/*.csv."
         raise UnreadableFileError(
             f"{given} matches no file.{told} Expected {ACCEPTED}; look at the spelling and at the folder you are in."
         )
@@ -100,21 +103,37 @@ def _files(given: str, sheet: str | None) -> FileSource:
 
 
 @contextmanager
-def unchanged(data: Data) -> Iterator[None]:
+def unchanged(data: Any, *, of_vendor: bool = False) -> Iterator[None]:
     """Raise where files were written while they were read, more than once perhaps: whatever was understood is void.
+
+    Parameters
+    ----------
+    data : Data
+        Also a dict of several, as logs of Asterisk are given.
+    of_vendor : bool
+        Of a folder every file is read, and not only Parquet.
 
     Raises
     ------
     UnreadableFileError
         A file is another one than before, or gone; whatever else was raised meanwhile came of that.
     """
-    before = _stamps(_matching(str(data))) if isinstance(data, str | Path) and not is_url(data) else {}
+    parts = data.values() if isinstance(data, Mapping) else [data]
+    given = [str(part) for part in parts if isinstance(part, str | Path) and not is_url(part)]
+    before = _stamps([path for one in given for path in (_below(one) if of_vendor else _matching(one))])
     try:
         yield
     except Exception as error:
         _require_same(before, error)
         raise
     _require_same(before)
+
+
+def _below(given: str) -> list[str]:
+    """Files that a vendor's log is read from."""
+    if not os.path.isdir(given):
+        return _matching(given)
+    return [str(path) for path in Path(given).rglob("*") if not path.name.startswith(("_", "."))]
 
 
 def _stamps(paths: Sequence[str]) -> dict[str, tuple[int, int]]:

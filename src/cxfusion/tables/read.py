@@ -109,7 +109,7 @@ def read_contacts(
     """
     given = table_map(map, "contacts")
     kind = require_source(source or given.table("contacts").source, "contacts")
-    with unchanged(data):
+    with unchanged(data, of_vendor=kind.legs is not None):
         if kind.legs is None:
             between = (since, until)
             return _contacts(start_reading("contacts", data, given, timezone, session, source, between, pseudonyms))
