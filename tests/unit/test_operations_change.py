@@ -189,6 +189,8 @@ def test_sides_that_are_none_are_refused(contacts, asked, error):
         what_changed(contacts, "aht_seconds", "queue", **asked)
     with pytest.raises(UnknownNameError, match="aht_seconds"):
         what_changed(contacts, "aht_second", "queue", since="2026-01-06")
+    with pytest.raises(UsageError, match="by='queue'"):
+        what_changed(contacts, "aht_seconds", [], since="2026-01-06")
 
 
 def test_a_period_ends_before_its_last_moment_and_is_meant_on_the_sites_clock(session):

@@ -181,7 +181,7 @@ def what_changed(
     Raises
     ------
     UsageError
-        Not exactly one of ``since``, ``periods`` and ``groups``, or periods that overlap.
+        No column in ``by``, not exactly one of ``since``, ``periods`` and ``groups``, or periods that overlap.
     UnknownNameError
         No such metric or column.
 
@@ -212,6 +212,8 @@ def what_changed(
     """
     kind = metric_named(metric)
     columns = as_columns(by)
+    if not columns:
+        raise UsageError("No column was named whose groups are told apart. Expected one or more, such as by='queue'.")
     grouping = grouping_by(columns, None, contacts.columns, CELLS)
     side, labels = _side(contacts, since, periods, groups)
     log = look_at(contacts, Limits(target_seconds, short_abandon_seconds))
