@@ -110,8 +110,11 @@ def test_bad_questions_are_refused():
         cx.read_contacts(log.drop(columns=["csat"])),
         cx.read_surveys(answers.assign(nps=answers["csat"] * 2)[["contact_id", "csat", "nps"]]),
     )
+    weights = cx.weigh(pairing, "csat")
     with pytest.raises(UsageError, match="weigh"):
-        cx.nonresponse_curve(pairing, "nps", weights=cx.weigh(pairing, "csat"))
+        cx.nonresponse_curve(pairing, "nps", weights=weights)
+    with pytest.raises(UsageError, match="takes no weights"):
+        cx.measure(pairing, "response_rate", weights=weights)
 
 
 def test_a_factor_for_which_no_weights_are_found_is_a_row_with_its_reason(monkeypatch):

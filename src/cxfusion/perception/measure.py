@@ -200,6 +200,11 @@ def measure(
         return replace(found, notes=(*found.notes, *notes_on_alone(pairing, given, score, has_interval=bool(interval))))
     require_pairing(pairing)
     grouping = grouping_by(by, interval, pairing.contacts.columns, _TAKEN)
+    if weights is not None and score == RESPONSE_RATE:
+        raise UsageError(
+            "The response rate takes no weights: it is counted over all contacts, not over those that were answered"
+            " about. Expected it without weights=."
+        )
     if weights is not None and weights.score != score:
         raise UsageError(
             f"The weights are for {weights.score}, the figure asked for is {score}. Expected weights of the same score:"
