@@ -195,3 +195,24 @@ def test_dates_of_a_frame_stand_for_their_day(session):
         (datetime(2026, 7, 1, 4), True),
         (None, False),
     ]
+
+
+@pytest.mark.parametrize("null", [None, ["0"]])
+@pytest.mark.parametrize(
+    ("name", "cells", "expected"),
+    [
+        ("customer_id", [math.nan, None, 17.0], [None, None, "17"]),
+        ("is_resolved", [math.nan, None, 1.0], [None, None, True]),
+        ("ended_at", [math.nan, None, 1767603600.0], [None, None, datetime(2026, 1, 5, 9)]),
+        ("talk_seconds", [math.nan, None, 60.0], [None, None, 60.0]),
+    ],
+)
+def test_nan_is_missing_whatever_else_the_map_calls_so(session, name, cells, expected, null):
+    how = {} if null is None else {"null": null}
+    assert column(session, name, pa.array(cells, pa.float64()), how, native=True) == (expected, [None] * 3)
+
+
+def test_attributes_that_are_nan_are_missing_like_those_that_are_null(session):
+    sites = pa.array([math.nan, None, 2.0, math.nan], pa.float32())
+    table = pa.table({"contact_id": list("abcd"), "started_at": [datetime(2026, 1, 5)] * 4, "site": sites})
+    assert read_contacts(table, session=session).to_arrow()["site"].to_pylist() == [None, None, 2.0, None]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.mapping import Unit
 
-__all__ = ["NumberStyle", "comma_evidence", "known_number", "native_number", "sure_number", "text_number"]
+__all__ = ["NumberStyle", "comma_evidence", "native_number", "sure_number", "text_number", "without_nan"]
 
 SECONDS: Final[dict[Unit, float]] = {"s": 1, "ms": 0.001, "min": 60, "h": 3600, "hh:mm:ss": 1}
 """In one unit of a number; elapsed times of frames and workbooks come as seconds, whatever their heading says."""
@@ -32,18 +32,23 @@ def comma_evidence(text: ir.StringValue) -> tuple[ir.BooleanValue, ir.BooleanVal
     return comma, text.re_search(r"\.\d") & ~comma
 
 
+def without_nan(source: ir.Table) -> ir.Table:
+    """A source in whose columns of numbers NaN is missing: no id, no flag, no time and no group of its own."""
+    known = {name: _known(source[name]) for name, kind in source.schema().items() if kind.is_floating()}
+    return source.mutate(**known) if known else source
+
+
 def native_number(column: ir.Value, unit: Unit | None) -> ir.FloatingValue:
     """A column of numbers or flags as numbers, in seconds where a unit of time is meant."""
-    kind = column.type()
-    number = (column.cast("int8") if kind.is_boolean() else column).cast("float64")
-    return _in_seconds(known_number(number) if kind.is_floating() else number, unit)
+    number = (column.cast("int8") if column.type().is_boolean() else column).cast("float64")
+    return _in_seconds(number, unit)
 
 
 def text_number(text: ir.StringValue, unit: Unit | None, style: NumberStyle, clock: bool) -> ir.FloatingValue:
     """The number that a text shows, in seconds where a unit or a clock time is meant; null where it shows none."""
     if unit == "hh:mm:ss":
         return _clock_seconds(text)
-    number = _in_seconds(known_number(_plain_number(text, style)), unit)
+    number = _in_seconds(_known(_plain_number(text, style)), unit)
     return number.coalesce(_clock_seconds(text)) if clock and unit is None else number
 
 
@@ -73,8 +78,7 @@ def _in_seconds(number: ir.FloatingValue, unit: Unit | None) -> ir.FloatingValue
     return number if unit is None or SECONDS[unit] == 1 else number * SECONDS[unit]
 
 
-def known_number(number: ir.FloatingValue) -> ir.FloatingValue:
-    """A number, or null where it is none: to group by, NaN and null would be two kinds of missing."""
+def _known(number: ir.FloatingValue) -> ir.FloatingValue:
     return ibis.ifelse(number.isnan(), ibis.null(number.type()), number)
 
 

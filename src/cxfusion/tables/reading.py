@@ -30,7 +30,7 @@ from cxfusion.tables.guesses import date_and_time
 from cxfusion.tables.look import look_at, time_formats
 from cxfusion.tables.made import make_columns
 from cxfusion.tables.mapping import ColumnMap, TableMap, table_map
-from cxfusion.tables.numbers import known_number
+from cxfusion.tables.numbers import without_nan
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.period import period_of
 from cxfusion.tables.pseudonyms import private_names
@@ -299,7 +299,7 @@ def read_bound(
     InputError
         Times in which day and month cannot be told apart.
     """
-    source, bindings = make_columns(source, bound)
+    source, bindings = make_columns(without_nan(source), bound)
     look = look_at(session, source, bindings, table)
     if look.n_rows == 0:
         raise EmptyTableError(
@@ -374,8 +374,6 @@ def _recipe(
 
 
 def _as_it_is(column: ir.Value) -> ir.Value:
-    if column.type().is_floating():
-        return known_number(column)
     return clean_text(column, ColumnMap(column=column.get_name())) if column.type().is_string() else column
 
 
