@@ -73,6 +73,11 @@ IDIOMS = {
         lambda t: (t["half"] != whole_part(t["half"])).sum(),
         50,
     ),
+    "infinite numbers": (
+        lambda t: t.mutate(y=ibis.cases((t["x"] == 3, float("inf")), (t["x"] == 5, float("-inf")), else_=t["x"])),
+        lambda t: t["y"].isinf().sum() * 100 + t["x"].isinf().sum(),
+        200,
+    ),
     "slices of time by a shift": (
         lambda t: t.mutate(slice=microseconds(t["at"]) >> 36),
         lambda t: t["slice"].nunique(),

@@ -47,6 +47,10 @@ class SparkCompiler(PySparkCompiler):  # type: ignore[misc]  # Ibis has no types
         listed = self.agg.collect_list(value, where=where)
         return self.f.anon.slice(self.f.anon.sort_array(listed, sge.false()), 1, n)
 
+    def visit_IsInf(self, op: ops.IsInf, *, arg: Any) -> Any:  # noqa: N802
+        """Ibis compares the expressions themselves here, which are never alike."""
+        return self.f.abs(arg).eq(self.POS_INF)
+
     def visit_RegexReplace(self, op: ops.RegexReplace, *, arg: Any, pattern: Any, replacement: Any) -> Any:  # noqa: N802
         r"""Groups are ``$1`` in Spark and ``\1`` in Ibis."""
         told = op.replacement
