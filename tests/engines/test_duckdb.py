@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Lock
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,6 +15,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.engine import FileSource, RelationSource, duckdb_backend, require_one_session
+from cxfusion.engine import session as session_module
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UnreadableFileError, UsageError
 from engines.conformance import *  # noqa: F403 - the tests are taken over
 from engines.conformance import Rows, read
@@ -46,6 +50,59 @@ def test_relations_of_two_sessions_do_not_mix():
         assert require_one_session(one, one) is one
         with pytest.raises(SessionMismatchError, match="different sessions"):
             require_one_session(one, other)
+
+
+class Crowded:
+    """An engine that tells how many were in it at once."""
+
+    def __init__(self) -> None:
+        self.n, self.most, self.lock = 0, 0, Lock()
+
+    def collect(self, _):
+        with self.lock:
+            self.n += 1
+            self.most = max(self.most, self.n)
+        time.sleep(0.05)
+        with self.lock:
+            self.n -= 1
+
+    read = materialize = collect
+
+    def fold(self, relation, _):
+        self.collect(relation)
+
+
+def test_threads_that_share_a_session_take_turns():
+    # DuckDB's connection and Python's own lock would each be held by one of them, for ever
+    engine = Crowded()
+    session = cx.Session(engine)
+    asks = [session.read, session.materialize, session.collect, lambda rows: session.fold(rows, Rows())]
+    with ThreadPoolExecutor(len(asks)) as threads:
+        list(threads.map(lambda ask: ask(None), asks))
+    assert engine.most == 1
+
+
+def test_threads_that_come_at_once_get_one_default_session(monkeypatch):
+    opened, at_once = [], Barrier(3)
+
+    class Slow(cx.Session):
+        def __init__(self) -> None:
+            time.sleep(0.05)
+            opened.append(self)
+            super().__init__(Crowded())
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    def ask(_):
+        at_once.wait()
+        return session_module.default_session()
+
+    monkeypatch.setattr(session_module, "Session", Slow)
+    monkeypatch.setattr(session_module, "_default", [])
+    with ThreadPoolExecutor(3) as threads:
+        assert set(threads.map(ask, range(3))) == set(opened)
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from threading import Event, Thread
 
+import ibis
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,6 +25,7 @@ from cxfusion.errors import (
 from cxfusion.tables import aside
 from cxfusion.tables.read import read_contacts, read_surveys
 from cxfusion.tables.relation import Scale
+from cxfusion.tables.steps import step_by_step
 
 LOG = "Call ID,Start Time,Talk Time,Plan\n7,2026-01-05 09:00,00:03:20,gold\n8,2026-01-05 09:05,45,\n"
 
@@ -280,3 +283,26 @@ def test_roles_and_levels_that_are_none_of_ours_are_told():
         " ask about a contact",
     ]
     assert not [note for note in read_surveys(rows[:1]).notes if "respondent_role" in note]
+
+
+def test_threads_that_read_at_once_leave_the_setting_of_ibis_as_it_was():
+    is_in, others_in, is_out, found = Event(), Event(), Event(), ibis.options.sql.fuse_selects
+
+    def first() -> None:
+        with step_by_step():
+            is_in.set()
+            others_in.wait(10)
+        is_out.set()
+
+    def second() -> None:
+        is_in.wait(10)
+        with step_by_step():
+            others_in.set()
+            is_out.wait(10)
+
+    threads = [Thread(target=work) for work in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert ibis.options.sql.fuse_selects is found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 from dataclasses import dataclass
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
 from cxfusion.engine.addresses import is_url, workplace_of
@@ -27,6 +28,8 @@ Answer = TypeVar("Answer")
 
 class Session:
     """Where relations live and run.
+
+    Threads may share one: they take turns. Sessions of their own work at the same time.
 
     Parameters
     ----------
@@ -76,18 +79,22 @@ class Session:
             self._engine = engine
         self.room: Room = getattr(self._engine, "room", None) or Room(threads=threads)
         self._is_open = True
+        self._turn = RLock()  # two threads in one connection would wait for ever, each for what the other holds
 
     def read(self, source: Source) -> ir.Table:
         """Relation of every row of a source, with ``source_file`` and ``source_row`` added."""
-        return self._open().read(source)
+        with self._turn:
+            return self._open().read(source)
 
     def materialize(self, relation: ir.Table) -> ir.Table:
         """The same rows, computed once and kept while anything refers to them and the session is open."""
-        return self._open().materialize(relation)
+        with self._turn:
+            return self._open().materialize(relation)
 
     def collect(self, relation: ir.Table) -> pa.Table:
         """The rows, in memory."""
-        return self._open().collect(relation)
+        with self._turn:
+            return self._open().collect(relation)
 
     def count(self, relation: ir.Table) -> int:
         """How many rows a relation has."""
@@ -95,7 +102,8 @@ class Session:
 
     def fold(self, relation: ir.Table, fold: Fold[Any, Answer]) -> Answer:
         """Answer of a fold over the rows, in bounded memory."""
-        return self._open().fold(relation, fold)
+        with self._turn:
+            return self._open().fold(relation, fold)
 
     def sweep(self, relation: ir.Table) -> Sweep:
         """What runs any fold over the rows of a relation."""
@@ -224,6 +232,7 @@ def _open_engine(name: str, memory_limit: str | None, threads: int | None, temp_
 
 _default: list[Session] = []
 _of_frames: list[Session] = []
+_opening: Final = RLock()  # else threads that come at once would open one each, whose relations do not mix
 
 
 def default_session(data: object = None) -> Session:
@@ -233,10 +242,11 @@ def default_session(data: object = None) -> Session:
     shared by all frames of the process.
     """
     opened = _of_frames if is_spark_frame(data) else _default
-    if not opened or not opened[0]._is_open:
-        opened[:] = [Session(_spark().SparkEngine(data.sparkSession)) if is_spark_frame(data) else Session()]
-        atexit.register(opened[0].close)  # its temporary files go with the process
-    return opened[0]
+    with _opening:
+        if not opened or not opened[0]._is_open:
+            opened[:] = [Session(_spark().SparkEngine(data.sparkSession)) if is_spark_frame(data) else Session()]
+            atexit.register(opened[0].close)  # its temporary files go with the process
+        return opened[0]
 
 
 def is_spark_frame(data: object) -> TypeGuard[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 
@@ -30,12 +31,23 @@ def ask(session: Session, rows: ir.Table, facts: Mapping[str, ir.Value]) -> dict
     return answers
 
 
+_entered: Final[list[bool]] = []
+_lock: Final = Lock()
+
+
 @contextmanager
 def step_by_step() -> Iterator[None]:
-    """Keep Ibis from merging the steps of a relation into one query."""
-    fused = ibis.options.sql.fuse_selects
-    ibis.options.sql.fuse_selects = False
+    """Keep Ibis from merging the steps of a relation into one query.
+
+    Its setting is one for all threads: whoever leaves last puts it back to what the first one found.
+    """
+    with _lock:
+        _entered.append(ibis.options.sql.fuse_selects)
+        ibis.options.sql.fuse_selects = False
     try:
         yield
     finally:
-        ibis.options.sql.fuse_selects = fused
+        with _lock:
+            found = _entered.pop()
+            if not _entered:
+                ibis.options.sql.fuse_selects = found
