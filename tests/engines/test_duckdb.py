@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
@@ -103,6 +106,24 @@ def test_threads_that_come_at_once_get_one_default_session(monkeypatch):
     with ThreadPoolExecutor(3) as threads:
         assert set(threads.map(ask, range(3))) == set(opened)
     assert len(opened) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it forks")
+def test_a_forked_process_that_ends_leaves_the_folder_to_the_one_that_made_it(tmp_path):
+    script = f"""
+import os, sys
+import cxfusion as cx
+from cxfusion.engine.session import default_session
+kept = cx.Session(temp_dir={str(tmp_path)!r}), default_session()
+if not (child := os.fork()):
+    sys.exit()
+os.waitpid(child, 0)
+sys.exit(0 if all(os.path.isdir(one.room.folder) for one in kept) else "gone")
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script]  # newer Pythons warn of forking beside threads
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class DuckDBEngine:
         self._threads = threads or os.cpu_count() or 1
         # of its own, so that whatever ends the run, but for being killed outright, takes it away
         folder = tempfile.mkdtemp(prefix="cxfusion-", dir=temp_dir)
-        self._remove_folder = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._remove_folder = weakref.finalize(self, _remove, folder, os.getpid())
         settings = {"memory_limit": memory_limit, "threads": threads, "temp_directory": folder}
         self._backend = DuckDBBackend().connect(**{key: value for key, value in settings.items() if value is not None})
         self._backend.folder = folder
@@ -198,6 +198,12 @@ class DuckDBEngine:
         """Let go of every relation and temporary file."""
         self._backend.disconnect()
         self._remove_folder()
+
+
+def _remove(folder: str, process: int) -> None:
+    """Remove a folder in the process that made it: one forked from it ends as well, and the other still needs it."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _beside_the_process(memory_limit: float) -> float:
