@@ -459,6 +459,18 @@ def test_one_week_is_one_week(evidence):
     assert re.search(r"\(\d+ weeks\)", few)
 
 
+@pytest.mark.parametrize(("word", "size"), [("unclear", 0.11), ("contested", 0.2)])
+def test_a_pilot_of_an_unclear_lever_finds_what_is_left_when_it_is_corrected(evidence, word, size):
+    """Of a contested one it has to find what it looks like: that is what is in question."""
+    at = evidence.levers["lever"] == "hold_seconds"
+    own = {"verdict": word, "estimate": 0.2, "corrected_estimate": -0.11}
+    levers = evidence.levers.copy()
+    levers.loc[at, list(own)] = list(own.values())
+    assert cx.design_pilot(replace(evidence, levers=levers), "hold_seconds").table["effect"].tolist() == [size] * 2
+    levers.loc[at, "corrected_estimate"] = None
+    assert cx.design_pilot(replace(evidence, levers=levers), "hold_seconds").table["effect"].tolist() == [0.2] * 2
+
+
 def asked_about(which):
     """A contact an hour for sixty days; some are answered about, two hours later."""
     starts = pd.date_range("2026-01-05", periods=1_440, freq="h")

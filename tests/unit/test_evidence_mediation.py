@@ -52,7 +52,7 @@ def world():
 
 def test_paths_are_those_of_the_world(world):
     pairing, wait, talk = world
-    found = cx.mediate(pairing, "wait_seconds", ["talk_seconds"], "csat")
+    found = cx.mediate(pairing, "wait_seconds", "talk_seconds", "csat")
     rows = found.table[found.table["basis"] == "within"].set_index("term")
 
     def moved(direct: float, through: float) -> float:

@@ -263,8 +263,25 @@ def test_a_trial_stands_in_for_the_control_that_a_log_has_not():
         assert "nothing tells it from the mark of a hard case" in verdict(untold).because
     assert (verdict(tried(one, 0.14, 0.03)).verdict, verdict(tried(one, 0.14, 0.03)).grade) == ("moves", "experiment")
     assert verdict(tried(null, 0.0, 0.02)).verdict == "no_effect"
+    assert verdict(tried(null, 0.04, 0.015)).verdict == "contested"
     picked = replace(tried(one, 0.14, 0.03), is_picked=True)
     assert "agents pick whom to ask" in verdict(picked).because
+
+
+@pytest.mark.parametrize("control", ["none", "unusable"])
+def test_a_trial_vouches_for_a_lever_and_not_for_the_size_of_its_estimate(control):
+    """Hidden difficulty may have made the within estimate too large; what the trial allows is possible, too."""
+    one = tried(finding((0.3, 0.01), (0.25, 0.01), control=control, control_reason="…"), 0.16, 0.05)
+    assert one.hull == pytest.approx((0.16 - 1.96 * 0.05, 0.25 + 1.96 * 0.01))
+    because = verdict(one).because
+    assert because == (
+        "30 seconds less time on hold: +0.25 CSAT points (+0.06 to +0.27), within the same agent, hour and day, and in"
+        " the trial."
+    )
+    with speaking("es"):
+        assert said(because).endswith("con el mismo agente, a la misma hora y en el mismo día, y en el ensayo.")
+    guarded = tried(finding((0.3, 0.01), (0.25, 0.01), (0.25, 0.01)), 0.16, 0.05)
+    assert guarded.hull == pytest.approx((0.25 - 1.96 * 0.01, 0.25 + 1.96 * 0.01))
 
 
 def test_what_the_corrections_of_others_do_to_the_bar_contests_nothing():

@@ -104,8 +104,9 @@ def test_where_a_curve_crosses():
 
 def test_bad_questions_are_refused():
     log, answers = world(1.0, "extremes", n=2_000)
-    with pytest.raises(UsageError, match="positive"):
-        curve_of(log, answers, times=(0, 1))
+    for times in ((0, 1), (np.nan,), (np.inf, 2)):
+        with pytest.raises(UsageError, match="positive"):
+            curve_of(log, answers, times=times)
     pairing = cx.pair(
         cx.read_contacts(log.drop(columns=["csat"])),
         cx.read_surveys(answers.assign(nps=answers["csat"] * 2)[["contact_id", "csat", "nps"]]),

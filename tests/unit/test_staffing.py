@@ -96,6 +96,16 @@ def test_an_impossible_question_is_refused(call, told):
         call()
 
 
+def test_no_more_agents_are_asked_for_than_staffing_takes():
+    found = cx.required_agents([360, 1_200_000], 600, service_level=0.99).table
+    assert found["status"].tolist() == ["ok", "not_applicable"]
+    assert found["reason"].iloc[1] == (
+        "200,000 erlangs of work are too much for 100,000 agents: the queue would grow for ever"
+    )
+    assert found["agents"].iloc[0] < 100
+    assert pd.isna(found["asa_seconds"].iloc[1])
+
+
 def test_the_result_shows_itself_and_pickles():
     found = cx.staffing(200, 180, 12, patience_seconds=180, shrinkage=0.25)
     assert "12 agents (16 scheduled): ASA 8.5 s" in found.summary()

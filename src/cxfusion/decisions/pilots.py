@@ -19,6 +19,8 @@ from cxfusion.results.labels import lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cxfusion.evidence.cluster_facts import ClusterFacts
     from cxfusion.evidence.fit import LeverEvidence
 
@@ -121,8 +123,8 @@ def design_pilot(
     evidence : LeverEvidence
     lever : str
     effect : float, optional
-        To be found, in points of the outcome. By default that of the lever's step as it looks within agents and days,
-        and at least the smallest that matters.
+        To be found, in points of the outcome. By default that of the lever's step as it looks within agents and days
+        (corrected for hidden difficulty where the verdict is ``unclear``), and at least the smallest that matters.
     power : float
         Chance of finding it.
     alpha : float
@@ -187,7 +189,7 @@ def pilot_rows(
         raise NothingToEstimateError("The evidence holds no answers by cluster, so that no pilot can be sized.")
     own = evidence.levers.set_index("lever").loc[lever]
     smallest = evidence.smallest_effect(lever)
-    wanted = effect if effect is not None else max(abs(own["estimate"]) if pd.notna(own["estimate"]) else 0.0, smallest)
+    wanted = effect if effect is not None else max(_seeming(own.to_dict()), smallest)
     if not wanted > 0:
         raise UsageError(f"effect is {wanted:g}; expected the size to be found, in {own['outcome_unit']}, above 0.")
     base = {
@@ -195,6 +197,12 @@ def pilot_rows(
         "outcome_unit": OUTCOMES[evidence.spec.outcome].unit, "power": plan.power,
     }  # fmt: skip
     return [{**base, **_by_clusters(facts, plan, wanted)}, {**base, **_by_contacts(facts.sd, plan, wanted)}]
+
+
+def _seeming(own: Mapping[Any, Any]) -> float:
+    """How large the effect looks: what is contested is the within estimate, what is unclear the corrected one."""
+    names = ("corrected_estimate", "estimate") if own["verdict"] == "unclear" else ("estimate",)
+    return next((abs(float(own[name])) for name in names if pd.notna(own[name])), 0.0)
 
 
 def _by_clusters(facts: ClusterFacts, plan: PilotPlan, effect: float) -> dict[str, Any]:

@@ -44,10 +44,12 @@ def _size(rung: RungEstimate, unit: str) -> str:
 
 
 def _hull(finding: Finding) -> str:
-    return interval(*finding.judged, finding.unit, signed=True)
+    return interval(*finding.told, finding.unit, signed=True)
 
 
 def _held(finding: Finding) -> str:
+    if finding.trial is not None:
+        return f"{same_within(finding.who)}, and in the trial"
     corrected = ", and corrected for how hard the case was" if len(finding.centres) > 1 else ""
     return f"{same_within(finding.who)}{corrected}"
 

@@ -37,6 +37,7 @@ from cxfusion.evidence.witness import no_witness
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, percent
+from cxfusion.results.grouping import as_columns
 from cxfusion.results.labels import lever_label, levers_in_words, outcome_label, step_in_words
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _robust(row: Any) -> str:
 def mediate(
     pairing: Pairing,
     lever: str,
-    through: Sequence[str],
+    through: str | Sequence[str],
     outcome: str | None = None,
     *,
     weights: ResponseWeights | None = None,
@@ -155,7 +156,7 @@ def mediate(
     pairing : Pairing
     lever : str
         One of the levers asked about, such as ``"wait_seconds"``.
-    through : sequence of str
+    through : str or sequence of str
         Mediators: levers, other columns of the log, or another score of the same answer, such as ``"ces"``.
     outcome, weights, spec
         As of :func:`fit_levers`.
@@ -197,7 +198,7 @@ def mediate(
     ['total', 'direct', 'indirect']
     """
     require_pairing(pairing)
-    spec = asked_spec(spec, outcome, None)
+    spec, through = asked_spec(spec, outcome, None), as_columns(through)
     pairing, _ = look_back(_with_scores(pairing, through, spec), spec)
     present = usable_levers(spec, pairing.contacts)
     first = lever_named(lever, present)

@@ -96,17 +96,35 @@ class Finding:
         return [self.within] if corrected is None or corrected.reason is not None else [self.within, corrected]
 
     @property
+    def trial(self) -> RungEstimate | None:
+        """A trial that says the same, where nothing else would tell the lever from the mark of a hard case.
+
+        It vouches for the lever and not for the size of the within estimate, which may be too large: its interval
+        belongs to what is possible.
+        """
+        return self.design if _is_defenceless(self) and _is_tried(self, "moves") else None
+
+    @property
+    def spans(self) -> list[RungEstimate]:
+        """Estimates whose intervals, together, hold what is possible."""
+        return [*self.centres, *([] if self.trial is None else [self.trial])]
+
+    @property
     def hull(self) -> tuple[float, float]:
-        """From the lowest to the highest end of both intervals, as they are shown."""
-        lows = [one.conf_low for one in self.centres if one.conf_low is not None]
-        highs = [one.conf_high for one in self.centres if one.conf_high is not None]
+        """From the lowest to the highest end of their intervals, as they are shown."""
+        lows = [one.conf_low for one in self.spans if one.conf_low is not None]
+        highs = [one.conf_high for one in self.spans if one.conf_high is not None]
         return min(lows), max(highs)
 
     @property
     def judged(self) -> tuple[float, float]:
-        """The same of both 95 % intervals, whatever level is shown."""
-        ends = [one.interval(JUDGED_AT) for one in self.centres]
-        return min(low for low, _ in ends), max(high for _, high in ends)
+        """The same of 95 % intervals, whatever level is shown, and without a trial: by these the rules go."""
+        return _ends(self.centres)
+
+    @property
+    def told(self) -> tuple[float, float]:
+        """The same with a trial: what a sentence says is possible."""
+        return _ends(self.spans)
 
     @property
     def p_value(self) -> float:
@@ -161,6 +179,11 @@ class Finding:
         estimate, std_error = self.best.estimate or 0.0, self.best.std_error or 0.0
         left = Shift(estimate - self.shown_later.estimate, float(np.hypot(std_error, self.shown_later.std_error)))
         return not left.is_sure or left.estimate * estimate < 0
+
+
+def _ends(estimates: Sequence[RungEstimate]) -> tuple[float, float]:
+    ends = [one.interval(JUDGED_AT) for one in estimates]
+    return min(low for low, _ in ends), max(high for _, high in ends)
 
 
 def _apart(one: RungEstimate, other: RungEstimate) -> float:

@@ -206,7 +206,9 @@ def required_agents(  # noqa: PLR0913  four targets may be asked for
     targets = {name: float(value) for name, value in limits.items() if value is not None} or {"service_level": 0.8}
     _refuse(_target_problems(targets, has_patience=patience_seconds is not None))
     works = asked.not_applicable() == ""
-    agents = np.full(len(works), np.nan)
+    is_too_much = ~np.isfinite(asked.patience) & (asked.load >= MOST_AGENTS)
+    agents = np.where(is_too_much, float(MOST_AGENTS), np.nan)
+    works &= ~is_too_much
     agents[works] = _fewest(asked.only(works), targets)
     return _answer(replace(asked, agents=agents), targets, shrinkage)
 
@@ -329,7 +331,7 @@ def _fewest(asked: _Asked, targets: dict[str, float]) -> Floats:
 
     least = np.where(np.isfinite(asked.patience), 0.0, np.floor(asked.load))  # one too few
     room = np.maximum(4.0, 4 * np.sqrt(asked.load))
-    enough = np.floor(asked.load + room) + 1
+    enough = np.minimum(np.floor(asked.load + room) + 1, MOST_AGENTS)
     while (short := ~meets(enough) & (enough < MOST_AGENTS)).any():
         least, room = np.where(short, enough, least), 2 * room
         enough = np.where(short, np.minimum(np.floor(asked.load + room) + 1, MOST_AGENTS), enough)
@@ -376,5 +378,5 @@ def _overload(load: float, agents: float, *, hangs_up: bool) -> str:
     if agents == 0:
         return "without agents nobody is ever answered"
     if not hangs_up and load >= agents:
-        return f"{load:.4g} erlangs of work are too much for {agents:g} agents: the queue would grow for ever"
+        return f"{plain(load)} erlangs of work are too much for {plain(agents)} agents: the queue would grow for ever"
     return ""

@@ -5,6 +5,7 @@ Nobody can see whether they were. So the score is shown for r from a half to twi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -189,12 +190,13 @@ def times_asked(times: Sequence[float]) -> list[float]:
     Raises
     ------
     UsageError
-        Times that are not positive.
+        Times that are no positive numbers.
     """
-    asked = sorted({*(float(one) for one in times), 1.0})
-    if asked[0] <= 0:
-        raise UsageError(f"times holds {asked[0]:g}; expected positive numbers such as 0.5 or 2.")
-    return asked
+    asked = {*(float(one) for one in times), 1.0}
+    for one in asked:
+        if not (one > 0 and math.isfinite(one)):
+            raise UsageError(f"times holds {one:g}; expected positive numbers such as 0.5 or 2.")
+    return sorted(asked)
 
 
 def _tipping(curve: pd.DataFrame, shape: str, target: float | None) -> dict[str, Any]:
