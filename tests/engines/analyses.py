@@ -65,11 +65,9 @@ ANALYSES: Final[dict[str, Callable[[Asked], Any]]] = {
     "read_out": lambda a: cx.read_out(a.pairing, "queue", "billing", a.middle, period_days=1),
     "resolution": lambda a: cx.resolution(a.pairing, "queue"),
     "response_analysis": lambda a: cx.response_analysis(a.pairing),
-    "segment_effects": lambda a: cx.segment_effects(a.pairing, WAIT, "queue", spec=TWO),
     "what_changed": lambda a: cx.what_changed(a.contacts, "aht_seconds", "queue", since=a.middle),
     "with_history": lambda a: cx.diagnose(cx.with_history(a.contacts), "queue"),
-    "worth": lambda a: cx.worth(a.pairing, a.stayed, "stayed"),
-    "worth of few agents": lambda a: cx.worth(a.of_few_agents, a.stayed, "stayed"),
+    "worth": lambda a: cx.worth(a.of_few_agents, a.stayed, "stayed"),
 }
 
 

@@ -29,7 +29,8 @@ Answer = TypeVar("Answer")
 class Session:
     """Where relations live and run.
 
-    Threads may share one: they take turns. Sessions of their own work at the same time.
+    Threads may share one: they take turns. Sessions of their own work at the same time. Processes cannot share one:
+    start them by ``spawn``, since those that are forked would write to the same temporary files.
 
     Parameters
     ----------

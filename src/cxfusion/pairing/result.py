@@ -41,7 +41,7 @@ def require_pairing(value: object) -> None:
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Pairing(Relation):
-    """Which contact each response speaks about. One row per response, in the order of the survey file.
+    """Which contact each response speaks about. One row per response, in the order of the survey file, but on Spark.
 
     ``rows`` has ``response_file, response_row, response_id, reason, contact_id`` (null unless paired), ``leg_id``
     (where paired by it), ``started_at`` (of that contact), ``n_candidates`` (contacts that could be meant; null where
