@@ -148,11 +148,10 @@ def cells_of(
     share = exact_mean(after["is_on"].fill_null(False).cast("float64"))
     units = session.collect(after.group_by("unit").aggregate(share=share)).to_pandas().sort_values("unit")
     units["arm"] = [-1 if MIXED[0] < one < MIXED[1] else int(one > 0.5) for one in units["share"]]
-    frames = [_means(contacts, rows, list(operations))]
+    frames, refused = [_means(contacts, rows, list(operations))], _refused(pairing)
     if pairing is not None:
-        frames.append(_perception(pairing, rows))
+        frames.append(_perception(pairing, rows, refused))
     cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
-    refused = _refused(pairing)
     return PanelCells(cells, units.reset_index(drop=True), days, _directions(pairing), span.n_beyond, refused)
 
 
@@ -191,8 +190,8 @@ def _operations(contacts: Contacts) -> dict[str, ir.Value]:
     return found
 
 
-def _perception(pairing: Pairing, rows: ir.Table) -> pd.DataFrame:
-    """What customers said about contacts of the rows."""
+def _perception(pairing: Pairing, rows: ir.Table, refused: Mapping[str, str]) -> pd.DataFrame:
+    """What customers said about contacts of the rows, as far as the scales allow it."""
     pairs, scales = pairing.pairs, pairing.surveys.scales
     scores: dict[str, ir.Value] = {}
     for name, scale in scales.items():
@@ -203,7 +202,7 @@ def _perception(pairing: Pairing, rows: ir.Table) -> pd.DataFrame:
             scores["nps"] = ((score >= 9).cast("float64") - (score < 7).cast("float64")) * 100
         elif name == "ces":
             scores["ces_mean"] = score
-    scores = {name: value for name, value in scores.items() if why_not(name, scales[READ_OFF[name]]) is None}
+    scores = {name: value for name, value in scores.items() if name not in refused}
     if not scores:
         return pd.DataFrame(columns=["outcome", "unit", "period", "mean", "n"])
     said = pairs.filter(pairs["respondent_role"] == "customer").select("contact_id", **scores)

@@ -109,8 +109,7 @@ def fit_random_intercept(
         raise NothingToEstimateError(f"Groups cannot be compared: {why}.")
     worth, n_free = n if worth is None else worth, float(n.sum()) - 1 - n_lost
     ratio = _ratio(worth, mean, squares, n_free)
-    weight = worth / (1 + worth * ratio)
-    centre = float((weight * mean).sum() / weight.sum())
+    weight, centre = _centred(worth, mean, ratio)
     within = _squares(worth, mean, squares, ratio) / n_free
     kept = worth * ratio / (1 + worth * ratio)  # how much of a group's distance is its own
     spread, mean_variance = within * ratio, within / weight.sum()
@@ -127,10 +126,15 @@ def fit_random_intercept(
     )
 
 
+def _centred(worth: Floats, mean: Floats, ratio: float) -> tuple[Floats, float]:
+    """What each group counts for at a ratio of the variances, and the common mean by these weights."""
+    weight = worth / (1 + worth * ratio)
+    return weight, float((weight * mean).sum() / weight.sum())
+
+
 def _squares(worth: Floats, mean: Floats, squares: Floats, ratio: float) -> float:
     """What is left to chance at a ratio: within groups, and of their means about the common one."""
-    weight = worth / (1 + worth * ratio)
-    centre = (weight * mean).sum() / weight.sum()
+    weight, centre = _centred(worth, mean, ratio)
     return float(squares.sum() + (weight * (mean - centre) ** 2).sum())
 
 
@@ -139,13 +143,11 @@ def _ratio(worth: Floats, mean: Floats, squares: Floats, n_free: float) -> float
     from scipy.optimize import brentq
 
     def deviance(ratio: float) -> float:
-        left = _squares(worth, mean, squares, ratio)
-        weight = worth / (1 + worth * ratio)
+        left, (weight, _) = _squares(worth, mean, squares, ratio), _centred(worth, mean, ratio)
         return float(n_free * np.log(left / n_free) + np.log1p(worth * ratio).sum() + np.log(weight.sum()))
 
     def slope(x: float) -> float:  # of the deviance; its value is flat at the optimum, and tells half of the digits
-        weight = worth / (1 + worth * np.exp(x))
-        centre = (weight * mean).sum() / weight.sum()
+        weight, centre = _centred(worth, mean, np.exp(x))
         told = (weight**2 * (mean - centre) ** 2).sum() / _squares(worth, mean, squares, np.exp(x))
         return float(weight.sum() - (weight**2).sum() / weight.sum() - n_free * told)
 
