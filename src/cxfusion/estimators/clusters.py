@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from cxfusion.estimators.solving import Inverse
+    from cxfusion.fold import Sweep
 
-__all__ = ["CR2_BELOW", "adjusted_influence", "effective", "half_powers", "is_worth_cr2"]
+__all__ = [
+    "CR2_BELOW",
+    "_Parts",
+    "adjusted_influence",
+    "cluster_sums",
+    "effective",
+    "half_powers",
+    "is_worth_cr2",
+]
 
 ROUNDING: Final = 1e-20
 CR2_BELOW: Final = 30  # clusters in effect; from there on the correction no longer matters
 FEW_ROWS: Final = 20_000
 """With more of them, what a fit takes from its scores is next to nothing, whoever they come from."""
 MOST_CLUSTERS: Final = 200  # by each of which the information is kept and decomposed: a third of a second
+_Sums: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64]]"
+_Parts: TypeAlias = "Callable[[pa.RecordBatch], Iterable[tuple[int, NDArray[np.float64], NDArray[np.float64]]]]"
 
 
 def effective(shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -45,6 +59,19 @@ def is_worth_cr2(n_effective: float, n_clusters: int, n: int) -> bool:
 def half_powers(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Eigenvalues to the power −½; 0 for a direction known from one cluster alone, which CR2 leaves uncorrected."""
     return np.where(values > 1e-8, np.maximum(values, 1e-8) ** -0.5, 0.0)
+
+
+def cluster_sums(sweep: Sweep, parts: _Parts, n_clusters: int, q: int) -> _Sums:
+    """Scores of each cluster, shape (n_clusters, q), and its information, shape (n_clusters, q, q); one fold.
+
+    Parameters
+    ----------
+    sweep : Sweep
+    parts : callable
+        Record batch to each of its clusters, with the sum of its scores and its information.
+    n_clusters, q : int
+    """
+    return sweep(_ClusterSums(parts, n_clusters, q))
 
 
 def adjusted_influence(
@@ -100,3 +127,29 @@ def _degrees(own: NDArray[np.float64], held: NDArray[np.float64]) -> float:
     squares = alone @ alone - 2 * (alone @ lengths) + (common**2).sum()
     is_told = squares > ROUNDING * alone.sum() ** 2  # else one cluster knows it all
     return float(max(trace**2 / squares, 1.0)) if is_told else 1.0
+
+
+class _ClusterSums:
+    """Fold: scores and information, cluster by cluster."""
+
+    def __init__(self, parts: _Parts, n_clusters: int, q: int) -> None:
+        self._parts = parts
+        self._shape = (n_clusters, q)
+
+    def zero(self) -> _Sums:
+        return np.zeros(self._shape), np.zeros((*self._shape, self._shape[1]))
+
+    def step(self, state: _Sums, batch: pa.RecordBatch) -> _Sums:
+        scores, information = state
+        for cluster, score, own in self._parts(batch):
+            scores[cluster] += score
+            information[cluster] += own
+        return state
+
+    def merge(self, left: _Sums, right: _Sums) -> _Sums:
+        for mine, others in zip(left, right, strict=True):
+            np.add(mine, others, out=mine)
+        return left
+
+    def finish(self, state: _Sums) -> _Sums:
+        return state

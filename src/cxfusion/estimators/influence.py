@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from cxfusion.estimators.clusters import CR2_BELOW, adjusted_influence, effective, is_worth_cr2
+from cxfusion.estimators.clusters import CR2_BELOW, adjusted_influence, cluster_sums, effective, is_worth_cr2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -129,7 +129,7 @@ def influence_on(
     plain = sweep(_InfluenceFold(make_rows, fit, directions, n_clusters))
     n_effective = effective(plain.squared)
     if is_worth_cr2(n_effective.min(initial=np.inf), n_clusters, fit.n):
-        corrected, degrees = sweep(_CorrectedFold(make_rows, fit, directions, n_clusters, fit.inverse))
+        corrected, degrees = _corrected(sweep, make_rows, fit, directions, n_clusters, fit.inverse)
         return Influence(corrected + by_rows, degrees)
     n_seen = n_telling(plain.summed)
     scale = np.sqrt(n_seen / max(n_seen - 1, 1))
@@ -159,7 +159,7 @@ def cluster_influence(
         Of the information of all parameters, where the fit holds some of them at zero.
     """
     if n_clusters < CR2_BELOW:
-        return sweep(_CorrectedFold(make_rows, fit, directions, n_clusters, inverse or fit.inverse))[0]
+        return _corrected(sweep, make_rows, fit, directions, n_clusters, inverse or fit.inverse)[0]
     return sweep(_InfluenceFold(make_rows, fit, directions, n_clusters)).summed
 
 
@@ -223,42 +223,24 @@ def _seen(cluster: NDArray[np.int64], n_clusters: int) -> tuple[NDArray[np.int64
     return seen, place, len(seen)
 
 
-@dataclass
-class _ClusterSums:
-    scores: NDArray[np.float64]  # shape (G, q)
-    information: NDArray[np.float64]  # shape (G, q, q)
+def _corrected(
+    sweep: Sweep,
+    make_rows: RowMaker,
+    fit: ScoredFit,
+    directions: NDArray[np.float64],
+    n_clusters: int,
+    inverse: Inverse,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same corrected by CR2, and the degrees of freedom of the averages' errors; one fold."""
+    every_direction = np.eye(len(directions))
 
-
-class _CorrectedFold:
-    """Fold: the same corrected by CR2, and the degrees of freedom of the averages' errors."""
-
-    def __init__(
-        self, make_rows: RowMaker, fit: ScoredFit, directions: NDArray[np.float64], n_clusters: int, inverse: Inverse
-    ) -> None:
-        self._make_rows = make_rows
-        self._fit = fit
-        self._directions = directions
-        self._n_clusters = n_clusters
-        self._inverse = inverse
-
-    def zero(self) -> _ClusterSums:
-        g, q = self._n_clusters, len(self._directions)
-        return _ClusterSums(np.zeros((g, q)), np.zeros((g, q, q)))
-
-    def step(self, state: _ClusterSums, batch: pa.RecordBatch) -> _ClusterSums:
-        rows = self._make_rows(batch)
-        predictors, every_direction = self._fit.predictors(rows), np.eye(len(self._directions))
+    def parts(batch: pa.RecordBatch) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
+        rows = make_rows(batch)
+        predictors = fit.predictors(rows)
         for cluster in np.unique(rows.cluster):
             inside = rows.cluster == cluster
             part, at = rows.where(inside), predictors[inside]
-            state.scores[cluster] += self._fit.scores_times(part, at, every_direction).sum(axis=0)
-            state.information[cluster] += self._fit.information_of(part, at)
-        return state
+            yield cluster, fit.scores_times(part, at, every_direction).sum(axis=0), fit.information_of(part, at)
 
-    def merge(self, left: _ClusterSums, right: _ClusterSums) -> _ClusterSums:
-        left.scores += right.scores
-        left.information += right.information
-        return left
-
-    def finish(self, state: _ClusterSums) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return adjusted_influence(state.scores, state.information, self._inverse, self._directions)
+    scores, information = cluster_sums(sweep, parts, n_clusters, len(directions))
+    return adjusted_influence(scores, information, inverse, directions)

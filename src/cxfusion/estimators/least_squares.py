@@ -6,18 +6,19 @@ One gathering of moments serves every model among the same columns.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from cxfusion.errors import TooFewResponsesError
-from cxfusion.estimators.clusters import CR2_BELOW, adjusted_influence
+from cxfusion.estimators.clusters import CR2_BELOW, adjusted_influence, cluster_sums
 from cxfusion.estimators.robust import score_scatter, small_sample_factor
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.solving import Inverse, invert_information
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["LeastSquaresFit", "cluster_errors", "fit_least_squares", "robust_covariance"]
 
 MOST_COLUMNS: Final = 800  # by which each cluster's information is kept and decomposed: some seconds, 150 MB
-_Sums: TypeAlias = "tuple[NDArray[np.float64], NDArray[np.float64]]"
 
 
 @dataclass(frozen=True)
@@ -244,48 +244,28 @@ def cluster_errors(
     ----------
     Bell & McCaffrey (2002), Survey Methodology 28, 169–181; Pustejovsky & Tipton (2018), JBES 36, 672–683.
     """
-    p, fold = len(fit.regressors), _ClusterSums(make_rows, fit, n_clusters)
-    if n_clusters >= CR2_BELOW or fold.width > MOST_COLUMNS:
+    p = len(fit.regressors)
+    width = 1 + p + sum(fit.within.system.widths)
+    if n_clusters >= CR2_BELOW or width > MOST_COLUMNS:
         errors = np.sqrt(np.diag(robust_covariance(sweep, make_rows, fit, n_clusters)))
         return errors, np.full(p, n_clusters - 1.0)
-    scores, information = sweep(fold)
+    parts = partial(_cluster_parts, make_rows=make_rows, fit=fit)
+    scores, information = cluster_sums(sweep, parts, n_clusters, width)
     inverse = invert_information(information.sum(axis=0))
     influence, degrees = adjusted_influence(scores, information, inverse, inverse.matrix[:, 1 : 1 + p])
     return np.asarray(np.sqrt((influence**2).sum(axis=0))), degrees
 
 
-class _ClusterSums:
-    """Fold: scores of each cluster, shape (n_clusters, width), and its information, (n_clusters, width, width).
-
-    The columns are the constant, the regressors less what groups tell of them, and the groups.
-    """
-
-    def __init__(self, make_rows: LinearMaker, fit: LeastSquaresFit, n_clusters: int) -> None:
-        self._make_rows = make_rows
-        self._fit = fit
-        self._n_clusters = n_clusters
-        self.width = 1 + len(fit.regressors) + sum(fit.within.system.widths)
-
-    def zero(self) -> _Sums:
-        return np.zeros((self._n_clusters, self.width)), np.zeros((self._n_clusters, self.width, self.width))
-
-    def step(self, state: _Sums, batch: pa.RecordBatch) -> _Sums:
-        rows, fit, (scores, information) = self._make_rows(batch), self._fit, state
-        columns, system = fit.within.residuals(rows), fit.within.system
-        dense = np.column_stack([np.ones(len(columns)), columns[:, list(fit.regressors)]])
-        groups = Indicators(rows.groups.codes[:, list(system.groupings)], system.widths)
-        design = Rows(dense, groups, np.zeros(len(dense), dtype=np.int64), rows.weight, rows.cluster)
-        weighted = rows.weight * (columns @ fit.contrast)
-        for cluster in np.unique(rows.cluster):
-            part = design.where(rows.cluster == cluster)
-            scores[cluster] += part.transposed_times(weighted[rows.cluster == cluster])
-            information[cluster] += part.cross_product(part.weight)
-        return state
-
-    def merge(self, left: _Sums, right: _Sums) -> _Sums:
-        for mine, others in zip(left, right, strict=True):
-            np.add(mine, others, out=mine)
-        return left
-
-    def finish(self, state: _Sums) -> _Sums:
-        return state
+def _cluster_parts(
+    batch: pa.RecordBatch, make_rows: LinearMaker, fit: LeastSquaresFit
+) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
+    """Each cluster's scores and information on the constant, the regressors less what groups tell, and the groups."""
+    rows, system = make_rows(batch), fit.within.system
+    columns = fit.within.residuals(rows)
+    dense = np.column_stack([np.ones(len(columns)), columns[:, list(fit.regressors)]])
+    groups = Indicators(rows.groups.codes[:, list(system.groupings)], system.widths)
+    design = Rows(dense, groups, np.zeros(len(dense), dtype=np.int64), rows.weight, rows.cluster)
+    weighted = rows.weight * (columns @ fit.contrast)
+    for cluster in np.unique(rows.cluster):
+        part = design.where(rows.cluster == cluster)
+        yield cluster, part.transposed_times(weighted[rows.cluster == cluster]), part.cross_product(part.weight)
