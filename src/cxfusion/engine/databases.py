@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.engine.addresses import Address
-    from cxfusion.engine.contract import DatabaseSource
 
 __all__ = [
     "BATCH_ROWS",
@@ -33,7 +32,6 @@ __all__ = [
     "open_table",
     "plain_query",
     "postgres_connection",
-    "rows_of",
     "told",
 ]
 
@@ -102,12 +100,6 @@ def _quietly() -> Iterator[None]:
         warnings.filterwarnings("ignore", "fetch_", DeprecationWarning)  # of DuckDB 1.5; DuckDB 2 lacks the method
         warnings.filterwarnings("ignore", "The 'future.infer_string' option")  # of pandas 3
         yield
-
-
-def rows_of(source: DatabaseSource) -> Iterator[pa.RecordBatch]:
-    """Rows of a table of a database, batch by batch."""
-    with open_table(source.address) as remote:
-        yield from remote.fetch(source.how(remote.table))
 
 
 def first_line(error: Exception) -> str:

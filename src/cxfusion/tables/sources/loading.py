@@ -12,13 +12,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from cxfusion.engine import DatabaseSource, FileSource, FrameSource, LibraryFrameSource, StreamSource
+from cxfusion.engine import FileSource
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.engine.csv_header import read_header, unique_names
-from cxfusion.engine.databases import open_table
+from cxfusion.engine.rows_here import batches_here
 from cxfusion.engine.workbook import read_workbook
 from cxfusion.errors import EmptyTableError, UnreadableFileError
 from cxfusion.tables.opening import open_source
@@ -69,18 +68,9 @@ def load_table(
             return _of_records([(path, _responses(_json(path), lists, unfold, path)) for path in opened.paths])
         case FileSource():
             return _placed([(path, _read_file(path, opened)) for path in opened.paths])
-        case FrameSource():
-            table = opened.table.to_table() if isinstance(opened.table, pads.Dataset) else opened.table
-        case StreamSource():
-            table = opened.batches.read_all()
-        case DatabaseSource():
-            with open_table(opened.address) as remote:
-                table = remote.fetch(remote.table).read_all()
-        case LibraryFrameSource():
-            table = opened.frame.toArrow()
         case _:
-            table = opened.relation.to_pyarrow()
-    return _placed([(opened.name, table)])
+            with batches_here(opened) as batches:
+                return _placed([(opened.name, batches.read_all())])
 
 
 def objects_of(record: Record, name: str) -> list[Record]:

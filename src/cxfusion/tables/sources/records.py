@@ -19,16 +19,18 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeAlias
 
-from cxfusion.engine import DatabaseSource, FrameSource, LibraryFrameSource, RelationSource, StreamSource
+from cxfusion.engine import DatabaseSource
 from cxfusion.engine.addresses import is_url, table_of
 from cxfusion.engine.csv_header import read_header
-from cxfusion.engine.databases import batches_of, rows_of
 from cxfusion.engine.python_values import is_missing
+from cxfusion.engine.rows_here import batches_here
 from cxfusion.errors import UnreadableFileError, UsageError
 from cxfusion.tables.frames import frame_source
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from cxfusion.engine.rows_here import Held
 
 __all__ = [
     "Row",
@@ -48,7 +50,6 @@ EXCERPT: Final = 120
 SCRATCH: Final = ("_", ".")  # how engines and systems begin the names of files of their own
 
 Cells: TypeAlias = Mapping[str, Any]
-Frame: TypeAlias = FrameSource | LibraryFrameSource | StreamSource | RelationSource | DatabaseSource
 
 
 @dataclass(frozen=True)
@@ -126,12 +127,13 @@ def records(data: Any, what: str, *, lists: Sequence[str] = (), names: Iterable[
     if isinstance(data, list) and all(isinstance(record, Mapping) for record in data):
         yield from _rows(what, (_plain(record, spelled) for record in data), lists)
         return
-    frame: Frame | None = DatabaseSource(table_of(data)) if is_url(data) else None
+    frame: Held | None = DatabaseSource(table_of(data)) if is_url(data) else None
     if not isinstance(data, str | Path):
         frame = frame_source(data)
     if frame is not None:
-        found = (record for batch in _batches(frame) for record in _renamed(batch, spelled).to_pylist())
-        yield from _rows(frame.name, found, lists)
+        with batches_here(frame) as batches:
+            found = (record for batch in batches for record in _renamed(batch, spelled).to_pylist())
+            yield from _rows(frame.name, found, lists)
         return
     for path in paths_of(data, what):
         yield from _json_rows(path, lists) if _is_json(path) else _csv_rows(path, spelled)
@@ -168,20 +170,6 @@ def unwrapped(values: Iterable[Any], lists: Sequence[str]) -> Iterator[Any]:
                 yield from part
         else:
             yield value
-
-
-def _batches(frame: Frame) -> Iterator[pa.RecordBatch]:
-    match frame:
-        case FrameSource():
-            yield from frame.table.to_batches()
-        case LibraryFrameSource():
-            yield from frame.frame.toArrow().to_batches()
-        case StreamSource():
-            yield from frame.batches
-        case DatabaseSource():
-            yield from rows_of(frame)
-        case RelationSource():
-            yield from batches_of(frame.relation)
 
 
 @contextmanager
