@@ -14,18 +14,16 @@ __all__ = ["DRAWS", "drawn_errors", "rank_ends", "ranks_of"]
 DRAWS: Final = 20_000
 
 
-def drawn_errors(covariance: NDArray[np.float64], seed: int = 0) -> NDArray[np.float64]:
+def drawn_errors(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Errors of several estimates, drawn together from a normal distribution, shape (draws, m).
 
     Parameters
     ----------
     covariance : array, shape (m, m)
-    seed : int
-        The same seed gives the same draws.
     """
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(np.random.default_rng(seed).standard_normal((DRAWS, len(root))) @ root.T)
+    return np.asarray(np.random.default_rng(0).standard_normal((DRAWS, len(root))) @ root.T)
 
 
 def ranks_of(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -159,7 +159,7 @@ def efficient_scores(
     return EfficientScores(influence, left)
 
 
-def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) -> float:
+def sup_p_value(largest: float, covariance: NDArray[np.float64]) -> float:
     """P-value of the largest of several squared standardised scores, by simulation from their joint distribution.
 
     Parameters
@@ -167,8 +167,6 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) 
     largest : float
     covariance : array, shape (m, m)
         Of the scores.
-    seed : int
-        The same seed gives the same p-value.
 
     References
     ----------
@@ -176,7 +174,7 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64], seed: int = 0) 
     """
     scale = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(scale, scale)
-    drawn = drawn_errors(correlation, seed)
+    drawn = drawn_errors(correlation)
     n_larger = int(((drawn**2).max(axis=1) >= largest).sum())
     return (1 + n_larger) / (1 + DRAWS)
 

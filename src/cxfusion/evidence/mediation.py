@@ -202,7 +202,7 @@ def mediate(
     pairing, _ = look_back(_with_scores(pairing, through, spec), spec)
     present = usable_levers(spec, pairing.contacts)
     first = lever_named(lever, present)
-    mediators = _mediators(first, tuple(through), present, pairing, spec)
+    mediators = _mediators(first, tuple(through), present, pairing)
     paths = _lay(pairing, spec, first, mediators, present, weights)
     return Mediation(
         outcome=spec.outcome,
@@ -234,9 +234,7 @@ def _with_scores(pairing: Pairing, through: Sequence[str], spec: LeverSpec) -> P
     return replace(pairing, contacts=replace(pairing.contacts, rows=pairing.session.materialize(joined)))
 
 
-def _mediators(
-    lever: Lever, through: tuple[str, ...], present: Sequence[Lever], pairing: Pairing, spec: LeverSpec
-) -> tuple[Lever, ...]:
+def _mediators(lever: Lever, through: tuple[str, ...], present: Sequence[Lever], pairing: Pairing) -> tuple[Lever, ...]:
     """The mediators as levers, refused where they cannot stand between."""
     if not through or len(set(through)) < len(through):
         raise UsageError(f"through is {list(through)}; expected one or more mediators, each once.")

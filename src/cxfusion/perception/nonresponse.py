@@ -259,7 +259,7 @@ class _Answers:
             return weights
         constant, coefficients = float(found.raking.coefficients[0]), found.raking.coefficients[1:]
         by_score = self.rows["score"].cases(*zip(self.scores.tolist(), factors.tolist(), strict=True), else_=1.0)
-        rows = _with_predictor(self.rows.mutate(by_score=by_score), self.codes, coefficients, "again")
+        rows = _with_predictor(self.rows.mutate(by_score=by_score), self.codes, coefficients)
         again = (rows["again"] + constant).exp()
         codes = [name for name, _ in self.codes]
         rows = rows.select("contact_id", *codes, weight=rows["weight"] * rows["by_score"] * again)
@@ -279,10 +279,8 @@ def _margins(batch: pa.RecordBatch, codes: tuple[tuple[str, int], ...], scores: 
     )
 
 
-def _with_predictor(
-    rows: ir.Table, codes: tuple[tuple[str, int], ...], coefficients: NDArray[np.float64], name: str
-) -> ir.Table:
-    """The rows with their linear predictor, one coefficient per code in the order of the codes, under some name.
+def _with_predictor(rows: ir.Table, codes: tuple[tuple[str, int], ...], coefficients: NDArray[np.float64]) -> ir.Table:
+    """The rows with their linear predictor, ``again``, one coefficient per code in the order of the codes.
 
     Coefficients are joined: an expression that lists them takes engines longer to plan than to compute.
     """
@@ -290,9 +288,9 @@ def _with_predictor(
     for code, width in codes:
         if width:
             own = {code: pa.array(range(-1, width), pa.int32())}
-            own |= {f"{name}_{code}": pa.array([0.0, *coefficients[start : start + width]])}
+            own |= {f"again_{code}": pa.array([0.0, *coefficients[start : start + width]])}
             rows = rows.inner_join(ibis.memtable(pa.table(own)), code)
-            parts.append(f"{name}_{code}")
+            parts.append(f"again_{code}")
         start += width
     total: ir.FloatingValue = sum((rows[part] for part in parts), start=ibis.literal(0.0))
-    return rows.mutate(**{name: total}).drop(*parts)
+    return rows.mutate(again=total).drop(*parts)

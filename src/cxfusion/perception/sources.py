@@ -278,7 +278,7 @@ def _row(one: _Seen, log: _Seen, until: int) -> dict[str, Any]:
             "days_between": last - first + 1, "longest_hole_days": hole, "hole_after": after, "days_old": until - last,
             "days_covered_share": float(inside.mean()),
         }  # fmt: skip
-    return found | {"can": _CAN[_use(one)], "cannot": "; ".join(_limits(one, found, log))}
+    return found | {"can": _CAN[_use(one)], "cannot": "; ".join(_limits(one, found))}
 
 
 def _hole(days: Any) -> tuple[int, dt.date | None]:
@@ -324,7 +324,7 @@ _CANNOT: Final = {
 }
 
 
-def _limits(one: _Seen, found: Mapping[str, Any], log: _Seen) -> Iterator[str]:
+def _limits(one: _Seen, found: Mapping[str, Any]) -> Iterator[str]:
     use = _use(one)
     yield _CANNOT[use].format(silent=percent(1 - (one.covered_share or 0.0)))
     if not len(one.days):

@@ -20,7 +20,7 @@ _LABEL_LETTERS: Final = 32
 _KINDS: Final = ("Believed", "By the evidence")
 
 
-def belief_chart(levers: pd.DataFrame, *, width: int = 720) -> Layers:
+def belief_chart(levers: pd.DataFrame, *, width: int) -> Layers:
     """Each lever's believed place, and its place by the evidence with the interval.
 
     Parameters

@@ -25,9 +25,7 @@ _PANEL_HEIGHT: Final = 120  # pixels
 _Y_AXIS_WIDTH: Final = 60  # pixels, about
 
 
-def control_charts(
-    points: pd.DataFrame, grouping: Grouping, metric: str, unit: str, *, width: int = 720
-) -> alt.VConcatChart:
+def control_charts(points: pd.DataFrame, grouping: Grouping, metric: str, unit: str, *, width: int) -> alt.VConcatChart:
     """One panel per group, those with the most contacts first.
 
     Parameters

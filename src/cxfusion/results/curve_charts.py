@@ -33,7 +33,7 @@ _TICKS: Final = 9
 
 
 def dose_curve(
-    curve: pd.DataFrame, bands: pd.DataFrame, tests: pd.DataFrame, *, is_log: bool = False, width: int = 720
+    curve: pd.DataFrame, bands: pd.DataFrame, tests: pd.DataFrame, *, is_log: bool = False, width: int
 ) -> Layers:
     """The expected score at each level of a lever, with its pointwise interval; bands as points.
 
@@ -104,7 +104,7 @@ def _threshold(tests: pd.DataFrame, low: float, high: float, x: alt.X) -> list[a
     ]
 
 
-def nonresponse_chart(curve: pd.DataFrame, tipping: pd.DataFrame, *, width: int = 720) -> Layers:
+def nonresponse_chart(curve: pd.DataFrame, tipping: pd.DataFrame, *, width: int) -> Layers:
     """One figure by how many times as likely some were to answer, with its interval, and the target to be crossed.
 
     Parameters
@@ -145,7 +145,7 @@ def nonresponse_chart(curve: pd.DataFrame, tipping: pd.DataFrame, *, width: int 
     return alt.layer(*layers).properties(width=max(width - _AXIS_WIDTH, 100), height=_HEIGHT)
 
 
-def nonresponse_panels(effects: pd.DataFrame, *, width: int = 720) -> alt.VConcatChart:
+def nonresponse_panels(effects: pd.DataFrame, *, width: int) -> alt.VConcatChart:
     """Each lever's effect by how many times as likely some were to answer, one panel per lever, on one shared axis.
 
     Parameters

@@ -18,7 +18,7 @@ _PANEL_HEIGHT: Final = 120  # pixels
 _Y_AXIS_WIDTH: Final = 70  # pixels, about
 
 
-def event_study(events: pd.DataFrame, *, width: int = 720) -> alt.VConcatChart:
+def event_study(events: pd.DataFrame, *, width: int) -> alt.VConcatChart:
     """One panel per outcome: the difference of the groups in each period, against the last one before the change.
 
     Parameters

@@ -32,7 +32,7 @@ _POOLED: Final = ("pooled_estimate", "pooled_low", "pooled_high")
 _SEGMENT_ROW: Final = 40  # pixels
 
 
-def recontact_chart(levers: pd.DataFrame, *, width: int = 720) -> Layers:
+def recontact_chart(levers: pd.DataFrame, *, width: int) -> Layers:
     """Each lever's effect on contact within a week, with its interval, and whether that agrees with the answers.
 
     Parameters
@@ -62,7 +62,7 @@ def recontact_chart(levers: pd.DataFrame, *, width: int = 720) -> Layers:
     return _intervals(frame, "Change in contact again within a week, percentage points", width)
 
 
-def mediation_chart(effects: pd.DataFrame, *, width: int = 720) -> Layers:
+def mediation_chart(effects: pd.DataFrame, *, width: int) -> Layers:
     """A lever's total, direct and indirect effect, before and after the correction for hard cases.
 
     Parameters
@@ -87,7 +87,7 @@ def mediation_chart(effects: pd.DataFrame, *, width: int = 720) -> Layers:
     return _intervals(frame, f"{step[:1].upper()}{step[1:]}: change in {outcome_label(str(first['outcome']))}", width)
 
 
-def segment_chart(segments: pd.DataFrame, *, width: int = 720) -> Layers:
+def segment_chart(segments: pd.DataFrame, *, width: int) -> Layers:
     """Each segment's own effect and the pooled one, with intervals, in the order of the table.
 
     Parameters

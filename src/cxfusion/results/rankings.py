@@ -21,7 +21,7 @@ _ROW: Final = 17  # pixels
 _MOST_HIGH: Final = 420  # pixels
 
 
-def ranking_chart(groups: pd.DataFrame, by: str, metric: str, unit: str, mean: float, *, width: int = 720) -> Layers:
+def ranking_chart(groups: pd.DataFrame, by: str, metric: str, unit: str, mean: float, *, width: int) -> Layers:
     """One line per group; of many groups, those at either end.
 
     Parameters
@@ -52,7 +52,7 @@ def ranking_chart(groups: pd.DataFrame, by: str, metric: str, unit: str, mean: f
     ).properties(width=max(width - _LABELS - 20, 100), height=_ROW * len(frame))
 
 
-def excess_chart(agents: pd.DataFrame, by: str, *, width: int = 720) -> Layers:
+def excess_chart(agents: pd.DataFrame, by: str, *, width: int) -> Layers:
     """One line per agent, the largest excess on top, filled where it is flagged; nobody is named.
 
     Parameters

@@ -21,7 +21,7 @@ _LETTERS: Final = 34
 _SHAPES: Final = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
-def dumbbells(scores: pd.DataFrame, *, width: int = 720) -> Layers:
+def dumbbells(scores: pd.DataFrame, *, width: int) -> Layers:
     """Per item, the groups' means on one line; the items on which they are widest apart come first.
 
     Parameters
@@ -63,7 +63,7 @@ def dumbbells(scores: pd.DataFrame, *, width: int = 720) -> Layers:
     ).properties(width=width - 260, height=_ROW * len(names))
 
 
-def zones(levels: pd.DataFrame, *, width: int = 720) -> Layers:
+def zones(levels: pd.DataFrame, *, width: int) -> Layers:
     """Per item, the zone from adequate to desired as a bar, what was perceived as a point; what falls shortest first.
 
     Parameters
@@ -99,7 +99,7 @@ def zones(levels: pd.DataFrame, *, width: int = 720) -> Layers:
     return alt.layer(zone, points).properties(width=width - 260, height=_ROW * len(names), title=title)
 
 
-def cross(items: pd.DataFrame, *, width: int = 720) -> Layers:
+def cross(items: pd.DataFrame, *, width: int) -> Layers:
     """Performance (across) against importance (up), each relative to the other items, with both intervals.
 
     Parameters

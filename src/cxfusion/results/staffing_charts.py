@@ -20,7 +20,7 @@ _HEIGHT: Final = 130  # pixels
 _AXIS: Final = 60  # pixels, about
 
 
-def by_agents(scenarios: pd.DataFrame, *, width: int = 720) -> alt.ConcatChart:
+def by_agents(scenarios: pd.DataFrame, *, width: int) -> alt.ConcatChart:
     """Panels in two columns; abandonment only where somebody hangs up.
 
     Parameters

@@ -30,7 +30,7 @@ def waterfall(
     title: str,
     labels: tuple[str, str],
     *,
-    width: int = 720,
+    width: int,
 ) -> Layers:
     """The steps that lead from one figure to another.
 

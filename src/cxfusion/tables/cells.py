@@ -265,7 +265,7 @@ def number_recipe(
             problems.append((~read.between(*scale), "score_out_of_scale"))
         return {part(name, "reason"): _reason(*problems)}
 
-    return Recipe(name, (text, number, reason, _value_unless_bad(name, "number")), can_fail=True)
+    return Recipe(name, (text, number, reason, _number_unless_bad(name)), can_fail=True)
 
 
 def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, clock: Clock) -> Recipe:
@@ -340,12 +340,12 @@ def until_recipe(name: str, start: Recipe, end: Recipe) -> Recipe:
         }
 
     ends = tuple(both(*pair) for pair in zip(start.steps, end.steps, strict=True))
-    return Recipe(name, (*ends, number, reason, _value_unless_bad(name, "number")), can_fail=True)
+    return Recipe(name, (*ends, number, reason, _number_unless_bad(name)), can_fail=True)
 
 
-def _value_unless_bad(name: str, which: Part) -> Step:
+def _number_unless_bad(name: str) -> Step:
     def value(table: ir.Table) -> dict[str, ir.Value]:
-        read = table[part(name, which)]
+        read = table[part(name, "number")]
         is_fine = table[part(name, "reason")].isnull()
         return {part(name, "value"): ibis.ifelse(is_fine, read, ibis.null(read.type()))}
 

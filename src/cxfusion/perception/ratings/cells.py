@@ -59,8 +59,8 @@ def interval_columns(mean: Mean, low: float, high: float, conf_level: float) -> 
     }
 
 
-def status_of(n: NDArray[np.float64], whom: str = "people") -> pd.DataFrame:
+def status_of(n: NDArray[np.float64]) -> pd.DataFrame:
     """``status, reason`` of cells by their number of people: ``ok``, ``small`` or ``suppressed``."""
     status = np.select([n < TOO_FEW, n < FEW], ["suppressed", "small"], "ok").astype(object)
-    words = {"suppressed": f"fewer than {TOO_FEW} {whom}: not shown", "small": f"fewer than {FEW} {whom}", "ok": None}
+    words = {"suppressed": f"fewer than {TOO_FEW} people: not shown", "small": f"fewer than {FEW} people", "ok": None}
     return pd.DataFrame({"status": status, "reason": [words[kind] for kind in status]})
