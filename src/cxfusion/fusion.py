@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.checks.feed import FeedCheck, check_feed
@@ -14,18 +14,10 @@ from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.segment_levels import is_tenure
 from cxfusion.evidence.shape_and_place import shape_and_place
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
-from cxfusion.operations.diagnose import diagnose
-from cxfusion.operations.episodes import EpisodePlan
-from cxfusion.operations.follow import follow
-from cxfusion.operations.links import Links, link
+from cxfusion.halves import operations_half, perception_half
 from cxfusion.pairing.pair import pair
-from cxfusion.perception.answers import answered_share, levels_of_few
-from cxfusion.perception.attributes import CATEGORIES
-from cxfusion.perception.measure import measure_scores
-from cxfusion.perception.offers import OfferCheck, check_offers
-from cxfusion.perception.resolution import ASKED, resolution
+from cxfusion.perception.answers import answered_share
 from cxfusion.perception.sources import audit_sources
-from cxfusion.perception.weights import ResponseWeights, weigh
 from cxfusion.results.grouping import as_columns
 from cxfusion.results.labels import reason_label
 from cxfusion.stages import Stages
@@ -34,22 +26,15 @@ from cxfusion.study import Study
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
-    from cxfusion.operations.diagnose import Diagnosis
-    from cxfusion.operations.follow import FollowUps
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.pairing.result import Pairing
-    from cxfusion.perception.measure import Measurement
     from cxfusion.perception.ratings.read import Ratings
-    from cxfusion.perception.resolution import Resolution
     from cxfusion.stages import OnStage
     from cxfusion.tables.opening import Data
     from cxfusion.tables.relation import Contacts, Surveys
 
 __all__ = ["first_score", "fuse", "require_pairs", "study_of"]
 
-MOST_FOLLOWED: Final = 5_000_000
 GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
 
@@ -161,17 +146,16 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
     grouping = _grouping(pairing, by)
     with stage("diagnose", pairing.contacts.n_read):
-        operations, links = _operations(pairing, grouping, interval)
+        operations, links = operations_half(pairing, grouping, interval)
     with stage("measure", pairing.n_pairs):
-        perception = _perception(pairing, spec.score, grouping, operations, links)
+        perception = perception_half(pairing, spec.score, grouping, operations, links)
         sources = audit_sources(pairing, other_sources, dates=dates)
     with stage("fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
         evidence, field = fit_on_field(pairing, spec, perception.weights, perception.offers, places, links)
         del links  # and with them their table, as long as the log
     with stage("look into levers", pairing.n_pairs):
-        few = levels_of_few(pairing, spec.score, (*CATEGORIES, *places))
-        details, left_out = shape_and_place(field, evidence, places, few)
+        details, left_out = shape_and_place(field, evidence, places)
     with stage("compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
     with stage("decide", pairing.contacts.n_read):
@@ -194,7 +178,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
         sources=sources,
         audit=pairing.audit,
         cells=pairing.cells,
-        balance=_balance(perception.weights, few),
+        balance=perception.balance(field.few),
         notes=tuple(dict.fromkeys(notes)),
         feed=feed,
         manifest={
@@ -203,67 +187,6 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
             **({"before": dict(before)} if before else {}),
         },
     )
-
-
-@dataclass(frozen=True)
-class _Operations:
-    """What the log says; what was left out of it, and why."""
-
-    diagnosis: Diagnosis
-    by_interval: Diagnosis | None
-    followed: FollowUps | None
-    plan: EpisodePlan | None
-    left_out: tuple[str, ...]
-
-
-def _operations(
-    pairing: Pairing, grouping: str | Sequence[str] | None, interval: str | None
-) -> tuple[_Operations, Links | None]:
-    """The first half, and the chains of contacts: a table as long as the log, which only the caller may keep."""
-    contacts = pairing.contacts
-    plan, left_out = _episodes(pairing)
-    links = _linked(pairing, plan, grouping)
-    found = _Operations(
-        diagnosis=diagnose(contacts, by=grouping, episodes=links or plan),
-        followed=None if links is None or links.by is None else follow(contacts, links.by, plan=links),
-        by_interval=None if interval is None else diagnose(contacts, by=grouping, interval=interval),
-        plan=plan,
-        left_out=left_out,
-    )
-    return found, links
-
-
-@dataclass(frozen=True)
-class _Perception:
-    """What the answers say; and in words, what weighting did."""
-
-    weights: ResponseWeights | None
-    told: tuple[str, ...]
-    measurements: dict[str, Measurement]
-    offers: OfferCheck
-    resolution: Resolution | None
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """What every reader has to know; the parts' own places on the page tell the rest."""
-        of_offers = (self.offers.sentence,) if self.offers.status == "failed" else ()
-        return (*(() if self.resolution is None else self.resolution.sentences), *of_offers)
-
-
-def _perception(
-    pairing: Pairing,
-    score: str,
-    grouping: str | Sequence[str] | None,
-    operations: _Operations,
-    links: Links | None,
-) -> _Perception:
-    """The second half; resolution only where repeat contacts were looked for."""
-    weights, told = _weights(pairing, score)
-    measurements = measure_scores(pairing, grouping, weights)
-    offers = check_offers(pairing, score)
-    is_asked = pairing.surveys.has(ASKED) and not operations.left_out
-    resolved = resolution(pairing, grouping, plan=links or operations.plan) if is_asked else None
-    return _Perception(weights, told, measurements, offers, resolved)
 
 
 def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison | None, tuple[str, ...]]:
@@ -275,51 +198,6 @@ def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison 
     except (NoScoreError, NothingToEstimateError) as error:
         return None, (f"The relationship is not compared with the contact: {error.message}",)
     return levels, (levels.sentence, *levels.relationship.notes)
-
-
-def _episodes(pairing: Pairing) -> tuple[EpisodePlan | None, tuple[str, ...]]:
-    """When a contact counts as repeated; not of a large log, as every customer's chain is sorted for it."""
-    if not pairing.contacts.has("customer_id"):
-        return None, ()
-    if pairing.contacts.n_read <= MOST_FOLLOWED:
-        return EpisodePlan(), ()
-    told = f"First-contact resolution is left out of a log of more than {MOST_FOLLOWED:,} contacts; diagnose gives it."
-    return None, (told,)
-
-
-def _linked(pairing: Pairing, plan: EpisodePlan | None, grouping: str | Sequence[str] | None) -> Links | None:
-    """Which contact followed upon which, where contacts of one customer can be told and what they are about."""
-    about = next((name for name in ("reason", "queue") if pairing.contacts.has(name)), None)
-    if plan is None or about is None:
-        return None
-    return link(pairing.contacts, plan, about, ["customer_id", *as_columns(grouping)])
-
-
-def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, tuple[str, ...]]:
-    """Weights of the outcome and what they did, or why there are none."""
-    try:
-        weights = weigh(pairing, outcome)
-    except NothingToEstimateError as error:
-        return None, (f"Nothing is weighted for who did not answer: {error.message}",)
-    before, after = weights.largest_difference
-    lag = pairing.answer_lag
-    left_out = () if lag is None else lag.notes(weights.n_young, weights.n_early)
-    told = (
-        f"Those who answered are weighted to all {weights.n_contacts:,} answered contacts: the largest standardised"
-        f" difference goes from {before:.2f} to {after:.2f}, and {weights.n_answers:,} answers are worth"
-        f" {weights.effective_n:,.0f}."
-    )
-    return weights, (told, *left_out)
-
-
-def _balance(weights: ResponseWeights | None, few: Mapping[str, frozenset[str]]) -> pd.DataFrame | None:
-    """Who answered and who could have, without levels that would tell whether fewer than five customers did."""
-    if weights is None:
-        return None
-    found = weights.balance
-    for name in CATEGORIES:
-        found = found[(found["column"] != name) | ~found["level"].isin(few.get(name, ()))]
-    return found.reset_index(drop=True)
 
 
 def require_pairs(pairing: Pairing) -> None:

@@ -27,6 +27,7 @@ from cxfusion.evidence.unused import columns_to_carry, notes_on_unused
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import levels_of_few
+from cxfusion.perception.attributes import CATEGORIES
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label, within_labels
@@ -272,11 +273,13 @@ def fit_on_field(
         require_pairing(pairing)
         carried = tuple(dict.fromkeys((*kept, *columns_to_carry(pairing, spec))))
         found = inquire(pairing, spec, weights, offers=offers, kept=carried, links=links)
-        field = Field(found.pairing, spec, found.present, found.sample)
-        return _evidence_of(found, weights), field
+        shown = (*CATEGORIES, *found.sample.coding.levels, *kept)
+        few = levels_of_few(found.pairing, spec.score, shown)
+        field = Field(found.pairing, spec, found.present, found.sample, few)
+        return _evidence_of(found, weights, few), field
 
 
-def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEvidence:
+def _evidence_of(found: Inquiry, weights: ResponseWeights | None, few: Mapping[str, frozenset[str]]) -> LeverEvidence:
     spec = found.spec
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     outcome = sample.outcome.name
@@ -314,17 +317,16 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None) -> LeverEviden
         errors=ranks.errors,
         associations=associations_of(sample, ranks.levers, words, spec.conf_level),
         n=sample.n,
-        population=_shown(populate(sample, ladder, found.scale, spec.conf_level), found.pairing, spec),
+        population=_shown(populate(sample, ladder, found.scale, spec.conf_level), few),
         clusters=cluster_facts(sample, spec.cluster if sample.coding.is_clustered else None),
         smallest=sample.smallest_effect,
     )
 
 
-def _shown(population: Population | None, pairing: Pairing, spec: LeverSpec) -> Population | None:
+def _shown(population: Population | None, few: Mapping[str, frozenset[str]]) -> Population | None:
     """The same without segments that would tell what fewer than five customers lived or said."""
     if population is None:
         return None
-    few = levels_of_few(pairing, spec.score, tuple(population.segments))
     segments = {
         column: {name: points for name, points in levels.items() if name not in few[column]}
         for column, levels in population.segments.items()

@@ -24,7 +24,7 @@ from cxfusion.pairing.result import require_pairing
 from cxfusion.tables.sampling import thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import ibis.expr.types as ir
     import numpy as np
@@ -262,12 +262,16 @@ class Field:
     present : tuple of Lever
         Levers that the log has.
     sample : Sample
+    few : mapping of str to frozenset of str
+        By column of the log, the case mix and the columns kept: levels of so few customers that they are not to be
+        shown.
     """
 
     pairing: Pairing
     spec: LeverSpec
     present: tuple[Lever, ...]
     sample: Sample
+    few: Mapping[str, frozenset[str]]
 
     def thinned(self, most: int) -> Field:
         """The same on about ``most`` responses, with a note that says so; itself where there are no more."""
@@ -321,4 +325,4 @@ def lay_ground(
     lever_named(name, present)  # refused before anything is drawn
     sample = draw_sample(pairing, spec, present, weights, kept, is_alone=True)
     sample, _ = compared_over_time(sample, spec, present)
-    return Field(pairing, spec, present, sample).ground(name)
+    return Field(pairing, spec, present, sample, {}).ground(name)

@@ -10,7 +10,7 @@ from cxfusion.evidence.dose import DoseResponse, dose_on
 from cxfusion.evidence.segments import SegmentEffects, segments_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from cxfusion.evidence.fit import LeverEvidence
     from cxfusion.evidence.ground import Field
@@ -23,7 +23,7 @@ MOST_RESPONSES: Final = 100_000
 
 
 def shape_and_place(
-    field: Field, evidence: LeverEvidence, places: Sequence[str], few: Mapping[str, Collection[str]] | None = None
+    field: Field, evidence: LeverEvidence, places: Sequence[str]
 ) -> tuple[tuple[DoseResponse | SegmentEffects, ...], tuple[str, ...]]:
     """Dose–response and segments of the levers that move, the strongest first.
 
@@ -34,8 +34,6 @@ def shape_and_place(
     evidence : LeverEvidence
     places : sequence of str
         Columns of the segments, such as the queue and the customer's tenure.
-    few : mapping of str to collection of str, optional
-        By column, levels of so few customers that they are not to be shown.
 
     Returns
     -------
@@ -59,7 +57,7 @@ def shape_and_place(
         _try(found, notes, partial(dose_on, ground))
         for by in places:
             if by != lever:
-                _try(found, notes, partial(segments_on, ground, by, few=(few or {}).get(by, ())))
+                _try(found, notes, partial(segments_on, ground, by, few=field.few[by]))
     return tuple(found), tuple(notes)
 
 
