@@ -55,7 +55,7 @@ def with_more(log: Path, folder: Path) -> tuple[Path, Path]:
 
 def operations_of(contacts: cx.Contacts, states: Path) -> dict[str, Callable[[], object]]:
     """What the diagnostic approach offers, by name."""
-    from cxfusion.operations.episodes import recontacts, with_episodes
+    from cxfusion.operations.episodes import recontacts
 
     plan, session = cx.EpisodePlan(), contacts.session
     return {
@@ -66,7 +66,6 @@ def operations_of(contacts: cx.Contacts, states: Path) -> dict[str, Callable[[],
         "diagnose, with FCR": lambda: cx.diagnose(contacts, by="queue", episodes=plan),
         "with_history": lambda: cx.with_history(contacts),
         "recontacts": lambda: recontacts(contacts),
-        "with_episodes": lambda: with_episodes(contacts),
         "follow": lambda: cx.follow(contacts),
         "what_changed": lambda: cx.what_changed(contacts, "aht_seconds", ["queue", "reason"], since=_middle(contacts)),
         "control_chart by agent": lambda: cx.control_chart(contacts, "aht_seconds", "agent_id"),

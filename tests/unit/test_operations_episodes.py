@@ -14,7 +14,7 @@ import cxfusion as cx
 from cxfusion.engine import FrameSource, Session
 from cxfusion.errors import ConfigError
 from cxfusion.operations.diagnose import diagnose
-from cxfusion.operations.episodes import EpisodePlan, recontacts, with_episodes, with_history, with_some_history
+from cxfusion.operations.episodes import EpisodePlan, recontacts, with_history, with_some_history
 from cxfusion.tables.relation import Contacts
 
 MAPS = Path(__file__).parents[2] / "examples" / "maps"
@@ -125,24 +125,6 @@ def test_fcr_by_group(contacts):
     assert found == {"bill": 3 / 5, "move": 1.0}
 
 
-def test_episodes_by_hand(contacts):
-    names = ("episode_position", "n_in_episode", "is_episode_open")
-    found = {name: tuple(row.values()) for name, row in by_id(with_episodes(contacts), *names).items()}
-    assert found == {
-        "z0": (None, 1, False),  # may have begun before the log
-        "k1": (1, 3, False),
-        "k2": (2, 3, False),
-        "k3": (3, 3, False),
-        "m1": (1, 2, False),
-        "m2": (2, 2, False),
-        "l1": (1, 1, False),
-        "l2": (None, None, None),
-        "l3": (1, 1, True),
-        "n1": (None, None, None),
-        "z1": (1, 1, True),
-    }
-
-
 def test_an_id_with_too_many_contacts_is_no_one_person(session):
     often = [(f"o{i}", "switchboard", 40 + i / 10, "bill", 1, 60, "inbound", False) for i in range(12)]
     contacts = contacts_of(session, table_of([*ROWS, *often]))
@@ -192,7 +174,7 @@ def test_one_call_of_another_century_does_not_make_the_log_a_long_one(session, f
 
 def test_an_empty_log_has_chains_too(session):
     empty = contacts_of(session, table_of(ROWS).slice(0, 0))
-    assert with_history(empty).count() == with_episodes(empty).count() == 0
+    assert with_history(empty).count() == 0
     assert fcr_of(empty)["status"].to_list() == ["not_applicable"]
 
 

@@ -14,7 +14,7 @@ import ibis
 
 from cxfusion.errors import ConfigError
 from cxfusion.tables.span import day_of, span_among
-from cxfusion.tables.times import EPOCH, microseconds
+from cxfusion.tables.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,22 +25,18 @@ if TYPE_CHECKING:
     from cxfusion.tables.span import LogSpan
 
 __all__ = [
-    "EPISODE",
     "HISTORY",
     "Chains",
     "EpisodePlan",
     "chains_of",
     "is_attempt",
     "recontacts",
-    "with_episodes",
     "with_history",
     "with_some_history",
 ]
 
 HISTORY: Final = ("n_prior_contacts", "prior_wait_seconds")
 """What came before a contact: columns that :func:`with_history` adds."""
-EPISODE: Final = ("episode_started_at", "episode_position", "n_in_episode", "is_episode_open")
-"""Place of a contact in its episode: columns that :func:`with_episodes` adds."""
 
 
 @dataclass(frozen=True)
@@ -328,68 +324,3 @@ def recontacts(contacts: Contacts, plan: EpisodePlan | None = None) -> ir.Table:
     chains = chains_of(contacts, plan or EpisodePlan())
     again = chains.is_recontacted(chains.lag)
     return contacts.session.materialize(chains.rows.select("contact_id", is_recontacted=again))
-
-
-def with_episodes(contacts: Contacts, plan: EpisodePlan | None = None) -> Contacts:
-    """The same contacts with their place in an episode: attempts of a customer, each soon after the one before.
-
-    Parameters
-    ----------
-    contacts : Contacts
-    plan : EpisodePlan, optional
-        An attempt within ``repeat_days`` of the one before continues its episode.
-
-    Returns
-    -------
-    Contacts
-        With ``episode_started_at``, ``n_in_episode`` (attempts seen so far and later), ``episode_position`` (1 for the
-        first; attempts that started at the same time share theirs) and ``is_episode_open`` (the log ends before
-        another attempt could be ruled out). Missing for outbound contacts, unknown customers and shared ids; position
-        and start are missing too where the episode may have begun before the log.
-
-    Examples
-    --------
-    >>> import cxfusion as cx
-    >>> days = {"z": "01-01", "a": "02-01", "b": "02-07", "c": "02-13", "d": "03-30"}
-    >>> log = [
-    ...     {"contact_id": name, "started_at": f"2026-{day} 09:00", "customer_id": "kim"} for name, day in days.items()
-    ... ]
-    >>> contacts = with_episodes(cx.read_contacts(log, timezone="UTC")).to_pandas().sort_values("started_at")
-    >>> contacts["episode_position"].to_list()
-    [nan, 1.0, 2.0, 3.0, 1.0]
-    """
-    plan, session = plan or EpisodePlan(), contacts.session
-    chains = chains_of(contacts, plan)
-    placed = _placed(chains, contacts)
-    named = placed.select(named="contact_id", **{name: placed[name] for name in EPISODE})
-    joined = contacts.rows.left_join(named, [("contact_id", "named")])
-    own = [joined[name] for name in contacts.columns if name not in EPISODE]
-    return replace(contacts, rows=session.materialize(joined.select(*own, *EPISODE)))
-
-
-def _placed(chains: Chains, contacts: Contacts) -> ir.Table:
-    """``contact_id`` of every attempt of a known person, and :data:`EPISODE`."""
-    session, plan = contacts.session, chains.plan
-    attempts = chains.rows.filter(chains.rows["cx:attempt"], chains.is_known)
-    here = replace(chains, rows=attempts)
-    keys = here.keys
-    own = attempts.select("contact_id", "started_at", *keys, n_before=attempts.count().over(here._before(plan.repeat)))
-    first = session.materialize(own)
-    start = ibis.ifelse(first["n_before"] == 0, first["started_at"], ibis.null("timestamp(6)"))
-    so_far = ibis.range_window(group_by=keys, order_by=first["started_at"], following=0)
-    chained = session.materialize(first.mutate(start=start.max().over(so_far)))
-    whole = ibis.window(group_by=[*keys, "start"])
-    position = ibis.rank().over(ibis.window(group_by=[*keys, "start"], order_by="started_at")) + 1
-    found = chained.mutate(
-        position=position, n=chained.count().over(whole), latest=chained["started_at"].max().over(whole)
-    )
-    begun = found["start"] >= ibis.literal((chains.first or EPOCH) + plan.repeat)
-    return session.materialize(
-        found.select(
-            "contact_id",
-            episode_started_at=ibis.ifelse(begun, found["start"], ibis.null("timestamp(6)")),
-            episode_position=ibis.ifelse(begun, found["position"], ibis.null("int64")).cast("float64"),
-            n_in_episode=found["n"].cast("float64"),
-            is_episode_open=found["latest"] > ibis.literal((chains.last or EPOCH) - plan.repeat),
-        )
-    )
