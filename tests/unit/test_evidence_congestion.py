@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import norm
 
 import cxfusion as cx
-from cxfusion.estimators.splines import restricted_cubic_spline
+from cxfusion.estimators.splines import spline_slopes, spline_values
 from cxfusion.evidence.inquiry import inquire
 from cxfusion.evidence.spec import LeverSpec
 
@@ -114,12 +114,12 @@ def by_hand(frame):
     others = ((total - frame["wait_seconds"]) / (count - 1).where(count > 1))[answered].to_numpy()
     kept = frame[answered]
     wait, y, hours = kept["wait_seconds"].to_numpy(), kept["csat"].to_numpy(float), load[answered] / 3600
-    value, slope = restricted_cubic_spline(wait, knots)
+    value, slope = spline_values(wait, knots).T, spline_slopes(wait, knots).T
     keys = [kept["agent_id"], kept["queue"] + kept["started_at"].dt.strftime("%w %H"),
             kept["queue"] + kept["started_at"].dt.strftime("%F")]  # fmt: skip
     dummies = [pd.get_dummies(key).to_numpy(float) for key in keys]
     held = np.column_stack([*dummies, hours, hours**2])
-    z = restricted_cubic_spline(others, knots)[0]
+    z = spline_values(others, knots).T
     left = np.column_stack([y, value, z])
     left = left - held @ np.linalg.lstsq(held, left, rcond=None)[0]
     y_, x_, z_ = left[:, 0], left[:, 1:3], left[:, 3:]

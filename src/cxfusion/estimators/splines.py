@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["restricted_cubic_spline", "spline_slopes", "spline_values"]
+__all__ = ["spline_slopes", "spline_values"]
 
 
-def restricted_cubic_spline(
-    x: NDArray[np.float64], knots: Sequence[float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Basis of a restricted cubic spline and its derivative.
+def spline_values(x: NDArray[np.float64], knots: Sequence[float]) -> NDArray[np.float64]:
+    """Basis of a restricted cubic spline, column by column, shape (k - 1, n).
+
+    The first column is ``x``. The others are divided by the squared distance of the outer knots, so that all columns
+    share the unit of ``x``.
 
     Parameters
     ----------
@@ -25,32 +26,26 @@ def restricted_cubic_spline(
     knots : sequence of float, length k ≥ 3
         Strictly increasing.
 
-    Returns
-    -------
-    value, slope : arrays, shape (n, k - 1)
-        The first column of ``value`` is ``x``. Nonlinear columns are divided by the squared distance of the outer
-        knots, so that all columns share the unit of ``x``.
-
     References
     ----------
     Harrell, *Regression Modeling Strategies*, 2nd ed., section 2.4.5.
 
     Examples
     --------
-    >>> value, slope = restricted_cubic_spline(np.array([0.0, 1.0, 2.0, 3.0]), [0.0, 1.0, 2.0])
-    >>> value[:, 1].round(4).tolist(), slope[:, 1].round(4).tolist()
-    ([0.0, 0.25, 1.5, 3.0], [0.0, 0.75, 1.5, 1.5])
+    >>> spline_values(np.array([0.0, 1.0, 2.0, 3.0]), [0.0, 1.0, 2.0])[1].round(4).tolist()
+    [0.0, 0.25, 1.5, 3.0]
     """
-    return spline_values(x, knots).T, spline_slopes(x, knots).T
-
-
-def spline_values(x: NDArray[np.float64], knots: Sequence[float]) -> NDArray[np.float64]:
-    """The basis alone, column by column, shape (k - 1, n)."""
     return _under(x, _cubed, x, knots)
 
 
 def spline_slopes(x: NDArray[np.float64], knots: Sequence[float]) -> NDArray[np.float64]:
-    """The derivative alone, column by column, shape (k - 1, n)."""
+    """Its derivative, column by column, shape (k - 1, n).
+
+    Examples
+    --------
+    >>> spline_slopes(np.array([0.0, 1.0, 2.0, 3.0]), [0.0, 1.0, 2.0])[1].round(4).tolist()
+    [0.0, 0.75, 1.5, 1.5]
+    """
     slopes = _under(1.0, np.square, x, knots)
     slopes[1:] *= 3
     return slopes
