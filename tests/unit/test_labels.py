@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cxfusion.evidence import beliefs, corroboration, fit, mediation
-from cxfusion.results import formats, labels
+from cxfusion.results import display, formats, labels
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_every_known_reason_is_a_sentence_of_its_own(code):
 
 def test_display_names_are_printable_short_and_stay_different():
     hostile = "a\x00b\u202ec\nd"
-    assert labels.display_name(hostile) == "a�b�c�d"
-    assert labels.display_name("क्\u200dष") == "क्\u200dष"  # the joiner belongs to the script
-    assert labels.display_name("x" * 200, limit=10) == "x" * 9 + "…"
-    assert labels.display_name(pd.NA) == "(missing)"
-    assert labels.display_name("  ") == "(blank)"
+    assert display.display_name(hostile) == "a�b�c�d"
+    assert display.display_name("क्\u200dष") == "क्\u200dष"  # the joiner belongs to the script
+    assert display.display_name("x" * 200, limit=10) == "x" * 9 + "…"
+    assert display.display_name(pd.NA) == "(missing)"
+    assert display.display_name("  ") == "(blank)"
     long = ["Claims in the north", "Claims in the south", "Claims in the north"]
-    assert labels.display_names(long, 12) == ["Claims in t…", "Claims in t… (2)", "Claims in t…"]
+    assert display.display_names(long, 12) == ["Claims in t…", "Claims in t… (2)", "Claims in t…"]
 
 
 @pytest.mark.parametrize(

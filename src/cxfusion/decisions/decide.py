@@ -15,8 +15,9 @@ from cxfusion.errors import UnknownNameError, told_nearest
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.operations.workload import Workload, typical_week
 from cxfusion.results.base import Result
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import change, interval, number
-from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
+from cxfusion.results.labels import column_label, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 from cxfusion.results.schemas import DECISIONS
 from cxfusion.tables.span import note_on_beyond, span_of

@@ -27,8 +27,9 @@ from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, 
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import levels_of_few
 from cxfusion.results.base import Result
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import change, interval, p_value_in_words
-from cxfusion.results.labels import column_label, display_name, lever_label, step_in_words
+from cxfusion.results.labels import column_label, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
 from cxfusion.tables.sums import exact_sum
 

@@ -13,9 +13,10 @@ from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.figures import HANDLED, RECONTACTED
 from cxfusion.operations.links import LAG, NEXT, Links, link
 from cxfusion.results.base import Result
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import count, percent
 from cxfusion.results.grouping import grouping_by
-from cxfusion.results.labels import display_name, reason_label
+from cxfusion.results.labels import reason_label
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

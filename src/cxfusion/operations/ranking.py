@@ -16,11 +16,12 @@ from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
 from cxfusion.operations.metrics import metric_named
 from cxfusion.operations.tallies import chained
 from cxfusion.results.base import Result
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import difference
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as between
 from cxfusion.results.grouping import grouping_by
-from cxfusion.results.labels import column_label, display_name, metric_label
+from cxfusion.results.labels import column_label, metric_label
 from cxfusion.results.language import in_sentence
 
 if TYPE_CHECKING:

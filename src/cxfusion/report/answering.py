@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.report.tables import Cell, Table, records
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import difference, percent
-from cxfusion.results.labels import column_label, display_name
+from cxfusion.results.labels import column_label
 from cxfusion.results.language import say
 
 if TYPE_CHECKING:

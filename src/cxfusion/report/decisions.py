@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from cxfusion.report.tables import Cell, Table, records
+from cxfusion.results.display import LONGEST_TOLD, display_name
 from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
-from cxfusion.results.labels import (
-    LONGEST_TOLD,
-    column_label,
-    display_name,
-    lever_label,
-    reason_label,
-    step_in_words,
-    unit_label,
-    verdict_label,
-)
+from cxfusion.results.labels import column_label, lever_label, reason_label, step_in_words, unit_label, verdict_label
 from cxfusion.results.language import said, say
 
 if TYPE_CHECKING:

@@ -5,16 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.report.tables import MAX_ROWS, Cell, Table
+from cxfusion.results.display import LONGEST_TOLD, display_name
 from cxfusion.results.formats import DASH, count, figure, interval, number, percent
-from cxfusion.results.labels import (
-    LONGEST_TOLD,
-    column_label,
-    display_name,
-    lever_label,
-    metric_label,
-    stage_label,
-    verdict_label,
-)
+from cxfusion.results.labels import column_label, lever_label, metric_label, stage_label, verdict_label
 from cxfusion.results.language import said, say
 
 if TYPE_CHECKING:

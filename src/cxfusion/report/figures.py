@@ -13,18 +13,10 @@ from typing import TYPE_CHECKING, Final
 from cxfusion.errors import NothingToEstimateError
 from cxfusion.report.answer import by_verdict
 from cxfusion.results.charts import MAX_GROUPS, control, ladder, scores_by_group
+from cxfusion.results.display import display_name
 from cxfusion.results.drawing import as_svg
 from cxfusion.results.formats import change, confidence, figure, interval
-from cxfusion.results.labels import (
-    BESIDE,
-    DESIGNS,
-    LADDER,
-    display_name,
-    lever_label,
-    metric_label,
-    rung_label,
-    step_in_words,
-)
+from cxfusion.results.labels import BESIDE, DESIGNS, LADDER, lever_label, metric_label, rung_label, step_in_words
 from cxfusion.results.language import ENGLISH, Untranslated, in_sentence, said, say, speaking, spoken
 from cxfusion.results.themes import in_dark
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from cxfusion.report.tables import Cell, Table, records
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import count, number, percent
-from cxfusion.results.labels import column_label, display_name
+from cxfusion.results.labels import column_label
 from cxfusion.results.language import say
 
 if TYPE_CHECKING:

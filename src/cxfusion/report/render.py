@@ -32,12 +32,11 @@ from cxfusion.report.tables import (
     rungs_table,
 )
 from cxfusion.report.what_if import what_if_view
+from cxfusion.results.display import LONGEST_TOLD, display_name
 from cxfusion.results.formats import DASH, change, confidence, count, day, figure, interval, number, percent, plain
 from cxfusion.results.labels import (
     LADDER,
-    LONGEST_TOLD,
     VERDICTS,
-    display_name,
     grade_label,
     lever_label,
     outcome_label,

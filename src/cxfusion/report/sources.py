@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from cxfusion.report.tables import Cell, Table, records
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import count, day, percent
-from cxfusion.results.labels import display_name
 from cxfusion.results.language import said, say
 
 __all__ = ["sources_table"]

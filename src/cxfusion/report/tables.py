@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from cxfusion.results.display import display_name, display_names
 from cxfusion.results.formats import DASH, change, confidence, count, figure, interval, number, percent
 from cxfusion.results.labels import (
     HEADLINES,
     column_label,
-    display_name,
-    display_names,
     lever_label,
     metric_label,
     reason_label,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from cxfusion.errors import UsageError
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import FORMULA_STARTS
-from cxfusion.results.labels import display_name
 from cxfusion.results.language import say, speaking
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import altair as alt
 import pandas as pd
 
-from cxfusion.results.labels import display_names, lever_label
+from cxfusion.results.display import display_names
+from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
     from cxfusion.results.charts import Layers

@@ -12,13 +12,13 @@ import altair as alt
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
+from cxfusion.results.display import display_names
 from cxfusion.results.formats import figure, percent
 from cxfusion.results.labels import (
     BESIDE,
     DESIGNS,
     HEADLINES,
     LADDER,
-    display_names,
     lever_label,
     metric_label,
     outcome_label,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from cxfusion.results.display import LONGEST_TOLD, display_name
 from cxfusion.results.formats import DASH, count, number
-from cxfusion.results.labels import LONGEST_TOLD, display_name
 from cxfusion.results.readable import FIGURES
 
 if TYPE_CHECKING:

@@ -8,15 +8,8 @@ import altair as alt
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.labels import (
-    column_label,
-    display_names,
-    lever_label,
-    outcome_label,
-    rung_label,
-    standing_label,
-    step_in_words,
-)
+from cxfusion.results.display import display_names
+from cxfusion.results.labels import column_label, lever_label, outcome_label, rung_label, standing_label, step_in_words
 
 if TYPE_CHECKING:
     from cxfusion.results.charts import Layers

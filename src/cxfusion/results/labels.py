@@ -1,14 +1,15 @@
 """Machine names live in frames; the words a person reads are made here, at print time only.
 
-Labels, sentences and number formats; a name that is not in the catalogue is put into words by its form.
+A name that is not in the catalogue is put into words by its form.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
+from cxfusion.results.display import LONGEST_TOLD, display_name
 from cxfusion.results.formats import duration_in_words, plain
 from cxfusion.results.language import in_sentence, label_of, said, say
 from cxfusion.results.reasons import REASONS
@@ -22,12 +23,9 @@ __all__ = [
     "DESIGNS",
     "HEADLINES",
     "LADDER",
-    "LONGEST_TOLD",
     "VERDICTS",
     "block_label",
     "column_label",
-    "display_name",
-    "display_names",
     "grade_label",
     "lever_label",
     "levers_in_words",
@@ -182,9 +180,6 @@ _COLUMNS: Final = {
     "response_id": "Response id",
     "interval_start": "Interval",
 }
-LONGEST_TOLD: Final = 1_000
-"""Letters of what is told in a few sentences, such as why a verdict was given; the longest of these have some 500."""
-_JOINERS: Final = frozenset("\u200c\u200d")  # needed by Indic and Persian script and by emoji
 
 
 def words(name: str) -> str:
@@ -203,49 +198,6 @@ def words(name: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def display_name(value: Any, limit: int = 60) -> str:
-    r"""A value from the data as one printable line, at most ``limit`` characters long.
-
-    Control and direction-changing characters become "�", so that a hostile name cannot rearrange a page
-    or break an SVG; a null reads "(missing)". Escaping is the printer's work, not done here.
-
-    Examples
-    --------
-    >>> display_name("Retentions\nTeam", limit=12)
-    'Retentions�…'
-    """
-    if bool(pd.isna(value)):
-        return "(missing)"
-    text = "".join(c if c.isprintable() or c in _JOINERS else "�" for c in str(value)).strip()
-    shown = text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-    return shown or "(blank)"
-
-
-def display_names(values: list[Any], limit: int = 60) -> list[str]:
-    """Display names that stay different where the values are: shortened twins get a number.
-
-    Examples
-    --------
-    >>> display_names(["Claims abroad", "Claims about"], limit=9)
-    ['Claims a…', 'Claims a… (2)']
-    """
-    names: dict[Any, str] = {}
-    taken: set[str] = set()
-    for value in values:
-        if value not in names:
-            names[value] = _unused(display_name(value, limit), taken)
-            taken.add(names[value])
-    return [names[value] for value in values]
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    number, candidate = 1, name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name} ({number})"
-    return candidate
 
 
 def _labelled(name: str, known: str | None) -> str:

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
-from cxfusion.results.labels import display_names
+from cxfusion.results.display import display_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,10 @@ import altair as alt
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError
+from cxfusion.results.display import display_names
 from cxfusion.results.formats import figure
 from cxfusion.results.grouping import START
-from cxfusion.results.labels import display_names, metric_label
+from cxfusion.results.labels import metric_label
 
 if TYPE_CHECKING:
     from cxfusion.results.charts import Layers

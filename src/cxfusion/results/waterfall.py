@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import altair as alt
 import pandas as pd
 
+from cxfusion.results.display import display_name
 from cxfusion.results.formats import difference, figure
-from cxfusion.results.labels import display_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

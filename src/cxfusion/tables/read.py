@@ -13,7 +13,7 @@ import ibis
 from cxfusion.engine import RelationSource
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import InputError
-from cxfusion.results.labels import display_name
+from cxfusion.results.display import display_name
 from cxfusion.tables.aside import Rules, sort_rows
 from cxfusion.tables.canonical import RESPONDENT_ROLES, SURVEY_LEVELS
 from cxfusion.tables.leg_reading import hidden_later, read_legs
