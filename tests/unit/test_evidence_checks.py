@@ -10,7 +10,7 @@ import cxfusion as cx
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.joint_tests import efficient_scores
 from cxfusion.estimators.partial_odds import freed
-from cxfusion.evidence import rungs, sample
+from cxfusion.evidence import fitting, sample
 from cxfusion.evidence.checks import check_form
 
 N_AGENTS = 40
@@ -172,7 +172,7 @@ def test_whether_odds_are_freed_is_held_against_the_smallest_effect_on_the_scale
         given.append(args[-1])
         return check_form(*args)
 
-    monkeypatch.setattr(rungs, "check_form", noted)
+    monkeypatch.setattr(fitting, "check_form", noted)
     frame = world(600, proportional)
     contacts = cx.read_contacts(frame.drop(columns=["csat"]))
     scale = {"surveys": {"columns": {"csat": {"column": "csat", "scale": [1, 10]}}}}

@@ -14,9 +14,9 @@ from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.catalogue import Lever, up_to
 from cxfusion.evidence.cluster_facts import clusters_among
 from cxfusion.evidence.design import Basis, Design, learn_basis
+from cxfusion.evidence.fitting import in_a_clause
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.known_rows import know_rows
-from cxfusion.evidence.rungs import in_a_clause
 from cxfusion.evidence.sample import Sample, draw_sample, made_numeric
 from cxfusion.evidence.spec import LeverSpec, usable_levers
 from cxfusion.evidence.testable import alike_within_because, too_few_because, untestable_because

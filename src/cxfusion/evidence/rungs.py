@@ -5,44 +5,33 @@ All rungs of one moment stand on the same rows and the same estimand, so that wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import compress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxfusion.errors import ConvergenceError, EstimationError
-from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
-from cxfusion.estimators.effects import Effects, combined, estimate_effects
+from cxfusion.estimators.effects import combined
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever, up_to
-from cxfusion.evidence.checks import Check, check_form, nearby, refitted
 from cxfusion.evidence.cluster_facts import ClusterCounts, clusters_among
 from cxfusion.evidence.decomposition import break_down
 from cxfusion.evidence.design import Basis, Design, learn_basis
+from cxfusion.evidence.fitting import Fitted, Fitting
 from cxfusion.evidence.known_rows import KnownRows, know_rows
 from cxfusion.evidence.ladder import FittedModel, Ladder, RungEstimate, Shift, Untold
 from cxfusion.evidence.linear import LinearDesign
-from cxfusion.evidence.reweighted import reweighted_effects
 from cxfusion.evidence.robustness import robustness_of
-from cxfusion.evidence.testable import alike_within_because, inseparable_because, too_few_because
+from cxfusion.evidence.testable import too_few_because
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
-    from numpy.typing import NDArray
-
-    from cxfusion.estimators.cumulative_logit import CumulativeLogitFit
-    from cxfusion.estimators.effect_averages import LeverMaker, LeverRows
-    from cxfusion.estimators.held import ModelRows
-    from cxfusion.estimators.influence import OrdinalFit
+    from cxfusion.estimators.effects import Effects
     from cxfusion.evidence.reweighted import TiltPlan
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Kappa, Witness
 
-__all__ = ["climb", "in_a_clause", "within_rungs"]
+__all__ = ["climb", "within_rungs"]
 
 
 def climb(
@@ -68,8 +57,8 @@ def climb(
     ladder = Ladder(tilted=[Ladder() for _ in (() if plan is None else plan.tilts)])
     for held in _moments(sample, spec, levers, witness):
         if plan is not None and isinstance(held, _Moment):
-            own = plan.at(np.searchsorted(sample.values, held.known.values))
-            replace(held, plan=own).climb(ladder)
+            own = plan.at(np.searchsorted(sample.values, held.on.known.values))
+            replace(held, on=replace(held.on, plan=own)).climb(ladder)
         else:
             held.climb(ladder)
     return ladder
@@ -96,12 +85,13 @@ def _moments(
             continue
         if gaps not in known:
             known[gaps] = _known(sample, [one for one in questions if sample.gaps(one.needed) == gaps])
-        yield _Moment(sample, known[gaps], counts[gaps], spec, question.asked, question.beside, question.witness)
+        on = Fitting(sample, known[gaps], counts[gaps], spec)
+        yield _Moment(question.asked, question.beside, question.witness, on)
 
 
 @dataclass(frozen=True)
 class _Question:
-    """The levers of one moment, and what they are held against."""
+    """The levers of one moment, held against what came before and stands beside them."""
 
     asked: list[Lever]
     beside: list[Lever]
@@ -139,56 +129,20 @@ def _known(sample: Sample, questions: Sequence[_Question]) -> KnownRows:
 
 
 @dataclass(frozen=True)
-class _Fitted:
-    """Effects of the levers that one design identifies, and the reasons for the others."""
+class _Moment(_Question):
+    """The same on the rows that tell all it needs."""
 
-    effects: Effects | None
-    levers: list[Lever]
-    reasons: Mapping[str, str]
-    checks: list[Check] = field(default_factory=list)
-    freed: tuple[Lever, ...] = ()
-    tilted: list[Effects | ConvergenceError] = field(default_factory=list)
-    behind: tuple[Design, OrdinalFit, ModelRows, ModelRows] | None = None
-
-    def at_tilt(self, place: int) -> _Fitted:
-        """The same under the weights of one tilt."""
-        if not self.tilted:
-            return self
-        there = self.tilted[place]
-        if isinstance(there, ConvergenceError):
-            reasons = dict.fromkeys((lever.name for lever in self.levers), in_a_clause(there))
-            return _Fitted(None, [], {**self.reasons, **reasons})
-        return replace(self, effects=there)
-
-    def of(self, lever: Lever) -> Effects | None:
-        """The effect of one lever, if it has one."""
-        if self.effects is None or lever not in self.levers:
-            return None
-        return self.effects.only(self.levers.index(lever))
-
-
-@dataclass(frozen=True)
-class _Moment:
-    """The levers of one moment, held against what came before and stands beside them."""
-
-    sample: Sample
-    known: KnownRows
-    counts: ClusterCounts
-    spec: LeverSpec
-    asked: list[Lever]
-    beside: list[Lever]
-    witness: Witness | None
-    plan: TiltPlan | None = None
+    on: Fitting
 
     def climb(self, ladder: Ladder) -> None:
         """All rungs of this moment's levers."""
         bases = [self._basis(lever) for lever in (*self.beside, *self.asked)]
-        design = Design.within(bases, self.sample.coding)
+        design = Design.within(bases, self.on.sample.coding)
         for basis in bases[len(self.beside) :]:
-            ladder.rungs += self._rungs(self._fit(Design((basis,)), [basis.lever]), "raw", [basis.lever])
-        adjusted = self._fit(replace(design, groups=()), self.asked)
+            ladder.rungs += self._rungs(self.on.fit(Design((basis,)), [basis.lever]), "raw", [basis.lever])
+        adjusted = self.on.fit(replace(design, groups=()), self.asked)
         ladder.rungs += self._rungs(adjusted, "adjusted", self.asked)
-        within = self._fit_within(design, None, adjusted)
+        within = self.on.fit_within(design, self.asked, None, adjusted)
         ladder.rungs += self._rungs(within, "within", self.asked)
         ladder.checks += within.checks
         ladder.effects |= {(lever.name, "within"): of for lever in self.asked if (of := within.of(lever)) is not None}
@@ -203,16 +157,16 @@ class _Moment:
         """How robust the within effects are, and what took the raw ones away: both are of the linear model."""
         steps = {found.lever.name: found.step for found in ladder.rungs if found.rung == "within"}
         straight = replace(design, bases=tuple(basis.straight() for basis in design.bases))
-        linear = LinearDesign(straight, self.known.values)
-        lines = self.known.lines(design.bases)
-        fewer = self.known.lines(design.bases, self.known.without_reason)
+        linear = LinearDesign(straight, self.on.known.values)
+        lines = self.on.known.lines(design.bases)
+        fewer = self.on.known.lines(design.bases, self.on.known.without_reason)
         ladder.robustness += robustness_of(lines, fewer, linear, self.asked, steps)
-        ladder.breakdowns += break_down(lines, linear, self.sample.coding.queue_of_hour, self.asked, ladder)
+        ladder.breakdowns += break_down(lines, linear, self.on.sample.coding.queue_of_hour, self.asked, ladder)
 
-    def _hear_witness(self, ladder: Ladder, design: Design, within: _Fitted) -> None:
+    def _hear_witness(self, ladder: Ladder, design: Design, within: Fitted) -> None:
         """The corrected rung, from the within model once more with the negative control beside the levers."""
         with_witness = replace(design, bases=(*design.bases, self._basis(WITNESS_LEVER)))
-        beside = self._fit_within(with_witness, within.freed, within)
+        beside = self.on.fit_within(with_witness, self.asked, within.freed, within)
         self._correct(ladder, within, beside)
         if beside.levers == within.levers:
             ladder.models += self._model(beside, "beside")
@@ -221,113 +175,33 @@ class _Moment:
 
     def within(self) -> Iterator[RungEstimate]:
         """The within rung alone."""
-        design = Design.within(map(self._basis, (*self.beside, *self.asked)), self.sample.coding)
-        yield from self._rungs(self._fit_within(design, None), "within", self.asked)
+        design = Design.within(map(self._basis, (*self.beside, *self.asked)), self.on.sample.coding)
+        yield from self._rungs(self.on.fit_within(design, self.asked, None), "within", self.asked)
 
-    def _model(self, fitted: _Fitted, rung: str) -> Iterator[FittedModel]:
+    def _model(self, fitted: Fitted, rung: str) -> Iterator[FittedModel]:
         """The model behind what was fitted, if it says anything of a lever that may be changed."""
         kappa = self._kappa()
         levers = tuple(lever for lever in fitted.levers if lever.role != "placebo")
         if fitted.behind is not None and levers and (rung == "within" or kappa is not None):
             effects = tuple(of for lever in levers if (of := fitted.of(lever)) is not None)
-            yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, self.known.values)
+            yield FittedModel(self.asked[0].moment, rung, kappa, levers, *fitted.behind, effects, self.on.known.values)
 
     def _kappa(self) -> Kappa | None:
         """κ, given the levers of this moment; None where there is no negative control."""
         return self.witness.kappa([lever.name for lever in (*self.beside, *self.asked)]) if self.witness else None
 
     def _basis(self, lever: Lever) -> Basis:
-        return learn_basis(lever, self.sample.facts[lever.name])
+        return learn_basis(lever, self.on.sample.facts[lever.name])
 
-    def _fit_within(self, design: Design, free: Sequence[Lever] | None, near: _Fitted | None = None) -> _Fitted:
-        """The design with its projection columns; a lever that does not vary within the groups has no estimate."""
-        projection = self.known.projection(design)
-        left = {lever: projection.residual_share[design.columns(lever.name)].max() for lever in self.asked}
-        told = {lever: alike_within_because(lever, self.sample, self.spec, left[lever]) for lever in self.asked}
-        varying = [lever for lever in self.asked if told[lever] is None]
-        fitted = self._fit(design.projected(projection), varying, free, near)
-        still = {lever.name: reason for lever, reason in told.items() if reason is not None}
-        return replace(fitted, reasons={**fitted.reasons, **still})
-
-    def _fit(
-        self, design: Design, asked: list[Lever], free: Sequence[Lever] | None = (), near: _Fitted | None = None
-    ) -> _Fitted:
-        """One fit, begun where a fit of fewer columns ended, and the effects of the levers that it identifies.
-
-        The odds of the ``free`` ones may differ from cut to cut; None: those of whom the fit itself says that they do.
-        """
-        names = [lever.name for lever in asked]
-        model = self.known.side_by_side(design, design.bases_of(names))
-        try:
-            n = len(self.known.values)
-            start = None if near is None or near.behind is None else _start(design, *near.behind[:2], n - 1)
-            fit = fit_cumulative_logit(model.sweep, model.make_rows, n, start)
-        except EstimationError as error:
-            return _Fitted(None, [], dict.fromkeys(names, in_a_clause(error)))
-        is_identified = [bool(fit.is_identified[design.columns(lever.name)].all()) for lever in asked]
-        untold = [name for name, is_known in zip(names, is_identified, strict=True) if not is_known]
-        reasons = {name: inseparable_because(name, untold) for name in untold}
-        if not any(is_identified):
-            return _Fitted(None, [], reasons)
-        identified = list(compress(asked, is_identified))
-        model = replace(model, make_levers=partial(_compressed, make_levers=model.make_levers, is_kept=is_identified))
-        return self._effects(model, design, fit, identified, reasons, free)
-
-    def _effects(
-        self,
-        model: ModelRows,
-        design: Design,
-        fit: CumulativeLogitFit,
-        levers: list[Lever],
-        reasons: Mapping[str, str],
-        free: Sequence[Lever] | None,
-    ) -> _Fitted:
-        """Effects of some levers at a fit, or at one whose odds may differ between cuts."""
-        terms, values = design.terms([lever.name for lever in levers]), self.known.values
-        clusters = self.sample.coding.n_clusters, self.counts.told(is_within=design.projection is not None)
-
-        def effects_at(fit: OrdinalFit) -> Effects:
-            return estimate_effects(model.sweep, model.make_rows, model.make_levers, terms, fit, values, *clusters)
-
-        checks: list[Check] = []
-        effects = effects_at(fit) if not free else None
-        if free is None and effects is not None:
-            smallest = [self.sample.smallest_for(lever) for lever in levers]
-            few, near = self._few(model, design, fit, levers)
-            found = check_form(few, design, near, levers, terms, effects, values, smallest)
-            checks, free = found.checks, found.freed
-        freed_fit = refitted(model, design, fit, free) if free else None
-        if isinstance(freed_fit, ConvergenceError):
-            checks = [check.refused(freed_fit.message) for check in checks]
-            freed_fit, free = None, ()
-        if freed_fit is not None or effects is None:
-            effects = effects_at(freed_fit or fit)
-        tilted: list[Effects | ConvergenceError] = []
-        if self.plan is not None and design.projection is not None:
-            tilted = reweighted_effects(model, freed_fit or fit, design.width, terms, values, *clusters, self.plan)
-        bases = design.bases_of([lever.name for lever in levers])
-        rows, few = self.known.model(design, bases), (self.known.part or self.known).model(design, bases)
-        behind = (design, freed_fit or fit, rows, few)
-        return _Fitted(effects, levers, reasons, checks, tuple(free or ()), tilted, behind)
-
-    def _few(
-        self, model: ModelRows, design: Design, fit: CumulativeLogitFit, levers: list[Lever]
-    ) -> tuple[ModelRows, CumulativeLogitFit]:
-        """A model and its fit on the part of the rows on which its form is checked."""
-        if self.known.part is None:
-            return model, fit
-        few = self.known.part.side_by_side(design, design.bases_of([lever.name for lever in levers]))
-        return few, nearby(few, design, fit)
-
-    def _rungs(self, fitted: _Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
+    def _rungs(self, fitted: Fitted, rung: str, asked: list[Lever]) -> Iterator[RungEstimate]:
         for lever in asked:
             effects = fitted.of(lever)
             if effects is None:
                 yield RungEstimate(lever, rung, fitted.reasons[lever.name], lever.step)
             else:
-                yield _rung(effects, lever, rung, self.spec.conf_level)
+                yield _rung(effects, lever, rung, self.on.spec.conf_level)
 
-    def _correct(self, ladder: Ladder, within: _Fitted, beside: _Fitted) -> None:
+    def _correct(self, ladder: Ladder, within: Fitted, beside: Fitted) -> None:
         """Corrected = within − κ·(within − within with the witness added), with the joint variance and that of κ."""
         kappa = self._kappa()
         for lever in self.asked:
@@ -343,32 +217,7 @@ class _Moment:
             corrected = combined([(1 - kappa.value, here), (kappa.value, there)])
             corrected = corrected.with_error(-kappa.std_error * added.estimate)
             ladder.effects[lever.name, "corrected"] = corrected
-            ladder.rungs.append(_rung(corrected, lever, "corrected", self.spec.conf_level))
-
-
-def in_a_clause(error: EstimationError) -> str:
-    """What went wrong, as the second half of a sentence."""
-    first, _, _ = error.message.partition(". ")
-    return f"{first[:1].lower()}{first[1:].rstrip('.')}"
-
-
-def _start(design: Design, known: Design, fit: OrdinalFit, n_cuts: int) -> NDArray[np.float64]:
-    """The parameters of a fit with the same controls and fewer columns, those that it lacks at zero."""
-    cuts, found, of_controls, _ = np.split(
-        fit.parameters, np.cumsum([n_cuts, known.n_dense, sum(width for _, width in known.controls)])
-    )
-    dense = np.zeros(design.n_dense)
-    for basis in known.bases:
-        own, there = design.columns(basis.lever.name), known.columns(basis.lever.name)
-        dense[own] = found[there]
-        if known.projection is not None:
-            after = slice(known.width + there.start, known.width + there.stop)
-            dense[design.width + own.start : design.width + own.stop] = found[after]
-    return np.concatenate([cuts, dense, of_controls])
-
-
-def _compressed(batch: pa.RecordBatch, make_levers: LeverMaker, is_kept: list[bool]) -> list[LeverRows]:
-    return list(compress(make_levers(batch), is_kept))
+            ladder.rungs.append(_rung(corrected, lever, "corrected", self.on.spec.conf_level))
 
 
 def _rung(effects: Effects, lever: Lever, rung: str, conf_level: float) -> RungEstimate:
