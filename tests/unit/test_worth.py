@@ -59,6 +59,12 @@ def test_the_agents_tell_what_the_loyal_would_hide(told):
     assert pickle.loads(pickle.dumps(found)).table.equals(found.table)
 
 
+def slope_within(frame, *groups):
+    """Of y on csat beside one dummy per level of each of the groups."""
+    dummies = [pd.get_dummies(frame[name], dtype=float).to_numpy() for name in groups]
+    return np.linalg.lstsq(np.column_stack([frame["csat"], *dummies]), frame["y"], rcond=None)[0][0]
+
+
 def test_raw_and_adjusted_are_the_regressions_of_statsmodels(told):
     import statsmodels.formula.api as smf
 
@@ -70,13 +76,63 @@ def test_raw_and_adjusted_are_the_regressions_of_statsmodels(told):
     ).to_pandas()
     frame = pairs.merge(churned, on="customer_id")
     hour = frame["started_at"].dt.day_of_week * 24 + frame["started_at"].dt.hour
-    frame = frame.assign(y=100.0 * frame["churned"], cell=frame["queue"] + hour.astype(str), hour=hour)
+    frame = frame.assign(
+        y=100.0 * frame["churned"], cell=frame["queue"] + hour.astype(str), date=frame["started_at"].dt.date
+    )
     rows, groups = found.table.set_index("rung"), pd.factorize(frame["agent_id"])[0]
     raw = smf.ols("y ~ csat", frame).fit(cov_type="cluster", cov_kwds={"groups": groups})
     assert rows.loc["raw", "estimate"] == pytest.approx(raw.params["csat"], abs=1e-8)
     assert rows.loc["raw", "std_error"] == pytest.approx(raw.bse["csat"], rel=1e-6)
-    full = smf.ols("y ~ csat + C(agent_id) + C(cell)", frame).fit()
-    assert rows.loc["adjusted", "estimate"] == pytest.approx(full.params["csat"], abs=1e-6)
+    assert rows.loc["adjusted", "estimate"] == pytest.approx(slope_within(frame, "agent_id", "cell", "date"), abs=1e-6)
+
+
+def came_and_went(n, period=180, agents=40, seed=0):
+    """A score does nothing to churn. It rose as time went on, half of the agents came or went, and who was in touch
+    earlier has had longer to leave."""
+    rng = np.random.default_rng(seed)
+    is_there = np.arange(agents) < agents // 2
+    first = np.where(is_there, 0, rng.integers(0, period * 5 // 6, agents))
+    last = np.where(is_there, rng.integers(period // 6, period + 1, agents), period)
+    day = rng.integers(0, period, n)
+    agent = np.array([rng.choice(np.flatnonzero((first <= one) & (one <= last))) for one in day])
+    csat = np.clip(np.round(3.3 + rng.normal(0, 0.3, agents)[agent] + 0.8 * day / period + rng.normal(0, 1, n)), 1, 5)
+    started = pd.Timestamp("2026-01-05") + pd.to_timedelta(day * 86_400 + rng.integers(30_000, 60_000, n), unit="s")
+    contacts = pd.DataFrame(
+        {
+            "contact_id": [f"c{i}" for i in range(n)], "customer_id": [f"k{i}" for i in range(n)],
+            "started_at": started.strftime("%Y-%m-%d %H:%M:%S"), "agent_id": [f"a{a}" for a in agent],
+        }
+    )  # fmt: skip
+    answers = pd.DataFrame({"contact_id": contacts["contact_id"], "csat": csat.astype(int)})
+    is_gone = rng.random(n) < 1 - np.exp(-0.45 * (1 - day / period))
+    return contacts, answers, pd.DataFrame({"customer_id": contacts["customer_id"], "churned": is_gone})
+
+
+def test_customers_of_one_time_are_compared_since_earlier_ones_have_had_longer_to_leave():
+    contacts, answers, churned = came_and_went(4_000)
+    found = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned)
+    rows = found.table.set_index("rung")
+    assert rows.loc["raw", "conf_high"] < 0  # as if a point kept customers
+    assert rows.loc["adjusted", "conf_low"] < 0 < rows.loc["adjusted", "conf_high"]
+    assert rows.loc["agents", "conf_low"] < 0 < rows.loc["agents", "conf_high"]
+    assert "Same agent, kind of case, hour and day: " in found.summary()
+
+
+def test_of_few_customers_some_days_are_compared_together():
+    """400 customers in 180 days, 40 agents and some 60 hours of the week: a day at a time leaves too few of them."""
+    contacts, answers, churned = came_and_went(400)
+    found = cx.worth(cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), churned).table.set_index("rung")
+    frame = contacts.merge(answers, on="contact_id").merge(churned, on="customer_id")
+    started = pd.to_datetime(frame["started_at"])
+    days = (started.to_numpy().astype("datetime64[D]") - np.datetime64("1970-01-01")).astype(int)
+    hour = started.dt.day_of_week * 24 + started.dt.hour
+    frame = frame.assign(y=100.0 * frame["churned"], hour=hour)
+    own = {one: slope_within(frame.assign(days=days // one), "agent_id", "hour", "days") for one in (1, 2, 4, 7)}
+    n_groups = frame["agent_id"].nunique() + hour.nunique()
+    at_a_time = next(one for one in own if 1.5 * (n_groups + 180 / one) <= 400)
+    assert found.loc["adjusted", "estimate"] == pytest.approx(own[at_a_time], abs=1e-6)
+    assert at_a_time > 1
+    assert len({round(slope, 3) for slope in own.values()}) == len(own)
 
 
 def test_agents_who_are_all_alike_tell_nothing_and_that_is_said():
@@ -150,8 +206,9 @@ def test_errors_of_few_agents_are_corrected_and_have_the_degrees_that_these_leav
     frame = contacts.merge(answers, on="contact_id").merge(churned, on="customer_id")
     started, y = pd.to_datetime(frame["started_at"]), 100.0 * frame["churned"].to_numpy()
     cell = frame["queue"] + (started.dt.day_of_week * 24 + started.dt.hour).astype(str)
+    held = (frame["agent_id"], cell, started.dt.date)
     raw = np.column_stack([frame["csat"], np.ones(600)])
-    every = np.column_stack([raw, *(pd.get_dummies(one, dtype=float) for one in (frame["agent_id"], cell))])
+    every = np.column_stack([raw, *(pd.get_dummies(one, dtype=float) for one in held)])
     cluster = pd.factorize(frame["agent_id"])[0]
     assert found["n_agents"].tolist() == [agents] * 3
     for rung, design in (("raw", raw), ("adjusted", every)):

@@ -11,9 +11,11 @@ import pandas as pd
 import pyarrow as pa
 
 from cxfusion.errors import InputError, MissingColumnError, NothingToEstimateError, TooFewResponsesError, nearest_names
+from cxfusion.evidence.coding import DAYS_AT_A_TIME, LEAST_TOGETHER
 from cxfusion.evidence.sample import KEPT, Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.tables.cells import clean_id
+from cxfusion.tables.coding import local_time
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sums import exact_mean
 
@@ -28,6 +30,8 @@ __all__ = ["Customers", "customers_of"]
 
 ANSWERS: Final = {"yes": 1.0, "no": 0.0, "true": 1.0, "false": 0.0}
 CARRIED: Final = ("customer_id", "contact_id", "started_at")
+DAYS: Final = "days"
+"""Who was in touch earlier has had more time to leave, was served by other agents, and perhaps served otherwise."""
 FEWEST: Final = 50
 MOST_NAMED: Final = 5
 
@@ -44,7 +48,8 @@ class Customers:
     is_share : bool
         Whether the outcome is yes or no; it then counts 0 and 100.
     groups : tuple of str
-        Code columns: the agent's first, where the log names agents.
+        Code columns: the agent's first, where the log names agents; the days' last, several together where customers
+        are few.
     widths : tuple of int
     has_agents : bool
     n, n_agents, n_customers : int
@@ -88,11 +93,13 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
     rows = _last_of_each(sample)
     usable = known.loc[known["outcome"].notna() & known["customer_id"].notna(), ["customer_id", "outcome"]]
     table = pa.Table.from_pandas(usable.astype({"customer_id": object}), preserve_index=False)
-    joined = session.materialize(rows.inner_join(ibis.memtable(table), "customer_id"))
+    dates = contacts.rows.select("contact_id", date=local_time(contacts)["date"])
+    joined = rows.inner_join(ibis.memtable(table), "customer_id").inner_join(dates, "contact_id")
+    joined = session.materialize(joined)
     n_answered = session.count(rows)
     result = joined["outcome"]
     facts = {"n": joined.count(), "low": result.min(), "high": result.max(), "mean": exact_mean(result)}
-    facts["agents"] = joined["cluster"].nunique()
+    facts |= {"agents": joined["cluster"].nunique(), "first": joined["date"].min(), "last": joined["date"].max()}
     found = session.collect(joined.aggregate(**facts)).to_pylist()[0]
     _require_overlap(found, n_answered, len(known), outcome)
     is_share = set(usable["outcome"].unique()) <= {0.0, 1.0}
@@ -101,9 +108,11 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
     has_agents = "cluster" in coding.groups
     every = {**coding.groups, **coding.controls}
     named = {name: width for name, width in every.items() if name != "group_date" and width}
+    days = _days_together(found, sum(named.values()))
+    named[DAYS] = found["last"] // days - found["first"] // days + 1
     number = ibis.dense_rank().over(order_by=joined["cluster"])  # agents without any of these customers have none
-    numeric = joined.mutate(outcome=value, cluster=number)
-    ready = session.materialize(numeric.order_by("contact_id").drop("contact_id", "customer_id"))
+    numeric = joined.mutate(outcome=value, cluster=number, **{DAYS: joined["date"] // days - found["first"] // days})
+    ready = session.materialize(numeric.order_by("contact_id").drop("contact_id", "customer_id", "date"))
     log = contacts.rows
     n_customers = int(session.collect(log.aggregate(n=log["customer_id"].nunique()))["n"][0].as_py())
     return Customers(
@@ -168,6 +177,15 @@ def _last_of_each(sample: Sample) -> ir.Table:
     ranked = sample.session.materialize(plain.mutate(place=order))
     last = ranked.filter(ranked["place"] == 0).drop("place", "started_at")
     return sample.session.materialize(last.mutate(customer_id=last["customer_id"].cast("string")))
+
+
+def _days_together(found: dict[str, Any], n_others: int) -> int:
+    """The fewest days to compare customers within that leave some to each group; the most, where none do."""
+    n_days = found["last"] - found["first"] + 1
+    for days in DAYS_AT_A_TIME:
+        if found["n"] >= LEAST_TOGETHER * (-(-n_days // days) + n_others):
+            return days
+    return DAYS_AT_A_TIME[-1]
 
 
 def _require_overlap(found: dict[str, Any], n_answered: int, n_known: int, outcome: str) -> None:

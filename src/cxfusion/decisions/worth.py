@@ -50,7 +50,7 @@ BESIDE_COLUMNS: Final = (
 FEWEST_AGENTS: Final = 10
 LABELS: Final = {
     "raw": "Alone",
-    "adjusted": "Same agent, kind of case and hour",
+    "adjusted": "Same agent, kind of case, hour and day",
     "agents": "Through the agent who happened to answer",
 }
 
@@ -63,8 +63,8 @@ class Worth(Result):
     ----------
     rungs : pandas.DataFrame
         The same as :attr:`table`: ``rung, estimate, std_error, conf_low, conf_high, p_value, strength, unit, n,
-        n_agents, status, reason``. ``raw`` compares all customers; ``adjusted`` those of the same agent, kind of case
-        and hour; ``agents`` reads the effect off the agents whom chance gave to customers.
+        n_agents, status, reason``. ``raw`` compares all customers; ``adjusted`` those of the same agent, kind of
+        case, hour and day; ``agents`` reads the effect off the agents whom chance gave to customers.
     score, outcome : str
         Of the point, and of what it is worth.
     grade : str
@@ -223,14 +223,15 @@ def worth(
 
     Notes
     -----
-    Each customer counts once, by the last contact answered about. ``adjusted`` holds agent, case mix and queue ×
-    hour of the week equal. Errors of both are clustered by agent; those of fewer than thirty agents are corrected (CR2)
-    and have the degrees of freedom that these leave; with fewer than ten nothing is told. ``agents`` uses which agent
-    answered as an instrument for the score, by the unbiased jackknife (UJIVE), given case mix and queue × hour; it is
-    believed where agents move scores enough (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes 0. It
-    assumes that chance gave customers their agents, and that all that agents differ in reaches loyalty through
-    satisfaction; neither can be tested here. Else the adjusted estimate is shown: those who are loyal anyway may also
-    score higher, so that it may be too large.
+    Each customer counts once, by the last contact answered about. ``adjusted`` holds agent, case mix, queue × hour of
+    the week and date equal (some days together where customers are few): who was in touch earlier has had more time to
+    leave. Errors of both are clustered by agent; those of fewer than thirty agents are corrected (CR2) and have the
+    degrees of freedom that these leave; with fewer than ten nothing is told. ``agents`` uses which agent answered as an
+    instrument for the score, by the unbiased jackknife (UJIVE), given case mix, queue × hour and date; it is believed
+    where agents move scores enough (√(k/2)·(F − 1) ≥ 4.14 with k agents) and its interval excludes 0. It assumes that
+    chance gave customers their agents, and that all that agents differ in reaches loyalty through satisfaction; neither
+    can be tested here. Else the adjusted estimate is shown: those who are loyal anyway may also score higher, so that
+    it may be too large.
 
     References
     ----------
