@@ -77,6 +77,40 @@ def test_the_estimate_is_the_regression_of_the_rows_themselves(good):
     assert own(good, "csat_mean")["std_error"] == pytest.approx(clustered.bse[place], rel=0.12)  # CR1, not CR2
 
 
+def turning(earlier, turned, agents=24):
+    """A pilot's log whose column turns with the change: some agents had the new way all along, others from the day."""
+    pairing = pilot(effect=0.0, agents=agents, seed=3)
+    contacts = pairing.contacts.to_pandas()
+    agent = contacts["agent_id"].str[1:].astype(int)
+    is_after = pd.to_datetime(contacts["started_at"]).dt.tz_localize(None) >= pd.Timestamp(SINCE)
+    is_new = (agent < earlier) | ((agent < earlier + turned) & is_after)
+    rng = np.random.default_rng(1)
+    contacts = contacts[["contact_id", "started_at", "agent_id", "talk_seconds"]].assign(is_new=is_new.astype(int))
+    csat = np.clip(np.round(3.4 + 0.6 * is_new + rng.normal(0, 0.9, len(is_new))), 1, 5).astype(int)
+    answers = pd.DataFrame({"contact_id": contacts["contact_id"], "csat": csat})
+    frame = contacts.assign(csat=csat, agent=agent, is_after=is_after)
+    return cx.pair(cx.read_contacts(contacts), cx.read_surveys(answers)), frame
+
+
+def test_who_had_changed_before_the_day_tells_nothing_of_it():
+    pairing, frame = turning(earlier=4, turned=6)
+    found = cx.read_out(pairing, "is_new", 1, SINCE)
+    csat = own(found, "csat_mean")
+    frame = frame[frame["agent"] >= 4]
+    means = frame.groupby([frame["agent"] < 10, "is_after"])["csat"].mean()
+    by_hand = means[True, True] - means[True, False] - means[False, True] + means[False, False]
+    assert csat["estimate"] == pytest.approx(by_hand, abs=0.05)  # agents and weeks are of nearly one size
+    assert csat["conf_low"] < 0.55 < csat["conf_high"]  # 0.6 on a scale that ends at 5
+    assert (csat["n_treated"], csat["n_others"]) == (6, 14)
+    assert "4 units had changed before the day, all or in part, and are left out." in found.notes
+
+
+def test_where_few_of_those_who_changed_turned_it_is_said():
+    found = cx.read_out(turning(earlier=6, turned=4)[0], "is_new", 1, SINCE)
+    assert (own(found, "csat_mean")["n_treated"], own(found, "csat_mean")["n_others"]) == (10, 14)
+    assert "6 of 10 units count as changed, but had the value before the day too." in found.notes
+
+
 def test_the_event_study_is_flat_before_and_lifted_after(good):
     csat = good.events[good.events["outcome"] == "csat_mean"].set_index("period")
     assert csat.index.tolist() == list(range(-6, 6))

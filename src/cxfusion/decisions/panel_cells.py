@@ -26,6 +26,8 @@ __all__ = ["OUTCOMES", "PanelCells", "PanelOutcome", "cells_of"]
 MOST_PERIODS: Final = 24
 MIXED: Final = (0.05, 0.95)
 """Shares of changed contacts after the day between which a unit changed only in part."""
+IN_PART: Final = -1
+EARLIER: Final = -2
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class PanelCells:
     frame : pandas.DataFrame
         ``outcome, unit, arm, period, mean, n``.
     units : pandas.DataFrame
-        ``unit, arm``: 1 changed, 0 did not, −1 changed in part.
+        ``unit, arm, was_on``: 1 changed, 0 did not, −1 changed in part, −2 had changed before the day; whether it had
+        the new way before, missing where it was not there.
     period_days : int
     is_better_above : mapping of str to bool
         By outcome, on the scales that were offered.
@@ -98,7 +101,12 @@ class PanelCells:
     @property
     def n_mixed(self) -> int:
         """Units that changed only for some of their contacts."""
-        return int((self.units["arm"] < 0).sum())
+        return int((self.units["arm"] == IN_PART).sum())
+
+    @property
+    def n_earlier(self) -> int:
+        """Units that had changed before the day."""
+        return int((self.units["arm"] == EARLIER).sum())
 
     def of(self, outcome: str) -> pd.DataFrame:
         """Cells of one outcome, of units that changed as a whole or not at all."""
@@ -144,15 +152,35 @@ def cells_of(
     days = _period(ends["first"], ends["last"], since, period_days)
     period = (rows["date"] - since).cast("float64").__truediv__(days).floor().cast("int64")
     rows = session.materialize(rows.mutate(period=period))
-    after = rows.filter(rows["period"] >= 0)
-    share = exact_mean(after["is_on"].fill_null(False).cast("float64"))
-    units = session.collect(after.group_by("unit").aggregate(share=share)).to_pandas().sort_values("unit")
-    units["arm"] = [-1 if MIXED[0] < one < MIXED[1] else int(one > 0.5) for one in units["share"]]
+    before, after = (_shares(contacts, rows.filter(own)) for own in (rows["period"] < 0, rows["period"] >= 0))
+    units = _arms(after.rename("after").to_frame().join(before.rename("before")))
     frames, refused = [_means(contacts, rows, list(operations))], _refused(pairing)
     if pairing is not None:
         frames.append(_perception(pairing, rows, refused))
     cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
-    return PanelCells(cells, units.reset_index(drop=True), days, _directions(pairing), span.n_beyond, refused)
+    return PanelCells(cells, units, days, _directions(pairing), span.n_beyond, refused)
+
+
+def _shares(contacts: Contacts, rows: ir.Table) -> pd.Series[float]:
+    """Of each unit's contacts, those of the new way."""
+    share = exact_mean(rows["is_on"].fill_null(False).cast("float64"))
+    found = contacts.session.collect(rows.group_by("unit").aggregate(share=share)).to_pandas()
+    return found.set_index("unit")["share"].sort_index()
+
+
+def _arms(units: pd.DataFrame) -> pd.DataFrame:
+    """``unit, arm, was_on`` from each unit's shares ``before`` (missing where it was not there) and ``after``.
+
+    A column may name the units that changed all along, or turn with the change. In the latter case, which is told by
+    most of these units turning, one that had the new way before tells nothing of the day: neither as changed, nor as
+    one that goes on as ever.
+    """
+    arm = (units["after"] > 0.5).astype(int)
+    was_on = (units["before"] > MIXED[0]).astype("boolean").mask(units["before"].isna())
+    is_turning = 2 * was_on[arm == 1].sum() <= was_on[arm == 1].count()
+    arm = arm.mask(was_on.fillna(False), EARLIER) if is_turning else arm
+    arm = arm.mask(units["after"].between(*MIXED, inclusive="neither"), IN_PART)
+    return pd.DataFrame({"arm": arm, "was_on": was_on}).reset_index()
 
 
 def _refused(pairing: Pairing | None) -> dict[str, str]:

@@ -152,6 +152,10 @@ def read_out(
 
     Notes
     -----
+    The column may name the units that changed all along, as the arm of a pilot does, or turn with the change. Where it
+    turns for most of those that have the value after the day, units that had it before, all or in part, are left out
+    and counted.
+
     Units and periods are held fixed, and cells count by their contacts (or answers). Errors are CR2 with
     Satterthwaite's degrees of freedom, so that few units give wide intervals and not false certainty. It assumes that
     both would have gone alike without the change; whether they did before it, ``pre_trend_p_value`` tests (a common
@@ -377,6 +381,13 @@ def _notes(cells: PanelCells, effects: pd.DataFrame) -> list[str]:
     ]
     if cells.n_mixed:
         notes.append(f"{cells.n_mixed:,} units changed only for some of their contacts and are left out.")
+    if cells.n_earlier:
+        notes.append(f"{cells.n_earlier:,} units had changed before the day, all or in part, and are left out.")
+    was_on = cells.units.loc[cells.units["arm"] == 1, "was_on"].dropna()
+    if 0 < was_on.sum() < len(was_on):
+        notes.append(
+            f"{was_on.sum():,} of {len(was_on):,} units count as changed, but had the value before the day too."
+        )
     if cells.n_beyond:
         notes.append(note_on_beyond(cells.n_beyond, "the comparison"))
     known = effects[effects["status"] == "ok"]
