@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import jsonschema
 import pytest
 
 import cxfusion as cx
+from cxfusion.cli.commands import KEPT_BEFORE_A_LOOK
 from cxfusion.delivery import outputs
 from cxfusion.delivery.manifest import manifest_schema
 from postgres_server import find_binaries, running_server
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: it need not be looked through for garbage, and what queries make not so often."""
+    gc.set_threshold(KEPT_BEFORE_A_LOOK)
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
