@@ -63,11 +63,13 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         self._unreachable: deque[str] = deque()
         self._constants: dict[str, Constants] = {}
         self._n_expected = 0
+        self._may_be_large = False
         self._is_packing = False
 
     def expect(self, n_bytes: int) -> None:
         """Files of this size are going to be read."""
         self._n_expected += n_bytes
+        self._may_be_large = self._n_expected * FILE_TO_MEMORY > self._most()
 
     def kept(self, relation: ir.Table) -> ir.Table:
         """The rows of a relation as a table, until no relation refers to it; text that never varies is not stored."""
@@ -143,8 +145,11 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
 
     def _is_large(self, relation: ir.Table, query: str) -> bool:
         """Whether a relation would take most of the memory; where all that was read cannot, nothing is estimated."""
-        most = LARGE_SHARE * self.memory_limit()
-        return self._n_expected * FILE_TO_MEMORY > most and self._estimated_bytes(relation, query) > most
+        return self._may_be_large and self._estimated_bytes(relation, query) > self._most()
+
+    def _most(self) -> float:
+        """Bytes beyond which a relation is large."""
+        return LARGE_SHARE * self.memory_limit()
 
     def memory_limit(self) -> float:
         """Bytes that the database may take."""

@@ -231,21 +231,25 @@ class _OfferedWait:
         return low + step
 
     def parts(self, start: Floats, stop: Floats, scale: Floats) -> _Parts:
-        """Integrals from ``start`` to ``stop``, each cut into panels and divided by exp(``scale``)."""
+        """Integrals from ``start`` to ``stop``, divided by exp(``scale``); an empty stretch costs nothing."""
+        is_open = stop > start
+        found = np.zeros((len(fields(_Parts)), len(start)))
+        if is_open.any():
+            here = _OfferedWait(*(getattr(self, field.name)[is_open] for field in fields(self)))
+            found[:, is_open] = here._integrals(start[is_open], stop[is_open], scale[is_open])
+        return _Parts(*found)
+
+    def _integrals(self, start: Floats, stop: Floats, scale: Floats) -> Floats:
+        """Of :class:`_Parts`, each over so many panels; shape (4, m)."""
         edges = np.linspace(0.0, 1.0, PANELS + 1)
         within = (edges[:-1, None] + (NODES + 1) / 2 / PANELS).ravel()
         x = start[:, None] + (stop - start)[:, None] * within
         weight = np.tile(WEIGHTS / 2 / PANELS, PANELS) * (stop - start)[:, None]
         rate = (self.load / self.aht)[:, None]
         density = rate * np.exp(self._log(x) - scale[:, None]) * weight
-        stays = np.exp(-x / self.patience[:, None])
-        gives_up = -np.expm1(-x / self.patience[:, None])
-        return _Parts(
-            all=density.sum(axis=1),
-            answered=(density * stays).sum(axis=1),
-            abandoned=(density * gives_up).sum(axis=1),
-            waited_answered=(density * stays * x).sum(axis=1),
-        )
+        answered = density * np.exp(-x / self.patience[:, None])
+        abandoned = density * -np.expm1(-x / self.patience[:, None])
+        return np.stack([part.sum(axis=1) for part in (density, answered, abandoned, answered * x)])
 
 
 def fewest_between(least: Floats, enough: Floats, meets: Callable[[Floats], Flags]) -> Floats:
