@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cxfusion.checks.feed import check_feed
 from cxfusion.delivery.database import write_database
@@ -89,14 +89,15 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
         with _explained(config, Path(out), stage, contacts):
             pairing = _pair_with(contacts, config, stage)
         with stage("check", pairing.contacts.n_read):
-            feed, before = _checked(config, pairing, pairing.books, out)
+            checked = _checked(config, pairing, pairing.books, out)
+        feed = checked.feed
         with _explained(config, Path(out), stage, pairing, feed):
             feed.require_usable()
             asked = config.study
             study = study_of(
                 pairing,
                 feed=feed,
-                before=before,
+                before=checked.before,
                 spec=_spec(config, pairing.contacts),
                 outcome=asked.outcome or first_score(pairing.surveys),
                 by=asked.by,
@@ -106,6 +107,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
                 dates={name: tracker.date for name, tracker in config.trackers.items()},
                 stage=stage,
             )
+            study = _unless_a_rerun(study, checked, out)
             study = study.with_beliefs(config.beliefs) if config.beliefs else study
         with stage("write", pairing.n_pairs):
             write = partial(write_study, config=config, pairing=pairing, study=study, with_report=with_report)
@@ -163,9 +165,9 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
             contacts = _read_contacts(config, session, stage)
             books = log_books(contacts)
         with stage("check", contacts.n_read):
-            feed, _ = _checked(config, contacts, books, out)
-        with _explained(config, Path(out), stage, contacts, feed):
-            feed.require_usable()
+            checked = _checked(config, contacts, books, out)
+        with _explained(config, Path(out), stage, contacts, checked.feed):
+            checked.feed.require_usable()
         with stage("diagnose", contacts.n_read):
             asked = config.study
             diagnosis = diagnose(contacts, by=asked.by, interval=asked.interval, episodes=EpisodePlan())
@@ -175,7 +177,8 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
                 config=config,
                 contacts=contacts,
                 books=books,
-                feed=feed,
+                feed=checked.feed,
+                before=checked.before,
                 diagnosis=diagnosis,
                 clock=stage.seconds,
             )
@@ -235,17 +238,33 @@ def _reject(out: Path, write: Callable[[Path], None], error: CxfusionError) -> N
         LOGGER.error("%s stays as it was; %s says why: %s", out, rejected, error.message)
 
 
-def _checked(
-    config: StudyConfig, feed: Contacts | Pairing, books: Books, out: str | Path
-) -> tuple[FeedCheck, dict[str, Any]]:
-    """The checks of a feed, against what the run before handed on; and that."""
-    found = check_feed(feed, plan=config.checks)
-    told = {"audit": books.audit.to_dict("records"), "feed": found.profile}
-    before = handed_on(manifest_of(Path(out)), {**bare_manifest(), **told, **asked_for(config)})
-    compared = found.compared_with(before)
+class _Checked(NamedTuple):
+    """The checks of a feed alone, the same against the run before, what that handed on, and what this one will."""
+
+    alone: FeedCheck
+    feed: FeedCheck
+    before: dict[str, Any]
+    told: dict[str, Any]
+
+
+def _checked(config: StudyConfig, feed: Contacts | Pairing, books: Books, out: str | Path) -> _Checked:
+    alone = check_feed(feed, plan=config.checks)
+    told = {"audit": books.audit.to_dict("records"), "feed": alone.profile, **bare_manifest(), **asked_for(config)}
+    before = handed_on(manifest_of(Path(out)), told)
+    compared = alone.compared_with(before)
     for one in compared.findings:
         LOGGER.log(LOUDNESS[one.level], "%s, %s: %s", one.check, one.table, one.told)
-    return compared, before
+    return _Checked(alone, compared, before, told)
+
+
+def _unless_a_rerun(study: Study, checked: _Checked, out: str | Path) -> Study:
+    """The study beside the run before, also where only its results tell the two apart: scores that were corrected."""
+    before = handed_on(manifest_of(Path(out)), {**checked.told, "results": study.manifest["results"]})
+    if before == checked.before:
+        return study
+    feed = checked.alone.compared_with(before)
+    manifest = {**study.manifest, "checks": feed.table.to_dict(orient="records"), "before": before}
+    return replace(study, feed=feed, manifest=manifest)
 
 
 def _pair_with(contacts: Contacts, config: StudyConfig, stage: Stages) -> Pairing:

@@ -331,6 +331,38 @@ def test_a_run_is_compared_with_the_run_before_and_a_rerun_changes_nothing(tmp_p
     assert study.feed.is_compared
 
 
+def test_scores_that_were_corrected_are_compared_with_the_run_before_and_are_no_rerun(tmp_path):
+    out = tmp_path / "out"
+    _, answers = files(tmp_path)
+    run(tmp_path, out)
+    first = manifest_of(out)
+    upside_down = pd.read_csv(answers)
+    upside_down.assign(csat=6 - upside_down["csat"]).to_csv(answers, index=False)
+    study = run(tmp_path, out, with_report=True)
+    second = bytes_of(out)
+    assert second["manifest"]["feed"] == first["feed"]
+    assert second["manifest"]["results"]["estimate"] == pytest.approx(6 - first["results"]["estimate"])
+    assert second["manifest"]["before"] == {part: first[part] for part in ("counts", "feed", "results")}
+    assert b"Since the run before" in second["report.html"]
+    assert study.feed.is_compared
+    run(tmp_path, out, with_report=True)
+    assert bytes_of(out) == second
+
+
+def test_a_diagnosis_that_is_repeated_says_again_what_has_changed(tmp_path):
+    calls, _ = files(tmp_path)
+    config = study_of_options(None, contacts={"path": calls}, engine={"threads": 1})
+    out = tmp_path / "out"
+    diagnose_log(config, out)
+    files(tmp_path, missing=120)
+    told = []
+    for _ in range(2):
+        diagnose_log(config, out)
+        told.append(bytes_of(out))
+    assert "missing_changed" in {one["check"] for one in told[0]["manifest"]["checks"]}
+    assert told[1] == told[0]
+
+
 def test_a_feed_that_is_stopped_leaves_the_last_good_output_and_says_why(tmp_path):
     out = tmp_path / "out"
     files(tmp_path)

@@ -78,6 +78,7 @@ def write_diagnosis(
     contacts: Contacts,
     books: Books,
     feed: FeedCheck,
+    before: Mapping[str, Any],
     diagnosis: Diagnosis,
     clock: Mapping[str, float],
 ) -> None:
@@ -86,7 +87,8 @@ def write_diagnosis(
     _write_log_books(folder, contacts, books)
     if config.output.csv:
         write_csv_copies(folder)
-    write_manifest(folder, {**log_manifest(contacts, books, feed, clock), **asked_for(config)})
+    compared = {"before": dict(before)} if before else {}
+    write_manifest(folder, {**log_manifest(contacts, books, feed, clock), **compared, **asked_for(config)})
 
 
 def write_rejection(

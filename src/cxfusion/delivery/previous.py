@@ -21,8 +21,8 @@ __all__ = ["handed_on", "required_manifest"]
 
 HANDED_ON: Final = ("counts", "feed", "results")
 """Parts of a manifest that the next run compares its own with."""
-TOLD: Final = ("audit", "feed", "config", "inputs", "versions")
-"""Parts of a manifest that are the same in a rerun."""
+TOLD: Final = ("audit", "feed", "config", "inputs", "versions", "results")
+"""Parts of a manifest that are the same in a rerun. Scores that were corrected show in its results alone."""
 
 
 def handed_on(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,12 +33,12 @@ def handed_on(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, An
     before : mapping
         The manifest that lies in the place of the output; empty where there is none.
     now : mapping
-        The parts of the new one that are known by now: :data:`TOLD`.
+        The parts of the new one that are known by now, of :data:`TOLD`.
     """
     if "feed" not in before:
         return {}
     plain = json.loads(to_json(now))
-    if all(before.get(part) == plain.get(part) for part in TOLD):
+    if all(before.get(part) == plain[part] for part in TOLD if part in plain):
         again: dict[str, Any] = before.get("before", {})
         return again
     return {part: before[part] for part in HANDED_ON if part in before}
