@@ -592,6 +592,21 @@ def test_a_job_whose_progress_nobody_reads_is_done_all_the_same(tmp_path):
     assert (tmp_path / "out" / "manifest.json").exists()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_progress_that_finds_no_room_stops_no_job_and_an_answer_that_finds_none_is_told(tmp_path):
+    contacts = write(tmp_path / "calls.csv", log())
+    words = [*PROGRAM, "diagnose", contacts, "--out", str(tmp_path / "out"), "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["out"] == str(tmp_path / "out")
+        unheard = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert unheard.returncode == 2
+    last = unheard.stderr.splitlines()[-1]
+    assert last.startswith("The answer could not be written to standard output: No space left on device.")
+    assert last.endswith("The files that the command was to write are written.")
+
+
 def test_a_line_that_breaks_while_the_work_is_done_is_not_told_as_done(tmp_path):
     """A server's, not the reader's: whoever reads the answer has not gone."""
     program = (

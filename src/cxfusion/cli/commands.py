@@ -70,7 +70,8 @@ app = typer.Typer(
     " customer perception.",
     epilog="Exit codes: 0 done; 1 internal error; 2 bad usage or configuration, an output that cannot be written, or"
     " memory, disk or a server that gave out; 3 bad input data; 4 nothing could be paired or estimated; 130"
-    " interrupted. After any but 0 the output directory is as it was; after 3 or 4 DIR.rejected says why.",
+    " interrupted. After any but 0 the output directory is as it was, unless only the answer could not be"
+    " printed; after 3 or 4 DIR.rejected says why.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -59,14 +59,24 @@ def ended_in_order() -> Iterator[None]:
 
 @contextmanager
 def heard_or_not(stream: TextIO) -> Iterator[None]:
-    """Tell something; where whoever reads the stream has gone, the command goes on and ends as it would have."""
+    """Tell something; where whoever reads the stream has gone, the command goes on and ends as it would have.
+
+    So it does where progress cannot be written. An answer that is not whole is an error, though: its reader may be a job.
+    """
     try:
         yield
         stream.flush()
-    except BrokenPipeError:  # what is still in the stream would fail again when the process ends
+    except OSError as error:  # what is still in the stream would fail again when the process ends
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+            from cxfusion.errors import ResourceError
+
+            raise ResourceError(
+                f"The answer could not be written to standard output: {error.strerror or error}. Make room where it"
+                " goes. The files that the command was to write are written."
+            ) from error
 
 
 def open_streams() -> None:
