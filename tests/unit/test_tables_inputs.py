@@ -74,6 +74,8 @@ def ibis_table(session):
 
 WAYS = {
     "csv.gz": lambda _, folder: written(folder, "log.csv.gz", gzip.compress(CSV.encode())),
+    "CSV.GZ": lambda _, folder: written(folder, "LOG.CSV.GZ", gzip.compress(CSV.encode())),
+    "JSONL.GZ": lambda _, folder: written(folder, "LOG.JSONL.GZ", gzip.compress(LINES.encode())),
     "tsv": lambda _, folder: written(folder, "log.tsv", CSV.replace(",", "\t")),
     "jsonl": lambda _, folder: written(folder, "log.jsonl", LINES),
     "ndjson.gz": lambda _, folder: written(folder, "log.ndjson.gz", gzip.compress(LINES.encode())),

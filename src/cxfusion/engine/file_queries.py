@@ -38,6 +38,11 @@ def _quoted_path(path: str) -> str:
     return quoted_text(glob.escape(path))
 
 
+def _unpacked(path: str) -> str:
+    """How a file is packed, as DuckDB's readers are told: by itself it knows the ending in small letters only."""
+    return ", compression = 'gzip'" if path.lower().endswith(".gz") else ""
+
+
 def quoted_name(name: str) -> str:
     """A name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
@@ -76,9 +81,18 @@ def _one_csv(path: str) -> str:
     return (
         f"SELECT *, {_place(path)} FROM read_csv({_quoted_path(path)}, encoding = {quoted_text(header.encoding)},"
         f" auto_detect = false, header = true, strict_mode = true, delim = {quoted_text(header.separator)},"
-        f" skip = {header.n_blank},"
+        f" skip = {header.n_blank}{_unpacked(path)},"
         f" quote = '\"', escape = '\"', columns = {{{columns}}})"
     )
+
+
+def _json_objects(path: str) -> str:
+    return f"read_json_objects({_quoted_path(path)}{_unpacked(path)})"
+
+
+def _json_rows(source: FileSource) -> str:
+    """The rows of all files, whatever each of them is packed in."""
+    return f"({' UNION ALL '.join(f'SELECT json FROM {_json_objects(path)}' for path in source.paths)})"
 
 
 def json_query(connection: duckdb.DuckDBPyConnection, source: FileSource) -> str:
@@ -103,7 +117,7 @@ def json_query(connection: duckdb.DuckDBPyConnection, source: FileSource) -> str
     return " UNION ALL BY NAME ".join(
         f"SELECT {cells + ', ' if cells else ''}{_place(path)} FROM"
         f" (SELECT json_extract_string(json, [{pointers}]::VARCHAR[]) AS cells"
-        f" FROM read_json_objects({_quoted_path(path)}))"
+        f" FROM {_json_objects(path)})"
         for path in source.paths
     )
 
@@ -113,8 +127,7 @@ def _structure(connection: duckdb.DuckDBPyConnection, source: FileSource) -> Any
 
     Rows that open many braces are looked at one by one: the engine does not survive those that nest too deep.
     """
-    paths = ", ".join(_quoted_path(path) for path in source.paths)
-    rows = f"read_json_objects([{paths}])"
+    rows = _json_rows(source)
     n_open = "length(json::VARCHAR) - length(translate(json::VARCHAR, '{[', ''))"
     few = f"json_group_structure(CASE WHEN {n_open} <= {MANY_BRACES} THEN json END)"
     found = connection.execute(f"SELECT {few}, count(*) FILTER (WHERE {n_open} > {MANY_BRACES}) FROM {rows}").fetchone()
@@ -138,9 +151,8 @@ def _fields(
     fields = _leaves(structure)
     if "JSON" not in {_at(structure, path) for path in fields}:
         return fields
-    paths = ", ".join(_quoted_path(path) for path in source.paths)
     kinds = "SELECT json_structure(json) AS kind, min(row) FROM (SELECT json, row_number() OVER () AS row FROM"
-    found = connection.execute(f"{kinds} read_json_objects([{paths}])) GROUP BY kind ORDER BY 2 LIMIT {MOST_KINDS}")
+    found = connection.execute(f"{kinds} {_json_rows(source)}) GROUP BY kind ORDER BY 2 LIMIT {MOST_KINDS}")
     rows = [json.loads(kind) for kind, _ in found.fetchall() if kind]
     below = [path for row in rows if isinstance(row, dict) for path in _leaves(row)]
     return list(dict.fromkeys([*fields, *below]))
