@@ -65,6 +65,14 @@ def test_all_kinds_of_columns_arrive(place):
     assert found == [("'\"\\\n", 1_772_000_000.123456, True, 1.5, None, None)]
 
 
+def test_text_that_postgres_does_not_take_is_told_as_what_it_is(database):
+    address = database_of(f"{database}/cx")
+    replace_tables(address, {"operations": reader(group=["sales"])})
+    with pytest.raises(OutputDatabaseError, match=r"the character of code 0.*untouched. Take it out of the source"):
+        replace_tables(address, {"operations": reader(group=["sal\0es"])})
+    assert ask(database, 'SELECT "group" FROM cx.operations') == [("sales",)]
+
+
 def test_a_failure_half_way_changes_nothing(place):
     url, query = place
     address = database_of(url)

@@ -61,7 +61,7 @@ def ended_in_order() -> Iterator[None]:
 def heard_or_not(stream: TextIO) -> Iterator[None]:
     """Tell something; where whoever reads the stream has gone, the command goes on and ends as it would have.
 
-    So it does where progress cannot be written. An answer that is not whole is an error, though: its reader may be a job.
+    So it does where progress cannot be written. An answer that is not whole is an error: a job may read it.
     """
     try:
         yield

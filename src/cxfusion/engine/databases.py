@@ -102,6 +102,10 @@ def _quietly() -> Iterator[None]:
         yield
 
 
+NO_TEXT: Final = "22021"
+"""Code by which PostgreSQL refuses a character that is none in UTF-8, or the one of code 0."""
+
+
 def first_line(error: Exception) -> str:
     """The first line of what an error says, the name of its kind where it says nothing."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -26,7 +26,7 @@ from cxfusion.engine.contract import (
     RelationSource,
     Source,
 )
-from cxfusion.engine.databases import BATCH_ROWS, first_line, plain_query, told
+from cxfusion.engine.databases import BATCH_ROWS, NO_TEXT, first_line, plain_query, told
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.postgres_backend import PostgresBackend
@@ -65,7 +65,6 @@ COLLATIONS: Final = ("pg_c_utf8", "C.utf8", "C.UTF-8", "C")
 """By code point, as other engines sort; the first ones know letters beyond ASCII, too."""
 OLDEST: Final = 150_000
 LONGEST: Final = 63
-NO_TEXT: Final = "22021"  # a character that is none in UTF-8, or the one of code 0
 NO_ROOM: Final = "53"
 """Class of the codes by which PostgreSQL tells that a resource is used up."""
 LOST: Final = ("08", "57P")
