@@ -201,6 +201,27 @@ def test_no_person_and_no_key_is_in_any_file_of_a_run(tmp_path):
     assert expected("secret a3").encode() in everything_in(plain)  # an option that was not given changes nothing
 
 
+def test_no_person_whom_the_study_leaves_out_is_in_the_manifest(tmp_path):
+    (tmp_path / "key").write_bytes(KEY)
+    log = [{"call": i, "start": "2026-03-02 09:00", "agent": ("kim", "bo", "test phone 7")[i % 3]} for i in range(60)]
+    pd.DataFrame(log).to_csv(tmp_path / "calls.csv", index=False)
+    (tmp_path / "map.toml").write_text(
+        'contacts.leave_out = { agent = ["kim"] }\n[contacts.columns]\ncontact_id = "call"\nstarted_at = "start"\n'
+        'agent_id = { column = "agent", null = ["test phone 7"] }\n'
+    )
+    given = {"path": str(tmp_path / "calls.csv"), "timezone": "UTC"}
+    config = study_of_options(tmp_path / "map.toml", contacts=given, privacy={"key_file": str(tmp_path / "key")})
+    _, books = diagnose_log(config, tmp_path / "out")
+    assert books.n("contacts", "left_out") == 20
+    text = (tmp_path / "out" / "manifest.json").read_text()
+    assert "kim" not in text
+    assert "test phone 7" not in text
+    told = json.loads(text)["config"]["contacts"]
+    assert told["leave_out"] == {"agent": [expected("kim")]}
+    assert told["columns"]["agent_id"] == {"column": "agent", "null": [expected("test phone 7")]}
+    assert told["columns"]["contact_id"] == {"column": "call"}
+
+
 def test_of_what_is_no_number_of_its_column_only_short_numbers_are_told(session):
     talks = {"a": "491701234567", "b": "-1701234567", "c": "-5", "d": "1e12", "e": "7"}
     row = {"started_at": "2026-03-02 09:00"}

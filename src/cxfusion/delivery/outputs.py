@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.study import Study
     from cxfusion.tables.books import Books
+    from cxfusion.tables.pseudonyms import Pseudonyms
 
 __all__ = ["asked_for", "write_diagnosis", "write_manifest", "write_rejection", "write_study"]
 
@@ -135,8 +136,25 @@ def _tables(folder: Path) -> dict[str, dict[str, str | int]]:
 def asked_for(config: StudyConfig) -> dict[str, Any]:
     """What a job was asked: its inputs and its configuration."""
     words = config.words()
+    if (hidden_by := config.privacy.pseudonyms()) is not None:
+        words |= {name: _hidden(words[name], hidden_by) for name in ("contacts", "surveys") if words.get(name)}
     inputs = {name: words[name].get("path") for name in ("contacts", "surveys") if words.get(name) is not None}
     return {"inputs": inputs, "config": words}
+
+
+def _hidden(table: dict[str, Any], hidden_by: Pseudonyms) -> dict[str, Any]:
+    """What was said of a table, with pseudonyms of the cells that it names: persons may be among them."""
+    told = dict(table)
+    if "leave_out" in table:
+        told["leave_out"] = {name: [hidden_by.of(cell) for cell in cells] for name, cells in table["leave_out"].items()}
+    if "columns" in table:
+        told["columns"] = {
+            name: {**how, "null": [hidden_by.of(cell) for cell in how["null"]]}
+            if name in hidden_by.columns and isinstance(how, dict) and how.get("null")
+            else how
+            for name, how in table["columns"].items()
+        }
+    return told
 
 
 def _write_books(folder: Path, pairing: Pairing) -> None:
