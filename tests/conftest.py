@@ -82,6 +82,18 @@ def pairing(centre: cx.SimulatedCentre) -> cx.Pairing:
 
 
 @pytest.fixture(scope="session")
+def evidence(pairing: cx.Pairing) -> cx.LeverEvidence:
+    """What moves the satisfaction of that centre's customers, without weights."""
+    return cx.fit_levers(pairing, "csat")
+
+
+@pytest.fixture(scope="session")
+def study(centre: cx.SimulatedCentre) -> cx.Study:
+    """The whole job of that centre, as it is when nothing is asked for."""
+    return cx.fuse(centre.contacts, centre.surveys)
+
+
+@pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """URL of a database of a PostgreSQL server, password and all."""
     binaries = find_binaries()

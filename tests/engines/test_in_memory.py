@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MemoryEngine:
-    """The engine contract on Arrow tables in memory; folds in batches of seven rows, so that splits are seen."""
+    """The engine contract on Arrow tables in memory; folds in batches of 31 rows, so that splits are seen."""
 
     def read(self, source):
         match source:
@@ -40,7 +40,7 @@ class MemoryEngine:
         return relation.to_pyarrow()
 
     def fold(self, relation, fold):
-        return fold_batches(fold, self.collect(relation).to_batches(max_chunksize=7))
+        return fold_batches(fold, self.collect(relation).to_batches(max_chunksize=31))
 
     def supports(self, capability):
         return capability in ("frames", "rows_here")

@@ -26,11 +26,6 @@ from cxfusion.results.schemas import DECISIONS
 
 
 @pytest.fixture(scope="module")
-def evidence(pairing):
-    return cx.fit_levers(pairing, "csat")
-
-
-@pytest.fixture(scope="module")
 def decisions(evidence, pairing):
     return cx.decide(evidence, pairing, cost_per_hour=30, currency="EUR", measures={"n_transfers": 5000})
 

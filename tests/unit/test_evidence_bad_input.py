@@ -360,7 +360,7 @@ def test_handle_time_beside_its_parts_is_refused():
 
 
 @pytest.mark.parametrize("kind", ["equal", "huge"])
-def test_weights_all_equal_or_one_huge(pairing, kind):
+def test_weights_all_equal_or_one_huge(pairing, evidence, kind):
     weights = cx.weigh(pairing, "csat")
     frame = pairing.session.collect(weights.rows).to_pandas()
     frame["weight"] = 1.0
@@ -370,5 +370,5 @@ def test_weights_all_equal_or_one_huge(pairing, kind):
     weighted = cx.fit_levers(pairing, "csat", weights=replace(weights, rows=rows))
     require_honest(weighted)
     if kind == "equal":
-        plain = cx.fit_levers(pairing, "csat").rungs["estimate"].to_numpy(float)
+        plain = evidence.rungs["estimate"].to_numpy(float)
         assert weighted.rungs["estimate"].to_numpy(float) == pytest.approx(plain, rel=1e-9, nan_ok=True)

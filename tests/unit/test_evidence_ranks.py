@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import cxfusion as cx
 from cxfusion.estimators.effects import Effects
 from cxfusion.evidence.associations import associations_of
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
@@ -72,13 +71,8 @@ def test_nothing_to_rank():
     assert rank_levers(Ladder(), ["lever 0"], 0.95).frame("csat").empty
 
 
-@pytest.fixture(scope="module")
-def evidence_of_demo(pairing):
-    return cx.fit_levers(pairing, "csat")
-
-
-def test_ranks_of_a_study(evidence_of_demo):
-    table, frame = evidence_of_demo.table, evidence_of_demo.ranks
+def test_ranks_of_a_study(evidence):
+    table, frame = evidence.table, evidence.ranks
     assert sorted(table["rank"].dropna()) == list(range(1, int(table["rank"].notna().sum()) + 1))
     assert (table["rank_low"] <= table["rank"]).all()
     assert (table["rank"] <= table["rank_high"]).all()
@@ -87,11 +81,11 @@ def test_ranks_of_a_study(evidence_of_demo):
     assert (by_place.iloc[:, -1] == 1).all()
 
 
-def test_associations_are_those_of_the_paired_frame(evidence_of_demo, pairing):
+def test_associations_are_those_of_the_paired_frame(evidence, pairing):
     contacts, pairs = pairing.contacts.to_pandas(), pairing.to_pandas()
     scored = pairs[pairs["csat"].notna()].merge(contacts, on="contact_id")
     scored = scored[~scored["is_abandoned"]]
-    frame = evidence_of_demo.associations
+    frame = evidence.associations
     by_lever = frame[frame["measure"] == "correlation"].set_index("lever")
     for lever, row in by_lever.iterrows():
         assert row["estimate"] == pytest.approx(scored[lever].corr(scored["csat"]), rel=1e-9)
@@ -124,8 +118,8 @@ def test_charts_that_mislead_are_marked(pairing):
     assert page.rows[2][4].detail == ""
 
 
-def test_a_breakdown_is_a_table_whose_parts_sum(evidence_of_demo):
-    table = breakdown_table(evidence_of_demo.decomposition, evidence_of_demo.levers)
+def test_a_breakdown_is_a_table_whose_parts_sum(evidence):
+    table = breakdown_table(evidence.decomposition, evidence.levers)
     assert table.heads[:3] == ("Lever", "Alone, less within", "Kind of case")
     assert table.rows[0][0].text == "Waiting time"
-    assert breakdown_table(evidence_of_demo.decomposition.iloc[:0], evidence_of_demo.levers) is None
+    assert breakdown_table(evidence.decomposition.iloc[:0], evidence.levers) is None

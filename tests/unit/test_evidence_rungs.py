@@ -63,8 +63,7 @@ def test_within_undoes_what_agents_bring_along():
     assert raw["estimate"] > truth + 3 * raw["std_error"]  # what a driver chart would have said
 
 
-def test_the_rungs_have_one_row_per_lever_and_rung(pairing):
-    evidence = cx.fit_levers(pairing, "csat")
+def test_the_rungs_have_one_row_per_lever_and_rung(evidence):
     levers = ["wait_seconds", "hold_seconds", "talk_seconds", "n_transfers"]
     expected = {lever: ["raw", "adjusted", "within", "corrected", "between"] for lever in levers}
     expected["wait_seconds"].append("congestion")
@@ -74,8 +73,8 @@ def test_the_rungs_have_one_row_per_lever_and_rung(pairing):
     assert evidence.table["lever"].tolist() == levers
 
 
-def test_step_of_a_count_is_capped_at_its_mean(pairing):
-    transfers = rung(cx.fit_levers(pairing, "csat"), "n_transfers", "within")
+def test_step_of_a_count_is_capped_at_its_mean(pairing, evidence):
+    transfers = rung(evidence, "n_transfers", "within")
     frame = pairing.contacts.to_pandas()
     paired = frame[frame["contact_id"].isin(pairing.to_pandas()["contact_id"]) & ~frame["is_abandoned"]]
     assert transfers["step"] == pytest.approx(-paired["n_transfers"].mean(), rel=1e-9)

@@ -69,8 +69,7 @@ def test_handled_contacts_are_those_that_can_be_answered_about(centre, pairing):
     assert rate["estimate"] * rate["n"] == pytest.approx(pairing.n_pairs)
 
 
-def test_a_study_has_both_halves_and_is_shown_by_its_headline(pairing, tmp_path):
-    study = cx.fuse(pairing.contacts, pairing.surveys)
+def test_a_study_has_both_halves_and_is_shown_by_its_headline(pairing, study, tmp_path):
     assert repr(study) == f"Study({study.summary().splitlines()[0]})"
     fcr = study.diagnosis.overall.set_index("metric").loc["fcr"]
     expected = cx.diagnose(pairing.contacts, episodes=cx.EpisodePlan()).overall.set_index("metric").loc["fcr"]

@@ -128,8 +128,7 @@ def test_weights_of_another_score_are_refused(pairing):
         cx.measure(pairing, "nps", weights=cx.weigh(pairing, "csat"))
 
 
-def test_the_study_weights_its_outcome_or_says_why_not(centre):
-    study = cx.fuse(centre.contacts, centre.surveys)
+def test_the_study_weights_its_outcome_or_says_why_not(study):
     assert "csat_mean_weighted" in set(study.perception_rows()["metric"])
     assert any("are weighted to all" in note for note in study.notes)
     assert study.balance is not None

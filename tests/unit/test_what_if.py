@@ -33,11 +33,6 @@ SETS = (
 
 
 @pytest.fixture(scope="module")
-def evidence(pairing):
-    return cx.fit_levers(pairing, "csat")
-
-
-@pytest.fixture(scope="module")
 def by_hand():
     """The page's own program: a recomputation point by point from the plain form, which shares no code with ours."""
     names: dict = {}

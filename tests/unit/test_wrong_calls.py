@@ -103,8 +103,7 @@ def test_a_survey_in_the_place_of_the_log_is_recognised():
     assert "in each other's place" not in str(refused.value)
 
 
-def test_a_report_needs_a_folder_that_is_there(centre, pairing, tmp_path):
-    study = cx.fuse(centre.contacts, centre.surveys)
+def test_a_report_needs_a_folder_that_is_there(study, pairing, tmp_path):
     with pytest.raises(OutputDirectoryError, match="there is no folder"):
         study.report(tmp_path / "not there" / "report.html")
     with pytest.raises(OutputDirectoryError, match="there is no folder"):

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from openpyxl import load_workbook
 
-import cxfusion as cx
 from cxfusion.errors import UnknownNameError
 from cxfusion.report.pictures import write_pictures
 from cxfusion.report.workbook import write_workbook
@@ -74,12 +73,6 @@ def test_the_same_tables_give_the_same_bytes(tmp_path):
 
 def test_a_workbook_of_nothing_can_still_be_opened(tmp_path):
     assert load_workbook(write_workbook(tmp_path / "t.xlsx", {"Scores": pd.DataFrame({"a": []})})).sheetnames
-
-
-@pytest.fixture(scope="module")
-def study() -> cx.Study:
-    centre = cx.simulate(n_contacts=20_000, seed=7)
-    return cx.fuse(centre.contacts, centre.surveys)
 
 
 def test_a_study_is_taken_along(study, tmp_path):
