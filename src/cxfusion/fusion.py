@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.checks.feed import FeedCheck, check_feed
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.opening import Data
     from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["first_score", "fuse", "require_pairs", "study_of"]
+__all__ = ["Questions", "first_score", "fuse", "require_pairs", "study_of"]
 
 GROUPINGS: Final = ("queue", "channel", "reason")
 """The first of these that the log has is the grouping of the page."""
@@ -95,28 +95,39 @@ def fuse(  # noqa: PLR0913  what a job asks
     stage = Stages(on_stage)
     with stage("pair", getattr(surveys, "n_read", None)):
         pairing = pair(contacts, surveys, plan)
-    return study_of(
-        pairing,
-        spec=spec,
-        outcome=outcome,
-        by=by,
-        interval=interval,
-        costs=costs,
-        other_sources=other_sources,
-        stage=stage,
-    )
+    return study_of(pairing, Questions(spec, outcome, by, interval, costs, other_sources), stage=stage)
 
 
-def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
+@dataclass(frozen=True)
+class Questions:
+    """What a study is asked: arguments of :func:`fuse`.
+
+    Attributes
+    ----------
+    spec, outcome, by, interval, costs, other_sources
+        As there.
+    dates : mapping of str to str, optional
+        By other source, its column of dates.
+    """
+
+    spec: LeverSpec | None = None
+    outcome: str | None = None
+    by: str | Sequence[str] | None = None
+    interval: str | None = None
+    costs: Mapping[str, Any] | None = None
+    other_sources: Mapping[str, Data | Ratings] | None = None
+    dates: Mapping[str, str] | None = None
+
+    def spec_for(self, surveys: Surveys) -> LeverSpec:
+        """The spec, of the score that is to be moved."""
+        wanted = self.outcome or (self.spec.outcome if self.spec else first_score(surveys))
+        return replace(self.spec or LeverSpec(), outcome=_present(surveys, wanted))
+
+
+def study_of(
     pairing: Pairing,
+    asked: Questions,
     *,
-    spec: LeverSpec | None = None,
-    outcome: str | None = None,
-    by: str | Sequence[str] | None = None,
-    interval: str | None = None,
-    costs: Mapping[str, Any] | None = None,
-    other_sources: Mapping[str, Data | Ratings] | None = None,
-    dates: Mapping[str, str] | None = None,
     feed: FeedCheck | None = None,
     before: Mapping[str, Any] | None = None,
     stage: Stages | None = None,
@@ -126,14 +137,11 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     Parameters
     ----------
     pairing : Pairing
+    asked : Questions
     feed : FeedCheck, optional
         Its checks, if they are made already.
     before : mapping, optional
         What an earlier run handed on, to compare with.
-    dates : mapping of str to str, optional
-        By other source, its column of dates.
-    spec, outcome, by, interval, costs, other_sources
-        As of :func:`fuse`.
     stage : Stages, optional
         Of the run that this is a part of.
     """
@@ -142,14 +150,12 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     if feed is None:
         with stage("check", pairing.contacts.n_read):
             feed = check_feed(pairing)
-    wanted = outcome or (spec.outcome if spec else first_score(pairing.surveys))
-    spec = replace(spec or LeverSpec(), outcome=_present(pairing.surveys, wanted))
-    grouping = _grouping(pairing, by)
+    spec, grouping = asked.spec_for(pairing.surveys), _grouping(pairing, asked.by)
     with stage("diagnose", pairing.contacts.n_read):
-        operations, links = operations_half(pairing, grouping, interval)
+        operations, links = operations_half(pairing, grouping, asked.interval)
     with stage("measure", pairing.n_pairs):
         perception = perception_half(pairing, spec.score, grouping, operations, links)
-        sources = audit_sources(pairing, other_sources, dates=dates)
+        sources = audit_sources(pairing, asked.other_sources, dates=asked.dates)
     with stage("fit levers", pairing.n_pairs):
         places = _segments(pairing, grouping)
         evidence, field = fit_on_field(pairing, spec, perception.weights, perception.offers, places, links)
@@ -159,7 +165,7 @@ def study_of(  # noqa: PLR0913  what a job asks, and what it has done already
     with stage("compare levels", pairing.n_exposures):
         levels, of_levels = _levels(pairing, evidence)
     with stage("decide", pairing.contacts.n_read):
-        decisions = decide(evidence, pairing, **(costs or {}))
+        decisions = decide(evidence, pairing, **(asked.costs or {}))
     notes = (
         *pairing.contacts.notes, *pairing.surveys.notes, *perception.told, *operations.left_out, *perception.sentences,
         *evidence.notes, *left_out, *of_levels,

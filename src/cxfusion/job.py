@@ -21,7 +21,7 @@ from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError, UnknownNameError, told_nearest
 from cxfusion.evidence.behaviours import behaviour_levers
-from cxfusion.fusion import first_score, study_of
+from cxfusion.fusion import Questions, first_score, study_of
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.pairing.pair import pair
@@ -93,20 +93,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
         feed = checked.feed
         with _explained(config, Path(out), stage, pairing, feed):
             feed.require_usable()
-            asked = config.study
-            study = study_of(
-                pairing,
-                feed=feed,
-                before=checked.before,
-                spec=_spec(config, pairing.contacts),
-                outcome=asked.outcome or first_score(pairing.surveys),
-                by=asked.by,
-                interval=asked.interval,
-                costs=config.decisions.words(),
-                other_sources=_trackers(config, session),
-                dates={name: tracker.date for name, tracker in config.trackers.items()},
-                stage=stage,
-            )
+            study = study_of(pairing, _questions(config, pairing), feed=feed, before=checked.before, stage=stage)
             study = _unless_a_rerun(study, checked, out)
             study = study.with_beliefs(config.beliefs) if config.beliefs else study
         with stage("write", pairing.n_pairs):
@@ -114,6 +101,20 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
             deliver(out, write, publish=partial(_to_database, config))
     LOGGER.info("%s is new: %s of %s responses paired", out, f"{pairing.n_pairs:,}", f"{pairing.surveys.n_read:,}")
     return study
+
+
+def _questions(config: StudyConfig, pairing: Pairing) -> Questions:
+    """What the study is asked."""
+    asked = config.study
+    return Questions(
+        spec=_spec(config, pairing.contacts),
+        outcome=asked.outcome or first_score(pairing.surveys),
+        by=asked.by,
+        interval=asked.interval,
+        costs=config.decisions.words(),
+        other_sources=_trackers(config, pairing.session),
+        dates={name: tracker.date for name, tracker in config.trackers.items()},
+    )
 
 
 def check(

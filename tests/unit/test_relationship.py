@@ -12,7 +12,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.errors import NoScoreError, NothingPairedError
 from cxfusion.evidence.catalogue import Lever
-from cxfusion.fusion import study_of
+from cxfusion.fusion import Questions, study_of
 
 LOG = [
     {"contact_id": name, "customer_id": customer, "started_at": f"2026-{when}", "wait_seconds": wait, "n_transfers": n,
@@ -164,7 +164,7 @@ def test_a_score_that_the_relationship_was_not_asked_is_refused(levels):
 
 def test_a_study_compares_the_levels_where_surveys_ask_about_both(levels):
     compared, pairing = levels
-    study = study_of(pairing, spec=compared.contact.spec)
+    study = study_of(pairing, Questions(spec=compared.contact.spec))
     assert study.levels is not None
     own = ["lever", "relationship_estimate", "relationship_verdict", "moves"]  # the study weights its contacts
     assert study.levels.table[own].equals(compared.table[own])
