@@ -29,7 +29,7 @@ from cxfusion.tables.coding import group_codes
 from cxfusion.tables.sampling import in_sample, thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec, Outcome
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.weights import ResponseWeights
-    from cxfusion.tables.relation import Contacts
+    from cxfusion.tables.relation import Contacts, Scale
 
 __all__ = ["IS_PART", "KEPT", "Sample", "draw_sample", "made_numeric", "order_of"]
 
@@ -208,15 +208,8 @@ def made_numeric(
     """
     session, contacts = pairing.session, pairing.contacts
     scale = pairing.surveys.scales[spec.score]
-    reason = why_not(spec.outcome, scale)
-    if reason is not None:
-        raise NothingToEstimateError(
-            f"{spec.outcome} cannot be read off these answers: {reason}. Expected a scale that has it; name in the map"
-            " the one that was offered, or ask for another outcome."
-        )
-    outcome = outcome_named(spec.outcome).on(scale)
+    outcome = _readable(spec.outcome, scale)
     levers = _with_witness(contacts, levers)
-    names = [lever.name for lever in levers]
     answered = session.materialize(drawn.mutate(**trial_codes(drawn, spec))) if spec.experiments else drawn
     facts, n, n_slots = learn_facts(session, answered, levers)
     if n < spec.min_responses:
@@ -227,15 +220,11 @@ def made_numeric(
     categories = _categories(session, answered, outcome)
     codes = {"y": categories.frame, "file": group_codes(session, answered, ("response_file",))}
     numeric, coding = coded(session, answered, contacts, spec, codes, like or n)
-    around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
-    columns = dict.fromkeys(["y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around])
-    columns |= dict.fromkeys([*([AGENT_DAYS] if coding.agent_days else []), *trial_values(contacts, spec)])
-    columns |= dict.fromkeys(name for name in answered.columns if name.startswith(KEPT))
-    columns |= dict.fromkeys(order_of(coding))
+    columns = [*_columns(answered, levers, coding), *trial_values(contacts, spec)]
     if n > MAX_PART:
         numeric = numeric.mutate(**{IS_PART: in_sample(numeric["contact_id"], MAX_PART / n)})
-        columns[IS_PART] = None
-    rows = session.materialize(numeric.order_by(*order_of(coding)).select(*columns))
+        columns.append(IS_PART)
+    rows = session.materialize(numeric.order_by(*order_of(coding)).select(*dict.fromkeys(columns)))
     n_part = session.count(rows.filter(rows[IS_PART])) if n > MAX_PART else n
     if n > MAX_PART:  # nobody asks for more of them as they are, and they would fill the memory once more
         drawn = session.materialize(thinned(drawn, n, MAX_PART))
@@ -254,6 +243,29 @@ def made_numeric(
         notes=_notes(pairing, spec),
         drawn=drawn,
     )
+
+
+def _readable(asked: str, scale: Scale) -> Outcome:
+    """The outcome as it is read off the answers' scale."""
+    reason = why_not(asked, scale)
+    if reason is not None:
+        raise NothingToEstimateError(
+            f"{asked} cannot be read off these answers: {reason}. Expected a scale that has it; name in the map"
+            " the one that was offered, or ask for another outcome."
+        )
+    return outcome_named(asked).on(scale)
+
+
+def _columns(answered: ir.Table, levers: Sequence[Lever], coding: Coding) -> list[str]:
+    """What a sample keeps of each answer."""
+    names = [lever.name for lever in levers]
+    around = [name for name in (CROWD, AGENT_LOAD, *map(mean_of, names)) if name in answered.columns]
+    kept = [name for name in answered.columns if name.startswith(KEPT)]
+    days = [AGENT_DAYS] if coding.agent_days else []
+    return [
+        "y", "weight", *names, *coding.controls, "cluster", *coding.groups, SLOT, *around, *days, *kept,
+        *order_of(coding),
+    ]  # fmt: skip
 
 
 def order_of(coding: Coding) -> tuple[str, ...]:
