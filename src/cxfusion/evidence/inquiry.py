@@ -9,9 +9,11 @@ from cxfusion.errors import NothingToEstimateError, UsageError, require_kind
 from cxfusion.estimators.tilting import worth_of
 from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.alibi import answered_before_wrap
-from cxfusion.evidence.beside import beside_ladder
+from cxfusion.evidence.between import between_rungs
+from cxfusion.evidence.congestion import congestion_rung
 from cxfusion.evidence.design import learn_basis
 from cxfusion.evidence.difficulty import WITNESS, hear_witness
+from cxfusion.evidence.experiment import experiment_rungs
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.later import at_later_contacts, checks_of_later
 from cxfusion.evidence.recontact import check_weights
@@ -136,7 +138,12 @@ def inquire(
     scale = pairing.surveys.scales[spec.score]
     plan = TiltPlan(tuple(tilts), worth_of(sample.values, sample.outcome.is_better_above(scale))) if tilts else None
     ladder = climb(sample, spec, tested, witness if witness.reason is None else None, plan)
-    ladder.rungs += beside_ladder(sample, spec, tested, ladder)
+    crowded = congestion_rung(sample, spec, tested, ladder)
+    ladder.rungs += [
+        *between_rungs(sample, spec, tested, ladder),
+        *(() if crowded is None else (crowded,)),
+        *experiment_rungs(sample, spec, tested, ladder),
+    ]
     _require_an_estimate(ladder, present, untestable)
     is_said = spec.outcome != RECONTACT.name  # what customers do next is no answer that a later contact could go with
     later = at_later_contacts(pairing, spec, sample, tested) if is_said else {}
