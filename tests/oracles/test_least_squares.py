@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from cxfusion.errors import EstimationError, TooFewResponsesError
 from cxfusion.estimators.least_squares import fit_least_squares, robust_covariance
 from cxfusion.estimators.moments import LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.within import within_groups
+from cxfusion.fold import fold_batches
 
 # NIST Statistical Reference Datasets, Longley, certified values
 LONGLEY = {
@@ -109,6 +114,28 @@ def test_leverage_and_residuals_as_the_hat_matrix(panel, groupings):
     assert fit.leverage(rows) == pytest.approx(np.diag(hat), abs=1e-10)
     y = panel.columns[:, 0] * root
     assert fit.residuals(rows) * root == pytest.approx(y - hat @ y, abs=1e-9)
+
+
+def test_leverage_through_many_groups_takes_memory_for_one_inverse():
+    rng = np.random.default_rng(8)
+    n, n_agents, n_days = 20_000, 5_000, 100
+    groups = Indicators(np.column_stack([np.arange(n) % n_agents, rng.integers(0, n_days, n)]), (n_agents, n_days))
+    rows = LinearRows(np.zeros((n, 1)), groups, np.ones(n), np.zeros(n, dtype=int))
+    system = within_groups(gather_moments(lambda fold: fold_batches(fold, [rows]), lambda batch: batch)).system
+    some = Indicators(groups.codes[:50], groups.widths)
+    tracemalloc.start()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(system.leverage, [some] * 4))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.6 * 8 * n_agents * n_days
+
+    assert system.leverage(groups).sum() == pytest.approx(system.rank, rel=1e-9)
+    dummies = groups.matrix[:, :-1]  # of the days the last one is the reference
+    equations, alone = sparse.csc_array(dummies.T @ dummies), dummies[:50].toarray()
+    expected = np.einsum("ij,ji->i", alone, splu(equations).solve(alone.T))
+    for one in found:
+        assert one == pytest.approx(expected, abs=1e-10)
 
 
 def test_nested_groupings_are_counted_once(linear_sample):

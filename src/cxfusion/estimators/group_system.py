@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = ["REPEATED_BELOW", "GroupSystem", "group_system"]
 REPEATED_BELOW = 1e-10  # share of a group's weight, or of a column's variance, that counts as nothing left
 LEAD_AT_ONCE: Final = 512  # lead groups in one dense product
 SPARSE_TIMES: Final = 30  # as long takes a multiplication in a sparse product
+_INVERTING: Final = Lock()  # the inverse may be large: threads of a fold make it once, not each for itself
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,12 @@ class GroupSystem:
 
     def leverage(self, groups: Indicators) -> NDArray[np.float64]:
         """Leverage of rows of weight 1 through their groups and the constant, by look-ups only, shape (n,)."""
-        own, across, lead_own = self._inverse
+        with _INVERTING:
+            own, across, lead_own = self._inverse
         lead, others = self._places(groups)
         leverage = lead_own[lead]
         for place in others:
-            leverage = leverage + 2 * across[place, lead]
+            leverage = leverage + 2 * across[lead, place]
         for first, second in itertools.product(others, others):
             leverage = leverage + own[first, second]
         return leverage
@@ -109,15 +112,20 @@ class GroupSystem:
 
     @cached_property
     def _inverse(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Blocks of the inverse, padded by a zero: others × others, others × lead, and the lead's diagonal."""
-        size = len(self.scale)
+        """Blocks of the inverse, padded by a zero: others × others, lead × others, and the lead's diagonal."""
+        size, n_lead = len(self.scale), len(self.lead)
         own = np.zeros((size, size))
         scale = self.scale[self.pivots]
         inverse = cho_solve((self.factor, True), np.eye(len(scale)))
         own[np.ix_(self.pivots, self.pivots)] = inverse / np.outer(scale, scale)
-        across = -(self.shares.T @ own).T
-        lead_own = self.per_weight - np.asarray(self.shares.multiply(across).sum(axis=0)).ravel()
-        return np.pad(own, (0, 1)), np.pad(across, (0, 1)), np.pad(lead_own, (0, 1))
+        across, lead_own = np.zeros((n_lead + 1, size + 1)), np.zeros(n_lead + 1)
+        by_lead = sparse.csr_array(self.shares.T)
+        for start in range(0, n_lead, LEAD_AT_ONCE):  # what is as large as all of it is there once
+            at = slice(start, min(start + LEAD_AT_ONCE, n_lead))
+            some = by_lead[at] @ own
+            across[at, :-1] = -some
+            lead_own[at] = self.per_weight[at] + np.asarray(by_lead[at].multiply(some).sum(axis=1)).ravel()
+        return np.pad(own, (0, 1)), across, lead_own
 
 
 def group_system(moments: Moments, groupings: Sequence[int]) -> GroupSystem:
