@@ -143,12 +143,15 @@ def test_few_contacts_are_not_shown_and_few_asked_are_not_tested():
     calls, sent, *_ = centre_with_a_rule()
     calls.loc[:3, "agent_id"] = "rare"
     calls.loc[4:40, "agent_id"] = "new"
-    table = cx.check_offers(paired(calls, sent)).table.set_index("agent_id")
+    checked = cx.check_offers(paired(calls, sent))
+    table = checked.table.set_index("agent_id")
     assert table.loc["rare", "status"] == "suppressed"
     assert table.loc["rare", ["n_asked", "asked_rate", "estimate"]].isna().all()
     assert table.loc["new", ["status", "reason"]].to_list() == [
         "not_applicable", "fewer than 30 contacts asked about"
     ]  # fmt: skip
+    assert set(checked.table["unit"]) == {"score points"}
+    assert "not shown" in checked._repr_html_()  # agents without a figure are shown in a notebook, too
 
 
 @pytest.mark.parametrize("column", [None, "one"])

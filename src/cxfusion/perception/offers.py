@@ -370,7 +370,7 @@ def _untested(sizes: pd.DataFrame, is_tested: NDArray[np.bool_], empty: OfferChe
         {
             empty.by: found["agent"], "n": found["n"], "n_asked": n_asked,
             "asked_rate": n_asked.astype("float64") / found["n"],
-            "is_flagged": False,
+            "unit": "score points", "is_flagged": False,
             "status": np.where(is_hidden, "suppressed", "not_applicable"),
             "reason": np.where(is_hidden, f"fewer than {TOO_FEW} contacts: not shown", few),
         }
