@@ -128,6 +128,33 @@ def test_weights_of_another_score_are_refused(pairing):
         cx.measure(pairing, "nps", weights=cx.weigh(pairing, "csat"))
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda pairing, weights: cx.measure(pairing, "csat", weights=weights),
+        lambda pairing, weights: cx.compare(pairing, "csat", by="channel", weights=weights),
+        lambda pairing, weights: cx.nonresponse_curve(pairing, "csat", weights=weights),
+        lambda pairing, weights: cx.fit_levers(pairing, "csat", weights=weights),
+        lambda pairing, weights: cx.dose_response(pairing, "wait_seconds", "csat", weights=weights),
+    ],
+)
+def test_weights_of_other_answers_are_refused_and_leave_none_out(call):
+    log, answers = two_channels()
+    log = log.assign(wait_seconds=np.arange(800.0) % 90, agent_id=[f"a{i % 20}" for i in range(800)])
+    pairing = centre_of(log, answers)
+    of_some = cx.weigh(cx.pair(pairing.contacts, cx.read_surveys(answers.iloc[:-30])), "csat")
+    with pytest.raises(UsageError, match=r"30 answers have no weight: these are of another pairing.*weigh\(pairing"):
+        call(pairing, of_some)
+
+
+def test_a_curve_or_an_effect_takes_no_weights_of_another_score(pairing):
+    of_csat = cx.weigh(pairing, "csat")
+    for call in (cx.dose_response, cx.segment_effects):
+        named = {"by": "queue"} if call is cx.segment_effects else {}
+        with pytest.raises(UsageError, match=r"weights are for csat"):
+            call(pairing, "wait_seconds", outcome="nps", weights=of_csat, **named)
+
+
 def test_the_study_weights_its_outcome_or_says_why_not(study):
     assert "csat_mean_weighted" in set(study.perception_rows()["metric"])
     assert any("are weighted to all" in note for note in study.notes)

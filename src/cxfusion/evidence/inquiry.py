@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cxfusion.errors import NothingToEstimateError, UsageError, require_kind
+from cxfusion.errors import NothingToEstimateError, require_kind
 from cxfusion.estimators.tilting import worth_of
 from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.alibi import answered_before_wrap
@@ -26,7 +26,6 @@ from cxfusion.evidence.verdict import Finding, Verdict, control_of, judge
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.offers import OfferCheck
-from cxfusion.perception.weights import ResponseWeights
 from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
+    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
 __all__ = ["Inquiry", "conclude", "inquire"]
@@ -129,7 +129,7 @@ def inquire(
     present = usable_levers(spec, pairing.contacts)
     if offers is not None:
         require_kind(offers, OfferCheck, "offers", "check them first, offers = cx.check_offers(pairing).")
-    sample = draw_sample(pairing, spec, present, _weights_for(spec, weights), kept)
+    sample = draw_sample(pairing, spec, present, weights, kept)
     sample, over_time = compared_over_time(sample, spec, present)
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present}
     told = (*told, *_left_out_givens(present, untestable))
@@ -177,18 +177,6 @@ def _left_out_givens(present: Sequence[Lever], untestable: Mapping[str, str | No
         reason = untestable[lever.name]
         if lever.role == "given" and reason is not None:
             yield f"{lever_label(lever.name)} is not held equal: {reason}."
-
-
-def _weights_for(spec: LeverSpec, weights: ResponseWeights | None) -> ResponseWeights | None:
-    if weights is None:
-        return None
-    require_kind(weights, ResponseWeights, "weights", "weigh the pairing first, weights = cx.weigh(pairing).")
-    if weights.score != spec.score:
-        raise UsageError(
-            f"The weights are for {weights.score}, but the levers of {spec.outcome} are asked for. Expected weights for"
-            f" its score: weigh(pairing, {spec.score!r})."
-        )
-    return weights
 
 
 def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence[Lever]) -> Witness:

@@ -25,6 +25,7 @@ from cxfusion.evidence.surroundings import (
 from cxfusion.evidence.trials import trial_codes, trial_values
 from cxfusion.perception.answers import scored_pairs
 from cxfusion.perception.scores import why_not
+from cxfusion.perception.weights import require_weights
 from cxfusion.tables.coding import group_codes
 from cxfusion.tables.sampling import in_sample, thinned
 
@@ -179,6 +180,8 @@ def draw_sample(
     scored = scored_pairs(pairing, spec.score).select(
         "response_file", "response_row", "response_id", "contact_id", score=spec.score
     )
+    if weights is not None:
+        require_weights(weights, pairing, spec.score)
     rows = _weighted(scored.inner_join(log, "contact_id"), weights)
     between = tuple(lever.name for lever in levers if lever.role != "placebo" and lever.moment != "after")
     drawn = with_surroundings(rows, contacts, spec, between, is_alone)

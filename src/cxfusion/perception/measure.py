@@ -25,6 +25,7 @@ from cxfusion.perception.answers import (
 )
 from cxfusion.perception.figures import ESTIMATES, figures_of
 from cxfusion.perception.scores import RESPONSE_RATE, SCORES, Reading, readings_of, response_rate
+from cxfusion.perception.weights import ResponseWeights, require_weights
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as interval_in_words
@@ -40,10 +41,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.pairing import Pairing
-    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
-__all__ = ["Measurement", "measure", "measure_scores", "readings_for"]
+__all__ = ["Measurement", "measure", "measure_scores", "measured", "readings_for"]
 
 _TAKEN: Final = ("metric", *ESTIMATES, "unit", "n", "n_clusters", "status", "reason")
 
@@ -176,7 +176,7 @@ def measure(
     NoScoreError
         The survey did not ask for this score.
     UsageError
-        Weights of another score, or for a figure that has none; weights or a response rate for surveys alone.
+        Weights of another score or pairing, or for a figure that has none; weights or a response rate of surveys alone.
 
     Examples
     --------
@@ -196,7 +196,7 @@ def measure(
         grouping = grouping_by(by, interval, pairing.columns, _TAKEN)
         readings_for(pairing, score, None)  # refuses a score that is not there
         given = given_answers(pairing, [score], grouping.columns)
-        found = _measured(pairing, given, score, grouping, None)
+        found = measured(pairing, given, score, grouping, None)
         return replace(found, notes=(*found.notes, *notes_on_alone(pairing, given, score, has_interval=bool(interval))))
     require_pairing(pairing)
     grouping = grouping_by(by, interval, pairing.contacts.columns, _TAKEN)
@@ -205,17 +205,14 @@ def measure(
             "The response rate takes no weights: it is counted over all contacts, not over those that were answered"
             " about. Expected it without weights=."
         )
-    if weights is not None and weights.score != score:
-        raise UsageError(
-            f"The weights are for {weights.score}, the figure asked for is {score}. Expected weights of the same score:"
-            f" weigh(pairing, {score!r})."
-        )
     readings = readings_for(pairing, score, weights)  # refuses a score that is not there
+    if weights is not None:
+        require_weights(weights, pairing, score)
     if score == RESPONSE_RATE:
         overall, groups, _ = figures_of(pairing, reached_by(pairing, grouping.columns), readings, grouping)
         notes = (*_notes_on_response(pairing), *notes_on_untold(pairing))
         return Measurement(score, None, overall, groups, grouping, notes)
-    return _measured(pairing, given_answers(pairing, [score], grouping.columns), score, grouping, weights)
+    return measured(pairing, given_answers(pairing, [score], grouping.columns), score, grouping, weights)
 
 
 def measure_scores(
@@ -227,15 +224,16 @@ def measure_scores(
     """
     grouping = grouping_by(by, None, pairing.contacts.columns, _TAKEN)
     given = given_answers(pairing, list(pairing.surveys.scales), grouping.columns)
-    found = {score: _measured(pairing, given, score, grouping, None) for score in pairing.surveys.scales}
+    found = {score: measured(pairing, given, score, grouping, None) for score in pairing.surveys.scales}
     if weights is not None:
-        found[f"{weights.score}_weighted"] = _measured(pairing, given, weights.score, grouping, weights)
+        found[f"{weights.score}_weighted"] = measured(pairing, given, weights.score, grouping, weights)
     return found
 
 
-def _measured(
+def measured(
     pairing: Pairing | Surveys, given: ir.Table, score: str, grouping: Grouping, weights: ResponseWeights | None
 ) -> Measurement:
+    """The figures of answers that meet their contacts already, by weights that are known to be theirs."""
     readings = readings_for(pairing, score, weights)
     answers = answers_of(given, score, weights)
     overall, groups, is_linearised = figures_of(pairing, answers, readings, grouping, weights)

@@ -19,11 +19,13 @@ from cxfusion.errors import ConvergenceError, UsageError
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing, tilted, weighted_totals, worth_of
-from cxfusion.perception.answers import scored_pairs
-from cxfusion.perception.measure import measure
-from cxfusion.perception.weights import ResponseWeights, weigh
+from cxfusion.pairing.result import require_pairing
+from cxfusion.perception.answers import given_answers, scored_pairs
+from cxfusion.perception.measure import measured
+from cxfusion.perception.weights import ResponseWeights, require_weights, weigh
 from cxfusion.results.base import Result, require_metric
 from cxfusion.results.formats import figure, plain, times_over
+from cxfusion.results.grouping import Grouping
 from cxfusion.results.labels import metric_label, tilt_label
 
 if TYPE_CHECKING:
@@ -172,9 +174,10 @@ def nonresponse_curve(
     True
     """
     asked = times_asked(times)
-    weights = weights or weigh(pairing, score)
-    if weights.score != score:
-        raise UsageError(f"The weights are for {weights.score}; expected weigh(pairing, {score!r}).")
+    require_pairing(pairing)
+    if weights is None:
+        weights = weigh(pairing, score)
+    require_weights(weights, pairing, score)
     answers = _Answers.of(pairing, weights)
     rows = list(_rows(pairing, answers, weights, asked))
     curve = pd.concat(rows, ignore_index=True).reindex(columns=list(COLUMNS))
@@ -214,6 +217,7 @@ def _tipping(curve: pd.DataFrame, shape: str, target: float | None) -> dict[str,
 def _rows(
     pairing: Pairing, answers: _Answers, weights: ResponseWeights, times: Sequence[float]
 ) -> Iterator[pd.DataFrame]:
+    given, grouping = given_answers(pairing, [weights.score], ()), Grouping((), ())
     for shape in SHAPES:
         for one in times:
             named: dict[str, Any] = {"score": weights.score, "shape": shape, "times": one}
@@ -223,7 +227,7 @@ def _rows(
                 reason = "no weights reach the log's margins"
                 yield pd.DataFrame([{**named, "status": "not_applicable", "reason": reason}])
             else:
-                yield measure(pairing, weights.score, weights=there).table.assign(**named)
+                yield measured(pairing, given, weights.score, grouping, there).table.assign(**named)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import EstimationError, NothingToEstimateError
+from cxfusion.engine import require_one_session
+from cxfusion.errors import EstimationError, NothingToEstimateError, UsageError, require_kind
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.raking import RakingFit, fit_raking
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.contact_cells import Cells, Sums
 
-__all__ = ["ResponseWeights", "weigh"]
+__all__ = ["ResponseWeights", "require_weights", "weigh"]
 
 MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
 MAX_SILENT: Final = 500_000
@@ -104,6 +105,26 @@ class ResponseWeights(Relation):
                 f"  largest standardised difference {before:.3f} before, {after:.3f} after",
                 *left_out,
             ]
+        )
+
+
+def require_weights(weights: ResponseWeights, pairing: Pairing, score: str) -> None:
+    """Refuse what are no weights of these answers: those of other answers would leave some out without a word.
+
+    Raises
+    ------
+    UsageError
+    SessionMismatchError
+    """
+    require_kind(weights, ResponseWeights, "weights", "weigh the pairing first, weights = cx.weigh(pairing).")
+    session, own = require_one_session(pairing.session, weights.session), f"weigh(pairing, {score!r})"
+    if weights.score != score:
+        raise UsageError(f"The weights are for {weights.score}, and {score} is asked for. Expected its own: {own}.")
+    given = scored_pairs(pairing, score).semi_join(answered(pairing.contacts), "contact_id")
+    n_unknown = session.count(given.anti_join(weights.rows, "contact_id"))
+    if n_unknown:
+        raise UsageError(
+            f"{n_unknown:,} answers have no weight: these are of another pairing. Expected its own: {own}."
         )
 
 
