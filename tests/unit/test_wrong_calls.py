@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pytest
@@ -39,6 +40,52 @@ PAIR = "Expected Pairing: pair the two tables first"
         (lambda c, p: cx.decide(p, p), FIT),
         (lambda c, p: cx.what_if(p, {"wait_seconds": -30}), FIT),
         (lambda c, p: cx.design_pilot(p, "wait_seconds"), FIT),
+        (lambda c, p: cx.follow(p), f"The contact log is a Pairing. {READ}"),
+        (lambda c, p: cx.with_history(p), f"The contact log is a Pairing. {READ}"),
+        (lambda c, p: cx.rank_groups(c.surveys, "aht_seconds"), f"The contact log is a Surveys. {READ}"),
+        (lambda c, p: cx.what_changed(None, "aht_seconds", by="queue", since="2025-10-01"), READ),
+        (lambda c, p: cx.per_leg(p), READ),
+        (lambda c, p: cx.add_context(p, []), READ),
+        (lambda c, p: cx.add_evaluations(p, []), READ),
+        (lambda c, p: cx.behaviour_levers(p), READ),
+        (lambda c, p: cx.read_out(pd.DataFrame(), "queue", "q", "2025-10-01"), READ),
+        (lambda c, p: cx.audit_sources(c.contacts), PAIR),
+        (lambda c, p: cx.pair_legs(c.contacts), PAIR),
+        (lambda c, p: cx.pair_relationship(c.contacts), PAIR),
+        (lambda c, p: cx.worth(c.contacts, [], "stayed"), PAIR),
+        (lambda c, p: cx.nonresponse_curve(c.contacts), PAIR),
+        (
+            lambda c, p: cx.compare_beliefs(None, ["wait_seconds"]),
+            "beliefs is a list. Expected DataFrame",
+        ),
+        (
+            lambda c, p: cx.perception_gaps(pd.DataFrame()),
+            "The table of ratings is a DataFrame. Expected Ratings",
+        ),
+        (lambda c, p: cx.expectations(p), "The table of ratings is a Pairing. Expected Ratings"),
+        (lambda c, p: cx.priorities(p), "The table of ratings is a Pairing. Expected Ratings"),
+        (lambda c, p: cx.read_ratings([], scale=5), r"scale is 5. Expected its lowest and its highest rating"),
+        (lambda c, p: cx.read_ratings([], scale="1-5"), r"scale is '1-5'. Expected its lowest"),
+        (lambda c, p: cx.measure(p, "csat", weights=True), "weights is a bool. Expected ResponseWeights: weigh"),
+        (lambda c, p: cx.nonresponse_curve(p, weights=True), "weights is a bool. Expected ResponseWeights: weigh"),
+        (lambda c, p: cx.diagnose(c.contacts, episodes=True), "The plan of episodes is a bool. Expected EpisodePlan"),
+        (lambda c, p: cx.with_history(c.contacts, 7), "The plan of episodes is an int. Expected EpisodePlan"),
+        (
+            lambda c, p: cx.control_chart(c.contacts, "aht_seconds", interval=None),
+            "Expected one, such as interval='1d'",
+        ),
+        (
+            lambda c, p: cx.what_changed(c.contacts, "aht_seconds", by="reason", groups=("billing", "orders")),
+            r"groups is \('billing', 'orders'\). Expected a column and two of its values",
+        ),
+        (
+            lambda c, p: cx.what_changed(c.contacts, "aht_seconds", by="reason", periods=("2025-09-01", "2025-10-01")),
+            r"periods is \('2025-09-01', '2025-10-01'\). Expected two, each with its beginning and its end",
+        ),
+        (
+            lambda c, p: cx.read_contacts([{"contact_id": 1, "started_at": "2026-01-05"}], timezone=ZoneInfo("UTC")),
+            "timezone is a ZoneInfo. Expected str: the name of a zone",
+        ),
         (lambda c, p: cx.LeverSpec(case_mix="reason"), r"case_mix is 'reason'. Expected a tuple"),
         (lambda c, p: cx.LeverSpec(levers=cx.DEFAULT_LEVERS[0]), "levers is Lever"),
         (lambda c, p: cx.fit_levers(p, spec=cx.LeverSpec(case_mix=("raeson",))), "raeson"),

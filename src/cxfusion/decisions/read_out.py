@@ -27,6 +27,7 @@ from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, interval
 from cxfusion.results.labels import metric_label
+from cxfusion.tables.relation import Contacts, require_contacts
 from cxfusion.tables.span import note_on_beyond
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
     import altair as alt
     from numpy.typing import NDArray
-
-    from cxfusion.tables.relation import Contacts
 
 __all__ = ["ReadOut", "read_out"]
 
@@ -175,6 +174,7 @@ def read_out(
     ['customers', 'business']
     """
     pairing, contacts = (data, data.contacts) if isinstance(data, Pairing) else (None, data)
+    require_contacts(contacts)
     for name in (column, unit):
         if not contacts.has(name):
             raise UnknownNameError(

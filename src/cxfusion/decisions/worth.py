@@ -27,6 +27,7 @@ from cxfusion.estimators.least_squares import cluster_errors, fit_least_squares
 from cxfusion.estimators.moments import Block, LinearRows, gather_moments
 from cxfusion.estimators.rows import Indicators
 from cxfusion.estimators.within import within_groups
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, decimals, interval
 
@@ -248,6 +249,7 @@ def worth(
     >>> cx.worth(pairing, stayed, "stayed").grade
     'adjusted'
     """
+    require_pairing(pairing)
     require_conf_level(conf_level)
     found = customers_of(pairing, outcomes, outcome, score)
     all_groups = tuple(range(len(found.groups)))

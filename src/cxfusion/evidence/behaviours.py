@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import ConfigError
 from cxfusion.evidence.catalogue import Lever
+from cxfusion.tables.relation import require_contacts
 
 if TYPE_CHECKING:
     from cxfusion.tables.evaluations import Behaviour
@@ -44,6 +45,7 @@ def behaviour_levers(contacts: Contacts) -> tuple[Lever, ...]:
     >>> [lever.label for lever in cx.behaviour_levers(cx.add_evaluations(cx.read_contacts(calls), heard))]
     ['Empathy']
     """
+    require_contacts(contacts)
     if not contacts.behaviours:
         raise ConfigError(
             "No evaluations were added to these contacts. Expected add_evaluations(contacts, table) to come first."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import ConfigError, NothingToEstimateError, told_nearest
+from cxfusion.errors import ConfigError, NothingToEstimateError, require_kind, told_nearest
 from cxfusion.estimators.joint_draws import drawn_errors, rank_ends
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, plain
@@ -159,6 +159,7 @@ def _tidy(beliefs: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
         nested = nested or {EVERYONE: beliefs}
         rows = [(leader, lever, rank) for leader, ranks in nested.items() for lever, rank in ranks.items()]
         beliefs = pd.DataFrame(rows, columns=["leader", "lever", "rank"])
+    require_kind(beliefs, pd.DataFrame, "beliefs", "or ranks by lever, such as {'wait_seconds': 1, 'hold_seconds': 2}.")
     problems = []
     measure = next((name for name in ("rank", "strength") if name in beliefs.columns), None)
     if "lever" not in beliefs.columns or measure is None:

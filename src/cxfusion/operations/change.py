@@ -24,6 +24,7 @@ from cxfusion.results.labels import column_label, metric_label
 from cxfusion.results.language import in_sentence
 from cxfusion.tables.coding import is_value
 from cxfusion.tables.period import period_of
+from cxfusion.tables.relation import require_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,6 +211,7 @@ def what_changed(
     >>> change.parts.round(2).values.tolist()[:2]
     [['mix', 16.67, 'seconds'], ['rate', 10.0, 'seconds']]
     """
+    require_contacts(contacts)
     kind = metric_named(metric)
     columns = as_columns(by)
     if not columns:
@@ -297,6 +299,10 @@ def _side(
             " groups=('site', 'north', 'south')."
         )
     if groups is not None:
+        if isinstance(groups, str) or len(groups) != 3:
+            raise UsageError(
+                f"groups is {groups!r}. Expected a column and two of its values: ('site', 'north', 'south')."
+            )
         column, first, second = groups
         grouping_by(column, None, contacts.columns, ())
         if first == second:
@@ -306,6 +312,10 @@ def _side(
             str(second),
         )
     spans = ((None, since), (since, None)) if periods is None else periods
+    if len(spans) != 2 or any(isinstance(span, str) or len(span) != 2 for span in spans):
+        raise UsageError(
+            f"periods is {periods!r}. Expected two, each with its beginning and its end: ((a, b), (c, d))."
+        )
     one, other = (period_of(*span, contacts.timezone) for span in spans)
     if one is None or other is None:
         raise UsageError("A period without both ends is the whole log. Expected two periods that do not overlap.")

@@ -205,6 +205,8 @@ def control_chart(
     kind = metric_named(metric)
     if kind.is_chained and episodes is None:
         raise UsageError(f"{metric} looks from contact to contact. Expected episodes=EpisodePlan() as well.")
+    if interval is None:
+        raise UsageError("A chart goes from interval to interval. Expected one, such as interval='1d'.")
     grouping = grouping_by(by, interval, contacts.columns, POINTS)
     series = series_of(contacts, kind, grouping, episodes)
     of_numbers = "count" if kind.statistic == "total" else "xmr"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 
-from cxfusion.errors import ConfigError
+from cxfusion.errors import ConfigError, require_kind
+from cxfusion.tables.relation import require_contacts
 from cxfusion.tables.span import day_of, span_among
 from cxfusion.tables.times import microseconds
 
@@ -205,6 +206,7 @@ class Chains:
 
 def chains_of(contacts: Contacts, plan: EpisodePlan) -> Chains:
     """What the chains of a log are made from; of a log without ``customer_id``, nobody is a person."""
+    require_kind(plan, EpisodePlan, "The plan of episodes", "cx.EpisodePlan(), or one with days of its own.")
     rows = contacts.rows
     span, seen = _seen(contacts)
     has_outbound = bool(seen["n_outbound"])
@@ -294,6 +296,7 @@ def with_history(contacts: Contacts, plan: EpisodePlan | None = None) -> Contact
     >>> contacts.to_pandas().set_index("contact_id")["n_prior_contacts"].sort_index().to_list()
     [nan, 0.0, 1.0]
     """
+    require_contacts(contacts)
     return with_some_history(contacts, HISTORY, plan)
 
 

@@ -17,6 +17,7 @@ from cxfusion.results.display import display_name
 from cxfusion.results.formats import count, percent
 from cxfusion.results.grouping import grouping_by
 from cxfusion.results.labels import reason_label
+from cxfusion.tables.relation import require_contacts
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -130,6 +131,7 @@ def follow(contacts: Contacts, by: str = "reason", *, plan: EpisodePlan | Links 
     >>> found.audit.set_index("reason")["n"][["not_handled", "followed"]].to_dict()
     {'not_handled': 943, 'followed': 16804}
     """
+    require_contacts(contacts)
     name = grouping_by([by], None, contacts.columns, (*COLUMNS, f"next_{by}")).names[0]
     links = plan if isinstance(plan, Links) else link(contacts, plan or EpisodePlan(), by, ["customer_id"])
     found = _ends(links, by)

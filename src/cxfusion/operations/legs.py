@@ -9,6 +9,7 @@ import ibis
 
 from cxfusion.errors import UsageError
 from cxfusion.tables.legs import legs_within
+from cxfusion.tables.relation import require_contacts
 
 if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts
@@ -53,6 +54,7 @@ def per_leg(contacts: Contacts) -> Contacts:
     ...     print(error.message.split(":")[0])
     The log has no legs
     """
+    require_contacts(contacts)
     legs = contacts.legs
     if legs is None:
         raise UsageError(

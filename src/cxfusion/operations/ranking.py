@@ -23,6 +23,7 @@ from cxfusion.results.formats import interval as between
 from cxfusion.results.grouping import grouping_by
 from cxfusion.results.labels import column_label, metric_label
 from cxfusion.results.language import in_sentence
+from cxfusion.tables.relation import require_contacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,6 +199,7 @@ def rank_groups(
     >>> len(ranking.table), bool(ranking.table["estimate"].std() < ranking.table["adjusted"].std())
     (40, True)
     """
+    require_contacts(contacts)
     kind = metric_named(metric)
     within = (adjust_for,) if isinstance(adjust_for, str) else tuple(adjust_for)
     name = grouping_by([by], None, contacts.columns, COLUMNS).names[0]

@@ -17,6 +17,7 @@ from cxfusion.pairing.keys import EXPOSURE, keyed
 from cxfusion.pairing.pair import pair_anew
 from cxfusion.pairing.reasons import EXPOSED
 from cxfusion.pairing.responses import asked
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.formats import count, duration_in_words
 from cxfusion.tables.cells import is_number
 from cxfusion.tables.relation import Contacts
@@ -97,6 +98,7 @@ def pair_relationship(pairing: Pairing) -> Pairing:
     >>> lived[["n_contacts", "total_wait_seconds", "worst_wait_seconds"]].values.tolist()
     [[3.0, 180.0, 70.0]]
     """
+    require_pairing(pairing)
     if not pairing.n_exposures:
         raise NothingPairedError(
             "No survey about the relationship stands beside anything that its customer lived. Expected responses with"

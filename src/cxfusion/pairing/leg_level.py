@@ -9,6 +9,7 @@ import ibis
 from cxfusion.errors import NothingPairedError
 from cxfusion.pairing.legs import require_legs
 from cxfusion.pairing.pair import pair_anew
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.formats import count
 from cxfusion.tables.canonical import CONTACT_COLUMNS
 from cxfusion.tables.legs import legs_within
@@ -59,6 +60,7 @@ def pair_legs(pairing: Pairing) -> Pairing:
     >>> of_legs.contacts.to_pandas()[["contact_id", "agent_id"]].values.tolist(), of_legs.to_pandas()["contact_id"][0]
     ([['k1', 'ivo'], ['k2', 'jan']], 'k1')
     """
+    require_pairing(pairing)
     legs = legs_within(require_legs(pairing.contacts), pairing.contacts)
     if not pairing.n_pairs:
         raise NothingPairedError("No response is paired with a contact, so none speaks of a leg: see pairing.audit.")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cxfusion.errors import InputError, UsageError
 from cxfusion.pairing.reasons import PAIRED
+from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.ratings.read import Ratings
 from cxfusion.perception.scores import SCORES
@@ -147,6 +148,7 @@ def audit_sources(
     >>> found.table["source"].tolist()
     ['Contact log', 'Satisfaction (CSAT)', 'Recommendation (NPS)', 'brand tracker']
     """
+    require_pairing(pairing)
     log = _log(pairing)
     seen = [log, *_surveys(pairing), *_events(pairing), *_others(pairing, others or {}, dates or {})]
     last = max(int(one.days.index.max()) for one in seen if len(one.days))

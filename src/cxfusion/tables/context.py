@@ -19,6 +19,7 @@ from cxfusion.errors import InputError, nearest_names
 from cxfusion.tables.cells import digits
 from cxfusion.tables.headings import part_of_name
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.relation import require_contacts
 from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def add_context(contacts: Contacts, events: Data) -> Contacts:
     >>> cx.add_context(cx.read_contacts(calls), strike).to_pandas()["context_strike"].tolist()
     [True, False]
     """
+    require_contacts(contacts)
     session = contacts.session
     told = session.read(open_source(events))
     if "queue" in told.columns:  # as the log has it: a number keeps its digits beside events of all queues

@@ -11,6 +11,7 @@ from cxfusion.errors import InputError
 from cxfusion.tables.cells import clean_id
 from cxfusion.tables.headings import part_of_name
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.relation import require_contacts
 from cxfusion.tables.steps import compute
 from cxfusion.tables.sums import PER_ANSWER, exact_mean
 
@@ -90,6 +91,7 @@ def add_evaluations(contacts: Contacts, evaluations: Data, *, pseudonyms: Pseudo
     >>> cx.add_evaluations(cx.read_contacts(calls), heard).to_pandas()["is_qa_greeted_by_name"].tolist()
     [1.0, nan]
     """
+    require_contacts(contacts)
     session = contacts.session
     is_hidden = "contact_id" in (contacts.private or ())
     rows = session.materialize(_read(session, evaluations, pseudonyms if is_hidden else None))

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import ibis
 
-from cxfusion.errors import ConfigError, nearest_names
+from cxfusion.errors import ConfigError, nearest_names, require_kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +69,7 @@ def require_zone(name: str) -> str:
     >>> require_zone("Asia/Kolkata")
     'Asia/Kolkata'
     """
+    require_kind(name, str, "timezone", "the name of a zone, such as 'Europe/Berlin'.")
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
+from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
 
@@ -133,6 +134,7 @@ def expectations(
     >>> found[["superiority", "adequacy", "zone_of_tolerance", "share_within_zone"]].to_list()
     [-1.5, 1.0, 2.5, 1.0]
     """
+    require_ratings(ratings)
     require_conf_level(conf_level)
     names = {"perceived": perceived, "desired": desired, "adequate": adequate}
     asked = ratings.rows[ratings.rows["question"].isin(list(names.values()))]

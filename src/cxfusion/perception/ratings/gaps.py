@@ -13,6 +13,7 @@ from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_lev
 from cxfusion.estimators.distributions import norm
 from cxfusion.perception.differences import Known, Side, known, tested, with_readings
 from cxfusion.perception.ratings.cells import FEW, SHOWN, TOO_FEW, interval_columns, means_of, status_of
+from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
 
@@ -143,6 +144,7 @@ def perception_gaps(ratings: Ratings, *, smallest_gap: float | None = None, conf
     >>> gaps.table[["group", "other_group", "reading"]].values.tolist()
     [['customers', 'leaders', 'different']]
     """
+    require_ratings(ratings)
     require_conf_level(conf_level)
     low, high = ratings.scale
     smallest = (high - low) / 10 if smallest_gap is None else smallest_gap

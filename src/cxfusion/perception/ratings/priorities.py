@@ -13,6 +13,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
+from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def priorities(
     >>> cx.priorities(cx.read_ratings(rows, scale=(1, 6))).table[["item", "advice"]].values.tolist()
     [['letters', 'perhaps too much'], ['promptness', 'improve first']]
     """
+    require_ratings(ratings)
     require_conf_level(conf_level)
     sides = {"importance": importance, "performance": performance}
     found = [_side(ratings, name, question, conf_level) for name, question in sides.items()]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cxfusion.engine import default_session
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
-from cxfusion.errors import MissingColumnError, NothingToEstimateError, UsageError, told_nearest
+from cxfusion.errors import MissingColumnError, NothingToEstimateError, UsageError, require_kind, told_nearest
 from cxfusion.perception.ratings.catalogue import load_catalogue
 from cxfusion.results.exact import exact_frame
 from cxfusion.tables.opening import open_source
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.tables.opening import Data
 
-__all__ = ["Ratings", "read_ratings"]
+__all__ = ["Ratings", "read_ratings", "require_ratings"]
 
 REQUIRED: Final = ("respondent_id", "item", "rating")
 OPTIONAL: Final = {"group": "everyone", "question": "rating"}
@@ -54,6 +54,16 @@ class Ratings:
     def unit(self) -> str:
         """What a mean rating is counted in."""
         return "share" if self.scale == (0, 1) else "rating points"
+
+
+def require_ratings(value: object) -> None:
+    """Refuse what are no ratings that were read.
+
+    Raises
+    ------
+    UsageError
+    """
+    require_kind(value, Ratings, "The table of ratings", "read it first, ratings = cx.read_ratings(…, scale=(1, 5)).")
 
 
 def read_ratings(
@@ -99,6 +109,8 @@ def read_ratings(
     >>> read_ratings(rows, scale=(1, 5)).audit.to_dict("list")
     {'reason': ['used', 'rating_missing', 'rating_out_of_scale'], 'n': [3, 1, 1]}
     """
+    if isinstance(scale, str) or np.shape(scale) != (2,):
+        raise UsageError(f"scale is {scale!r}. Expected its lowest and its highest rating, such as scale=(1, 5).")
     if not scale[0] < scale[1]:
         raise UsageError(f"The scale is {scale[0]:g}–{scale[1]:g}; expected its lowest and its highest rating.")
     session = session or default_session()
