@@ -174,6 +174,20 @@ def test_a_trial_that_teaches_nothing_says_why(change, told):
     assert pd.Series([found["reason"]]).str.contains(told).all(), found["reason"]
 
 
+@pytest.mark.parametrize("unit", [None, "agent_id"])
+def test_before_and_after_a_day_are_no_trial(unit):
+    """Hold does nothing; it became shorter for all on one day, and scores rise as time goes on."""
+    frame = centre(n=4_000, effect=0.0)
+    day = (frame["started_at"] - frame["started_at"].min()).dt.days
+    is_after = frame["started_at"] >= frame["started_at"].min() + pd.Timedelta(7.5, "D")  # in the middle of a day
+    frame["pilot_group"] = np.where(is_after, "new", "old")
+    frame["hold_seconds"] *= np.where(is_after, 0.5, 1.0)
+    frame["csat"] = np.digitize(frame["background"] + 0.15 * (day - 7), CUTS) + 1
+    found = rung(evidence_of(frame, Experiment("pilot_group", "hold_seconds", unit=unit)))
+    assert found["status"] == "not_applicable"
+    assert found["reason"].startswith("its arms followed each other")
+
+
 @pytest.mark.parametrize(("n_treated", "is_told"), [(1, False), (3, False), (4, True)])
 def test_an_arm_of_few_agents_does_not_tell_how_agents_differ(n_treated, is_told):
     frame = centre(n=6_000)

@@ -6,6 +6,7 @@ What was assigned by chance, and what that did to the lever, is read from the lo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -54,8 +55,9 @@ def experiment_rungs(
     """The effect of each lever that a trial of the spec changed.
 
     The arms are instruments for the lever: two-stage least squares for a few of them, the unbiased jackknife (UJIVE)
-    for many. Contacts outside the trial are left out. The slope is that of the contacts whose lever the trial changed
-    (Imbens & Angrist); where it changes the lever in proportion, that is the estimand of the other rungs.
+    for many. Contacts outside the trial are left out. Arms that followed each other, one for all until a day and the
+    other from then on, are no trial: time decided, not chance. The slope is that of the contacts whose lever the trial
+    changed (Imbens & Angrist); where it changes the lever in proportion, that is the estimand of the other rungs.
 
     Parameters
     ----------
@@ -95,8 +97,8 @@ def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Tri
     cluster = f"{UNIT}_{i}" if experiment.unit else _assigned_whole(session, rows, i)
     facts = {"arms": arm.max(), "seen": arm.nunique(), "cells": rows[f"{CELL}_{i}"].max()}
     facts |= {"last": rows[cluster].max(), "clusters": rows[cluster].nunique()}
-    by_arm = rows.group_by(f"{ARM}_{i}").aggregate(units=rows[cluster].nunique())
-    fewest = session.collect(by_arm.aggregate(fewest=by_arm["units"].min()))["fewest"][0].as_py()
+    when = {"first": rows["date"].min(), "last": rows["date"].max()}
+    by_arm = session.collect(rows.group_by(f"{ARM}_{i}").aggregate(units=rows[cluster].nunique(), **when)).to_pylist()
     found = session.collect(rows.aggregate(**facts)).to_pylist()[0]
     return _Trial(
         sweep=session.sweep(rows),
@@ -106,8 +108,15 @@ def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Tri
         widths=(int(found["arms"] or 0) + 1, int(found["cells"] or 0) + 1, int(found["last"] or 0) + 1),
         n_arms=int(found["seen"]),
         n_clusters=int(found["clusters"]),
-        fewest_units=int(fewest or 0),
+        fewest_units=min((one["units"] for one in by_arm), default=0),
+        is_in_turn=_followed_each_other([(one["first"], one["last"]) for one in by_arm]),
     )
+
+
+def _followed_each_other(spans: list[tuple[int, int]]) -> bool:
+    """Whether each of several arms began, at the earliest, on the last day of the one before."""
+    spans = sorted(spans)
+    return len(spans) > 1 and all(one[1] <= other[0] for one, other in pairwise(spans))
 
 
 def _assigned_whole(session: Session, rows: ir.Table, i: int) -> str:
@@ -142,6 +151,7 @@ class _Trial:
     n_arms: int
     n_clusters: int
     fewest_units: int  # of an arm
+    is_in_turn: bool
 
     @property
     def degrees(self) -> int:
@@ -155,6 +165,11 @@ class _Trial:
         """Points of the outcome per unit of the lever, or why there is no such number."""
         if self.n_arms < 2:
             return f"the trial has {self.n_arms} arm with answers; at least 2 are needed to compare"
+        if self.is_in_turn:
+            return (
+                "its arms followed each other, so that whatever else changed in between looks like the trial; read_out"
+                " compares before and after with those who did not change"
+            )
         if self.n_clusters < spec.min_clusters:
             return f"only {self.n_clusters} units were assigned as a whole; at least {spec.min_clusters} are needed"
         if self.n_arms == 2 and self.fewest_units < FEWEST_UNITS:

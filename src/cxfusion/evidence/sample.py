@@ -224,6 +224,7 @@ def made_numeric(
     codes = {"y": categories.frame, "file": group_codes(session, answered, ("response_file",))}
     numeric, coding = coded(session, answered, contacts, spec, codes, like or n)
     columns = [*_columns(answered, levers, coding), *trial_values(contacts, spec)]
+    columns += ["date"] if spec.experiments else []
     if n > MAX_PART:
         numeric = numeric.mutate(**{IS_PART: in_sample(numeric["contact_id"], MAX_PART / n)})
         columns.append(IS_PART)
