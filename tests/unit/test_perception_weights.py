@@ -8,11 +8,12 @@ import pytest
 from scipy import stats
 
 import cxfusion as cx
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NoScoreError, NothingToEstimateError, UnknownNameError, UsageError
 from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.fold import fold_batches
 from cxfusion.perception import weights as weighing
 from cxfusion.perception.contact_cells import CellRows, count_cells
+from cxfusion.perception.weights import require_weights
 
 
 def centre_of(log: pd.DataFrame, answers: pd.DataFrame) -> cx.Pairing:
@@ -136,6 +137,7 @@ def test_weights_of_another_score_are_refused(pairing):
         lambda pairing, weights: cx.nonresponse_curve(pairing, "csat", weights=weights),
         lambda pairing, weights: cx.fit_levers(pairing, "csat", weights=weights),
         lambda pairing, weights: cx.dose_response(pairing, "wait_seconds", "csat", weights=weights),
+        cx.check_weights,
     ],
 )
 def test_weights_of_other_answers_are_refused_and_leave_none_out(call):
@@ -145,6 +147,22 @@ def test_weights_of_other_answers_are_refused_and_leave_none_out(call):
     of_some = cx.weigh(cx.pair(pairing.contacts, cx.read_surveys(answers.iloc[:-30])), "csat")
     with pytest.raises(UsageError, match=r"30 answers have no weight: these are of another pairing.*weigh\(pairing"):
         call(pairing, of_some)
+
+
+def test_weights_of_the_same_pairing_are_known_without_a_look_at_the_log(pairing, monkeypatch):
+    weights = cx.weigh(pairing, "csat")
+    again = cx.pair(pairing.contacts, pairing.surveys)
+    require_weights(weights, again, "csat")
+    monkeypatch.setattr(type(pairing.session), "count", lambda *_: pytest.fail("counted"))
+    require_weights(weights, pairing, "csat")
+
+
+def test_a_score_that_is_none_or_was_not_asked_for_is_named():
+    pairing = centre_of(*two_channels())
+    with pytest.raises(UnknownNameError, match=r"no score 'queue'.*csat"):
+        cx.weigh(pairing, "queue")
+    with pytest.raises(NoScoreError, match=r"no nps.*csat"):
+        cx.weigh(pairing, "nps")
 
 
 def test_a_curve_or_an_effect_takes_no_weights_of_another_score(pairing):

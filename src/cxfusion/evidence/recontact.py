@@ -18,6 +18,7 @@ from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.figures import RECONTACTED
 from cxfusion.operations.links import LAG, link
 from cxfusion.pairing.result import require_pairing
+from cxfusion.perception.weights import ResponseWeights, require_weights
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
 from cxfusion.tables.sampling import thinned
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
-    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Contacts
 
 __all__ = ["WeightsCheck", "check_weights"]
@@ -113,7 +113,7 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     Raises
     ------
     UsageError
-        Something else than a pairing was given.
+        Something else than a pairing was given, or weights of another one.
 
     Notes
     -----
@@ -129,6 +129,7 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     'passed'
     """
     require_pairing(pairing)
+    require_weights(weights, pairing)
     contacts = pairing.contacts
     if not contacts.has("customer_id"):
         return _not_applicable(weights, 0, "the log names no customers")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 
+from cxfusion.errors import NoScoreError, UnknownNameError, nearest_names
 from cxfusion.perception.scores import SCORES
 from cxfusion.results.exact import exact_frame
 from cxfusion.tables.coding import MISSING, never_reached
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from cxfusion.engine import Session
     from cxfusion.pairing import Pairing
     from cxfusion.perception.weights import ResponseWeights
+    from cxfusion.tables.relation import Scale
 
 __all__ = [
     "CUSTOMER",
@@ -42,6 +44,7 @@ __all__ = [
     "levels_of_few",
     "notes_on_untold",
     "reached_by",
+    "scale_of",
     "scored_pairs",
     "shared_customers",
     "sums_of",
@@ -55,6 +58,37 @@ CUSTOMER: Final = "customer"
 def surveys_of(source: Pairing | Surveys) -> Surveys:
     """The surveys of a pairing, or those that stand alone."""
     return source if isinstance(source, Surveys) else source.surveys
+
+
+def scale_of(source: Pairing | Surveys, score: str, *others: str) -> Scale:
+    """The scale of a score.
+
+    Parameters
+    ----------
+    source : Pairing or Surveys
+    score : str
+    others : str
+        What else could have been asked for.
+
+    Raises
+    ------
+    UnknownNameError
+        There is no such score.
+    NoScoreError
+        The survey did not ask for it.
+    """
+    if score not in SCORES:
+        known = (*SCORES, *others)
+        near = ", ".join(nearest_names(score, known) or known)
+        raise UnknownNameError(f"There is no score {score!r}. Expected one of: {near}.")
+    scales = surveys_of(source).scales
+    if score not in scales:
+        there = ", ".join(scales) or "none"
+        raise NoScoreError(
+            f"The survey has no {score}. Scores that it has: {there}. Ask for one of them, or name the column"
+            f" that holds it: [surveys.columns] {score} = …"
+        )
+    return scales[score]
 
 
 def scored_pairs(pairing: Pairing, score: str) -> ir.Table:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.errors import NoScoreError, UnknownNameError, UsageError, nearest_names
+from cxfusion.errors import UsageError
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.alone import notes_on_alone, require_no_log
 from cxfusion.perception.answers import (
@@ -21,6 +21,7 @@ from cxfusion.perception.answers import (
     given_answers,
     notes_on_untold,
     reached_by,
+    scale_of,
     surveys_of,
 )
 from cxfusion.perception.figures import ESTIMATES, figures_of
@@ -251,25 +252,10 @@ def readings_for(pairing: Pairing | Surveys, score: str, weights: ResponseWeight
     """
     if score == RESPONSE_RATE:
         return (response_rate(),)
-    readings = readings_of(score, _scale_of(pairing, score))
+    readings = readings_of(score, scale_of(pairing, score, RESPONSE_RATE))
     if weights is None:
         return readings
     return tuple(replace(reading, metric=f"{reading.metric}_weighted") for reading in readings)
-
-
-def _scale_of(pairing: Pairing | Surveys, score: str) -> Scale:
-    if score not in SCORES:
-        known = (*SCORES, RESPONSE_RATE)
-        near = ", ".join(nearest_names(score, known) or known)
-        raise UnknownNameError(f"There is no score {score!r}. Expected one of: {near}.")
-    scales = surveys_of(pairing).scales
-    if score not in scales:
-        there = ", ".join(scales) or "none"
-        raise NoScoreError(
-            f"The survey has no {score}. Scores that it has: {there}. Measure one of them, or name the column"
-            f" that holds it: [surveys.columns] {score} = …"
-        )
-    return scales[score]
 
 
 def _notes(n_others: int, weights: ResponseWeights | None, *, is_linearised: bool) -> tuple[str, ...]:

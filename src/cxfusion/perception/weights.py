@@ -18,7 +18,7 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.raking import RakingFit, fit_raking
 from cxfusion.pairing.result import require_pairing
-from cxfusion.perception.answers import scored_pairs
+from cxfusion.perception.answers import scale_of, scored_pairs
 from cxfusion.perception.attributes import attribute_of, attributes_of, in_fifths, named_levels, numbered
 from cxfusion.perception.contact_cells import CellRows, count_cells
 from cxfusion.tables.coding import answered, group_codes, one_place, with_codes
@@ -65,6 +65,8 @@ class ResponseWeights(Relation):
         Contacts that are too young to tell who will not answer, and have no say in who does.
     n_early : int
         Contacts from before anybody was asked, which have no say in it either.
+    responses : ibis.Table
+        The rows of the pairing whose answers they weight.
     share_trimmed : float
         Share of answers whose propensity weight was cut.
     coded : ibis.Table
@@ -81,6 +83,7 @@ class ResponseWeights(Relation):
     share_trimmed: float
     coded: ir.Table = field(repr=False)
     codes: tuple[tuple[str, int], ...] = field(repr=False)
+    responses: ir.Table = field(repr=False)
     n_young: int = 0
     n_early: int = 0
 
@@ -108,8 +111,15 @@ class ResponseWeights(Relation):
         )
 
 
-def require_weights(weights: ResponseWeights, pairing: Pairing, score: str) -> None:
+def require_weights(weights: ResponseWeights, pairing: Pairing, score: str | None = None) -> None:
     """Refuse what are no weights of these answers: those of other answers would leave some out without a word.
+
+    Parameters
+    ----------
+    weights : ResponseWeights
+    pairing : Pairing
+    score : str, optional
+        That the weights have to be for; whatever they are for unless given.
 
     Raises
     ------
@@ -117,9 +127,12 @@ def require_weights(weights: ResponseWeights, pairing: Pairing, score: str) -> N
     SessionMismatchError
     """
     require_kind(weights, ResponseWeights, "weights", "weigh the pairing first, weights = cx.weigh(pairing).")
+    score = score or weights.score
     session, own = require_one_session(pairing.session, weights.session), f"weigh(pairing, {score!r})"
     if weights.score != score:
         raise UsageError(f"The weights are for {weights.score}, and {score} is asked for. Expected its own: {own}.")
+    if weights.responses is pairing.rows:
+        return
     given = scored_pairs(pairing, score).semi_join(answered(pairing.contacts), "contact_id")
     n_unknown = session.count(given.anti_join(weights.rows, "contact_id"))
     if n_unknown:
@@ -143,6 +156,8 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
 
     Raises
     ------
+    UnknownNameError, NoScoreError
+        There is no such score, or the survey did not ask for it.
     NothingToEstimateError
         Nobody or everybody answered, or no weights reach the log's margins.
 
@@ -169,6 +184,7 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
     True
     """
     require_pairing(pairing)
+    scale_of(pairing, score)
     session, everyone = pairing.session, _everyone(pairing, score)
     sizes = _sizes(session, everyone)
     n, n_answers = sizes.contacts, sizes.answers
@@ -260,6 +276,7 @@ def _weighted(pairing: Pairing, score: str, answers: ir.Table, cells: Cells, siz
         share_trimmed=float(n_trimmed / n),
         coded=coded,
         codes=cells.codes,
+        responses=pairing.rows,
     )
 
 

@@ -52,8 +52,8 @@ def _is_records(data: Any) -> bool:
 
 
 def _is_stream(data: Any) -> bool:
-    """Whether an object hands its rows to any Arrow reader (the Arrow PyCapsule interface)."""
-    return hasattr(data, "__arrow_c_stream__")
+    """Whether an object hands its rows to any Arrow reader (the Arrow PyCapsule interface). A lone column has none."""
+    return hasattr(data, "__arrow_c_stream__") and _name(data) not in ("Series", "ChunkedArray")
 
 
 def _from_table(data: Any) -> FrameSource:
