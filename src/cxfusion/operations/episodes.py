@@ -190,11 +190,16 @@ class Chains:
         return ibis.ifelse(self.is_known & self.is_followed_up, soon, ibis.null("boolean"))
 
     @property
+    def n_before(self) -> ir.IntegerValue:
+        """The person's attempts within the look-back window before each contact."""
+        return self._n_attempts(self._before(self.plan.look_back))
+
+    @property
     def history(self) -> dict[str, ir.Value]:
         """Values of :data:`HISTORY`."""
         window, is_known = self._before(self.plan.look_back), self.is_known & self.has_look_back
         attempt, wait = self.rows["cx:attempt"], self.rows["cx:wait"]
-        n = self._n_attempts(window).cast("float64")
+        n = self.n_before.cast("float64")
         waited = ibis.ifelse(attempt, wait, ibis.null("float64"))
         total, n_told = waited.sum().over(window).fill_null(0.0), waited.count().over(window)
         nothing = ibis.null("float64")
@@ -297,16 +302,32 @@ def with_history(contacts: Contacts, plan: EpisodePlan | None = None) -> Contact
     [nan, 0.0, 1.0]
     """
     require_contacts(contacts)
-    return with_some_history(contacts, HISTORY, plan)
+    found = with_some_history(contacts, HISTORY, plan)
+    return replace(found, rows=contacts.session.materialize(found.rows))
 
 
 def with_some_history(contacts: Contacts, names: Iterable[str], plan: EpisodePlan | None = None) -> Contacts:
-    """The same with some columns of :data:`HISTORY` alone: each takes a look around every contact."""
+    """The same with some columns of :data:`HISTORY` alone: each takes a look around every contact.
+
+    Their rows are not materialised. To write the log once more takes far longer than to join it, now and then, with the
+    few of its contacts that others came before.
+    """
     chains = chains_of(contacts, plan or EpisodePlan())
-    history = chains.history
-    asked = {name: history[name] for name in names}
-    own = [chains.rows[name] for name in contacts.columns if name not in asked]
-    return replace(contacts, rows=contacts.session.materialize(chains.rows.select(*own, **asked)))
+    asked = {name: f"cx:{name}" for name in names}
+    history = {asked[name]: value for name, value in chains.history.items() if name in asked}
+    n_before = chains.n_before
+    others = chains.rows.select(**{"cx:met": "contact_id", "cx:before": n_before}, **history)
+    others = contacts.session.materialize(others.filter(others["cx:before"] > 0).drop("cx:before"))
+    told = chains.rows.mutate(**{"cx:told": chains.is_known & chains.has_look_back})
+    rows = told.left_join(others, [("contact_id", "cx:met")])
+    values = {
+        name: ibis.ifelse(
+            rows["cx:told"], ibis.ifelse(rows["cx:met"].isnull(), 0.0, rows[column]), ibis.null("float64")
+        )
+        for name, column in asked.items()
+    }
+    own = [rows[name] for name in contacts.columns if name not in asked]
+    return replace(contacts, rows=rows.select(*own, **values))
 
 
 def recontacts(contacts: Contacts, plan: EpisodePlan | None = None) -> ir.Table:
