@@ -15,15 +15,7 @@ if TYPE_CHECKING:
     from cxfusion.estimators.solving import Inverse
     from cxfusion.fold import Sweep
 
-__all__ = [
-    "CR2_BELOW",
-    "_Parts",
-    "adjusted_influence",
-    "cluster_sums",
-    "effective",
-    "half_powers",
-    "is_worth_cr2",
-]
+__all__ = ["CR2_BELOW", "adjusted_influence", "cluster_sums", "effective", "half_powers", "is_worth_cr2"]
 
 ROUNDING: Final = 1e-20
 CR2_BELOW: Final = 30  # clusters in effect; from there on the correction no longer matters

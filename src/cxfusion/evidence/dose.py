@@ -17,7 +17,6 @@ from cxfusion.evidence.dose_bases import (
     curve_levels,
     learn_bands,
     learn_spline,
-    observed_bands,
 )
 from cxfusion.evidence.ground import Ground, WithinFit, asked_spec, lay_ground
 from cxfusion.evidence.threshold import Threshold, find_threshold, plan_search
@@ -211,8 +210,7 @@ def dose_response(
 
 def dose_on(ground: Ground, bands: Sequence[float] | None = None, *, is_monotone: bool = False) -> DoseResponse:
     """The same on a ground that is laid already."""
-    edges = band_edges(ground, bands)
-    observed = observed_bands(ground, edges)
+    edges, observed = band_edges(ground, bands)
     banded = learn_bands(ground, edges, observed)
     basis: Basis = banded if ground.lever.shape == "count" else learn_spline(ground)
     own, search = (banded,) if basis is banded else (banded, basis), plan_search(ground)

@@ -29,7 +29,6 @@ __all__ = [
     "joined_edges",
     "learn_bands",
     "learn_spline",
-    "observed_bands",
 ]
 
 N_LEVELS: Final = 41
@@ -70,8 +69,8 @@ class Bands(Basis):
         return np.delete(bands, self.reference, axis=1)
 
 
-def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
-    """Inner edges of the bands, without those that would leave a band with too few answers.
+def band_edges(ground: Ground, bands: Sequence[float] | None) -> tuple[list[float], pd.DataFrame]:
+    """Inner edges of the bands, without those that would leave a band with too few answers; what was observed in them.
 
     Raises
     ------
@@ -91,9 +90,10 @@ def band_edges(ground: Ground, bands: Sequence[float] | None) -> list[float]:
         edges = np.floor(edges).tolist() if ground.lever.shape == "count" else edges
     edges = sorted(set(edges))
     fewest = ground.spec.min_level_responses
-    kept = joined_edges(edges, _sizes(edges, observed_bands(ground, edges)), fewest)
+    observed = _observed_bands(ground, edges)
+    kept = joined_edges(edges, _sizes(edges, observed), fewest)
     if kept:
-        return kept
+        return kept, observed if kept == edges else _observed_bands(ground, kept)
     told = f"{ground.lever.name} has too few answers for two bands. Expected at least {fewest} on each side of an edge"
     if bands is None:
         raise NothingToEstimateError(f"{told}; read a longer period.")
@@ -136,7 +136,7 @@ def _sizes(edges: Sequence[float], observed: pd.DataFrame) -> NDArray[np.int64]:
     return sizes
 
 
-def observed_bands(ground: Ground, edges: Sequence[float]) -> pd.DataFrame:
+def _observed_bands(ground: Ground, edges: Sequence[float]) -> pd.DataFrame:
     """``band, n, level, mean`` of the responses (the mean level and the mean score), bands in order."""
     rows = ground.rows
     band = sum(((rows[ground.lever.name] > edge).cast("int64") for edge in edges), start=ibis.literal(0))

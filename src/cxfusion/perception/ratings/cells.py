@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from cxfusion.errors import UsageError
 from cxfusion.estimators.intervals import ClusteredSums, Mean, mean_interval, share_interval, weighted_mean
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["FEW", "SHOWN", "TOO_FEW", "interval_columns", "means_of", "status_of"]
+__all__ = ["FEW", "SHOWN", "TOO_FEW", "interval_columns", "means_of", "one_of", "status_of"]
 
 FEW: Final = 30
 TOO_FEW: Final = 5
@@ -57,6 +58,20 @@ def interval_columns(mean: Mean, low: float, high: float, conf_level: float) -> 
         "conf_low": ends.low,
         "conf_high": ends.high,
     }
+
+
+def one_of(frame: pd.DataFrame, column: str, wanted: str | None) -> str:
+    """The group or question that is to be drawn: the first, unless another is wanted.
+
+    Raises
+    ------
+    UsageError
+        There is no such group or question.
+    """
+    known = [str(value) for value in frame[column].unique()]
+    if wanted is not None and wanted not in known:
+        raise UsageError(f"There is no {column} {wanted!r}. Expected one of: {', '.join(known)}.")
+    return known[0] if wanted is None else wanted
 
 
 def status_of(n: NDArray[np.float64]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
-from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
+from cxfusion.errors import NothingToEstimateError, require_conf_level
+from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, one_of, status_of
 from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
@@ -69,10 +69,8 @@ class Expectations(Result):
         """
         from cxfusion.results.rating_charts import zones
 
-        known = list(dict.fromkeys(self.figures["group"]))
-        if group is not None and group not in known:
-            raise UsageError(f"There is no group {group!r}. Expected one of: {', '.join(known)}.")
-        return zones(self.levels[self.levels["group"] == (group or known[0])], width=width)
+        drawn = one_of(self.figures, "group", group)
+        return zones(self.levels[self.levels["group"] == drawn], width=width)
 
     def _lines(self) -> list[str]:
         items = self.figures["item"].nunique()

@@ -12,7 +12,7 @@ import pandas as pd
 from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
 from cxfusion.estimators.distributions import norm
 from cxfusion.perception.differences import Known, Side, known, tested, with_readings
-from cxfusion.perception.ratings.cells import FEW, SHOWN, TOO_FEW, interval_columns, means_of, status_of
+from cxfusion.perception.ratings.cells import FEW, SHOWN, TOO_FEW, interval_columns, means_of, one_of, status_of
 from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
 from cxfusion.results.formats import number
@@ -77,13 +77,18 @@ class PerceptionGaps(Result):
             The first, unless given.
         width : int
             Whole width in pixels.
+
+        Raises
+        ------
+        UsageError
+            No such question.
+        NothingToEstimateError
+            No item was rated by enough people.
         """
         from cxfusion.results.rating_charts import dumbbells
 
-        known = list(dict.fromkeys(self.scores["question"]))
-        if question is not None and question not in known:
-            raise UsageError(f"No ratings answer the question {question!r}. Expected one of: {', '.join(known)}.")
-        return dumbbells(self.scores[self.scores["question"] == (question or known[0])], width=width)
+        drawn = one_of(self.scores, "question", question)
+        return dumbbells(self.scores[self.scores["question"] == drawn], width=width)
 
     def _lines(self) -> list[str]:
         counts = self.gaps["reading"].value_counts()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
-from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, status_of
+from cxfusion.errors import NothingToEstimateError, require_conf_level
+from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, one_of, status_of
 from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
 
@@ -73,10 +73,7 @@ class Priorities(Result):
         """
         from cxfusion.results.rating_charts import cross
 
-        known = list(dict.fromkeys(self.items["group"]))
-        if group is not None and group not in known:
-            raise UsageError(f"There is no group {group!r}. Expected one of: {', '.join(known)}.")
-        return cross(self.items[self.items["group"] == (group or known[0])], width=width)
+        return cross(self.items[self.items["group"] == one_of(self.items, "group", group)], width=width)
 
     def _lines(self) -> list[str]:
         told = {advice: self.items.loc[self.items["advice"] == advice, "item"] for advice in ADVICE.values()}
