@@ -15,9 +15,10 @@ from cxfusion.evidence.coding import DAYS_AT_A_TIME, LEAST_TOGETHER
 from cxfusion.evidence.sample import KEPT, Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.tables.cells import clean_id
-from cxfusion.tables.coding import local_time
+from cxfusion.tables.coding import on_site
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sums import exact_mean
+from cxfusion.tables.times import day_of
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -90,13 +91,11 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
         told = told.mutate(customer_id=clean_id(told["customer_id"]))
     known = _outcomes(session.collect(told).to_pandas(), outcome)
     sample = draw_sample(pairing, LeverSpec(outcome=score), (), None, CARRIED, is_alone=True)
-    rows = _last_of_each(sample)
+    rows = _last_of_each(sample, contacts.timezone)
+    n_answered = session.count(rows)
     usable = known.loc[known["outcome"].notna() & known["customer_id"].notna(), ["customer_id", "outcome"]]
     table = pa.Table.from_pandas(usable.astype({"customer_id": object}), preserve_index=False)
-    dates = contacts.rows.select("contact_id", date=local_time(contacts)["date"])
-    joined = rows.inner_join(ibis.memtable(table), "customer_id").inner_join(dates, "contact_id")
-    joined = session.materialize(joined)
-    n_answered = session.count(rows)
+    joined = session.materialize(rows.inner_join(ibis.memtable(table), "customer_id"))
     result = joined["outcome"]
     facts = {"n": joined.count(), "low": result.min(), "high": result.max(), "mean": exact_mean(result)}
     facts |= {"agents": joined["cluster"].nunique(), "first": joined["date"].min(), "last": joined["date"].max()}
@@ -104,14 +103,13 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
     _require_overlap(found, n_answered, len(known), outcome)
     is_share = set(usable["outcome"].unique()) <= {0.0, 1.0}
     value = (result - found["mean"]) * (100.0 if is_share else 1.0)
-    coding = sample.coding
-    has_agents = "cluster" in coding.groups
-    every = {**coding.groups, **coding.controls}
+    every = {**sample.coding.groups, **sample.coding.controls}
     named = {name: width for name, width in every.items() if name != "group_date" and width}
     days = _days_together(found, sum(named.values()))
-    named[DAYS] = found["last"] // days - found["first"] // days + 1
+    first = found["first"] // days
+    named[DAYS] = found["last"] // days - first + 1
     number = ibis.dense_rank().over(order_by=joined["cluster"])  # agents without any of these customers have none
-    numeric = joined.mutate(outcome=value, cluster=number, **{DAYS: joined["date"] // days - found["first"] // days})
+    numeric = joined.mutate(outcome=value, cluster=number, **{DAYS: joined["date"] // days - first})
     ready = session.materialize(numeric.order_by("contact_id").drop("contact_id", "customer_id", "date"))
     log = contacts.rows
     n_customers = int(session.collect(log.aggregate(n=log["customer_id"].nunique()))["n"][0].as_py())
@@ -121,7 +119,7 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
         is_share=is_share,
         groups=tuple(named),
         widths=tuple(named.values()),
-        has_agents=has_agents,
+        has_agents="cluster" in sample.coding.groups,
         n=int(found["n"]),
         n_agents=int(found["agents"]),
         n_customers=n_customers,
@@ -166,8 +164,8 @@ def _number(value: Any) -> float:
         return float("nan")
 
 
-def _last_of_each(sample: Sample) -> ir.Table:
-    """The sample's rows with ``score``, only the last of each customer."""
+def _last_of_each(sample: Sample, zone: str) -> ir.Table:
+    """The sample's rows with ``score`` and the ``date`` at the site, only the last of each customer."""
     rows = sample.rows
     codes = [*sample.coding.controls, *sample.coding.groups, "cluster"]
     carried = {name: rows[f"{KEPT}{name}"] for name in CARRIED}
@@ -175,8 +173,10 @@ def _last_of_each(sample: Sample) -> ir.Table:
     plain = sample.session.materialize(plain.filter(plain["customer_id"].notnull()))
     order = ibis.row_number().over(group_by="customer_id", order_by=[plain["started_at"].desc(), plain["contact_id"]])
     ranked = sample.session.materialize(plain.mutate(place=order))
-    last = ranked.filter(ranked["place"] == 0).drop("place", "started_at")
-    return sample.session.materialize(last.mutate(customer_id=last["customer_id"].cast("string")))
+    last = ranked.filter(ranked["place"] == 0)
+    named = {"customer_id": last["customer_id"].cast("string")}
+    named["date"] = day_of(on_site(sample.session, last, "started_at", zone))
+    return sample.session.materialize(last.mutate(**named).drop("place", "started_at"))
 
 
 def _days_together(found: dict[str, Any], n_others: int) -> int:

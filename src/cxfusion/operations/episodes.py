@@ -14,8 +14,8 @@ import ibis
 
 from cxfusion.errors import ConfigError, require_kind
 from cxfusion.tables.relation import require_contacts
-from cxfusion.tables.span import day_of, span_among
-from cxfusion.tables.times import microseconds
+from cxfusion.tables.span import span_among
+from cxfusion.tables.times import day_of, microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,12 +14,11 @@ import ibis
 from cxfusion.errors import NoScoreError, UnknownNameError, nearest_names
 from cxfusion.perception.scores import SCORES
 from cxfusion.results.exact import exact_frame
-from cxfusion.tables.coding import MISSING, never_reached
+from cxfusion.tables.coding import MISSING, never_reached, on_site
 from cxfusion.tables.persons import groups_of_few
 from cxfusion.tables.relation import Surveys
 from cxfusion.tables.steps import compute
 from cxfusion.tables.sums import PER_ANSWER, exact_sum
-from cxfusion.tables.times import to_local, years_asked, years_told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -243,8 +242,7 @@ def in_intervals(rows: ir.Table, pairing: Pairing | Surveys, interval: timedelta
     """
     rows = rows.filter(rows["started_at"].notnull())
     timezone = pairing.timezone if isinstance(pairing, Surveys) else pairing.contacts.timezone
-    found = pairing.session.collect(rows.aggregate(**years_asked(rows["started_at"]))).to_pylist()[0]
-    local = to_local(rows["started_at"], timezone, years_told(found))
+    local = on_site(pairing.session, rows, "started_at", timezone)
     return rows.mutate(**{name: local.epoch_seconds() // int(interval.total_seconds())})
 
 

@@ -9,6 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import ibis
 import numpy as np
 import pandas as pd
 
@@ -24,7 +25,7 @@ from cxfusion.results.labels import outcome_label
 from cxfusion.tables.cells import clean_id
 from cxfusion.tables.coding import local_time
 from cxfusion.tables.opening import open_source
-from cxfusion.tables.times import to_local, years_asked, years_told
+from cxfusion.tables.times import day_of, to_local, years_asked, years_told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +41,6 @@ COLUMNS: Final = (
     "source", "kind", "n", "first_day", "last_day", "days_with_rows", "days_between", "longest_hole_days",
     "hole_after", "days_old", "linked_share", "contacts_covered_share", "days_covered_share", "can", "cannot",
 )  # fmt: skip
-SECONDS_A_DAY: Final = 86_400
 USUAL: Final = 0.9
 """Quantile of the distances between days with rows that counts as usual: weekends of a log, months of a tracker."""
 HOLE: Final = 3
@@ -150,7 +150,7 @@ def audit_sources(
     """
     require_pairing(pairing)
     log = _log(pairing)
-    seen = [log, *_surveys(pairing), *_events(pairing), *_others(pairing, others or {}, dates or {})]
+    seen = [log, *_surveys(pairing, log.n), *_events(pairing, log.n), *_others(pairing, others or {}, dates or {})]
     last = max(int(one.days.index.max()) for one in seen if len(one.days))
     until = last if as_of is None else (as_of - dt.date(1970, 1, 1)).days
     if until < int(log.days.index.min()):
@@ -178,24 +178,20 @@ def _log(pairing: Pairing) -> _Seen:
     return _Seen("Contact log", "log", contacts.count(), days, 1.0, 1.0)
 
 
-def _surveys(pairing: Pairing) -> Iterator[_Seen]:
+def _surveys(pairing: Pairing, n_contacts: int) -> Iterator[_Seen]:
     """Scores of customers about their contacts; answers about the relationship; answers of others."""
     rows = pairing.rows
     is_customer, is_relation = rows["respondent_role"] == CUSTOMER, rows["survey_level"] == "relationship"
     for score in (name for name in SCORES if name in pairing.surveys.scales):
-        name = outcome_label(score)
-        yield from _answers(
-            pairing, name[0].upper() + name[1:], rows.filter(rows[score].notnull(), is_customer, ~is_relation)
-        )
-    scored = [rows[name].notnull() for name in SCORES if name in pairing.surveys.scales]
-    is_scored = scored[0]
-    for one in scored[1:]:
-        is_scored = is_scored | one
-    yield from _answers(pairing, "Surveys about the relationship", rows.filter(is_scored, is_customer, is_relation))
-    yield from _answers(pairing, "Answers of companions and staff", rows.filter(is_scored, ~is_customer))
+        name, given = outcome_label(score), rows.filter(rows[score].notnull(), is_customer, ~is_relation)
+        yield from _answers(pairing, name[0].upper() + name[1:], given, n_contacts)
+    is_scored = ibis.or_(*(rows[name].notnull() for name in SCORES if name in pairing.surveys.scales))
+    of_relation, of_others = rows.filter(is_scored, is_customer, is_relation), rows.filter(is_scored, ~is_customer)
+    yield from _answers(pairing, "Surveys about the relationship", of_relation, n_contacts)
+    yield from _answers(pairing, "Answers of companions and staff", of_others, n_contacts)
 
 
-def _answers(pairing: Pairing, name: str, rows: ir.Table) -> Iterator[_Seen]:
+def _answers(pairing: Pairing, name: str, rows: ir.Table, n_contacts: int) -> Iterator[_Seen]:
     is_paired = rows["reason"].isin(PAIRED)
     asked = rows.aggregate(
         n=rows.count(), paired=is_paired.sum(), contacts=rows["contact_id"].nunique(where=is_paired),
@@ -205,14 +201,12 @@ def _answers(pairing: Pairing, name: str, rows: ir.Table) -> Iterator[_Seen]:
     if not found["n"]:
         return
     local = to_local(rows["anchor_at"], pairing.contacts.timezone, years_told(found))
-    days = _by_day(pairing, rows, local.epoch_seconds() // SECONDS_A_DAY)
-    share = (found["paired"] or 0) / found["n"]
-    yield _Seen(
-        name, "survey", int(found["n"]), days, share, (found["contacts"] or 0) / max(pairing.contacts.count(), 1)
-    )
+    days = _by_day(pairing, rows, day_of(local))
+    share, covered = (found["paired"] or 0) / found["n"], (found["contacts"] or 0) / max(n_contacts, 1)
+    yield _Seen(name, "survey", int(found["n"]), days, share, covered)
 
 
-def _events(pairing: Pairing) -> Iterator[_Seen]:
+def _events(pairing: Pairing, n_contacts: int) -> Iterator[_Seen]:
     """Kinds of events that were joined to the log: days with contacts that they touched."""
     contacts = pairing.contacts
     for name in contacts.context:
@@ -220,7 +214,7 @@ def _events(pairing: Pairing) -> Iterator[_Seen]:
         days = _by_day(pairing, touched, local_time(contacts)["date"])
         n = int(days.sum())
         label = name.removeprefix("context_").replace("_", " ")
-        yield _Seen(f"Events: {label}", "events", n, days, 1.0, n / max(contacts.count(), 1))
+        yield _Seen(f"Events: {label}", "events", n, days, 1.0, n / max(n_contacts, 1))
 
 
 def _others(pairing: Pairing, others: Mapping[str, Data | Ratings], dates: Mapping[str, str]) -> Iterator[_Seen]:

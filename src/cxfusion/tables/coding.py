@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cxfusion.errors import UsageError
 from cxfusion.tables.cells import FALSE, TRUE, is_number
-from cxfusion.tables.times import to_local, years_asked, years_told
+from cxfusion.tables.times import day_of, to_local, years_asked, years_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,7 @@ __all__ = [
     "local_time",
     "never_reached",
     "number_of",
+    "on_site",
     "one_place",
     "text",
     "with_codes",
@@ -41,7 +42,6 @@ MISSING: Final = "(missing)"
 HALF_A_NUMBER: Final = 2**31
 SALT: Final = "again "
 HOUR_OF_WEEK: Final = "hour_of_week"
-SECONDS_A_DAY: Final = 86_400
 
 
 def answered(contacts: Contacts) -> ir.Table:
@@ -61,11 +61,15 @@ def text(contacts: Contacts, name: str) -> ir.StringValue:
 
 def local_time(contacts: Contacts) -> dict[str, ir.Value]:
     """When contacts started, by the site's clock: ``hour_of_week`` (0 is Monday's first hour), ``date`` as a number."""
-    start = contacts.rows["started_at"]
-    found = contacts.session.collect(contacts.rows.aggregate(**years_asked(start))).to_pylist()[0]
-    local = to_local(start, contacts.timezone, years_told(found))
+    local = on_site(contacts.session, contacts.rows, "started_at", contacts.timezone)
     hour = (local.day_of_week.index() * 24 + local.hour()).cast("int64")
-    return {HOUR_OF_WEEK: hour, "date": local.epoch_seconds() // SECONDS_A_DAY}
+    return {HOUR_OF_WEEK: hour, "date": day_of(local)}
+
+
+def on_site(session: Session, rows: ir.Table, moment: str, zone: str) -> ir.TimestampValue:
+    """A column of moments as a site's clock showed them; one look at its two ends."""
+    found = session.collect(rows.aggregate(**years_asked(rows[moment]))).to_pylist()[0]
+    return to_local(rows[moment], zone, years_told(found))
 
 
 def level_codes(

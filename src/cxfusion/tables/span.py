@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from cxfusion.tables.times import day_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
@@ -18,13 +20,12 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["GAP_DAYS", "LogSpan", "day_of", "note_on_beyond", "span_among", "span_of"]
+__all__ = ["GAP_DAYS", "LogSpan", "note_on_beyond", "span_among", "span_of"]
 
 GAP_DAYS: Final = 60
 """Longer than a centre closes, or an export leaves out by mistake."""
 FEW: Final = 0.01
 """Share of the contacts: as many beyond a gap, or more, are no slip of a clock."""
-SECONDS_A_DAY: Final = 86_400
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,6 @@ class LogSpan:
         return start.between(self.first, self.last)
 
 
-def day_of(start: ir.TimestampValue) -> ir.IntegerValue:
-    """The day of a start, as a number: of UTC, which is near enough to see gaps of months."""
-    return start.epoch_seconds() // SECONDS_A_DAY
-
-
 def note_on_beyond(n: int, what: str) -> str:
     """That some contacts are left out of something, since their clock was wrong."""
     starts = "contact starts" if n == 1 else "contacts start"
@@ -70,7 +66,7 @@ def note_on_beyond(n: int, what: str) -> str:
 
 
 def span_of(contacts: Contacts) -> LogSpan:
-    """From when to when a log goes, from one pass over its starts."""
+    """From when to when a log goes, from one pass over its starts; gaps of months are seen by days of UTC too."""
     rows, start = contacts.rows, contacts.rows["started_at"]
     days = rows.group_by(day=day_of(start)).aggregate(first=start.min(), last=start.max(), n=rows.count())
     return span_among(contacts.session.collect(days).to_pylist())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "EPOCH",
     "Years",
+    "day_of",
     "end_of_day",
     "is_skipped",
     "microseconds",
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 EPOCH: Final = datetime(1970, 1, 1)
+SECONDS_A_DAY: Final = 86_400
 Years: TypeAlias = tuple[int, int]
 """First and last year that occur in the data."""
 
@@ -83,6 +85,11 @@ def require_zone(name: str) -> str:
 def microseconds(utc: ir.TimestampValue) -> ir.IntegerValue:
     """Microseconds since 1970: a number, so that any engine can look a range of it around, or take its quantile."""
     return utc.cast("timestamp").delta(ibis.literal(EPOCH), unit="microsecond")
+
+
+def day_of(moment: ir.TimestampValue) -> ir.IntegerValue:
+    """The day of a moment, counted from 1970: by the clock that the moment is told by."""
+    return moment.epoch_seconds() // SECONDS_A_DAY
 
 
 def years_asked(utc: ir.TimestampValue) -> dict[str, ir.Value]:
