@@ -6,6 +6,7 @@ comparing agents' averages would mislead.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["RUNG", "between_rungs", "simpson_warnings"]
 
 RUNG: Final = "between"
+NOT_APART: Final = "agents do not differ in it, or it cannot be told apart from how they differ in other levers"
 SAME: Final = 1e-4
 """Means no farther apart than this are the same: sums are taken in steps of a hundred-thousandth."""
 FAR: Final = 2.58
@@ -75,20 +77,35 @@ def between_rungs(sample: Sample, spec: LeverSpec, levers: Sequence[Lever], ladd
 def _compared(
     sample: Sample, spec: LeverSpec, asked: Sequence[Lever], beside: Sequence[Lever], ladder: Ladder
 ) -> Iterator[RungEstimate]:
-    names = [mean_of(lever.name) for lever in beside]
+    found = _slopes(sample, spec, [mean_of(lever.name) for lever in beside])
+    for lever in asked:
+        step = ladder.step_of(lever)
+        slope = found if isinstance(found, str) else found.by_lever[beside.index(lever)]
+        if isinstance(found, str) or isinstance(slope, str):
+            yield RungEstimate(lever, RUNG, str(slope), step)
+        else:
+            yield rung_of_slope(lever, RUNG, step, slope, found.sizes, spec.conf_level)
+
+
+@dataclass(frozen=True)
+class _Slopes:
+    """Each lever's slope and its error, or why it has none; rows, agents and degrees of freedom."""
+
+    by_lever: list[tuple[float, float] | str]
+    sizes: tuple[int, int, int]
+
+
+def _slopes(sample: Sample, spec: LeverSpec, names: Sequence[str]) -> _Slopes | str:
+    """Slopes on agents' means; or why nobody can be compared."""
     if not set(names) <= set(sample.rows.columns):
-        reason = f"the log has no {spec.cluster}, so nobody can be compared"
-        yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
-        return
+        return f"the log has no {spec.cluster}, so nobody can be compared"
     known = sample.rows_that_tell(names)
     spreads = {name: known[name].max() - known[name].min() for name in names}
     who = sample.coding.agents or CLUSTER
     facts = sample.session.collect(known.aggregate(n=known[who].nunique(), **spreads)).to_pylist()[0]
     n_agents = int(facts["n"])
     if n_agents < spec.min_clusters + len(names):
-        reason = f"only {n_agents} agents can be compared, in {len(names)} levers at once"
-        yield from (RungEstimate(lever, RUNG, reason, ladder.step_of(lever)) for lever in asked)
-        return
+        return f"only {n_agents} agents can be compared, in {len(names)} levers at once"
     read = dict.fromkeys(["y", "weight", CLUSTER, who, *names, *sample.coding.controls])
     sweep = sample.session.sweep(known.select(*read))
     linear = LinearDesign(Design((), tuple(sample.coding.controls.items())), sample.values)
@@ -96,24 +113,14 @@ def _compared(
     try:
         fit = fit_least_squares(within_groups(gather_moments(sweep, make_rows)), 0, range(1, 1 + len(names)))
     except (TooFewResponsesError, EstimationError) as error:
-        yield from (RungEstimate(lever, RUNG, error.message, ladder.step_of(lever)) for lever in asked)
-        return
+        return error.message
     degrees = n_agents - 1 - len(names)  # the regressors are agents' own, one value each
     scale = (n_agents - 1) / degrees
-    n_codes = sample.coding.n_agents
-    errors = np.sqrt(scale * np.diag(robust_covariance(sweep, make_rows, fit, n_codes)))
-    for lever in asked:
-        at, step = beside.index(lever), ladder.step_of(lever)
-        if not fit.is_identified[at] or facts[names[at]] < SAME:
-            yield RungEstimate(
-                lever,
-                RUNG,
-                "agents do not differ in it, or it cannot be told apart from how they differ in other levers",
-                step,
-            )
-            continue
-        slope = (float(fit.coefficients[at]), float(errors[at]))
-        yield rung_of_slope(lever, RUNG, step, slope, (fit.n, n_agents, degrees), spec.conf_level)
+    errors = np.sqrt(scale * np.diag(robust_covariance(sweep, make_rows, fit, sample.coding.n_agents)))
+    is_told = fit.is_identified & (np.array([facts[name] for name in names]) >= SAME)
+    slopes = zip(fit.coefficients.tolist(), errors.tolist(), strict=True)
+    told = [slope if is_one else NOT_APART for slope, is_one in zip(slopes, is_told, strict=True)]
+    return _Slopes(told, (fit.n, n_agents, degrees))
 
 
 def _rows(batch: pa.RecordBatch, linear: LinearDesign, names: Sequence[str], who: str) -> LinearRows:
