@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.checks.probes import Probe
-    from cxfusion.tables.relation import Legs
+    from cxfusion.tables.relation import ReadTable
 
 __all__ = ["FeedCheck", "check_feed"]
 
@@ -179,7 +179,7 @@ def check_feed(
     return FeedCheck(found, profile, chosen).compared_with(against)
 
 
-def _kind(table: Contacts | Surveys | Legs) -> str:
+def _kind(table: ReadTable) -> str:
     return type(table).__name__.lower()
 
 
@@ -231,7 +231,7 @@ def _example(found: Mapping[str, Any]) -> str:
     return place if shown is None else f"{place}: {shown[:LONGEST_EXAMPLE]}"
 
 
-def _set_aside(table: Contacts | Surveys | Legs, plan: CheckPlan) -> list[Finding]:
+def _set_aside(table: ReadTable, plan: CheckPlan) -> list[Finding]:
     """What reading set aside, by reason and column."""
     kind, counts = _kind(table), reading_counts(table)
     findings = []
@@ -253,7 +253,7 @@ def _set_aside(table: Contacts | Surveys | Legs, plan: CheckPlan) -> list[Findin
     return findings
 
 
-def _places(table: Contacts | Surveys | Legs, column: str | None, reason: str) -> tuple[str, ...]:
+def _places(table: ReadTable, column: str | None, reason: str) -> tuple[str, ...]:
     """Where a few of those rows or cells are, and what stands there where that is a number."""
     aside = table.set_aside
     is_there = aside["column"].isnull() if column is None else aside["column"] == column
@@ -267,7 +267,7 @@ def _places(table: Contacts | Surveys | Legs, column: str | None, reason: str) -
     )
 
 
-def _remarks(table: Contacts | Surveys | Legs, plan: CheckPlan) -> list[Finding]:
+def _remarks(table: ReadTable, plan: CheckPlan) -> list[Finding]:
     """What reading noticed of times that it read all the same."""
     kind = _kind(table)
     told = {

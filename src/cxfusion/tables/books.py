@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-    from cxfusion.tables.relation import Legs, Surveys
+    from cxfusion.tables.relation import ReadTable
 
 __all__ = [
     "Books",
@@ -135,7 +135,7 @@ def count_listed(set_aside: pa.Table) -> Counter[str]:
     return found
 
 
-def reading_counts(table: Contacts | Surveys | Legs) -> pd.DataFrame:
+def reading_counts(table: ReadTable) -> pd.DataFrame:
     """Rows and cells that a reading did not use, counted.
 
     Returns

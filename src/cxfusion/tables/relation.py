@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.evaluations import Behaviour
     from cxfusion.tables.period import Period
 
-__all__ = ["Contacts", "Legs", "Relation", "Scale", "Surveys", "require_contacts"]
+__all__ = ["Contacts", "Legs", "ReadTable", "Relation", "Scale", "Surveys", "require_contacts"]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,25 @@ class Scale:
 
 
 @dataclass(frozen=True, repr=False)
-class Contacts(Relation):
+class ReadTable(Relation):
+    """A table that was read from a source: the rows that were kept, and where all others went.
+
+    Attributes
+    ----------
+    n_read, set_aside, timezone, columns_from, notes, remarked
+        As of :class:`Contacts`.
+    """
+
+    n_read: int
+    set_aside: ir.Table = field(repr=False)
+    timezone: str = "UTC"
+    columns_from: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, repr=False)
+class Contacts(ReadTable):
     """The contact log in canonical form: one row per contact, in UTC and seconds.
 
     Attributes
@@ -162,12 +180,6 @@ class Contacts(Relation):
         Columns in which pseudonyms stand for persons; None where nobody was to be hidden.
     """
 
-    n_read: int
-    set_aside: ir.Table = field(repr=False)
-    timezone: str = "UTC"
-    columns_from: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     n_outside_period: int = 0
     context: tuple[str, ...] = ()
     behaviours: tuple[Behaviour, ...] = ()
@@ -182,7 +194,7 @@ class Contacts(Relation):
 
 
 @dataclass(frozen=True, repr=False)
-class Legs(Relation):
+class Legs(ReadTable):
     """A vendor's contact log as it tells it: one row per leg, with the contact that it is part of.
 
     Attributes
@@ -195,12 +207,6 @@ class Legs(Relation):
         Each of them is a whole contact, whoever took part.
     """
 
-    n_read: int
-    set_aside: ir.Table = field(repr=False)
-    timezone: str = "UTC"
-    columns_from: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     further: tuple[str, ...] = ()
     is_whole: bool = False
     private: frozenset[str] | None = None
@@ -210,7 +216,7 @@ class Legs(Relation):
 
 
 @dataclass(frozen=True, repr=False)
-class Surveys(Relation):
+class Surveys(ReadTable):
     """The survey file in canonical form: one row per response that could be read, scored or not.
 
     A time column ``x_at`` has beside it ``x_at_is_day``: true where the source gave a date without a time, which
@@ -224,12 +230,6 @@ class Surveys(Relation):
         Scale of each score column present.
     """
 
-    n_read: int
-    set_aside: ir.Table = field(repr=False)
-    timezone: str = "UTC"
-    columns_from: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    remarked: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     scales: Mapping[str, Scale] = field(default_factory=dict)
     private: frozenset[str] | None = None
 
