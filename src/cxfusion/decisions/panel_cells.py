@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from cxfusion.operations.figures import handle_seconds, look_at
-from cxfusion.perception.scores import why_not
+from cxfusion.perception.answers import CUSTOMER
+from cxfusion.perception.scores import readings_of, why_not
 from cxfusion.tables.coding import is_value, local_time
 from cxfusion.tables.span import span_of
 from cxfusion.tables.sums import exact_mean
@@ -223,17 +224,13 @@ def _perception(pairing: Pairing, rows: ir.Table, refused: Mapping[str, str]) ->
     pairs, scales = pairing.pairs, pairing.surveys.scales
     scores: dict[str, ir.Value] = {}
     for name, scale in scales.items():
-        score = pairs[name].cast("float64")
-        if name == "csat":
-            scores |= {"csat_mean": score, "csat_top2box": scale.is_top_two(score).cast("float64") * 100}
-        elif name == "nps":
-            scores["nps"] = ((score >= 9).cast("float64") - (score < 7).cast("float64")) * 100
-        elif name == "ces":
-            scores["ces_mean"] = score
-    scores = {name: value for name, value in scores.items() if name not in refused}
+        for reading in readings_of(name, scale):
+            if reading.metric in OUTCOMES and reading.metric not in refused:
+                times = reading.factor * (100 if reading.unit == "share" else 1)
+                scores[reading.metric] = reading.origin + times * reading.value(pairs[name].cast("float64"))
     if not scores:
         return pd.DataFrame(columns=["outcome", "unit", "period", "mean", "n"])
-    said = pairs.filter(pairs["respondent_role"] == "customer").select("contact_id", **scores)
+    said = pairs.filter(pairs["respondent_role"] == CUSTOMER).select("contact_id", **scores)
     joined = rows.select("contact_id", "unit", "period").inner_join(said, "contact_id")
     return _means(pairing.contacts, joined, list(scores))
 
