@@ -85,6 +85,16 @@ def test_products_of_a_design_are_those_of_its_dummies(widths, is_ordered):
     np.testing.assert_allclose(shared, whole[:, 3:].T @ (whole[:, 3:] * weight[:, None]), atol=1e-10)
 
 
+@pytest.mark.parametrize("width", [5, 400])
+def test_what_is_made_of_codes_takes_no_more_memory_than_it_is_said_to(width):
+    n = 5_000
+    groups = Indicators(RNG.integers(-1, width, size=(n, 3)), (width,) * 3)
+    groups.sums(np.ones(n))
+    made, (_, cells) = groups._cells_of_runs, groups._runs
+    taken = cells.nbytes + made.data.nbytes + made.indices.nbytes
+    assert groups.codes.nbytes + taken <= groups.n_bytes
+
+
 @pytest.mark.parametrize(("sparse_times", "lead_at_once"), [(0, 512), (1e9, 4), (1e9, 512)])
 def test_what_is_within_groups_gives_the_projection_of_any_of_its_columns(monkeypatch, sparse_times, lead_at_once):
     monkeypatch.setattr(group_system, "SPARSE_TIMES", sparse_times)

@@ -222,8 +222,9 @@ class Indicators:
     def _cells_of_runs(self) -> sparse.csc_array:
         """Whether a run is in a cell, those of all joint groupings one after another, sparse, shape (cells, runs)."""
         (_, cells), starts = self._runs, self._cell_starts
-        places = (cells + starts[:-1, None]).T.ravel()
-        ends = np.arange(cells.shape[1] + 1) * len(cells)
+        kind = np.int32 if cells.size <= np.iinfo(np.int32).max else np.int64  # half the memory where it does
+        places = (cells + starts[:-1, None]).T.ravel().astype(kind)
+        ends = np.arange(cells.shape[1] + 1, dtype=kind) * kind(len(cells))
         return sparse.csc_array((np.ones(len(places)), places, ends), shape=(starts[-1], cells.shape[1]))
 
     def _by_run(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
