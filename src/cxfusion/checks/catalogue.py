@@ -62,6 +62,12 @@ CHECKS: Final[tuple[Check, ...]] = (
         "Rows without an id or a start, empty rows, broken records.",
         "Look at the map and at `datetime_format`.",
     ),
+    Check(
+        "file_without_rows",
+        "warn",
+        "Files that are empty, or hold nothing but a line of headings, among others that hold rows.",
+        "Was there nothing to tell, or did the export fail?",
+    ),
     Check("negative_value", "set_aside", "Durations and counts below zero.", "Tell the owner of the source."),
     Check(
         "unreadable_cell",

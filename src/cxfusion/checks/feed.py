@@ -20,6 +20,7 @@ from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
 from cxfusion.tables.books import reading_counts
 from cxfusion.tables.pseudonyms import may_tell_a_person
+from cxfusion.tables.quiet import QUIET
 from cxfusion.tables.relation import Contacts, Surveys
 from cxfusion.tables.steps import ask
 from cxfusion.tables.times import years_asked, years_told
@@ -268,13 +269,17 @@ def _places(table: ReadTable, column: str | None, reason: str) -> tuple[str, ...
 
 
 def _remarks(table: ReadTable, plan: CheckPlan) -> list[Finding]:
-    """What reading noticed of times that it read all the same."""
+    """What reading noticed of files and times that it read all the same."""
     kind = _kind(table)
     told = {
         "date_without_time": "{n:,} of {of:,} values of {column} are a date without a time",
         "skipped_time": "{n:,} of {of:,} values of {column} lie in an hour that the clocks skipped",
     }
-    return [
+    quiet = table.remarked.get(QUIET, {})
+    n, named = sum(quiet.values()), tuple(quiet)[:EXAMPLES]
+    s = " holds" if n == 1 else "s hold"
+    of_files = finding(plan, QUIET, kind, None, n, n, f"{n:,} file{s} no row") if n else []
+    return [replace(one, examples=named) for one in of_files] + [
         one
         for check, words in told.items()
         for column, n in table.remarked.get(check, {}).items()

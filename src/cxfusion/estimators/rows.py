@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, cached_property
 from math import prod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from scipy import sparse
@@ -222,9 +222,10 @@ class Indicators:
     def _cells_of_runs(self) -> sparse.csc_array:
         """Whether a run is in a cell, those of all joint groupings one after another, sparse, shape (cells, runs)."""
         (_, cells), starts = self._runs, self._cell_starts
-        kind = np.int32 if cells.size <= np.iinfo(np.int32).max else np.int64  # half the memory where it does
+        kind: type[np.signedinteger[Any]] = np.int32  # half the memory of 64 bits, where it does
+        kind = kind if cells.size <= np.iinfo(kind).max else np.int64
         places = (cells + starts[:-1, None]).T.ravel().astype(kind)
-        ends = np.arange(cells.shape[1] + 1, dtype=kind) * kind(len(cells))
+        ends = (np.arange(cells.shape[1] + 1) * len(cells)).astype(kind)
         return sparse.csc_array((np.ones(len(places)), places, ends), shape=(starts[-1], cells.shape[1]))
 
     def _by_run(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:

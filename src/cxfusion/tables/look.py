@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from cxfusion.engine.contract import SOURCE_ROW
+from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import InputError
 from cxfusion.tables.cells import clean_text, digits, is_number, is_time
+from cxfusion.tables.day_orders import require_one_order
 from cxfusion.tables.formats import TimeForm, candidates, plausible
 from cxfusion.tables.numbers import NumberStyle, comma_evidence
 from cxfusion.tables.steps import ask, compute, step_by_step
@@ -44,30 +45,34 @@ class Look:
         By source column: what a comma means in numbers written as text.
     years : (int, int) or None
         First and last year of times without an offset; None where every time has one.
+    notes : tuple of str
+        What was taken for granted.
     """
 
     n_rows: int
     forms: Mapping[TimeKey, TimeForm] = field(default_factory=dict)
     styles: Mapping[str, NumberStyle] = field(default_factory=dict)
     years: Years | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How many cells a form reads, and the first and last year of those without an offset."""
+    """How many cells a form reads, the first and last year of those without an offset, and other orders they have."""
 
     form: TimeForm
     n: int
     years: tuple[int, ...]
+    rivals: tuple[Fit, ...] = ()
 
 
-def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMap) -> Look:
+def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMap, n_files: int = 1) -> Look:
     """Look at a source once, and again only at columns of text whose form is not settled by then.
 
     Raises
     ------
     InputError
-        A column whose times could be read with the day and the month either way round.
+        A column whose times could be read with the day and the month either way round, in all files or in some.
     """
     times = _time_columns(bindings, given)
     texts = {key: how for key, how in times.items() if _is_text(rows[key[0]].type(), key[1])}
@@ -91,6 +96,13 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
     found = ask(session, table, facts)
     columns = {key: TextColumn(session, table, key[0], f"time_{i}") for i, key in enumerate(texts)}
     chosen = {key: fit for key, column in columns.items() if (fit := _choose(column, candidates(key[1])))}
+    notes: list[str] = []
+    for key, fit in chosen.items():
+        # not of the table above: with the name of its file in every row that would take several times the memory
+        cells = rows.select(SOURCE_FILE, cell=clean_text(digits(rows[key[0]]), texts[key]))
+        for rival in fit.rivals:
+            notes += require_one_order(session, cells, key[0], fit.form, rival.form) if n_files > 1 else []
+            columns[key].require_settled(fit, rival)
     ends = [found[f"{end}_{i}"] for i in range(len(naive)) for end in ("first", "last")]
     known = [time.year for time in ends if time] + [year for fit in chosen.values() for year in fit.years]
     return Look(
@@ -98,6 +110,7 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
         {key: fit.form for key, fit in chosen.items()},
         {source: _style(found[f"comma_{i}"], found[f"point_{i}"]) for i, source in enumerate(commas)},
         (min(known), max(known)) if known else None,
+        tuple(notes),
     )
 
 
@@ -199,10 +212,7 @@ def _choose(column: TextColumn, forms: Sequence[TimeForm]) -> Fit | None:
     best = max(told or readable, key=lambda fit: fit.n, default=None)
     if best is None or best.form.is_given or not best.form.order:
         return best
-    for rival in readable:
-        if rival.form.order not in ("", best.form.order):
-            column.require_settled(best, rival)
-    return best
+    return replace(best, rivals=tuple(fit for fit in readable if fit.form.order not in ("", best.form.order)))
 
 
 def _suggested(forms: Sequence[TimeForm], cells: set[str], fits: Mapping[str, Fit]) -> list[TimeForm]:

@@ -13,6 +13,7 @@ from cxfusion.engine import DatabaseSource, FileSource, RelationSource
 from cxfusion.engine.addresses import is_url, table_of
 from cxfusion.errors import EmptyTableError, UnreadableFileError, UsageError, nearest_names
 from cxfusion.tables.frames import frame_source
+from cxfusion.tables.quiet import without_blank
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -93,6 +94,7 @@ def _files(given: str, sheet: str | None) -> FileSource:
             f"{given} is not one of the formats that can be read, or mixes two. Expected files that end in"
             f" {', '.join((*FORMATS, *PACKED))}, all of one format."
         )
+    paths = without_blank(paths)
     empty = [path for path in paths if Path(path).stat().st_size == 0]
     if empty:
         raise EmptyTableError(
@@ -103,8 +105,8 @@ def _files(given: str, sheet: str | None) -> FileSource:
 
 
 @contextmanager
-def unchanged(data: Any, *, of_vendor: bool = False) -> Iterator[None]:
-    """Raise where files were written while they were read, more than once perhaps: whatever was understood is void.
+def unchanged(data: Any, *, of_vendor: bool = False) -> Iterator[list[str]]:
+    """The files that are read; raises where they were written meanwhile: they may have been read more than once.
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ def unchanged(data: Any, *, of_vendor: bool = False) -> Iterator[None]:
     given = [str(part) for part in parts if isinstance(part, str | Path) and not is_url(part)]
     before = _stamps([path for one in given for path in (_below(one) if of_vendor else _matching(one))])
     try:
-        yield
+        yield list(before)
     except Exception as error:
         _require_same(before, error)
         raise

@@ -20,6 +20,7 @@ from cxfusion.tables.leg_reading import hidden_later, read_legs
 from cxfusion.tables.legs import roll_up
 from cxfusion.tables.mapping import table_map
 from cxfusion.tables.opening import unchanged
+from cxfusion.tables.quiet import telling_quiet
 from cxfusion.tables.reading import Reading, scale_of, start_reading
 from cxfusion.tables.relation import Contacts, Surveys
 from cxfusion.tables.sources import require_source
@@ -109,12 +110,14 @@ def read_contacts(
     """
     given = table_map(map, "contacts")
     kind = require_source(source or given.table("contacts").source, "contacts")
-    with unchanged(data, of_vendor=kind.legs is not None):
+    between = (since, until)
+    with unchanged(data, of_vendor=kind.legs is not None) as paths:
         if kind.legs is None:
-            between = (since, until)
-            return _contacts(start_reading("contacts", data, given, timezone, session, source, between, pseudonyms))
-        legs = read_legs(kind, data, given.table("contacts"), timezone, session, pseudonyms)
-        return _of_legs(legs, given, timezone, (since, until), pseudonyms)
+            found = _contacts(start_reading("contacts", data, given, timezone, session, source, between, pseudonyms))
+        else:
+            legs = read_legs(kind, data, given.table("contacts"), timezone, session, pseudonyms)
+            found = _of_legs(legs, given, timezone, between, pseudonyms)
+        return telling_quiet(found, paths, has_headings=kind.legs is None)
 
 
 def read_surveys(
@@ -161,13 +164,13 @@ def read_surveys(
     >>> read_surveys(answers).to_arrow().select(["response_id", "csat", "score_status"]).to_pylist()[1]
     {'response_id': '2', 'csat': None, 'score_status': 'score_out_of_scale'}
     """
-    with unchanged(data):
+    with unchanged(data) as paths:
         reading = start_reading(
             "surveys", data, map, timezone, session, source, pseudonyms=pseudonyms, needs_key=not alone
         )
         _require_scales(reading)
         rows = sort_rows(reading, SURVEY_RULES)
-    return Surveys(
+    surveys = Surveys(
         session=reading.session,
         rows=rows.kept,
         n_read=reading.n_rows,
@@ -179,6 +182,7 @@ def read_surveys(
         scales={binding.name: scale_of(binding) for binding in reading.bindings.of_kind("score")},
         private=reading.hidden,
     )
+    return telling_quiet(surveys, paths, has_headings=True)
 
 
 def _contacts(reading: Reading) -> Contacts:

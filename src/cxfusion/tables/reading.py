@@ -239,12 +239,14 @@ def start_reading(
         whole_map, told = _with_moment(session, section, source.columns, lambda narrow: narrow(source), whole_map)
     bound = bind(section, source.columns, whole_map, needs_key=needs_key)
     bound = replace(bound, notes=(*bound.notes, *told))
-    reading = replace(read_bound(session, section, source, bound, table, zone, period, pseudonyms), n_far=n_far)
+    n_files = len(opened.paths) if isinstance(opened, FileSource) else 1
+    reading = read_bound(session, section, source, bound, table, zone, period, pseudonyms, n_files=n_files)
+    reading = replace(reading, n_far=n_far)
     if export:
         doubts = (f"not confirmed by the vendor's documentation: {fact}" for fact in kind_of.unconfirmed)
         notes = (*export.notes, *reading.notes, *doubts)
         return replace(reading, n_files=export.n_files, notes=notes, left_out=export.leave_out)
-    return replace(reading, n_files=len(opened.paths)) if isinstance(opened, FileSource) else reading
+    return reading
 
 
 def _elsewhere(
@@ -277,7 +279,7 @@ def _with_moment(
     return given.model_copy(update={section: named}), (note,)
 
 
-def read_bound(
+def read_bound(  # noqa: PLR0913  what is known of a source by then
     session: Session,
     section: Section | Literal["legs"],
     source: ir.Table,
@@ -287,6 +289,8 @@ def read_bound(
     period: Period | None = None,
     pseudonyms: Pseudonyms | None = None,
     hidden_later: frozenset[str] = frozenset(),
+    *,
+    n_files: int = 1,
 ) -> Reading:
     """Decide how the cells of a source's bound columns are written, and stage them.
 
@@ -300,7 +304,7 @@ def read_bound(
         Times in which day and month cannot be told apart.
     """
     source, bindings = make_columns(without_nan(source), bound)
-    look = look_at(session, source, bindings, table)
+    look = look_at(session, source, bindings, table, n_files)
     if look.n_rows == 0:
         raise EmptyTableError(
             f"The {section} have a header but no rows: {', '.join(bindings.found)}. Expected at least one row."
@@ -319,12 +323,12 @@ def read_bound(
         bound=bound.columns,
         recipes=recipes,
         look=look,
-        n_files=1,
+        n_files=n_files,
         zone=zone or "UTC",
         period=period,
         pseudonyms=pseudonyms,
         private=private,
-        notes=(*bindings.notes, *_notes(look, zone), *_notes_on_privacy(private)),
+        notes=(*bindings.notes, *look.notes, *_notes(look, zone), *_notes_on_privacy(private)),
     )
 
 

@@ -159,7 +159,7 @@ class Contacts(ReadTable):
     remarked : mapping of str to (mapping of str to int)
         What was noticed of cells that were read, to column, to how many cells: ``missing_by_map`` (the map declares
         them to mean "missing"), ``withheld_customer`` (the caller's number is withheld), ``date_without_time``,
-        ``skipped_time`` (one that no clock at the site showed).
+        ``skipped_time`` (one that no clock at the site showed). And ``file_without_rows``, to names of files.
     n_outside_period : int
         Rows that were not read further, since they started before or after the period asked for. Rows kept, rows set
         aside and these add up to ``n_read``.

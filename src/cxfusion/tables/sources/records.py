@@ -26,6 +26,7 @@ from cxfusion.engine.python_values import is_missing
 from cxfusion.engine.rows_here import batches_here
 from cxfusion.errors import UnreadableFileError, UsageError
 from cxfusion.tables.frames import frame_source
+from cxfusion.tables.quiet import without_blank
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +103,7 @@ def paths_of(data: Any, what: str) -> list[str]:
     paths = sorted(str(path) for path in found if path.is_file() and not path.name.startswith(SCRATCH))
     if not paths:
         raise UnreadableFileError(f"{data} matches no file. Expected {what}; look at the spelling and at the folder.")
-    return paths
+    return without_blank(paths)
 
 
 def records(data: Any, what: str, *, lists: Sequence[str] = (), names: Iterable[str] = ()) -> Iterator[Row]:
