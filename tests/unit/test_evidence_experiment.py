@@ -60,20 +60,17 @@ def truth_of(frame, effect):
     return (mean_score(0.99) - mean_score(1.01)) / 0.02 * 30 / frame["hold_seconds"].mean()
 
 
-def test_two_arms_are_the_ratio_of_two_differences():
+def test_two_arms_are_the_ratio_of_two_differences_within_days():
     frame = centre()
-    evidence = evidence_of(frame)
-    means = frame.groupby("pilot_group")[["csat", "hold_seconds"]].mean()
-    ratio = (means["csat"].iloc[1] - means["csat"].iloc[0]) / (
-        means["hold_seconds"].iloc[1] - means["hold_seconds"].iloc[0]
-    )
-    found = rung(evidence)
-    assert found["estimate"] == pytest.approx(-30 * ratio, rel=1e-9)
-    residual = frame["csat"] - frame["csat"].mean() - ratio * (frame["hold_seconds"] - frame["hold_seconds"].mean())
+    day = frame["started_at"].dt.date
     arm = (frame["pilot_group"] == "arm 01").astype(float)
-    arm -= arm.mean()
-    scores = (arm * residual).groupby(frame["agent_id"]).sum()
-    se = np.sqrt((scores**2).sum() * 60 / 59 * (len(frame) - 1) / (len(frame) - 2)) / abs(arm @ frame["hold_seconds"])
+    y, hold, arm = (one - one.groupby(day).transform("mean") for one in (frame["csat"], frame["hold_seconds"], arm))
+    ratio = (arm @ y) / (arm @ hold)
+    found = rung(evidence_of(frame))
+    assert found["estimate"] == pytest.approx(-30 * ratio, rel=1e-9)
+    scores = (arm * (y - ratio * hold)).groupby(frame["agent_id"]).sum()
+    factor = 60 / 59 * (len(frame) - 1) / (len(frame) - day.nunique() - 1)
+    se = np.sqrt((scores**2).sum() * factor) / abs(arm @ hold)
     assert found["std_error"] == pytest.approx(30 * se, rel=1e-6)
 
 
@@ -99,6 +96,7 @@ def test_a_trial_that_agrees_gives_the_highest_grade():
 
 def test_many_arms_take_the_jackknife():
     frame = centre(n=20_000, seed=3, n_arms=40, cut=0.8)
+    frame["started_at"] = pd.Timestamp("2026-03-02") + (frame["started_at"] - frame["started_at"].dt.normalize())
     found = rung(evidence_of(frame))
     assert abs(found["estimate"] - truth_of(frame, 0.01)) < 3 * found["std_error"]
     arms = pd.get_dummies(frame["pilot_group"]).to_numpy(float)
@@ -143,7 +141,14 @@ def test_clusters_are_what_was_assigned_as_a_whole():
     assert found["n_clusters"] == days.nunique()
     told_days = rung(evidence_of(by_day.assign(day=days.astype(str)), own_days))
     assert found["std_error"] == pytest.approx(told_days["std_error"])
-    by_queue = by_day.assign(pilot_group=np.where(by_day["queue"] == "help", by_day["pilot_group"], "off"))
+    weeks = by_day.assign(started_at=by_day["started_at"] + pd.to_timedelta(by_day.index % 6 * 14, "D"))
+    week = (weeks["started_at"] - weeks["started_at"].min().normalize()).dt.days // 7
+    weeks["pilot_group"] = np.where(week % 2, "on", "off")
+    weeks["hold_seconds"] *= np.where(week % 2, 0.4, 1.0)
+    assert rung(evidence_of(weeks))["n_clusters"] == 13
+    is_on = (by_day["queue"] == "help") & (by_day["pilot_group"] == "on")
+    by_queue = by_day.assign(pilot_group=np.where(is_on, "on", "off"))
+    by_queue["hold_seconds"] *= np.where(is_on, 0.4, 1.0)
     assert rung(evidence_of(by_queue))["n_clusters"] == 2 * days.nunique()
     told = Experiment("pilot_group", "hold_seconds", unit="contact_id")
     assert rung(evidence_of(by_day, told))["n_clusters"] == 6_000
@@ -160,7 +165,7 @@ def test_clusters_are_what_was_assigned_as_a_whole():
         ),
         (
             lambda frame: frame.assign(pilot_group=frame["queue"] + (frame.index < 9).astype(str)),
-            "only as the cells|set is",
+            "only 2 units were assigned as a whole",
         ),
         (lambda frame: frame.assign(pilot_group=(frame.index % 40).astype(str)), "too little of the lever"),
     ],
@@ -186,6 +191,34 @@ def test_before_and_after_a_day_are_no_trial(unit):
     found = rung(evidence_of(frame, Experiment("pilot_group", "hold_seconds", unit=unit)))
     assert found["status"] == "not_applicable"
     assert found["reason"].startswith("its arms followed each other")
+
+
+@pytest.mark.parametrize("by", ["agent", "queue", "contact"])
+def test_a_roll_out_is_compared_with_who_is_still_without_it(by):
+    """Hold does nothing; it became shorter for one after the other, and scores rise as time goes on."""
+    frame = centre(n=8_000, effect=0.0, seed=5)
+    day = frame["started_at"].dt.day - 2
+    order = {
+        "agent": frame["agent_id"].map(dict(zip(*_shuffled(frame["agent_id"]), strict=True))) / 60 * 14,
+        "queue": np.where(frame["queue"] == "help", 4, 10),
+        "contact": np.random.default_rng(6).random(len(frame)) * 14,  # a growing share of the contacts
+    }
+    frame["pilot_group"] = np.where(day > order[by], "new", "old")
+    frame["hold_seconds"] *= np.where(day > order[by], 0.5, 1.0)
+    frame["csat"] = np.digitize(frame["background"] + 0.15 * (day - 7), CUTS) + 1
+    means = frame.groupby("pilot_group")[["csat", "hold_seconds"]].mean()
+    gap = means.loc["new"] - means.loc["old"]
+    found = rung(evidence_of(frame))
+    if by == "queue":
+        assert found["reason"] == "only 2 units were assigned as a whole; at least 10 are needed"
+    else:
+        assert -30 * gap["csat"] / gap["hold_seconds"] > 0.5
+        assert abs(found["estimate"]) < min(2.5 * found["std_error"], 0.15)
+
+
+def _shuffled(names):
+    every = sorted(set(names))
+    return every, np.random.default_rng(7).permutation(len(every))
 
 
 @pytest.mark.parametrize(("n_treated", "is_told"), [(1, False), (3, False), (4, True)])

@@ -321,7 +321,7 @@ def _by_agents(found: Customers, conf_level: float) -> dict[str, Any]:
     make, others = _maker(found), Block(groupings=tuple(range(1, len(found.groups))))
     try:
         moments = gather_moments(found.sweep, make)
-        strength = many_strength(moments, 1, 0, others.groupings)
+        strength = many_strength(moments, 1, 0, others)
         row["strength"] = strength
         if not strength >= STRONG_FROM:
             why = f"agents move the score too little (strength {strength:.1f}, at least {STRONG_FROM} is needed)"

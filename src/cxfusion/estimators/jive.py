@@ -198,7 +198,7 @@ def _residuals(fit: LeastSquaresFit, rows: LinearRows, contrast: NDArray[np.floa
     return np.asarray(columns @ contrast - columns[:, on] @ slopes)
 
 
-def many_strength(moments: Moments, lever: int, instrument: int, held: tuple[int, ...]) -> float:
+def many_strength(moments: Moments, lever: int, instrument: int, held: Block) -> float:
     """Strength of many assignments, √(k/2)·(F − 1), given what is held fixed.
 
     Parameters
@@ -208,15 +208,16 @@ def many_strength(moments: Moments, lever: int, instrument: int, held: tuple[int
         Position among the columns.
     instrument : int
         The grouping of the assignments.
-    held : tuple of int
-        Groupings held fixed.
+    held : Block
+        What is held fixed.
 
     Raises
     ------
     EstimationError
         What is held fixed leaves nothing of the assignments, or these tell all of the lever.
     """
-    few, every = (fit_least_squares(within_groups(moments, fixed), lever, ()) for fixed in (held, (instrument, *held)))
+    groupings = (held.groupings, (instrument, *held.groupings))
+    few, every = (fit_least_squares(within_groups(moments, fixed), lever, held.columns) for fixed in groupings)
     k = few.dof - every.dof
     if k <= 0 or every.residual_sum <= 0:
         raise EstimationError("The assignments repeat what is held fixed. Expected chance to decide within it.")

@@ -6,7 +6,6 @@ What was assigned by chance, and what that did to the lever, is read from the lo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from cxfusion.evidence.columns import numbers_of
 from cxfusion.evidence.congestion import weakness_of
 from cxfusion.evidence.ladder import RungEstimate
 from cxfusion.evidence.linear import rung_of_slope
+from cxfusion.evidence.timetable import Sizes, Timetable, Units
 from cxfusion.evidence.trials import ARM, CELL, UNIT
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from cxfusion.engine import Session
     from cxfusion.evidence.catalogue import Lever
@@ -41,6 +42,7 @@ __all__ = ["RUNG", "experiment_rungs"]
 
 RUNG: Final = "experiment"
 QUEUE: Final = "control_queue"
+REPEATED_BELOW: Final = 1e-8  # share of an arm that the arms before it leave
 MANY: Final = 10
 """Arms; with more, two-stage least squares would lean towards the naive estimate, and the jackknife is used."""
 FEWEST_UNITS: Final = 4
@@ -84,52 +86,44 @@ def experiment_rungs(
         if isinstance(found, str):
             yield RungEstimate(lever, RUNG, found, step)
         else:
-            sizes = (found.n, trial.n_clusters, trial.degrees)
+            sizes = (found.n, trial.sizes.n, trial.degrees)
             yield rung_of_slope(lever, RUNG, step, (found.slope, found.std_error), sizes, spec.conf_level)
 
 
 def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Trial:
-    rows = sample.rows.filter(sample.rows[f"{ARM}_{i}"].notnull(), sample.rows[lever.name].notnull())
-    if QUEUE in rows.columns:
-        rows = rows.mutate(**{QUEUE: rows[QUEUE] + 1})  # −1 is the largest queue
+    arm, cell = f"{ARM}_{i}", f"{CELL}_{i}"
+    rows = sample.rows.filter(sample.rows[arm].notnull(), sample.rows[lever.name].notnull())
+    place = QUEUE if QUEUE in rows.columns else None
+    if place is not None:
+        rows = rows.mutate(**{place: rows[place] + 1})  # −1 is the largest queue
     rows = sample.session.materialize(rows)
-    arm, session = rows[f"{ARM}_{i}"], sample.session
-    cluster = f"{UNIT}_{i}" if experiment.unit else _assigned_whole(session, rows, i)
-    facts = {"arms": arm.max(), "seen": arm.nunique(), "cells": rows[f"{CELL}_{i}"].max()}
-    facts |= {"last": rows[cluster].max(), "clusters": rows[cluster].nunique()}
-    when = {"first": rows["date"].min(), "last": rows["date"].max()}
-    by_arm = session.collect(rows.group_by(f"{ARM}_{i}").aggregate(units=rows[cluster].nunique(), **when)).to_pylist()
-    found = session.collect(rows.aggregate(**facts)).to_pylist()[0]
+    timetable = Timetable.of(sample.session, rows, arm, place)
+    unit = _unit_of(rows, timetable, f"{UNIT}_{i}" if experiment.unit else None)
+    widest = sample.session.collect(rows.aggregate(arm=rows[arm].max(), cell=rows[cell].max()))
     return _Trial(
-        sweep=session.sweep(rows),
+        sweep=sample.session.sweep(rows),
         values=sample.values,
         lever=lever.name,
-        codes=(f"{ARM}_{i}", f"{CELL}_{i}", cluster),
-        widths=(int(found["arms"] or 0) + 1, int(found["cells"] or 0) + 1, int(found["last"] or 0) + 1),
-        n_arms=int(found["seen"]),
-        n_clusters=int(found["clusters"]),
-        fewest_units=min((one["units"] for one in by_arm), default=0),
-        is_in_turn=_followed_each_other([(one["first"], one["last"]) for one in by_arm]),
+        codes=(arm, cell),
+        widths=(int(widest["arm"][0].as_py() or 0) + 1, int(widest["cell"][0].as_py() or 0) + 1),
+        timetable=timetable,
+        unit=unit,
+        sizes=unit if isinstance(unit, Units) else _sizes(sample.session, rows, unit, arm),
     )
 
 
-def _followed_each_other(spans: list[tuple[int, int]]) -> bool:
-    """Whether each of several arms began, at the earliest, on the last day of the one before."""
-    spans = sorted(spans)
-    return len(spans) > 1 and all(one[1] <= other[0] for one, other in pairwise(spans))
+def _unit_of(rows: ir.Table, timetable: Timetable, named: str | None) -> str | Units:
+    """What was assigned as a whole: what the trial names, queues or days, else the agents."""
+    if named is not None or not timetable.n_arms:
+        return named or "cluster"
+    return timetable.units or (AGENT_GROUP if AGENT_GROUP in rows.columns else "cluster")
 
 
-def _assigned_whole(session: Session, rows: ir.Table, i: int) -> str:
-    """The widest unit in which no two arms occur: queues, days of the site, days of a queue, else the agents.
-
-    Where all queues change arms together, their answers of a day share the day's mood, and are no separate proofs.
-    """
-    for unit in (QUEUE, f"{UNIT}_{i}", "group_date"):
-        if unit in rows.columns:
-            arms = rows.group_by(unit).aggregate(arms=rows[f"{ARM}_{i}"].nunique())
-            if session.collect(arms.aggregate(most=arms["arms"].max()))["most"][0].as_py() == 1:
-                return unit
-    return AGENT_GROUP if AGENT_GROUP in rows.columns else "cluster"
+def _sizes(session: Session, rows: ir.Table, unit: str, arm: str) -> Sizes:
+    code = rows[unit]
+    every = session.collect(rows.aggregate(n=code.nunique(), last=code.max())).to_pylist()[0]
+    by_arm = session.collect(rows.group_by(arm).aggregate(n=code.nunique()))["n"].to_numpy()
+    return Sizes(int(every["n"]), int(by_arm.min(initial=every["n"])), int(every["last"] or 0) + 1)
 
 
 @dataclass(frozen=True)
@@ -141,17 +135,16 @@ class _Slope:
 
 @dataclass(frozen=True)
 class _Trial:
-    """Rows in the trial: score and lever, with arm, cell and cluster as codes."""
+    """Rows in the trial: score and lever, with arm and cell as codes, and what of them was assigned as a whole."""
 
     sweep: Sweep
     values: tuple[float, ...]
     lever: str
-    codes: tuple[str, str, str]
-    widths: tuple[int, int, int]
-    n_arms: int
-    n_clusters: int
-    fewest_units: int  # of an arm
-    is_in_turn: bool
+    codes: tuple[str, str]
+    widths: tuple[int, int]
+    timetable: Timetable
+    unit: str | Units
+    sizes: Sizes
 
     @property
     def degrees(self) -> int:
@@ -159,60 +152,88 @@ class _Trial:
 
         What the few units of one arm differ by themselves, the many of the other do not tell.
         """
-        return (min(self.fewest_units, self.n_clusters) if self.n_arms == 2 else self.n_clusters) - 1
+        n, fewest = self.sizes.n, self.sizes.fewest
+        return (min(fewest, n) if self.timetable.n_arms == 2 else n) - 1
 
     def read_off(self, spec: LeverSpec) -> _Slope | str:
         """Points of the outcome per unit of the lever, or why there is no such number."""
-        if self.n_arms < 2:
-            return f"the trial has {self.n_arms} arm with answers; at least 2 are needed to compare"
-        if self.is_in_turn:
+        n_arms, sizes = self.timetable.n_arms, self.sizes
+        if n_arms < 2:
+            return f"the trial has {n_arms} arm with answers; at least 2 are needed to compare"
+        if self.timetable.is_in_turn:
             return (
                 "its arms followed each other, so that whatever else changed in between looks like the trial; read_out"
                 " compares before and after with those who did not change"
             )
-        if self.n_clusters < spec.min_clusters:
-            return f"only {self.n_clusters} units were assigned as a whole; at least {spec.min_clusters} are needed"
-        if self.n_arms == 2 and self.fewest_units < FEWEST_UNITS:
-            return (
-                f"one of its two arms was given to {self.fewest_units} of the units; at least {FEWEST_UNITS} are needed"
-            )
+        if sizes.n < spec.min_clusters:
+            return f"only {sizes.n} units were assigned as a whole; at least {spec.min_clusters} are needed"
+        if n_arms == 2 and sizes.fewest < FEWEST_UNITS:
+            return f"one of its two arms was given to {sizes.fewest} of the units; at least {FEWEST_UNITS} are needed"
         try:
-            return self._few(spec) if self.n_arms <= MANY else self._many()
+            return self._few(spec) if n_arms <= MANY else self._many()
         except (EstimationError, TooFewResponsesError):
             return "the arms of the trial do not differ in the lever, or only as the cells they were drawn in do"
 
+    @property
+    def _controls(self) -> list[int]:
+        """Columns of the curve over the days."""
+        return list(range(2, 2 + self.timetable.calendar.n_columns))
+
     def _few(self, spec: LeverSpec) -> _Slope | str:
         within = within_groups(gather_moments(self.sweep, self._rows))
-        seen = np.flatnonzero(np.diag(within.scatter)[2:] > 0)
-        used = [2 + int(arm) for arm in seen[1:]]  # arms sum to one: the first is implied
-        fit = fit_two_stage(self.sweep, self._rows, within, 0, 1, used, (), self.widths[2], spec.conf_level)
+        first = 2 + len(self._controls)
+        used = [first + arm for arm in _independent(within.scatter[first:, first:])]
+        fit = fit_two_stage(
+            self.sweep, self._rows, within, 0, 1, used, self._controls, self.sizes.width, spec.conf_level
+        )
         weak = weakness_of(fit, spec.min_effective_f, "the arms of the trial")
         return weak or _Slope(fit.estimate, fit.std_error, fit.n)
 
     def _rows(self, batch: pa.RecordBatch) -> LinearRows:
-        """Score, lever and one column per arm, with the cells as groups."""
+        """Score, lever, the curve over the days and one column per arm, with cells and periods as groups."""
         rows = self._grouped(batch)
         arms = np.equal.outer(rows.groups.codes[:, 0], np.arange(self.widths[0])).astype(float)
-        cells = Indicators(rows.groups.codes[:, 1:], self.widths[1:2])
-        return LinearRows(np.column_stack([rows.columns, arms]), cells, rows.weight, rows.cluster)
+        held = Indicators(rows.groups.codes[:, 1:], rows.groups.widths[1:])
+        return LinearRows(np.column_stack([rows.columns, arms]), held, rows.weight, rows.cluster)
 
     def _many(self) -> _Slope | str:
         moments = gather_moments(self.sweep, self._grouped)
-        arms, cells = Block(groupings=(0,)), Block(groupings=(1,))
-        strength = many_strength(moments, 1, 0, (1,))
+        arms, held = Block(groupings=(0,)), Block(tuple(self._controls), (1, 2))
+        strength = many_strength(moments, 1, 0, held)
         if not strength >= STRONG_FROM:
             return (
                 f"the many arms of the trial tell too little of the lever (strength {strength:.1f}, at least"
                 f" {STRONG_FROM} is needed)"
             )
-        fit = fit_ujive(self.sweep, self._grouped, moments, 0, 1, arms, cells, self.widths[2])
+        fit = fit_ujive(self.sweep, self._grouped, moments, 0, 1, arms, held, self.sizes.width)
         return _Slope(fit.estimate, fit.std_error, fit.n)
 
     def _grouped(self, batch: pa.RecordBatch) -> LinearRows:
-        """Score and lever, with arms and cells as groups."""
-        arm, cell, cluster = (numbers_of(batch, name).astype(np.int64) for name in self.codes)
+        """Score, lever and the curve over the days, with arms, cells and periods as groups."""
+        arm, cell, day = (numbers_of(batch, name).astype(np.int64) for name in (*self.codes, "date"))
+        calendar = self.timetable.calendar
         score = np.asarray(self.values)[numbers_of(batch, "y").astype(np.int64)]
-        groups = Indicators(np.column_stack([arm, cell]), self.widths[:2])
+        groups = np.column_stack([arm, cell, calendar.periods(day)])
         return LinearRows(
-            np.column_stack([score, numbers_of(batch, self.lever)]), groups, numbers_of(batch, "weight"), cluster
+            np.column_stack([score, numbers_of(batch, self.lever), calendar.curve(day)]),
+            Indicators(groups, (*self.widths, calendar.n_periods)),
+            numbers_of(batch, "weight"),
+            self._cluster(batch, day),
         )
+
+    def _cluster(self, batch: pa.RecordBatch, day: NDArray[np.int64]) -> NDArray[np.int64]:
+        if isinstance(self.unit, str):
+            return numbers_of(batch, self.unit).astype(np.int64)
+        place = numbers_of(batch, QUEUE).astype(np.int64) if self.timetable.has_places else np.zeros_like(day)
+        return self.unit.of[place, day - self.timetable.calendar.first]
+
+
+def _independent(scatter: NDArray[np.float64]) -> list[int]:
+    """Arms that do not repeat those before them: with what is held equal, they sum to one, or some of them do."""
+    kept: list[int] = []
+    left = scatter.copy()
+    for arm, own in enumerate(np.diag(scatter)):
+        if left[arm, arm] > REPEATED_BELOW * own > 0:
+            kept.append(arm)
+            left = left - np.outer(left[:, arm], left[arm]) / left[arm, arm]
+    return kept

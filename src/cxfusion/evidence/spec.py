@@ -115,10 +115,12 @@ class Experiment:
     lever : str
         Column of the lever that the arms changed; nothing else about the contact may differ between them.
     within : tuple of str
-        Columns within whose levels chance decided, such as ``("queue",)``; by default it decided among all.
+        Columns within whose levels chance decided, such as ``("queue",)``; by default it decided among all. Days, or
+        weeks, are held equal besides.
     unit : str, optional
         Column of what was given an arm as a whole, such as ``"agent_id"``: answers of one unit err together. By default
-        whole queues, days of the site or days of a queue, the first of which none has two arms, else the agents.
+        whole queues, days of the site or days of a queue, the first that have one arm each, else the agents; a queue
+        that changed once and for all is one unit, and arms that come and go by weeks make its weeks units.
 
     Raises
     ------

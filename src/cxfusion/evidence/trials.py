@@ -39,9 +39,8 @@ def _joined(contacts: Contacts, names: Sequence[str]) -> ir.Value:
 
 
 def trial_codes(rows: ir.Table, spec: LeverSpec) -> dict[str, ir.Value]:
-    """The same as codes from 0; the unit of a trial that names none is the site's day."""
+    """The same as codes from 0; a trial that names no unit has one code for all."""
     names = [f"{kind}_{i}" for i in range(len(spec.experiments)) for kind in (ARM, CELL, UNIT)]
     told = {name: rows[name] for name in names}
-    told |= {f"{UNIT}_{i}": rows["date"] for i, trial in enumerate(spec.experiments) if trial.unit is None}
     codes = {name: ibis.dense_rank().over(order_by=value) for name, value in told.items()}
     return {name: ibis.ifelse(told[name].notnull(), code, ibis.null("int64")) for name, code in codes.items()}
