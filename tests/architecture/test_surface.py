@@ -161,8 +161,28 @@ def test_public_errors_pickle_and_keep_their_words():
             assert name in (errors.__doc__ or "")
 
 
-@pytest.mark.parametrize("package", ["estimators", "evidence", "tables"])
+@pytest.mark.parametrize("package", ["estimators", "evidence", "operations", "perception", "tables"])
 def test_a_package_of_many_modules_says_where_each_of_them_belongs(package):
-    there = {path.stem for path in (Path(cx.__file__).parent / package).glob("[!_]*.py")}
+    there = {path.stem for path in (Path(cx.__file__).parent / package).glob("[!_]*")}
     named = set(re.findall(r"``(\w+)``", importlib.import_module(f"cxfusion.{package}").__doc__))
-    assert there == named - {"sources"}  # a folder of its own
+    assert there == named
+
+
+def test_what_a_module_takes_of_another_is_listed_there():
+    root = Path(cx.__file__).parents[1]
+    texts = {
+        ".".join(path.relative_to(root).with_suffix("").parts): path.read_text(encoding="utf-8")
+        for path in root.glob("cxfusion/**/*.py")
+    }
+    listed = {
+        module: _words(re.findall(r"^__all__ = [\[(](.*?)[\])]", text, re.M | re.S)) for module, text in texts.items()
+    }
+    imports = re.findall(r"^ *from (cxfusion[\w.]*) import (\(.*?\)|[^\n]*)", "\n".join(texts.values()), re.M | re.S)
+    taken = {(module, name) for module, names in imports if module in listed for name in _words([names])}
+    assert len(taken) > 1000
+    assert {(module, name) for module, name in taken if name not in listed[module]} == set()
+
+
+def _words(lists: list[str]) -> set[str]:
+    """Names, without comments, and without the other names that they are given."""
+    return set(re.findall(r"\w+", re.sub(r"#.*| as \w+", "", "\n".join(lists))))

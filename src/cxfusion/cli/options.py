@@ -16,8 +16,11 @@ __all__ = [
     "By",
     "ContactLog",
     "ContactsSource",
+    "CostPerHour",
+    "Currency",
     "Debug",
     "EngineUrl",
+    "FileFormatName",
     "Interval",
     "KeyFile",
     "Kind",
@@ -41,6 +44,7 @@ __all__ = [
     "To",
     "Until",
     "Within",
+    "WorldName",
 ]
 
 DEBUG_VARIABLE: Final = "CXFUSION_DEBUG"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.cluster_facts import ClusterFacts
     from cxfusion.evidence.fit import LeverEvidence
 
-__all__ = ["PILOT_COLUMNS", "PilotDesign", "design_pilot", "pilot_rows"]
+__all__ = ["PILOT_COLUMNS", "UNSETTLED", "PilotDesign", "PilotPlan", "design_pilot", "pilot_rows"]
 
 PILOT_COLUMNS: Final = (
     "lever", "verdict", "design", "outcome_unit", "unit", "step", "effect", "power", "weeks", "clusters_per_arm",

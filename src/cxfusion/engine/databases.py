@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BATCH_ROWS",
+    "NO_TEXT",
     "RemoteTable",
     "batches_of",
     "first_line",

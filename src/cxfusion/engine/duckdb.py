@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
-__all__ = ["DuckDBEngine"]
+__all__ = ["KIND_OF_ERROR", "DuckDBEngine"]
 
 State = TypeVar("State")
 Answer = TypeVar("Answer")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Peak", "Sample", "Surface", "climb"]
+__all__ = ["CONVERGED_AT", "Peak", "Sample", "Surface", "climb"]
 
 CONVERGED_AT: Final = 1e-16
 """Newton decrement per unit of weight, about twice the distance of the mean log-likelihood from its maximum. Its root

@@ -33,7 +33,19 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.design import Design
 
-__all__ = ["CHECK_COLUMNS", "Check", "FormChecks", "check_form", "nearby", "note_on_part", "notes_on_freed", "refitted"]
+__all__ = [
+    "CHECK_COLUMNS",
+    "REJECTED_BELOW",
+    "SHARE_OF_ERROR",
+    "SHARE_OF_SMALLEST",
+    "Check",
+    "FormChecks",
+    "check_form",
+    "nearby",
+    "note_on_part",
+    "notes_on_freed",
+    "refitted",
+]
 
 REJECTED_BELOW: Final = 0.01
 SHARE_OF_ERROR: Final = 0.25

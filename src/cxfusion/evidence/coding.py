@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts
 
 __all__ = [
-    "AGENT", "AGENT_DAYS", "AGENT_GROUP", "CLUSTER", "REST", "AgentDays", "Coding", "answered_contacts", "coded",
+    "AGENT", "AGENT_DAYS", "AGENT_GROUP", "CLUSTER", "DAYS_AT_A_TIME", "LEAST_TOGETHER", "REST", "AgentDays", "Coding",
+    "answered_contacts", "coded",
 ]  # fmt: skip
 
 AGENT: Final = "agent_id"

@@ -22,7 +22,17 @@ from cxfusion.tables.canonical import SCORE_SCALES
 if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts, Scale
 
-__all__ = ["OUTCOMES", "RECONTACT", "Experiment", "LeverSpec", "Outcome", "outcome_named", "usable_levers"]
+__all__ = [
+    "CASE_MIX",
+    "CLUSTER",
+    "OUTCOMES",
+    "RECONTACT",
+    "Experiment",
+    "LeverSpec",
+    "Outcome",
+    "outcome_named",
+    "usable_levers",
+]
 
 
 CASE_MIX: Final = ("reason", "channel", "queue")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cxfusion.pairing.plan import Key, PairingPlan
     from cxfusion.tables.relation import Contacts
 
-__all__ = ["EXACT", "EXPOSURE", "keyed", "with_contacts"]
+__all__ = ["ASKED", "EXACT", "EXPOSURE", "keyed", "with_contacts"]
 
 EXACT: Final = ("leg_id", "contact_id")
 """Keys that name one contact: where a response gives one, it is not sought by a key that could mean several."""

@@ -15,7 +15,7 @@ from cxfusion.estimators.distributions import false_discovery_control, student_t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Known", "Side", "known", "tested", "with_readings"]
+__all__ = ["LEAST_VARIANCE", "Known", "Side", "known", "tested", "with_readings"]
 
 LEAST_VARIANCE: Final = 1e-20
 """Less is what rounding leaves of answers that are all alike."""

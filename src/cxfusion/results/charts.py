@@ -33,7 +33,7 @@ from cxfusion.results.reach import ARROWS, cut_to_reach
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["MAX_GROUPS", "control", "kpis_by_group", "ladder", "scores_by_group"]
+__all__ = ["MAX_GROUPS", "Layers", "control", "kpis_by_group", "ladder", "scores_by_group"]
 
 Layers: TypeAlias = alt.LayerChart | alt.FacetChart
 MAX_GROUPS: Final = 15

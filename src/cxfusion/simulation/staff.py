@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cxfusion.simulation.centre import Centre
     from cxfusion.simulation.ingredients import Form
 
-__all__ = ["Roster", "Staff", "draw_staff"]
+__all__ = ["BANDS", "Roster", "Staff", "draw_staff"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.reading import Reading, Remark
 
-__all__ = ["Rules", "SortedRows", "sort_rows"]
+__all__ = ["Faults", "Rules", "SortedRows", "Values", "sort_rows"]
 
 PLACE: Final = (SOURCE_FILE, SOURCE_ROW)
 SECOND_COPY: Final = {"contacts": "duplicate_contact", "surveys": "duplicate_response", "legs": "redelivery"}

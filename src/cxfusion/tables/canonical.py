@@ -15,6 +15,7 @@ __all__ = [
     "RESPONDENT_ROLES",
     "SCORE_SCALES",
     "SURVEY_COLUMNS",
+    "SURVEY_KEYS",
     "SURVEY_LEVELS",
     "Column",
     "Kind",

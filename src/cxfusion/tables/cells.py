@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from cxfusion.tables.times import Years
 
 __all__ = [
+    "FALSE",
     "MISSING",
+    "TRUE",
     "Clock",
+    "Part",
     "Recipe",
     "clean_id",
     "clean_text",
