@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -13,6 +14,7 @@ from cxfusion.errors import MissingColumnError, OutputDirectoryError, UnknownNam
 
 READ = "Expected Contacts: read it first, contacts = cx.read_contacts"
 FIT = "The evidence is a Pairing. Expected LeverEvidence: fit it first"
+DAY = date(2025, 10, 1)
 PAIR = "Expected Pairing: pair the two tables first"
 
 
@@ -84,6 +86,14 @@ PAIR = "Expected Pairing: pair the two tables first"
         (
             lambda c, p: cx.what_changed(c.contacts, "aht_seconds", by="reason", periods=("2025-09-01", "2025-10-01")),
             r"periods is \('2025-09-01', '2025-10-01'\). Expected two, each with its beginning and its end",
+        ),
+        (
+            lambda c, p: cx.what_changed(c.contacts, "aht_seconds", by="reason", periods=(DAY, DAY)),
+            r"periods is \(datetime.date\(2025, 10, 1\), datetime.date.* Expected two, each with its beginning",
+        ),
+        (
+            lambda c, p: cx.what_changed(c.contacts, "aht_seconds", by="reason", groups=5),
+            "groups is 5. Expected a column",
         ),
         (
             lambda c, p: cx.read_contacts([{"contact_id": 1, "started_at": "2026-01-05"}], timezone=ZoneInfo("UTC")),

@@ -5,6 +5,7 @@ The parts add up to the difference exactly: Kitagawa's decomposition, with cells
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -27,7 +28,7 @@ from cxfusion.tables.period import period_of
 from cxfusion.tables.relation import require_contacts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     import altair as alt
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "Change", "decompose", "what_changed"]
 
 Span: TypeAlias = "tuple[Moment | None, Moment | None]"
+_Side: TypeAlias = "tuple[Callable[[ir.Table], ir.Value], tuple[str, str]]"
 SIDE: Final = "cx:side"
 PARTS: Final = ("mix", "rate", "entry", "exit")
 """Other shares; other figures at the same shares; groups that were not there before; groups that are no more."""
@@ -291,28 +293,29 @@ def _side(
     since: Moment | None,
     periods: tuple[Span, Span] | None,
     groups: tuple[str, Any, Any] | None,
-) -> tuple[Any, tuple[str, str]]:
-    """From rows to 0 (before), 1 (after) or null (neither), and what the sides are called."""
+) -> _Side:
     if sum(asked is not None for asked in (since, periods, groups)) != 1:
         raise UsageError(
             "Two sides are to be compared. Expected exactly one of since='2026-03-01', periods=((a, b), (c, d)) and"
             " groups=('site', 'north', 'south')."
         )
-    if groups is not None:
-        if isinstance(groups, str) or len(groups) != 3:
-            raise UsageError(
-                f"groups is {groups!r}. Expected a column and two of its values: ('site', 'north', 'south')."
-            )
-        column, first, second = groups
-        grouping_by(column, None, contacts.columns, ())
-        if first == second:
-            raise UsageError(f"Both sides are {column} {first!r}. Expected two different groups.")
-        return lambda rows: _either(is_value(rows[column], first), is_value(rows[column], second)), (
-            str(first),
-            str(second),
-        )
+    return _of_periods(contacts, since, periods) if groups is None else _of_groups(contacts, groups)
+
+
+def _of_groups(contacts: Contacts, groups: tuple[str, Any, Any]) -> _Side:
+    if not _are(3, groups):
+        raise UsageError(f"groups is {groups!r}. Expected a column and two of its values: ('site', 'north', 'south').")
+    column, first, second = groups
+    grouping_by(column, None, contacts.columns, ())
+    if first == second:
+        raise UsageError(f"Both sides are {column} {first!r}. Expected two different groups.")
+    named = (str(first), str(second))
+    return lambda rows: _either(is_value(rows[column], first), is_value(rows[column], second)), named
+
+
+def _of_periods(contacts: Contacts, since: Moment | None, periods: tuple[Span, Span] | None) -> _Side:
     spans = ((None, since), (since, None)) if periods is None else periods
-    if len(spans) != 2 or any(isinstance(span, str) or len(span) != 2 for span in spans):
+    if not _are(2, spans) or not all(_are(2, span) for span in spans):
         raise UsageError(
             f"periods is {periods!r}. Expected two, each with its beginning and its end: ((a, b), (c, d))."
         )
@@ -321,11 +324,13 @@ def _side(
         raise UsageError("A period without both ends is the whole log. Expected two periods that do not overlap.")
     if _begins_before(other.since, one.until) and _begins_before(one.since, other.until):
         raise UsageError(f"The periods overlap: {spans[0]} and {spans[1]}. Expected each contact in at most one.")
-    labels = ("before", f"since {since}") if periods is None else (_named(spans[0]), _named(spans[1]))
-    return (
-        lambda rows: _either(~one.is_outside(rows["started_at"]), ~other.is_outside(rows["started_at"])),
-        labels,
-    )
+    named = ("before", f"since {since}") if periods is None else (_named(spans[0]), _named(spans[1]))
+    return lambda rows: _either(~one.is_outside(rows["started_at"]), ~other.is_outside(rows["started_at"])), named
+
+
+def _are(n: int, values: object) -> bool:
+    """Whether something is a sequence of so many values; a text, of whatever length, is one value."""
+    return isinstance(values, Sized) and not isinstance(values, str) and len(values) == n
 
 
 def _begins_before(since: datetime | None, until: datetime | None) -> bool:
