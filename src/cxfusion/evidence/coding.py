@@ -9,6 +9,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from cxfusion.evidence.spec import AGENT
 from cxfusion.tables.coding import HOUR_OF_WEEK, answered, group_codes, level_codes, local_time, text, with_codes
 
 if TYPE_CHECKING:
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts
 
 __all__ = [
-    "AGENT", "AGENT_DAYS", "AGENT_GROUP", "CLUSTER", "DAYS_AT_A_TIME", "LEAST_TOGETHER", "REST", "AgentDays", "Coding",
+    "AGENT_DAYS", "AGENT_GROUP", "CLUSTER", "DAYS_AT_A_TIME", "LEAST_TOGETHER", "REST", "AgentDays", "Coding",
     "answered_contacts", "coded",
 ]  # fmt: skip
 
-AGENT: Final = "agent_id"
 AGENT_GROUP: Final = "group_agent"
 """Of agents, where answers of other clusters err together: contacts are compared within the same agent all the same."""
 REST: Final = "(all others)"

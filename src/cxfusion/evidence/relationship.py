@@ -10,7 +10,7 @@ import pandas as pd
 from cxfusion.errors import NoScoreError
 from cxfusion.evidence.catalogue import Lever
 from cxfusion.evidence.fit import LeverEvidence, fit_levers, require_evidence
-from cxfusion.evidence.spec import CASE_MIX, CLUSTER, OUTCOMES
+from cxfusion.evidence.spec import AGENT, CASE_MIX, OUTCOMES
 from cxfusion.pairing.exposure import pair_relationship, total_of
 from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
@@ -142,7 +142,7 @@ def _spec_of(spec: LeverSpec, lived: Pairing, outcome: str, levers: tuple[Lever,
         outcome=outcome,
         levers=levers,
         case_mix=tuple(name for name in spec.case_mix if has(name) or name in CASE_MIX),
-        cluster=spec.cluster if has(spec.cluster) else CLUSTER,
+        cluster=spec.cluster if has(spec.cluster) else AGENT,
         experiments=(),
         with_links=False,
     )

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cxfusion.tables.relation import Contacts, Scale
 
 __all__ = [
+    "AGENT",
     "CASE_MIX",
-    "CLUSTER",
     "OUTCOMES",
     "RECONTACT",
     "Experiment",
@@ -36,7 +36,7 @@ __all__ = [
 
 
 CASE_MIX: Final = ("reason", "channel", "queue")
-CLUSTER: Final = "agent_id"
+AGENT: Final = "agent_id"
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ class LeverSpec:
     levers: tuple[Lever, ...] = DEFAULT_LEVERS
     case_mix: tuple[str, ...] = CASE_MIX
     experiments: tuple[Experiment, ...] = ()
-    cluster: str = CLUSTER
+    cluster: str = AGENT
     conf_level: float = 0.95
     min_responses: int = 50
     min_clusters: int = 10
@@ -297,7 +297,7 @@ def _require_trials(spec: LeverSpec, contacts: Contacts) -> None:
 def _require_controls(spec: LeverSpec, contacts: Contacts) -> None:
     """Refuse a case mix or cluster of one's own that the log has not: what is misspelt would not be held equal."""
     own = [name for name in spec.case_mix if name not in CASE_MIX]
-    own += [] if spec.cluster == CLUSTER else [spec.cluster]
+    own += [] if spec.cluster == AGENT else [spec.cluster]
     missing = [name for name in own if not contacts.has(name)]
     if missing:
         raise UnknownNameError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 import pyarrow as pa
 
-from cxfusion.evidence.coding import AGENT
+from cxfusion.evidence.spec import AGENT
 from cxfusion.tables.coding import answered, text
 from cxfusion.tables.sums import exact_mean, exact_sum
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.evidence.coding import AGENT, AGENT_GROUP, CLUSTER
+from cxfusion.evidence.coding import AGENT_GROUP, CLUSTER
+from cxfusion.evidence.spec import AGENT
 from cxfusion.results.labels import lever_label
 
 if TYPE_CHECKING:
