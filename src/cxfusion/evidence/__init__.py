@@ -9,7 +9,8 @@
   models), ``linear`` (the same levers as straight lines).
 - The ladder, rung by rung: ``ladder`` (what is known of each lever), ``rungs`` (raw, adjusted, within, corrected),
   ``fitting`` (their models), ``checks`` (does the within model hold), ``decomposition`` (what took the raw effect
-  away), ``robustness`` (what would undo it); beside it ``between``, ``congestion`` and ``experiment``.
+  away), ``robustness`` (what would undo it); beside it ``between``, ``congestion`` and ``experiment``, of a trial whose
+  ``timetable`` is read off the answers.
 - The negative controls: ``difficulty`` hears after-call work as a ``witness`` of hard cases, ``alibi`` asks whether it
   can be one, ``later`` looks at later contacts, ``recontact`` tests the non-response weights.
 - The verdict: ``inquiry`` does all of the above, ``verdict`` judges, ``because`` says why, ``ranks`` orders; beside
