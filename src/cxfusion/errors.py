@@ -32,11 +32,13 @@ and raised once: ``error.problems`` lists them.
 from __future__ import annotations
 
 import difflib
+import math
 import re
-from typing import TYPE_CHECKING, Any, Final, SupportsFloat
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = [
     "BadControlError",
@@ -61,10 +63,13 @@ __all__ = [
     "UnknownNameError",
     "UnreadableFileError",
     "UsageError",
+    "is_number",
     "nearest_names",
+    "number_problems",
     "redacted",
     "require_conf_level",
     "require_kind",
+    "require_number",
     "share_problems",
     "told_nearest",
 ]
@@ -260,11 +265,51 @@ def share_problems(shares: Mapping[str, Any]) -> list[str]:
     >>> share_problems({"power": 1.2, "alpha": 0.05})
     ['power is 1.2; expected a share above 0 and below 1']
     """
+    return number_problems(shares, "a share above 0 and below 1", lambda share: 0 < share < 1)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether something is a finite number: no text, no True or False, no NaN, nothing missing."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, Real) and math.isfinite(value)
+
+
+def number_problems(
+    numbers: Mapping[str, object], expected: str, fits: Callable[[float], bool] = lambda number: True
+) -> list[str]:
+    """Problems of an error: which of these are no numbers, or none that fits.
+
+    Examples
+    --------
+    >>> number_problems({"weeks": "eight", "power": 0.8}, "more than 0", lambda number: number > 0)
+    ['weeks is eight; expected more than 0']
+    """
     return [
-        f"{name} is {value}; expected a share above 0 and below 1"
-        for name, value in shares.items()
-        if not (isinstance(value, SupportsFloat) and 0 < float(value) < 1)
+        f"{name} is {f'{value:g}' if isinstance(value, float) else value}; expected {expected}"
+        for name, value in numbers.items()
+        if not (is_number(value) and fits(value))
     ]
+
+
+def require_number(
+    called: str, value: object, expected: str, fits: Callable[[float], bool] = lambda number: True
+) -> None:
+    """Refuse what is no number, or none that fits, in the words of the call, before anything is done with it.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> require_number("period_days", "a week", "at least 1", lambda number: number >= 1)
+    Traceback (most recent call last):
+    ...
+    cxfusion.errors.UsageError: period_days is a week; expected at least 1.
+    """
+    for problem in number_problems({called: value}, expected, fits):
+        raise UsageError(f"{problem}.")
 
 
 def told_nearest(unknown: Iterable[str], known: Iterable[str]) -> list[str]:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.checks.feed import FeedCheck, check_feed
 from cxfusion.decisions.decide import decide
 from cxfusion.delivery.manifest import results_of, study_manifest
-from cxfusion.errors import NoScoreError, NothingPairedError, NothingToEstimateError, UnknownNameError
+from cxfusion.errors import (
+    NoScoreError,
+    NothingPairedError,
+    NothingToEstimateError,
+    UnknownNameError,
+    require_kind,
+    told_nearest,
+)
 from cxfusion.evidence.fit import LeverEvidence, fit_on_field
 from cxfusion.evidence.relationship import LevelComparison, compare_levels
 from cxfusion.evidence.segment_levels import is_tenure
@@ -24,7 +32,7 @@ from cxfusion.stages import Stages
 from cxfusion.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cxfusion.pairing.plan import PairingPlan
     from cxfusion.pairing.result import Pairing
@@ -98,6 +106,12 @@ def fuse(  # noqa: PLR0913  what a job asks
     return study_of(pairing, Questions(spec, outcome, by, interval, costs, other_sources), stage=stage)
 
 
+COSTS: Final = (
+    "cost_per_hour", "currency", "shrinkage", "measures", "handle_seconds", "pilot_weeks", "power",
+)  # fmt: skip
+"""What may be told to :func:`decide` beside the evidence and the pairing."""
+
+
 @dataclass(frozen=True)
 class Questions:
     """What a study is asked: arguments of :func:`fuse`.
@@ -117,6 +131,18 @@ class Questions:
     costs: Mapping[str, Any] | None = None
     other_sources: Mapping[str, Data | Ratings] | None = None
     dates: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        require_kind(self.spec or LeverSpec(), LeverSpec, "spec", "make one, spec = cx.LeverSpec(outcome=…).")
+        advice = "what decide() is told beside the evidence, such as {'cost_per_hour': 30}."
+        require_kind(self.costs or {}, Mapping, "costs", advice)
+        require_kind(self.other_sources or {}, Mapping, "other_sources", "tables by a name, as audit_sources() takes.")
+        unknown = [str(name) for name in self.costs or {} if name not in COSTS]
+        if unknown:
+            raise UnknownNameError(
+                f"There is no cost {', '.join(unknown)}. Expected some of: {', '.join(COSTS)}.",
+                told_nearest(unknown, COSTS),
+            )
 
     def spec_for(self, surveys: Surveys) -> LeverSpec:
         """The spec, of the score that is to be moved."""

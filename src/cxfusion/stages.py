@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from cxfusion.errors import UsageError
 from cxfusion.fold import algebra_in_one_thread
 from cxfusion.room import hand_back_memory
 
@@ -38,6 +39,8 @@ class Stages:
 
     def __init__(self, on_stage: OnStage | None = None) -> None:
         self.seconds: dict[str, float] = {}
+        if on_stage is not None and not callable(on_stage):
+            raise UsageError(f"on_stage is {on_stage!r}. Expected a function of a stage's name and of its rows.")
         self._on_stage = on_stage
 
     @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +11,7 @@ import cxfusion as cx
 from cxfusion.config import load_study
 from cxfusion.errors import ConfigError, NothingToEstimateError
 
+OTHERS = ("rungs", "sensitivity", "linkage", "decomposition", "checks", "ranks", "associations")
 NAMES = ["wait_seconds", "hold_seconds", "talk_seconds", "n_transfers"]
 
 
@@ -25,7 +24,8 @@ def evidence_of(effects, errors, corrected=None):
         }
     )  # fmt: skip
     covariance = pd.DataFrame(np.diag(np.square(errors)), index=NAMES, columns=NAMES)
-    return SimpleNamespace(levers=levers, errors=covariance, spec=SimpleNamespace(conf_level=0.95))
+    others = dict.fromkeys(OTHERS, pd.DataFrame())
+    return cx.LeverEvidence(spec=cx.LeverSpec(), levers=levers, errors=covariance, notes=(), n=0, **others)
 
 
 def ranks(*order):

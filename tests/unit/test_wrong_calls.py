@@ -12,6 +12,7 @@ import pytest
 import cxfusion as cx
 from cxfusion.errors import MissingColumnError, OutputDirectoryError, UnknownNameError, UnreadableFileError, UsageError
 
+NAN = float("nan")
 READ = "Expected Contacts: read it first, contacts = cx.read_contacts"
 FIT = "The evidence is a Pairing. Expected LeverEvidence: fit it first"
 DAY = date(2025, 10, 1)
@@ -59,10 +60,8 @@ PAIR = "Expected Pairing: pair the two tables first"
         (lambda c, p: cx.pair_relationship(c.contacts), PAIR),
         (lambda c, p: cx.worth(c.contacts, [], "stayed"), PAIR),
         (lambda c, p: cx.nonresponse_curve(c.contacts), PAIR),
-        (
-            lambda c, p: cx.compare_beliefs(None, ["wait_seconds"]),
-            "beliefs is a list. Expected DataFrame",
-        ),
+        (lambda c, p: cx.compare_beliefs(None, ["wait_seconds"]), "beliefs is a list. Expected DataFrame"),
+        (lambda c, p: cx.compare_beliefs(p, {"wait_seconds": 1}), FIT),
         (
             lambda c, p: cx.perception_gaps(pd.DataFrame()),
             "The table of ratings is a DataFrame. Expected Ratings",
@@ -132,6 +131,128 @@ def test_a_confidence_level_that_is_no_share_is_refused(pairing, call, conf_leve
     ratings = cx.read_ratings([{"respondent_id": "a", "item": "promptness", "rating": 4}], scale=(1, 5))
     with pytest.raises(UsageError, match=f"conf_level is {conf_level}; expected a share above 0 and below 1, such as"):
         call(pairing, ratings, conf_level)
+
+
+PLAN_OF_CHECKS = "Expected Mapping: its manifest"
+NO_COLUMN = "names no column. Expected the name of one, or a list"
+NO_LIMIT = "expected a number of seconds, 0 or more, such as 20"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda c, p, e: cx.decide(e, "text"), f"The pairing is a str. {PAIR}"),
+        (lambda c, p, e: cx.decide(e, cost_per_hour="text"), "cost_per_hour is text; expected what a paid hour costs"),
+        (lambda c, p, e: cx.decide(e, cost_per_hour=True), "cost_per_hour is True; expected what a paid hour costs"),
+        (lambda c, p, e: cx.decide(e, shrinkage=None), "shrinkage is None; expected a share from 0 to below 1"),
+        (lambda c, p, e: cx.decide(e, measures=5), "measures is an int. Expected Mapping: numbers by lever"),
+        (
+            lambda c, p, e: cx.decide(e, handle_seconds={"wait_seconds": "5"}),
+            "handle_seconds of wait_seconds is 5; exp",
+        ),
+        (lambda c, p, e: cx.decide(e, handle_seconds={"wait_seconds": NAN}), "handle_seconds of wait_seconds is nan"),
+        (lambda c, p, e: cx.decide(e, pilot_weeks=None), "weeks is None; expected more than 0"),
+        (lambda c, p, e: cx.decide(e, pilot_weeks=[8]), r"weeks is \[8\]; expected more than 0"),
+        (lambda c, p, e: cx.decide(e, power="0.8"), "power is 0.8; expected a share above 0 and below 1"),
+        (lambda c, p, e: cx.what_if(e, 5), "changes is an int. Expected Mapping: changes by lever"),
+        (lambda c, p, e: cx.what_if(e, None), "changes is a NoneType. Expected Mapping: changes by lever"),
+        (
+            lambda c, p, e: cx.what_if(e, {"wait_seconds": True}),
+            "The change of wait_seconds is True; expected a number",
+        ),
+        (lambda c, p, e: cx.what_if(e, {"wait_seconds": -30}, segment="queue"), "segment is a str. Expected Mapping"),
+        (lambda c, p, e: cx.design_pilot(e, ["wait_seconds"]), "There is no lever"),
+        (lambda c, p, e: cx.design_pilot(e, "wait_seconds", effect="0.2"), "effect is 0.2; expected the size to be"),
+        (lambda c, p, e: cx.design_pilot(e, "wait_seconds", response_rate="text"), "response_rate is text; expected a"),
+        (
+            lambda c, p, e: cx.corroborate(e, p, max_contacts=None),
+            "max_contacts is None; expected a number of contacts",
+        ),
+        (
+            lambda c, p, e: cx.check_offers(p, max_contacts="many"),
+            "max_contacts is many; expected a number of contacts",
+        ),
+        (lambda c, p, e: cx.check_weights(p, cx.weigh(p), links=5), "links is an int. Expected Links"),
+        (lambda c, p, e: cx.check_feed(p, now="today"), "now is a str. Expected datetime"),
+        (lambda c, p, e: cx.check_feed(c.contacts, against="before.json"), PLAN_OF_CHECKS),
+        (lambda c, p, e: cx.audit_sources(p, "tracker.csv"), "others is a str. Expected Mapping: tables by a name"),
+        (lambda c, p, e: cx.audit_sources(p, as_of="2026-03-01"), "as_of is a str. Expected date: a day"),
+        (lambda c, p, e: cx.read_out(p, "queue", "q", 5), "since is an int. Expected date: the first day"),
+        (lambda c, p, e: cx.read_out(p, ["queue"], "q", "2025-10-01"), r"no column \['queue'\]"),
+        (
+            lambda c, p, e: cx.read_out(p, "queue", "q", "2025-10-01", period_days="week"),
+            "period_days is week; expected",
+        ),
+        (
+            lambda c, p, e: cx.read_out(p, "queue", "q", "2025-10-01", period_days=NAN),
+            "period_days is nan; expected at",
+        ),
+        (
+            lambda c, p, e: cx.compare(p, "csat", by="queue", smallest_difference="1"),
+            "smallest_difference is 1; expected",
+        ),
+        (lambda c, p, e: cx.compare(p, "csat", by="queue", groups=5), "groups is an int. Expected Iterable"),
+        (lambda c, p, e: cx.measure(p, "csat", by=5), f"5 {NO_COLUMN}"),
+        (lambda c, p, e: cx.measure(p, "csat", by=True), f"True {NO_COLUMN}"),
+        (lambda c, p, e: cx.diagnose(c.contacts, by=[None]), NO_COLUMN),
+        (lambda c, p, e: cx.diagnose(c.contacts, interval=["1h"]), r"There is no interval \['1h'\]"),
+        (lambda c, p, e: cx.diagnose(c.contacts, target_seconds="20"), NO_LIMIT),
+        (lambda c, p, e: cx.diagnose(c.contacts, target_seconds=True), NO_LIMIT),
+        (lambda c, p, e: cx.rank_groups(c.contacts, "aht_seconds", short_abandon_seconds=None), NO_LIMIT),
+        (lambda c, p, e: cx.rank_groups(c.contacts, "aht_seconds", adjust_for=5), f"5 {NO_COLUMN}"),
+        (lambda c, p, e: cx.control_chart(c.contacts, "aht_seconds", rules=5), "rules is an int. Expected Iterable"),
+        (lambda c, p, e: cx.mediate(p, "wait_seconds", through=5), f"5 {NO_COLUMN}"),
+        (lambda c, p, e: cx.dose_response(p, "wait_seconds", bands=5), "bands is an int. Expected Iterable"),
+        (lambda c, p, e: cx.dose_response(p, "wait_seconds", bands=["a"]), "an edge of bands is a; expected numbers"),
+        (lambda c, p, e: cx.fit_levers(p, levers=5), "levers is an int. Expected Iterable"),
+        (lambda c, p, e: cx.segment_effects(p, "wait_seconds", by=["queue"]), r"no column \['queue'\]"),
+        (lambda c, p, e: cx.response_analysis(p, eligible_share="half"), "eligible_share is half; expected a share"),
+        (lambda c, p, e: cx.nonresponse_curve(p, times=2), "times is an int. Expected Iterable"),
+        (lambda c, p, e: cx.nonresponse_curve(p, times=["x"]), "times holds x; expected positive numbers"),
+        (lambda c, p, e: cx.nonresponse_curve(p, target="four"), "target is four; expected a value of the metric"),
+        (lambda c, p, e: cx.required_agents(["a"], 180), r"arrivals is \['a'\]. Expected a number, or a sequence"),
+        (lambda c, p, e: cx.required_agents(100, "text"), "aht_seconds is 'text'. Expected a number, or a sequence"),
+        (lambda c, p, e: cx.required_agents(100, 180, service_level="0.8"), "service_level is 0.8; expected a number"),
+        (lambda c, p, e: cx.required_agents(100, 180, interval_seconds="h"), "interval_seconds is h; expected more"),
+        (lambda c, p, e: cx.required_agents(100, 180, shrinkage="0.3"), "shrinkage is 0.3; expected a share"),
+        (lambda c, p, e: cx.EpisodePlan(repeat_days="7"), "repeat_days='7'; expected a number above zero"),
+        (lambda c, p, e: cx.EpisodePlan(shared_above=None), "shared_above=None; expected a number of contacts"),
+        (lambda c, p, e: cx.PairingPlan(by=5), "by=5; expected one of"),
+        (lambda c, p, e: cx.LeverSpec(min_responses="50"), "min_responses is 50; expected at least 1"),
+        (lambda c, p, e: cx.LeverSpec(max_missing_share=None), "max_missing_share is None; expected a share"),
+        (lambda c, p, e: cx.LeverSpec(link_probabilities=0.9), "link_probabilities are 0.9; expected chances"),
+        (lambda c, p, e: cx.LeverSpec(outcome=["csat"]), r"There is no outcome \['csat'\]"),
+        (lambda c, p, e: cx.Session(threads="two"), "threads=two was asked for; expected at least 1"),
+        (lambda c, p, e: cx.pair(c.contacts, c.surveys, "72h"), "The plan is a str. Expected PairingPlan"),
+        (lambda c, p, e: cx.fuse(c.contacts, c.surveys, costs=30), "costs is an int. Expected Mapping"),
+        (lambda c, p, e: cx.fuse(c.contacts, c.surveys, costs={"cost": 30}), "There is no cost cost. Expected some of"),
+        (lambda c, p, e: cx.fuse(c.contacts, c.surveys, on_stage="loud"), "on_stage is 'loud'. Expected a function"),
+        (lambda c, p, e: cx.simulate("many"), "n_contacts=many was asked for; expected at least 1,000"),
+        (lambda c, p, e: cx.simulate(NAN), "n_contacts=nan was asked for; expected at least 1,000"),
+        (lambda c, p, e: cx.simulate(2_000, seed=None), "seed=None was asked for; expected a whole number"),
+        (lambda c, p, e: cx.simulate(2_000, world=["demo"]), r"There is no world \['demo'\]"),
+        (lambda c, p, e: cx.Lever("x_seconds", "before", "-30"), "step is -30; expected the change to ask about"),
+        (lambda c, p, e: cx.Lever("x_seconds", "before", True), "step is True; expected the change to ask about"),
+        (
+            lambda c, p, e: cx.Lever("x_seconds", "before", -30, smallest_effect="0.1"),
+            "smallest_effect must be positive",
+        ),
+        (lambda c, p, e: cx.Pseudonyms("a secret of the house"), "The key for pseudonyms is a str. Expected bytes"),
+        (lambda c, p, e: cx.Pseudonyms(b"a secret of the house", None), "columns is a NoneType. Expected Iterable"),
+        (lambda c, p, e: cx.staffing(100, 180, []), r"agents is \[\]. Expected a number, or a sequence"),
+        (lambda c, p, e: c.contacts.head("five"), "n is five; expected a number of rows"),
+        (lambda c, p, e: p.to_pandas(limit=NAN), "limit is nan; expected a number of rows"),
+        (lambda c, p, e: e.plot(["ladder"]), r"There is no picture \['ladder'\]"),
+        (lambda c, p, e: cx.load_map(5), "A map is read from a file, and 5 was given"),
+        (lambda c, p, e: cx.load_catalogue(5), "catalogue is an int. Expected str"),
+        (lambda c, p, e: cx.read_ratings([], scale=(None, 5)), "Expected its lowest and its highest rating"),
+        (lambda c, p, e: cx.read_contacts([{"a": 1}], session="duckdb"), "session is a str. Expected Session"),
+        (lambda c, p, e: cx.read_contacts([{"a": 1}], pseudonyms=b"key"), "pseudonyms is a bytes. Expected Pseudonyms"),
+    ],
+)
+def test_what_is_no_number_no_mapping_and_no_list_of_names_is_told_as_that(centre, pairing, evidence, call, words):
+    with pytest.raises(UsageError, match=words):
+        call(centre, pairing, evidence)
 
 
 def test_several_scores_at_once_are_refused_by_the_names_there_are(pairing):

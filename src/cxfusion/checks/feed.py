@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -15,7 +16,7 @@ from cxfusion.checks.change import changes
 from cxfusion.checks.finding import Finding, finding
 from cxfusion.checks.probes import of_contacts, of_pairs, of_surveys
 from cxfusion.checks.profile import categories_of, moment_of, profile_facts, profile_from
-from cxfusion.errors import FeedRefusedError, UsageError
+from cxfusion.errors import FeedRefusedError, UsageError, require_kind
 from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
 from cxfusion.tables.books import reading_counts
@@ -27,8 +28,6 @@ from cxfusion.tables.times import years_asked, years_told
 from cxfusion.tables.validation import validated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import ibis.expr.types as ir
 
     from cxfusion.checks.probes import Probe
@@ -91,6 +90,7 @@ class FeedCheck(Result):
         before : mapping, optional
             The manifest of that run, or the ``profile`` of its check; without one nothing is compared.
         """
+        require_kind(before or {}, Mapping, "The run before", "its manifest, as json.load gives it.")
         profile = (before or {}).get("feed", before)
         if not profile:
             return self
@@ -166,6 +166,7 @@ def check_feed(
             f"A {type(feed).__name__} was given to check. Expected contacts, surveys or a pairing of them."
         )
     chosen = plan if isinstance(plan, CheckPlan) else validated(CheckPlan, plan or {}, "The plan of checks")
+    require_kind(now or datetime.now(UTC), datetime, "now", "a moment, such as datetime.now(UTC).")
     moment = (now or datetime.now(UTC)).astimezone(UTC) if now is None or now.tzinfo else now
     moment = moment.replace(tzinfo=None)
     tables = (feed.contacts, feed.surveys) if isinstance(feed, Pairing) else (feed,)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import comb
 
-from cxfusion.errors import UnknownNameError, UsageError, told_nearest
+from cxfusion.errors import UnknownNameError, UsageError, is_number, require_kind, told_nearest
 from cxfusion.evidence.population import COUNTED_TO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -83,13 +84,14 @@ def read_changes(forms: Sequence[LeverForm], asked: Mapping[str, float | str]) -
     UnknownNameError
         A lever that has no model; the nearest are named.
     """
+    require_kind(asked, Mapping, "changes", "changes by lever, such as {'hold_seconds': -30}.")
     if not asked:
         raise UsageError("No change is asked about. Expected at least one, such as {'hold_seconds': -30}.")
     known = {form.lever.name: form for form in forms}
     unknown = [name for name in asked if name not in known]
     if unknown:
         raise UnknownNameError(
-            f"There is no model of {', '.join(unknown)}. Expected levers that the evidence could test:"
+            f"There is no model of {', '.join(map(str, unknown))}. Expected levers that the evidence could test:"
             f" {', '.join(known)}.",
             told_nearest(unknown, known),
         )
@@ -102,7 +104,7 @@ def _read(form: LeverForm, value: float | str) -> Change:
         if found:
             text = found.group(1).replace("−", "-").replace(",", ".").replace(" ", "")
             return Change(form, None, float(text) / 100)
-    elif isinstance(value, int | float | np.number) and math.isfinite(value):
+    elif is_number(value):
         return Change(form, float(value), None)
     raise UsageError(
         f"The change of {form.lever.name} is {value!r}; expected a number in its own unit, such as"

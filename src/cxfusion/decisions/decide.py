@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,9 +12,10 @@ from cxfusion.decisions.hotspots import HOTSPOT_COLUMNS, hotspots
 from cxfusion.decisions.pilots import PILOT_COLUMNS, UNSETTLED, PilotPlan, pilot_rows
 from cxfusion.decisions.prices import PRICE_COLUMNS, Costs, price_list
 from cxfusion.decisions.what_if import WhatIf, what_if
-from cxfusion.errors import UnknownNameError, told_nearest
+from cxfusion.errors import UnknownNameError, require_kind, told_nearest
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.operations.workload import Workload, typical_week
+from cxfusion.pairing.result import require_pairing
 from cxfusion.results.base import Result
 from cxfusion.results.display import display_name
 from cxfusion.results.formats import change, interval, number
@@ -23,8 +25,6 @@ from cxfusion.results.schemas import DECISIONS
 from cxfusion.tables.span import note_on_beyond, span_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pyarrow as pa
 
     from cxfusion.evidence.fit import LeverEvidence
@@ -203,6 +203,10 @@ def decide(
     ('n_transfers', 1)
     """
     require_evidence(evidence)
+    if pairing is not None:
+        require_pairing(pairing)
+    for name, given in (("measures", measures), ("handle_seconds", handle_seconds)):
+        require_kind({} if given is None else given, Mapping, name, "numbers by lever, such as {'n_transfers': 60}.")
     _require_levers(evidence, {**(measures or {}), **(handle_seconds or {})})
     costs = Costs(cost_per_hour, currency, shrinkage, dict(measures or {}), dict(handle_seconds or {}))
     week = None if pairing is None else _week(evidence, pairing)
@@ -229,7 +233,7 @@ def _require_levers(evidence: LeverEvidence, named: Mapping[str, float]) -> None
     unknown = [name for name in named if name not in known]
     if unknown:
         raise UnknownNameError(
-            f"There are costs of what is no lever: {', '.join(unknown)}. Expected levers asked about:"
+            f"There are costs of what is no lever: {', '.join(map(str, unknown))}. Expected levers asked about:"
             f" {', '.join(known)}.",
             told_nearest(unknown, known),
         )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError, share_problems
+from cxfusion.errors import NothingToEstimateError, UsageError, number_problems, require_number, share_problems
 from cxfusion.estimators.power import MOST_ANSWERS, Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.evidence.ground import lever_named
@@ -93,14 +93,12 @@ class PilotPlan:
 
     def __post_init__(self) -> None:
         problems = share_problems({"power": self.power, "alpha": self.alpha})
-        amounts = {"weeks": self.weeks, "answers_a_week": self.answers_a_week}
-        problems += [
-            f"{name} is {value:g}; expected more than 0"
-            for name, value in amounts.items()
-            if value is not None and not 0 < value < inf
-        ]
-        if self.response_rate is not None and not 0 < self.response_rate <= 1:
-            problems.append(f"response_rate is {self.response_rate:g}; expected a share above 0 and at most 1")
+        pace = {} if self.answers_a_week is None else {"answers_a_week": self.answers_a_week}
+        amounts = {"weeks": self.weeks, **pace}
+        problems += number_problems(amounts, "more than 0", lambda amount: amount > 0)
+        if self.response_rate is not None:
+            rate = {"response_rate": self.response_rate}
+            problems += number_problems(rate, "a share above 0 and at most 1", lambda share: 0 < share <= 1)
         if problems:
             raise UsageError("This pilot cannot be planned.", problems)
 
@@ -190,8 +188,8 @@ def pilot_rows(
     own = evidence.levers.set_index("lever").loc[lever]
     smallest = evidence.smallest_effect(lever)
     wanted = effect if effect is not None else max(_seeming(own.to_dict()), smallest)
-    if not wanted > 0:
-        raise UsageError(f"effect is {wanted:g}; expected the size to be found, in {own['outcome_unit']}, above 0.")
+    size = f"the size to be found, in {own['outcome_unit']}, above 0"
+    require_number("effect", wanted, size, lambda effect: effect > 0)
     base = {
         "lever": lever, "verdict": own["verdict"], "unit": own["unit"], "step": own["step"], "effect": wanted,
         "outcome_unit": OUTCOMES[evidence.spec.outcome].unit, "power": plan.power,

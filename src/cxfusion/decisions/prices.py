@@ -12,7 +12,7 @@ import numpy as np
 
 from cxfusion.decisions.answers import Answer, answer
 from cxfusion.decisions.changes import Change, change_made
-from cxfusion.errors import UsageError
+from cxfusion.errors import UsageError, number_problems
 from cxfusion.estimators.joint_draws import drawn_errors, rank_ends, ranks_of
 from cxfusion.operations.workload import SHORTEST_WAIT, agents_for, waits_with
 
@@ -72,16 +72,15 @@ class Costs:
 
     def __post_init__(self) -> None:
         problems = []
-        if self.per_hour is not None and not (np.isfinite(self.per_hour) and self.per_hour >= 0):
-            problems.append(f"cost_per_hour is {self.per_hour:g}; expected what a paid hour costs, such as 32.50")
-        if not 0 <= self.shrinkage < 1:
-            problems.append(f"shrinkage is {self.shrinkage:g}; expected a share from 0 to below 1, such as 0.3")
+        if self.per_hour is not None:
+            hour = {"cost_per_hour": self.per_hour}
+            problems += number_problems(hour, "what a paid hour costs, such as 32.50", lambda cost: cost >= 0)
+        problems += number_problems(
+            {"shrinkage": self.shrinkage}, "a share from 0 to below 1, such as 0.3", lambda share: 0 <= share < 1
+        )
         for name, given in (("measures", self.measures), ("handle_seconds", self.handle_seconds)):
-            problems += [
-                f"{name} of {lever} is {value:g}; expected 0 or more"
-                for lever, value in given.items()
-                if not value >= 0
-            ]
+            of_levers = {f"{name} of {lever}": value for lever, value in given.items()}
+            problems += number_problems(of_levers, "0 or more", lambda number: number >= 0)
         if problems:
             raise UsageError("These costs cannot be used.", problems)
 

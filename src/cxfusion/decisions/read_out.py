@@ -19,6 +19,8 @@ from cxfusion.errors import (
     UnknownNameError,
     UsageError,
     require_conf_level,
+    require_kind,
+    require_number,
     told_nearest,
 )
 from cxfusion.estimators.distributions import student_t
@@ -176,12 +178,12 @@ def read_out(
     pairing, contacts = (data, data.contacts) if isinstance(data, Pairing) else (None, data)
     require_contacts(contacts)
     for name in (column, unit):
-        if not contacts.has(name):
+        if not (isinstance(name, str) and contacts.has(name)):
             raise UnknownNameError(
-                f"The contact log has no column {name!r}. Name one that it has.", told_nearest([name], contacts.columns)
+                f"The contact log has no column {name!r}. Name one that it has.",
+                told_nearest([str(name)], contacts.columns),
             )
-    if period_days < 1:
-        raise UsageError(f"period_days is {period_days}; expected at least 1.")
+    require_number("period_days", period_days, "at least 1", lambda days: days >= 1)
     require_conf_level(conf_level)
     cells = cells_of(contacts, pairing, column, treated, _day(since), unit, period_days)
     _require_two_groups(cells, column, treated, unit)
@@ -201,6 +203,7 @@ def _day(since: str | date) -> int:
     except ValueError as error:
         raise UsageError(f"since is {since!r}; expected a day such as 2026-03-01.") from error
     day = day.date() if isinstance(day, datetime) else day
+    require_kind(day, date, "since", "the first day of the change, such as '2026-03-01'.")
     return (day - EPOCH).days
 
 

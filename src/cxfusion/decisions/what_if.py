@@ -5,6 +5,7 @@ Computed from the models of the evidence on its points, so that several changes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ import pandas as pd
 
 from cxfusion.decisions.answers import answer, readings_at
 from cxfusion.decisions.changes import change_made, read_changes
-from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, nearest_names
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, nearest_names, require_kind
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change as in_words
@@ -23,7 +24,7 @@ from cxfusion.results.language import in_sentence
 from cxfusion.results.readable import best_estimates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from cxfusion.decisions.changes import Change
     from cxfusion.evidence.fit import LeverEvidence
@@ -143,6 +144,7 @@ def what_if(
             "No lever has a model, so nothing can be said about changing one. The evidence says why, lever by lever:",
             [f"{row['lever']}: {row['because']}" for row in evidence.levers.to_dict("records")],
         )
+    require_kind(changes, Mapping, "changes", "changes by lever, such as {'hold_seconds': -30}.")
     _refuse_untested(evidence, population, changes)
     points, where = _points(population, segment)
     asked = read_changes(population.levers, changes)
@@ -167,6 +169,7 @@ def _refuse_untested(evidence: LeverEvidence, population: Population, changes: M
 def _points(population: Population, segment: Mapping[str, str] | None) -> tuple[Points, tuple[str, str] | None]:
     if segment is None:
         return population.points, None
+    require_kind(segment, Mapping, "segment", "a column and its level, such as {'queue': 'billing'}.")
     if len(segment) != 1:
         raise UsageError(f"{len(segment)} segments are asked for; expected one, such as {{'queue': 'billing'}}.")
     ((column, level),) = segment.items()

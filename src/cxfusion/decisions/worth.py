@@ -20,6 +20,7 @@ from cxfusion.errors import (
     TooFewResponsesError,
     UsageError,
     require_conf_level,
+    require_number,
 )
 from cxfusion.estimators.distributions import norm, student_t
 from cxfusion.estimators.jive import STRONG_FROM, fit_ujive, many_strength
@@ -141,8 +142,9 @@ class Worth(Result):
                 f"The prices are of {evidence.spec.outcome}, the worth is of {self.score}. Expected the same score:"
                 f" decide on levers fitted with outcome={self.score!r}."
             )
-        if not value > 0:
-            raise UsageError(f"value is {value:g}; expected what a customer who stays is worth, above 0.")
+        require_number("value", value, "what a customer who stays is worth, above 0", lambda amount: amount > 0)
+        if customers is not None:
+            require_number("customers", customers, "a number of customers, 0 or more", lambda number: number >= 0)
         row, reached = self.best, float(self.n_customers if customers is None else customers)
         if row["status"] != "ok":
             raise NothingToEstimateError(

@@ -10,7 +10,7 @@ from cxfusion.engine.contract import (
     Source,
     StreamSource,
 )
-from cxfusion.engine.session import Session, default_session, is_spark_frame, require_one_session
+from cxfusion.engine.session import Session, default_session, is_spark_frame, require_one_session, session_for
 
 __all__ = [
     "DatabaseSource",
@@ -25,4 +25,5 @@ __all__ = [
     "default_session",
     "is_spark_frame",
     "require_one_session",
+    "session_for",
 ]

@@ -8,7 +8,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
 from cxfusion.engine.addresses import is_url, workplace_of
-from cxfusion.errors import SessionMismatchError, UnknownNameError, UsageError, nearest_names
+from cxfusion.errors import SessionMismatchError, UnknownNameError, UsageError, is_number, nearest_names, require_kind
 from cxfusion.room import Room
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cxfusion.engine.contract import Capability, Engine, Source
     from cxfusion.fold import Fold, Sweep
 
-__all__ = ["Session", "default_session", "is_spark_frame", "require_one_session", "require_servers_own"]
+__all__ = ["Session", "default_session", "is_spark_frame", "require_one_session", "require_servers_own", "session_for"]
 
 Answer = TypeVar("Answer")
 
@@ -71,7 +71,7 @@ class Session:
         threads: int | None = None,
         temp_dir: str | None = None,
     ) -> None:
-        if threads is not None and threads < 1:
+        if not _may_be_threads(threads):
             raise UsageError(f"threads={threads} was asked for; expected at least 1. Leave it out to use all cores.")
         self._engine: Engine
         if isinstance(engine, str):
@@ -193,6 +193,10 @@ def _spark() -> Any:
     return spark
 
 
+def _may_be_threads(threads: object) -> bool:
+    return threads is None or (is_number(threads) and threads >= 1)
+
+
 def _open_postgres(address: Address, memory_limit: str | None, threads: int | None, temp_dir: str | None) -> Engine:
     require_servers_own(memory_limit, temp_dir)
     try:
@@ -248,6 +252,20 @@ def default_session(data: object = None) -> Session:
             opened[:] = [Session(_spark().SparkEngine(data.sparkSession)) if is_spark_frame(data) else Session()]
             atexit.register(opened[0].close)  # its temporary files go with the process
         return opened[0]
+
+
+def session_for(session: Session | None, data: object = None) -> Session:
+    """The session that a call names, else the default one for its data.
+
+    Raises
+    ------
+    UsageError
+        What is named is none.
+    """
+    if session is None:
+        return default_session(data)
+    require_kind(session, Session, "session", "open one, session = cx.Session(), or leave it out.")
+    return session
 
 
 def is_spark_frame(data: object) -> TypeGuard[Any]:

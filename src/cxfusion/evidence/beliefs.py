@@ -12,6 +12,7 @@ import pandas as pd
 
 from cxfusion.errors import ConfigError, NothingToEstimateError, require_kind, told_nearest
 from cxfusion.estimators.joint_draws import drawn_errors, rank_ends
+from cxfusion.evidence.fit import LeverEvidence, require_evidence
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, plain
 from cxfusion.results.labels import lever_label, standing_label, verdict_label
@@ -20,8 +21,6 @@ from cxfusion.results.readable import best_estimates
 if TYPE_CHECKING:
     import altair as alt
     from numpy.typing import NDArray
-
-    from cxfusion.evidence.fit import LeverEvidence
 
 __all__ = ["BeliefComparison", "compare_beliefs"]
 
@@ -134,6 +133,7 @@ def compare_beliefs(evidence: LeverEvidence, beliefs: pd.DataFrame | Mapping[str
     [['talk_seconds', 1], ['hold_seconds', 2]]
     """
     table = _tidy(beliefs)
+    require_evidence(evidence)
     known = [name for name in evidence.errors.columns if name in set(table["lever"])]
     unknown = tuple(dict.fromkeys(name for name in table["lever"] if name not in known))
     if not known:

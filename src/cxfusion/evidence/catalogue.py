@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from typing import Final, Literal, TypeAlias, get_args
 
-from cxfusion.errors import ConfigError
+from cxfusion.errors import ConfigError, is_number, number_problems
 
 __all__ = ["DEFAULT_LEVERS", "MOMENTS", "WITNESS_LEVER", "Lever", "Moment", "Role", "Shape", "lever_from", "up_to"]
 
@@ -67,9 +66,9 @@ class Lever:
             )
             if value not in get_args(kind)
         ]  # fmt: skip
-        if self.step == 0 or not isfinite(self.step):
-            problems.append(f"step is {self.step:g}; expected the change to ask about, such as -30 for 30 seconds less")
-        if self.smallest_effect is not None and not self.smallest_effect > 0:
+        asked = "the change to ask about, such as -30 for 30 seconds less"
+        problems += number_problems({"step": self.step}, asked, lambda step: step != 0)
+        if self.smallest_effect is not None and not (is_number(self.smallest_effect) and self.smallest_effect > 0):
             problems.append("smallest_effect must be positive: the size below which an effect does not matter")
         if problems:
             raise ConfigError(f"The lever {self.name!r} cannot be used.", problems)

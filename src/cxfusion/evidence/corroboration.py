@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ibis
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, TooFewResponsesError
+from cxfusion.errors import NothingToEstimateError, TooFewResponsesError, require_number
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.evidence.inquiry import Inquiry, conclude, inquire
 from cxfusion.evidence.spec import RECONTACT, outcome_named
@@ -159,6 +159,7 @@ def corroborate(evidence: LeverEvidence, pairing: Pairing, *, max_contacts: int 
             "Nothing can be corroborated: the log names no customers, so nobody knows who was in touch again. Expected"
             " a customer_id."
         )
+    require_number("max_contacts", max_contacts, "a number of contacts, at least 1", lambda number: number >= 1)
     rows, rate = _followed(contacts, max_contacts)
     found = _asked_of(evidence, replace(pairing, rows=rows, surveys=_with_scale(pairing)))
     said = evidence.levers.set_index("lever")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import ibis
 import numpy as np
 
-from cxfusion.errors import NothingToEstimateError, UsageError
+from cxfusion.errors import NothingToEstimateError, UsageError, require_kind, require_number
 from cxfusion.evidence.design import Basis, turn_of
 from cxfusion.tables.sums import exact_sum
 
@@ -69,6 +70,20 @@ class Bands(Basis):
         return np.delete(bands, self.reference, axis=1)
 
 
+def edges_asked(name: str, edges: Iterable[float]) -> list[float]:
+    """Edges at which a call wants numbers to be cut, in order, each once.
+
+    Raises
+    ------
+    UsageError
+        They are no numbers.
+    """
+    require_kind(edges, Iterable, name, "numbers, such as [60, 300].")
+    for edge in (asked := list(edges)):
+        require_number(f"an edge of {name}", edge, "numbers, such as [60, 300]")
+    return sorted({float(edge) for edge in asked})
+
+
 def band_edges(ground: Ground, bands: Sequence[float] | None) -> tuple[list[float], pd.DataFrame]:
     """Inner edges of the bands, without those that would leave a band with too few answers; what was observed in them.
 
@@ -80,7 +95,7 @@ def band_edges(ground: Ground, bands: Sequence[float] | None) -> tuple[list[floa
         No default edge is left.
     """
     if bands is not None:
-        edges = sorted({float(edge) for edge in bands})
+        edges = edges_asked("bands", bands)
         if not edges:
             raise UsageError("bands is empty. Expected at least one inner edge, such as [60, 300]; or leave it out.")
     elif _is_told_one_by_one(ground):

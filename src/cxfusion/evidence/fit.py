@@ -174,7 +174,7 @@ class LeverEvidence(Result):
         from cxfusion.results.charts import control, ladder
 
         pictures = {"ladder": ladder, "control": control}
-        if what not in pictures:
+        if not isinstance(what, str) or what not in pictures:
             raise UnknownNameError(f"There is no picture {what!r}. Expected one of: {', '.join(pictures)}.")
         return pictures[what](self.rungs, self.levers)
 

@@ -5,6 +5,7 @@ The same comparison as the within rung; dose curves, segments and what-ifs about
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from cxfusion.pairing.result import require_pairing
 from cxfusion.tables.sampling import thinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import ibis.expr.types as ir
     import numpy as np
@@ -215,7 +216,9 @@ def asked_spec(spec: LeverSpec | None, outcome: str | None, levers: Iterable[Lev
     spec = LeverSpec() if spec is None else spec
     require_kind(spec, LeverSpec, "spec", "make one, spec = cx.LeverSpec(outcome=…).")
     if levers is not None:
-        spec = replace(spec, levers=(levers,) if isinstance(levers, str | Lever) else tuple(levers))
+        named = (levers,) if isinstance(levers, str | Lever) else levers
+        require_kind(named, Iterable, "levers", "levers of the catalogue, or of your own: [cx.Lever(…)].")
+        spec = replace(spec, levers=tuple(named))
     return replace(spec, outcome=outcome or spec.outcome)
 
 
@@ -228,7 +231,7 @@ def lever_named(name: str, levers: Sequence[Lever]) -> Lever:
         There is none; the nearest are named.
     """
     known = {lever.name: lever for lever in levers}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         near = ", ".join(nearest_names(name, known) or known)
         raise UnknownNameError(
             f"There is no lever {name!r} among those asked about; nearest: {near}. Name one of these, or define your"

@@ -13,10 +13,11 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from cxfusion.errors import require_kind
 from cxfusion.estimators.distributions import student_t
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.figures import RECONTACTED
-from cxfusion.operations.links import LAG, link
+from cxfusion.operations.links import LAG, Links, link
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.weights import ResponseWeights, require_weights
 from cxfusion.results.base import Result
@@ -27,7 +28,6 @@ from cxfusion.tables.span import span_of
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
     from cxfusion.tables.relation import Contacts
 
@@ -130,6 +130,8 @@ def check_weights(pairing: Pairing, weights: ResponseWeights, links: Links | Non
     """
     require_pairing(pairing)
     require_weights(weights, pairing)
+    if links is not None:
+        require_kind(links, Links, "links", "leave it out; they are found.")
     contacts = pairing.contacts
     if not contacts.has("customer_id"):
         return _not_applicable(weights, 0, "the log names no customers")

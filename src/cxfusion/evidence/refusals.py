@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+from operator import le
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import BadControlError, ConfigError, require_kind, share_problems
+from cxfusion.errors import BadControlError, ConfigError, is_number, number_problems, require_kind, share_problems
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
 
 if TYPE_CHECKING:
@@ -47,16 +49,14 @@ def refuse_thresholds(spec: LeverSpec) -> None:
         for name, example in shares.items()
         for problem in share_problems({name: getattr(spec, name)})
     ]
-    if not 0 <= spec.max_missing_share < 1:
-        problems.append(f"max_missing_share is {spec.max_missing_share}; expected a share below 1, such as 0.2")
+    missing = {"max_missing_share": spec.max_missing_share}
+    problems += number_problems(missing, "a share below 1, such as 0.2", lambda share: 0 <= share < 1)
     least = {"min_clusters": 2, "min_responses": 1, "min_level_responses": 1}
     least |= {"min_effective_f": 0, "max_triad_ratio": 1}
-    problems += [
-        f"{name} is {getattr(spec, name)}; expected at least {at_least}"
-        for name, at_least in least.items()
-        if not getattr(spec, name) >= at_least
-    ]
-    if not all(0 < probability <= 1 for probability in spec.link_probabilities):
+    for name, at_least in least.items():
+        problems += number_problems({name: getattr(spec, name)}, f"at least {at_least}", partial(le, at_least))
+    chances = spec.link_probabilities if isinstance(spec.link_probabilities, tuple | list) else (None,)
+    if not all(is_number(chance) and 0 < chance <= 1 for chance in chances):
         problems.append(f"link_probabilities are {spec.link_probabilities}; expected chances such as 0.9")
     if problems:
         raise ConfigError("Some thresholds of the evidence cannot be used.", problems)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from cxfusion.errors import UsageError
 from cxfusion.evidence.coding import REST
-from cxfusion.evidence.dose_bases import joined_edges
+from cxfusion.evidence.dose_bases import edges_asked, joined_edges
 from cxfusion.evidence.sample import KEPT
 from cxfusion.results.formats import duration_in_words, plain
 from cxfusion.tables.coding import MISSING
@@ -165,7 +165,7 @@ def _facts(ground: Ground, level: ir.StringValue, number: ir.NumericValue | None
 def _banded(ground: Ground, by: str, edges: Sequence[float] | None) -> ir.StringValue:
     """The label of each row's band; bands with few answers are joined with the next."""
     column = ground.rows[f"{KEPT}{by}"].cast("float64")
-    wanted = sorted({float(edge) for edge in edges}) if edges is not None else _usual_edges(ground, by)
+    wanted = edges_asked("edges", edges) if edges is not None else _usual_edges(ground, by)
     band = sum(((column > edge).cast("int64") for edge in wanted), start=ibis.literal(0))
     marked = ground.rows.filter(column.notnull()).select(band=band, number=column)
     counted = marked.group_by("band").aggregate(n=marked.count(), lowest=marked["number"].min())

@@ -191,10 +191,11 @@ def segment_effects(
     """
     require_pairing(pairing)
     spec = asked_spec(spec, outcome, levers)
-    if not pairing.contacts.has(by):
+    if not (isinstance(by, str) and pairing.contacts.has(by)):
         columns = [name for name in pairing.contacts.columns if not name.startswith("source_")]
         raise UnknownNameError(
-            f"The contact log has no column {by!r}. Expected one of: {', '.join(columns)}.", told_nearest([by], columns)
+            f"The contact log has no column {by!r}. Expected one of: {', '.join(columns)}.",
+            told_nearest([str(by)], columns),
         )
     _refuse_later(lever, by, spec)
     ground = lay_ground(pairing, lever, spec, weights, kept=(by,))

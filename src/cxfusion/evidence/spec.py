@@ -109,7 +109,7 @@ def outcome_named(name: str) -> Outcome:
     """
     if name == RECONTACT.name:
         return RECONTACT
-    if name not in OUTCOMES:
+    if not isinstance(name, str) or name not in OUTCOMES:
         raise UnknownNameError(f"There is no outcome {name!r}. Expected one of: {', '.join(OUTCOMES)}.")
     return OUTCOMES[name]
 

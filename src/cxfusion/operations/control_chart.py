@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, told_nearest
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, UsageError, require_kind, told_nearest
 from cxfusion.estimators.control_limits import (
     RULES,
     count_limits,
@@ -195,7 +196,8 @@ def control_chart(
     >>> chart.kind, len(chart.table)
     ('xbar', 60)
     """
-    unknown = [rule for rule in rules if rule not in RULES]
+    require_kind(rules, Iterable, "rules", f"some of {', '.join(RULES)}, in a list.")
+    unknown = [str(rule) for rule in rules if rule not in RULES]
     if unknown:
         told = told_nearest(unknown, RULES)
         raise UnknownNameError(f"There is no such run rule. Expected some of: {', '.join(RULES)}.", told)

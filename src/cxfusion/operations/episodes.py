@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 
-from cxfusion.errors import ConfigError, require_kind
+from cxfusion.errors import ConfigError, is_number, require_kind
 from cxfusion.tables.relation import require_contacts
 from cxfusion.tables.span import span_among
 from cxfusion.tables.times import day_of, microseconds
@@ -76,9 +76,9 @@ class EpisodePlan:
         problems = [
             f"{name}={value!r}; expected a number above zero and at most 3,660"
             for name, value in (("repeat_days", self.repeat_days), ("look_back_days", self.look_back_days))
-            if not 0 < value <= 3_660
+            if not (is_number(value) and 0 < value <= 3_660)
         ]
-        if self.shared_above < 1:
+        if not (is_number(self.shared_above) and self.shared_above >= 1):
             problems.append(f"shared_above={self.shared_above!r}; expected a number of contacts, at least 1")
         if problems:
             raise ConfigError("These episodes cannot be formed.", problems)

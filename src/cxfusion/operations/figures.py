@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cxfusion.engine.functions import whole_part
-from cxfusion.errors import UsageError
+from cxfusion.errors import UsageError, is_number
 from cxfusion.operations.episodes import is_attempt
 from cxfusion.tables.coding import never_reached
 from cxfusion.tables.sums import exact_sum
@@ -82,7 +82,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not 0 <= value < float("inf"):
+            if not (is_number(value) and value >= 0):
                 raise UsageError(
                     f"{name}={value!r} was asked for; expected a number of seconds, 0 or more, such as 20."
                 )

@@ -5,6 +5,7 @@ A contact log cannot tell: it does not know who was there and waited. A table of
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -13,8 +14,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.engine.session import default_session
-from cxfusion.errors import MissingColumnError, told_nearest
+from cxfusion.engine.session import session_for
+from cxfusion.errors import MissingColumnError, UsageError, require_kind, told_nearest
 from cxfusion.operations.slots import Slots
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, percent
@@ -24,7 +25,7 @@ from cxfusion.tables.read import read_contacts
 from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Sequence
 
     import altair as alt
     import ibis.expr.types as ir
@@ -159,7 +160,7 @@ def occupancy(
     >>> float(cx.occupancy(rows, timezone="UTC").table["estimate"][0])
     0.75
     """
-    session = session or default_session()
+    session = session_for(session)
     wanted = as_columns(by)
     log = _read(states, columns or {}, wanted, timezone, session)
     grouping = grouping_by(wanted, interval, log.columns, COLUMNS)
@@ -181,6 +182,7 @@ def _read(
     states: Data, columns: Mapping[str, str], by: Sequence[str], timezone: str | None, session: Session
 ) -> Contacts:
     """The table of states, its times and ids read as those of a contact log are."""
+    require_kind(columns, Mapping, "columns", "names of columns, such as {'state': 'Status'}.")
     rows = session.read(open_source(states))
     named = {name: columns.get(name, name) for name in FIELDS}
     missing = [source for source in named.values() if source not in rows.columns]
@@ -200,6 +202,8 @@ def _read(
 
 
 def _spoken(words: Collection[str]) -> list[str]:
+    if isinstance(words, str) or not isinstance(words, Collection) or not all(isinstance(one, str) for one in words):
+        raise UsageError(f"{words!r} was given for states. Expected their words, such as ['available', 'idle'].")
     return [word.lower().replace("_", " ").replace("-", " ").strip() for word in words]
 
 

@@ -20,7 +20,7 @@ from cxfusion.results.display import display_name
 from cxfusion.results.formats import difference
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as between
-from cxfusion.results.grouping import grouping_by
+from cxfusion.results.grouping import as_columns, grouping_by
 from cxfusion.results.labels import column_label, metric_label
 from cxfusion.results.language import in_sentence
 from cxfusion.tables.relation import require_contacts
@@ -201,7 +201,7 @@ def rank_groups(
     """
     require_contacts(contacts)
     kind = metric_named(metric)
-    within = (adjust_for,) if isinstance(adjust_for, str) else tuple(adjust_for)
+    within = tuple(as_columns(adjust_for))
     name = grouping_by([by], None, contacts.columns, COLUMNS).names[0]
     grouping_by(list(within), None, contacts.columns, ())
     log = look_at(contacts, Limits(target_seconds, short_abandon_seconds))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError, share_problems
+from cxfusion.errors import NothingToEstimateError, UsageError, number_problems, require_number, share_problems
 from cxfusion.operations.erlang import Queue, erlang_a, erlang_c, fewest_between
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, figure, plain
@@ -203,7 +203,9 @@ def required_agents(  # noqa: PLR0913  four targets may be asked for
         "service_level": service_level, "asa_seconds": asa_seconds, "abandonment_rate": abandonment_rate,
         "occupancy": occupancy,
     }  # fmt: skip
-    targets = {name: float(value) for name, value in limits.items() if value is not None} or {"service_level": 0.8}
+    given = {name: value for name, value in limits.items() if value is not None}
+    _refuse(number_problems(given, "a number, or nothing"))
+    targets = {name: float(value) for name, value in given.items()} or {"service_level": 0.8}
     _refuse(_target_problems(targets, has_patience=patience_seconds is not None))
     works = asked.not_applicable() == ""
     is_too_much = ~np.isfinite(asked.patience) & (asked.load >= MOST_AGENTS)
@@ -244,7 +246,7 @@ class _Asked:
             "patience_seconds": np.inf if patience_seconds is None else patience_seconds,
             "agents": np.nan if agents is None else agents,
         }
-        named = {name: np.atleast_1d(np.asarray(values, dtype=float)) for name, values in given.items()}
+        named = {name: _numbers(name, values) for name, values in given.items()}
         lengths = {name: len(values) for name, values in named.items() if len(values) > 1}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{name} {length}" for name, length in lengths.items())
@@ -287,11 +289,19 @@ def _number_problems(named: dict[str, Floats], interval_seconds: float, target_s
     ]
     if (named["arrivals"] < 0).any():
         problems.append(f"arrivals is {named['arrivals'].min():g}; expected 0 or more")
-    if not interval_seconds > 0:
-        problems.append(f"interval_seconds is {interval_seconds:g}; expected more than 0")
-    if not target_seconds >= 0:
-        problems.append(f"target_seconds is {target_seconds:g}; expected 0 or more")
-    return problems
+    problems += number_problems({"interval_seconds": interval_seconds}, "more than 0", lambda seconds: seconds > 0)
+    return problems + number_problems({"target_seconds": target_seconds}, "0 or more", lambda seconds: seconds >= 0)
+
+
+def _numbers(name: str, values: ArrayLike) -> Floats:
+    """One number or a sequence of them, missing ones as NaN."""
+    try:
+        found = np.atleast_1d(np.asarray(values))
+        if found.dtype.kind not in "USb" and found.ndim == 1 and len(found):
+            return found.astype(float)
+    except (TypeError, ValueError):
+        pass
+    raise UsageError(f"{name} is {values!r}. Expected a number, or a sequence of numbers, one per scenario.")
 
 
 def _agents_problems(agents: Floats) -> list[str]:
@@ -339,8 +349,7 @@ def _fewest(asked: _Asked, targets: dict[str, float]) -> Floats:
 
 
 def _answer(asked: _Asked, targets: dict[str, float], shrinkage: float) -> Staffing:
-    if not 0 <= shrinkage < 1:
-        raise UsageError(f"shrinkage is {shrinkage!r}; expected a share from 0 to below 1, such as 0.3.")
+    require_number("shrinkage", shrinkage, "a share from 0 to below 1, such as 0.3", lambda share: 0 <= share < 1)
     reason = asked.not_applicable().astype(object)
     for i in np.flatnonzero(reason == ""):
         reason[i] = _overload(asked.load[i], asked.agents[i], hangs_up=bool(np.isfinite(asked.patience[i])))

@@ -94,6 +94,7 @@ def pair(
     require_contacts(contacts)
     require_kind(surveys, Surveys, "The survey", "read it first, surveys = cx.read_surveys(…).")
     session = require_one_session(contacts.session, surveys.session)
+    require_kind(plan or PairingPlan(), PairingPlan, "The plan", "make one, plan = cx.PairingPlan(by=…, within=…).")
     plan = _completed(plan or PairingPlan(), by, within)
     answers = asked(surveys)
     around = contacts_around(contacts, answers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
@@ -64,7 +65,7 @@ class PairingPlan:
     exposure: str | timedelta = "90d"
 
     def __post_init__(self) -> None:
-        if self.by is not None and not isinstance(self.by, str):
+        if isinstance(self.by, Iterable) and not isinstance(self.by, str):
             keys = tuple(self.by)
             object.__setattr__(self, "by", keys[0] if len(keys) == 1 else keys)
         problems = [
@@ -100,7 +101,7 @@ class PairingPlan:
 
 
 def _key_problems(by: object) -> list[str]:
-    if by is None or by in KEYS:
+    if by is None or (isinstance(by, str) and by in KEYS):
         return []
     known = ", ".join(repr(key) for key in KEYS)
     if not isinstance(by, tuple) or not by:

@@ -5,6 +5,7 @@ A customer who answered in both counts in both, so the two figures are not indep
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
+from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level, require_kind, require_number
 from cxfusion.perception.answers import answers_of, given_answers, in_intervals, reached_by, shared_customers
 from cxfusion.perception.differences import LEAST_VARIANCE, Known, Side, known, tested, with_readings
 from cxfusion.perception.figures import SHOWN, numbered
@@ -167,8 +168,8 @@ def compare(
     """
     if by is None and interval is None:
         raise UsageError("Nothing to compare was named. Expected by= a column of the log, or interval= a period.")
-    if smallest_difference is not None and not smallest_difference > 0:
-        raise UsageError(f"smallest_difference is {smallest_difference}; expected a positive number.")
+    if smallest_difference is not None:
+        require_number("smallest_difference", smallest_difference, "a positive number", lambda number: number > 0)
     require_conf_level(conf_level)
     measured = measure(pairing, score, by, interval, weights=weights)
     readings = readings_for(pairing, score, weights)
@@ -190,11 +191,13 @@ def compare(
 
 def _asked(names: list[str], groups: Sequence[str] | None, keys: pd.DataFrame) -> list[int]:
     """Numbers of the groups to compare; a text that several groups have names none of them."""
-    unknown = [name for name in groups or () if name not in names]
+    wanted = () if groups is None else groups
+    require_kind(wanted, Iterable, "groups", "names of groups, such as ['billing', 'orders'].")
+    unknown = [str(name) for name in wanted if name not in names]
     if unknown:
         known = ", ".join(dict.fromkeys(names))
         raise UsageError(f"There is no group {', '.join(unknown)}. Expected some of: {known}.")
-    for name in groups or ():
+    for name in wanted:
         alike = [_told(row) for text, row in zip(names, keys.to_dict("records"), strict=True) if text == name]
         if len(alike) > 1:
             raise UsageError(

@@ -5,7 +5,7 @@ Nobody can see whether they were. So the score is shown for r from a half to twi
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cxfusion.errors import ConvergenceError, UsageError
+from cxfusion.errors import ConvergenceError, UsageError, is_number, require_kind, require_number
 from cxfusion.estimators.held import model_rows
 from cxfusion.estimators.rows import Indicators, Rows
 from cxfusion.estimators.tilting import SHAPES, TIMES_AS_LIKELY, Tilt, crossing, tilted, weighted_totals, worth_of
@@ -174,6 +174,8 @@ def nonresponse_curve(
     True
     """
     asked = times_asked(times)
+    if target is not None:
+        require_number("target", target, "a value of the metric, such as 4")
     require_pairing(pairing)
     if weights is None:
         weights = weigh(pairing, score)
@@ -195,11 +197,12 @@ def times_asked(times: Sequence[float]) -> list[float]:
     UsageError
         Times that are no positive numbers.
     """
-    asked = {*(float(one) for one in times), 1.0}
+    require_kind(times, Iterable, "times", "positive numbers, such as (0.5, 2).")
+    asked = list(times)
     for one in asked:
-        if not (one > 0 and math.isfinite(one)):
-            raise UsageError(f"times holds {one:g}; expected positive numbers such as 0.5 or 2.")
-    return sorted(asked)
+        if not (is_number(one) and one > 0):
+            raise UsageError(f"times holds {one}; expected positive numbers such as 0.5 or 2.")
+    return sorted({*map(float, asked), 1.0})
 
 
 def _tipping(curve: pd.DataFrame, shape: str, target: float | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNameError, told_nearest
+from cxfusion.errors import ConvergenceError, NothingToEstimateError, UnknownNameError, require_number, told_nearest
 from cxfusion.estimators.choosing import Choosing, expected_values, fit_choosing
 from cxfusion.estimators.distributions import NORMAL_95, false_discovery_control
 from cxfusion.estimators.rows import Indicators
@@ -194,6 +194,7 @@ def check_offers(
     ('asked', 'failed')
     """
     require_pairing(pairing)
+    require_number("max_contacts", max_contacts, "a number of contacts, at least 1", lambda number: number >= 1)
     contacts = pairing.contacts
     readings_for(pairing, score, None)  # refuses a score that is not there
     if by not in contacts.columns:

@@ -13,7 +13,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import UnknownNameError, UsageError, nearest_names, told_nearest
+from cxfusion.errors import UnknownNameError, nearest_names, require_number, told_nearest
 from cxfusion.estimators.between_shares import between_shares
 from cxfusion.estimators.distributions import false_discovery_control
 from cxfusion.estimators.intervals import ClusteredSums, share_interval, weighted_mean
@@ -26,6 +26,7 @@ from cxfusion.perception.outcomes import aapor_rates, outcomes_of
 from cxfusion.perception.scores import response_rate
 from cxfusion.results.base import Result
 from cxfusion.results.formats import percent
+from cxfusion.results.grouping import as_columns
 from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
@@ -193,10 +194,9 @@ def response_analysis(
     [['all', 'all', 80, 20, 0.25], ['queue', 'A', 40, 20, 0.5], ['queue', 'B', 40, 0, 0.0]]
     """
     require_pairing(pairing)
-    if not 0 <= eligible_share <= 1:
-        raise UsageError(f"eligible_share is {eligible_share}; expected a share between 0 and 1.")
-    contacts = pairing.contacts
-    unknown = [name for name in attributes or () if not contacts.has(name)]
+    require_number("eligible_share", eligible_share, "a share between 0 and 1", lambda share: 0 <= share <= 1)
+    contacts, attributes = pairing.contacts, as_columns(attributes)
+    unknown = [name for name in attributes if not contacts.has(name)]
     if unknown:
         raise UnknownNameError(
             f"The log has no column {', '.join(unknown)}. Expected columns of the contact log.",

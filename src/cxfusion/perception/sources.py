@@ -6,6 +6,7 @@ The understanding phase of a study: before anything is estimated, what can be co
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import InputError, UsageError
+from cxfusion.errors import InputError, UsageError, require_kind
 from cxfusion.pairing.reasons import PAIRED
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER
@@ -28,7 +29,7 @@ from cxfusion.tables.opening import open_source
 from cxfusion.tables.times import day_of, to_local, years_asked, years_told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     import ibis.expr.types as ir
 
@@ -149,6 +150,11 @@ def audit_sources(
     ['Contact log', 'Satisfaction (CSAT)', 'Recommendation (NPS)', 'brand tracker']
     """
     require_pairing(pairing)
+    require_kind(others or {}, Mapping, "others", "tables by a name, such as {'brand tracker': 'tracker.csv'}.")
+    require_kind(dates or {}, Mapping, "dates", "columns of dates by source, such as {'brand tracker': 'month'}.")
+    if as_of is not None:
+        as_of = as_of.date() if isinstance(as_of, dt.datetime) else as_of
+        require_kind(as_of, dt.date, "as_of", "a day, such as datetime.date(2026, 3, 1).")
     log = _log(pairing)
     seen = [log, *_surveys(pairing, log.n), *_events(pairing, log.n), *_others(pairing, others or {}, dates or {})]
     last = max(int(one.days.index.max()) for one in seen if len(one.days))

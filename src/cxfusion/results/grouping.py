@@ -5,13 +5,14 @@ An interval is a piece of the site's clock; its start is shown as that clock sho
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.errors import UnknownNameError, told_nearest
+from cxfusion.errors import UnknownNameError, UsageError, told_nearest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -84,8 +85,17 @@ class Grouping:
 
 
 def as_columns(by: str | Sequence[str] | None) -> list[str]:
-    """The columns that a grouping names: one, several or none."""
-    return [by] if isinstance(by, str) else list(by or ())
+    """The columns that a grouping names: one, several or none.
+
+    Raises
+    ------
+    UsageError
+        It is something else.
+    """
+    columns = [by] if isinstance(by, str) else () if by is None else by
+    if not isinstance(columns, Iterable) or not all(isinstance(name, str) for name in columns):
+        raise UsageError(f"{by!r} names no column. Expected the name of one, or a list of several, to group by.")
+    return list(columns)
 
 
 def grouping_by(
@@ -121,7 +131,7 @@ def grouping_by(
     names = tuple(_own_name(name, columns, taken) for name in columns)
     if interval is None:
         return Grouping(columns, names)
-    if interval not in INTERVALS:
+    if not isinstance(interval, str) or interval not in INTERVALS:
         raise UnknownNameError(f"There is no interval {interval!r}. Expected one of: {', '.join(INTERVALS)}.")
     return Grouping(columns, (*names, START), INTERVALS[interval])
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import OutputDirectoryError, UsageError
+from cxfusion.errors import OutputDirectoryError, UsageError, is_number
 from cxfusion.simulation.centre import Centre
 from cxfusion.simulation.congestion import draw_calendar
 from cxfusion.simulation.draw import Day, draw_day
@@ -276,11 +276,11 @@ def draw_days(n_contacts: int, seed: int, centre: Centre | None = None) -> Itera
     UsageError
         Too few contacts, or a negative seed.
     """
-    if n_contacts < FEWEST_CONTACTS:
+    if not (is_number(n_contacts) and n_contacts >= FEWEST_CONTACTS):
         raise UsageError(f"n_contacts={n_contacts} was asked for; expected at least {FEWEST_CONTACTS:,}. Ask for more.")
-    if seed < 0:
+    if not (is_number(seed) and seed >= 0 and seed == int(seed)):
         raise UsageError(f"seed={seed} was asked for; expected a whole number that is not negative. Choose another.")
-    return _days(n_contacts, np.random.SeedSequence(seed), centre or Centre())
+    return _days(int(n_contacts), np.random.SeedSequence(int(seed)), centre or Centre())
 
 
 def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iterator[DrawnDay]:

@@ -292,8 +292,8 @@ def find_world(name: str) -> World:
     UnknownNameError
         There is none of that name.
     """
-    if name not in WORLDS:
+    if not isinstance(name, str) or name not in WORLDS:
         raise UnknownNameError(
-            f"There is no world {name!r}. Expected one of: {', '.join(WORLDS)}.", told_nearest([name], WORLDS)
+            f"There is no world {name!r}. Expected one of: {', '.join(WORLDS)}.", told_nearest([str(name)], WORLDS)
         )
     return WORLDS[name]

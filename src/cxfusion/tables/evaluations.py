@@ -11,6 +11,7 @@ from cxfusion.errors import InputError
 from cxfusion.tables.cells import clean_id
 from cxfusion.tables.headings import part_of_name
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.pseudonyms import require_pseudonyms
 from cxfusion.tables.relation import require_contacts
 from cxfusion.tables.steps import compute
 from cxfusion.tables.sums import PER_ANSWER, exact_mean
@@ -92,6 +93,7 @@ def add_evaluations(contacts: Contacts, evaluations: Data, *, pseudonyms: Pseudo
     [1.0, nan]
     """
     require_contacts(contacts)
+    require_pseudonyms(pseudonyms)
     session = contacts.session
     is_hidden = "contact_id" in (contacts.private or ())
     rows = session.materialize(_read(session, evaluations, pseudonyms if is_hidden else None))

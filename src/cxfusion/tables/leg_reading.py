@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import ibis
 import pyarrow as pa
 
-from cxfusion.engine import StreamSource, default_session
+from cxfusion.engine import StreamSource, session_for
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import CxfusionError, EmptyTableError, InputError, MissingColumnError, nearest_names
 from cxfusion.tables.aside import Rules, sort_rows
@@ -101,7 +101,7 @@ def read_legs(
     """
     export = kind.legs
     assert export is not None  # noqa: S101  the caller chose a source that has them
-    session = session or default_session()
+    session = session_for(session)
     zone = require_zone(timezone) if timezone else given.timezone
     natives = tuple(dict.fromkeys(name for how in export.columns.values() for name in how.sources))
     spelled = _spelling(given, (*natives, *(export.names or ())))

@@ -157,6 +157,8 @@ def load_map(path: str | Path) -> Map:
     ...     load_map(file).contacts.columns["contact_id"].column
     'Ref'
     """
+    if not isinstance(path, str | Path):
+        raise ConfigError(f"A map is read from a file, and {path!r} was given. Expected its path, such as 'my.toml'.")
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:

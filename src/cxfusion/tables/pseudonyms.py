@@ -8,21 +8,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 import ibis
 
-from cxfusion.errors import ConfigError
+from cxfusion.errors import ConfigError, require_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import ibis.expr.types as ir
 
     from cxfusion.tables.binding import Bindings
 
-__all__ = ["PERSONS", "Pseudonyms", "may_tell_a_person", "private_names"]
+__all__ = ["PERSONS", "Pseudonyms", "may_tell_a_person", "private_names", "require_pseudonyms"]
 
 PERSONS: Final = ("customer_id", "agent_id", "first_agent_id")
 """Columns that name persons, wherever they stand."""
@@ -60,12 +59,15 @@ class Pseudonyms:
     """
 
     def __init__(self, key: bytes, columns: Iterable[str] = PERSONS) -> None:
+        require_kind(key, bytes, "The key for pseudonyms", "a secret, such as the content of a file.")
+        columns = [columns] if isinstance(columns, str) else columns  # a name is no list of letters
+        require_kind(columns, Iterable, "columns", "names of columns, such as ['customer_id'].")
         if len(key) < SHORTEST_KEY:
             raise ConfigError(
                 f"The key for pseudonyms has {len(key)} bytes. Expected at least {SHORTEST_KEY}, such as the 64 digits"
                 " that `openssl rand -hex 32` prints."
             )
-        self.columns = frozenset([columns] if isinstance(columns, str) else columns)  # a name is no list of letters
+        self.columns = frozenset(columns)
         self._inner, self._outer = (
             hmac.new(key, f"cxfusion {which}".encode(), hashlib.sha256).hexdigest() for which in ("inner", "outer")
         )
@@ -124,6 +126,17 @@ class Pseudonyms:
 
     def __reduce__(self) -> str:
         raise TypeError("Pseudonyms are not written anywhere, since they hold what is derived from their key.")
+
+
+def require_pseudonyms(value: object) -> None:
+    """Refuse what is to hide persons and cannot; nothing at all hides nobody.
+
+    Raises
+    ------
+    UsageError
+    """
+    if value is not None:
+        require_kind(value, Pseudonyms, "pseudonyms", "make them first, pseudonyms = cx.Pseudonyms(key).")
 
 
 def may_tell_a_person(number: ir.StringValue) -> ir.BooleanValue:

@@ -20,6 +20,7 @@ from cxfusion.tables.leg_reading import hidden_later, read_legs
 from cxfusion.tables.legs import roll_up
 from cxfusion.tables.mapping import table_map
 from cxfusion.tables.opening import unchanged
+from cxfusion.tables.pseudonyms import require_pseudonyms
 from cxfusion.tables.quiet import telling_quiet
 from cxfusion.tables.reading import Reading, scale_of, start_reading
 from cxfusion.tables.relation import Contacts, Surveys
@@ -108,6 +109,7 @@ def read_contacts(
     >>> read_contacts(log).to_pandas()[["contact_id", "talk_seconds"]].to_dict("records")
     [{'contact_id': '7', 'talk_seconds': 200.0}]
     """
+    require_pseudonyms(pseudonyms)
     given = table_map(map, "contacts")
     kind = require_source(source or given.table("contacts").source, "contacts")
     between = (since, until)
@@ -164,6 +166,7 @@ def read_surveys(
     >>> read_surveys(answers).to_arrow().select(["response_id", "csat", "score_status"]).to_pylist()[1]
     {'response_id': '2', 'csat': None, 'score_status': 'score_out_of_scale'}
     """
+    require_pseudonyms(pseudonyms)
     with unchanged(data) as paths:
         reading = start_reading(
             "surveys", data, map, timezone, session, source, pseudonyms=pseudonyms, needs_key=not alone

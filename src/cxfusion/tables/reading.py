@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import ibis
 
-from cxfusion.engine import DatabaseSource, FileSource, FrameSource, RelationSource, default_session
+from cxfusion.engine import DatabaseSource, FileSource, FrameSource, RelationSource, session_for
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
 from cxfusion.errors import EmptyTableError
 from cxfusion.tables.binding import bind
@@ -221,7 +221,7 @@ def start_reading(
     UsageError, ConfigError, InputError
         As of :func:`cxfusion.tables.read.read_contacts`.
     """
-    session = session or default_session(data)
+    session = session_for(session, data)
     own_map = table_map(given, section)
     kind_of = require_source(kind or own_map.table(section).source, section)
     export = kind_of.export(data, own_map.table(section)) if kind_of.export else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from cxfusion.errors import require_kind
+from cxfusion.errors import require_kind, require_number
 from cxfusion.results.exact import exact_frame
 from cxfusion.tables.canonical import CONTACT_COLUMNS, KIND_TYPES, LEG_COLUMNS, SURVEY_COLUMNS, Column, kind_of_name
 
@@ -50,7 +50,7 @@ class Relation:
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """The first rows as a pandas frame."""
-        return exact_frame(self.session.collect(self.rows.limit(n)))
+        return self._first("n", n)
 
     def to_arrow(self) -> pa.Table:
         """All rows as an Arrow table; the caller's memory must hold them."""
@@ -58,7 +58,11 @@ class Relation:
 
     def to_pandas(self, limit: int | None = None) -> pd.DataFrame:
         """Rows as a pandas frame, at most ``limit`` of them."""
-        return exact_frame(self.session.collect(self.rows if limit is None else self.rows.limit(limit)))
+        return exact_frame(self.session.collect(self.rows)) if limit is None else self._first("limit", limit)
+
+    def _first(self, called: str, n: int) -> pd.DataFrame:
+        require_number(called, n, "a number of rows, 0 or more", lambda rows: rows >= 0)
+        return exact_frame(self.session.collect(self.rows.limit(int(n))))
 
     def has(self, *names: str) -> bool:
         """Whether all these columns were in the source."""

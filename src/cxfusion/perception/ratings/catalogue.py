@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import InputError, UnknownNameError, nearest_names
+from cxfusion.errors import InputError, UnknownNameError, nearest_names, require_kind
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 __all__ = ["CATALOGUES", "load_catalogue"]
@@ -56,6 +55,7 @@ def load_catalogue(catalogue: str | Path | pd.DataFrame) -> pd.DataFrame:
 
     if isinstance(catalogue, pd.DataFrame):
         return _checked(catalogue, "the catalogue")
+    require_kind(str(catalogue) if isinstance(catalogue, Path) else catalogue, str, "catalogue", "its name, or a file.")
     if str(catalogue) in CATALOGUES:
         with (files("cxfusion.perception.ratings") / "catalogues" / f"{catalogue}.csv").open(encoding="utf-8") as file:
             return _checked(pd.read_csv(file, dtype="str"), str(catalogue))

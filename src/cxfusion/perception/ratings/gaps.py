@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, UsageError, require_conf_level
+from cxfusion.errors import NothingToEstimateError, require_conf_level, require_number
 from cxfusion.estimators.distributions import norm
 from cxfusion.perception.differences import Known, Side, known, tested, with_readings
 from cxfusion.perception.ratings.cells import FEW, SHOWN, TOO_FEW, interval_columns, means_of, one_of, status_of
@@ -153,8 +153,7 @@ def perception_gaps(ratings: Ratings, *, smallest_gap: float | None = None, conf
     require_conf_level(conf_level)
     low, high = ratings.scale
     smallest = (high - low) / 10 if smallest_gap is None else smallest_gap
-    if not smallest > 0:
-        raise UsageError(f"smallest_gap is {smallest}; expected a positive number of {ratings.unit}.")
+    require_number("smallest_gap", smallest, f"a positive number of {ratings.unit}", lambda number: number > 0)
     groups = sorted(ratings.rows["group"].unique())
     if len(groups) < 2:
         raise NothingToEstimateError(

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
-from cxfusion.engine import default_session
+from cxfusion.engine import session_for
 from cxfusion.engine.contract import SOURCE_FILE, SOURCE_ROW
-from cxfusion.errors import MissingColumnError, NothingToEstimateError, UsageError, require_kind, told_nearest
+from cxfusion.errors import (
+    MissingColumnError,
+    NothingToEstimateError,
+    UsageError,
+    is_number,
+    require_kind,
+    told_nearest,
+)
 from cxfusion.perception.ratings.catalogue import load_catalogue
 from cxfusion.results.exact import exact_frame
 from cxfusion.tables.opening import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from cxfusion.engine import Session
@@ -111,9 +118,12 @@ def read_ratings(
     """
     if isinstance(scale, str) or np.shape(scale) != (2,):
         raise UsageError(f"scale is {scale!r}. Expected its lowest and its highest rating, such as scale=(1, 5).")
+    if not (is_number(scale[0]) and is_number(scale[1])):
+        raise UsageError(f"scale is {scale!r}. Expected its lowest and its highest rating, such as scale=(1, 5).")
     if not scale[0] < scale[1]:
         raise UsageError(f"The scale is {scale[0]:g}–{scale[1]:g}; expected its lowest and its highest rating.")
-    session = session or default_session()
+    require_kind(columns or {}, Mapping, "columns", "names of columns, such as {'rating': 'Score'}.")
+    session = session_for(session)
     rows = session.read(open_source(data))
     found = exact_frame(session.collect(rows.order_by(SOURCE_FILE, SOURCE_ROW)))
     frame = _named(found, columns or {})
@@ -138,7 +148,9 @@ def _named(found: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     known = (*REQUIRED, *OPTIONAL)
     strange = [name for name in columns if name not in known]
     if strange:
-        raise UsageError(f"There is no column {', '.join(strange)} in ratings. Expected some of: {', '.join(known)}.")
+        raise UsageError(
+            f"There is no column {', '.join(map(str, strange))} in ratings. Expected some of: {', '.join(known)}."
+        )
     sources = {name: columns.get(name, name) for name in known}
     missing = [sources[name] for name in known if sources[name] not in found and (name in REQUIRED or name in columns)]
     if missing:
