@@ -74,6 +74,21 @@ def test_units_are_found_again_by_queue_and_day():
     assert units.fewest == units.n / 2
 
 
+@pytest.mark.parametrize(
+    ("design", "spent"),
+    [
+        ("by queue", 0),
+        ("rolled out queue by queue", 0),
+        ("all by days", 11 + 3),
+        ("all by weeks", 3),
+        ("each queue by days", N_DAYS - 1),
+    ],
+)
+def test_units_with_days_of_their_own_pay_for_what_is_held_equal(design, spent):
+    found = timetable(DESIGNS[design][0])
+    assert found.spent_on(found.units) == spent
+
+
 def test_the_calendar_gives_weeks_from_the_first_day_or_a_curve_that_bends():
     day = np.arange(20_517, 20_517 + N_DAYS)
     weeks = timetable(lambda queue, day: COIN[0, day]).calendar

@@ -87,7 +87,8 @@ def experiment_rungs(
             yield RungEstimate(lever, RUNG, found, step)
         else:
             sizes = (found.n, trial.sizes.n, trial.degrees)
-            yield rung_of_slope(lever, RUNG, step, (found.slope, found.std_error), sizes, spec.conf_level)
+            slope = (found.slope, found.std_error * trial.widening)
+            yield rung_of_slope(lever, RUNG, step, slope, sizes, spec.conf_level)
 
 
 def _trial(sample: Sample, experiment: Experiment, lever: Lever, i: int) -> _Trial:
@@ -121,9 +122,12 @@ def _unit_of(rows: ir.Table, timetable: Timetable, named: str | None) -> str | U
 
 def _sizes(session: Session, rows: ir.Table, unit: str, arm: str) -> Sizes:
     code = rows[unit]
-    every = session.collect(rows.aggregate(n=code.nunique(), last=code.max())).to_pylist()[0]
+    by_unit = rows.group_by(unit=code).aggregate(days=rows["date"].max() - rows["date"].min())
+    facts = {"n": by_unit.count(), "last": by_unit["unit"].max(), "longest": by_unit["days"].max()}
+    every = session.collect(by_unit.aggregate(**facts)).to_pylist()[0]
     by_arm = session.collect(rows.group_by(arm).aggregate(n=code.nunique()))["n"].to_numpy()
-    return Sizes(int(every["n"]), int(by_arm.min(initial=every["n"])), int(every["last"] or 0) + 1)
+    fewest = int(by_arm.min(initial=every["n"]))
+    return Sizes(int(every["n"]), fewest, int(every["last"] or 0) + 1, int(every["longest"] or 0))
 
 
 @dataclass(frozen=True)
@@ -152,12 +156,32 @@ class _Trial:
 
         What the few units of one arm differ by themselves, the many of the other do not tell.
         """
-        n, fewest = self.sizes.n, self.sizes.fewest
+        n, fewest = self.n_telling, self.sizes.fewest
         return (min(fewest, n) if self.timetable.n_arms == 2 else n) - 1
+
+    @property
+    def n_telling(self) -> int:
+        """Units, less those that the calendar takes."""
+        return self.sizes.n - self.timetable.spent_on(self.sizes)
+
+    @property
+    def widening(self) -> float:
+        """Of the standard error, whose own correction counts answers and not units."""
+        return float(np.sqrt((self.sizes.n - 1) / (self.n_telling - 1)))
 
     def read_off(self, spec: LeverSpec) -> _Slope | str:
         """Points of the outcome per unit of the lever, or why there is no such number."""
-        n_arms, sizes = self.timetable.n_arms, self.sizes
+        reason = self._reason(spec.min_clusters)
+        if reason is not None:
+            return reason
+        try:
+            return self._few(spec) if self.timetable.n_arms <= MANY else self._many()
+        except (EstimationError, TooFewResponsesError):
+            return "the arms of the trial do not differ in the lever, or only as the cells they were drawn in do"
+
+    def _reason(self, min_clusters: int) -> str | None:
+        """Why its arms cannot be compared, whatever they did to the lever; None where they can."""
+        n_arms, sizes, left = self.timetable.n_arms, self.sizes, 2 * FEWEST_UNITS
         if n_arms < 2:
             return f"the trial has {n_arms} arm with answers; at least 2 are needed to compare"
         if self.timetable.is_in_turn:
@@ -165,14 +189,16 @@ class _Trial:
                 "its arms followed each other, so that whatever else changed in between looks like the trial; read_out"
                 " compares before and after with those who did not change"
             )
-        if sizes.n < spec.min_clusters:
-            return f"only {sizes.n} units were assigned as a whole; at least {spec.min_clusters} are needed"
+        if sizes.n < min_clusters:
+            return f"only {sizes.n} units were assigned as a whole; at least {min_clusters} are needed"
         if n_arms == 2 and sizes.fewest < FEWEST_UNITS:
             return f"one of its two arms was given to {sizes.fewest} of the units; at least {FEWEST_UNITS} are needed"
-        try:
-            return self._few(spec) if n_arms <= MANY else self._many()
-        except (EstimationError, TooFewResponsesError):
-            return "the arms of the trial do not differ in the lever, or only as the cells they were drawn in do"
+        if self.n_telling < left:
+            return (
+                f"only {max(self.n_telling, 0)} units are left to compare once the calendar is held equal; at least"
+                f" {left} are needed"
+            )
+        return None
 
     @property
     def _controls(self) -> list[int]:

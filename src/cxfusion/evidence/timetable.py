@@ -28,7 +28,7 @@ STRAY_BELOW: Final = 0.05  # share of a unit's answers that an arm must have to 
 LEFT_BY_WEEKS: Final = 0.25
 """Share of what arms vary by beside a smooth curve that weeks must leave to be held equal. A roll-out in few large
 steps leaves little more; arms that everybody took in turn by weeks leave nothing."""
-LEFT_BY_DAYS: Final = 0.6
+LEFT_BY_DAYS: Final = 2 / 3
 """Share of what is then left that days must leave: not where everybody switched by days, or nearly."""
 ANSWERS_A_DAY: Final = 10  # fewer, and days held equal would spend more than a tenth of what is known
 DEGREE: Final = 3
@@ -85,11 +85,14 @@ class Sizes:
         Those of the arm that has the fewest.
     width : int
         Their codes are below it.
+    longest : int
+        Days from the first to the last of the one that took longest.
     """
 
     n: int
     fewest: int
     width: int
+    longest: int
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,16 @@ class Timetable:
         between = shares - columns @ np.linalg.lstsq(columns, shares, rcond=None)[0]
         return within_days + float((between**2).sum())
 
+    def spent_on(self, units: Sizes) -> int:
+        """Units that what is held equal takes, where each of them has its own days; none where all go on throughout.
+
+        Of seven days in a week that is held equal, only six tell anything of the arms, however many answers they have.
+        """
+        calendar = self.calendar
+        if 2 * units.longest > calendar.last - calendar.first:
+            return 0
+        return calendar.n_periods - 1 + calendar.n_columns
+
     @property
     def is_in_turn(self) -> bool:
         """Whether one arm ran for everybody, then the next, and none ever came back."""
@@ -200,7 +213,8 @@ class Timetable:
         place, day = counts["place"].to_numpy(), counts["day"].to_numpy() - self.calendar.first
         of = np.full((int(place.max()) + 1, int(day.max()) + 1), -1, dtype=np.int64)
         of[place, day] = counts["unit"].to_numpy()
-        return Units(len(size), int(has_arm.groupby("arm").size().min()), len(size), of)
+        lasted = counts.groupby("unit")["day"].agg(np.ptp)
+        return Units(len(size), int(has_arm.groupby("arm").size().min()), len(size), int(lasted.max()), of)
 
 
 def _sizes(counts: pd.DataFrame, keys: list[str]) -> tuple[pd.Series[Any], pd.Series[Any]]:
