@@ -182,3 +182,27 @@ def test_agents_who_are_alike_are_not_called_different_where_queues_are_loosely_
     rejected, missed = np.array(found, dtype=float).mean(axis=0)
     assert rejected <= 3 / 12  # 73 % before what the tie leaves unknown was counted
     assert missed <= 0.1
+
+
+def test_an_agent_whose_seconds_vary_more_is_less_sure_and_one_of_shares_is_not():
+    """Twenty agents of 200 contacts in two queues that differ; the last four vary three times as much."""
+    rng = np.random.default_rng(4)
+    rows = [
+        (
+            f"agent {k:02d}",
+            "hard" if rng.random() < 0.5 else "easy",
+            rng.normal(400 + 20 * (k % 4), 90 if k >= 16 else 30),
+        )
+        for k in range(20)
+        for _ in range(200)
+    ]
+    rows = [(agent, queue, talk + 150 * (queue == "hard")) for agent, queue, talk in rows]
+    with Session(threads=1) as session:
+        log = log_of(session, rows)
+        fair = cx.rank_groups(log, "talk_seconds", adjust_for="queue").table.set_index("agent_id")
+        short = session.materialize(log.rows.mutate(is_resolved=log.rows["talk_seconds"] < 450))
+        shares = cx.rank_groups(Contacts(session, short, len(rows), log.set_aside, "UTC"), "resolved_rate").table
+    widest = fair["std_error"].sort_index().to_numpy()
+    assert widest[16:].min() > 1.3 * widest[:16].max()
+    assert widest[:16].max() < 1.25 * widest[:16].min()
+    assert shares["std_error"].max() < 1.1 * shares["std_error"].min()

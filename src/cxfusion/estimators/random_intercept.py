@@ -66,6 +66,7 @@ def fit_random_intercept(
     n_lost: int = 0,
     worth: Floats | None = None,
     explained: tuple[float, int] | None = None,
+    variation: Floats | float = 1.0,
 ) -> RandomIntercept:
     """Fit by restricted maximum likelihood.
 
@@ -76,10 +77,14 @@ def fit_random_intercept(
     n_lost : int, default 0
         Degrees of freedom that were spent on adjusting the observations before.
     worth : ndarray, shape (m,), optional
-        How many observations each mean is worth, where adjusting has made it less sure; by default ``n``.
+        How many observations of the common variance each mean is worth, where adjusting or a larger variance of its
+        own has made it less sure; by default ``n``.
     explained : tuple of float and int, optional
         Sum of squares that groups explain beside what was adjusted for, and its degrees of freedom; by default that of
         the means.
+    variation : ndarray, shape (m,), or float
+        Each group's own variance next to the common one:
+        :func:`~cxfusion.estimators.own_variances.relative_variances`.
 
     Raises
     ------
@@ -108,9 +113,10 @@ def fit_random_intercept(
         why = "fewer than two groups" if len(n) < 2 else "nothing varies within the groups"
         raise NothingToEstimateError(f"Groups cannot be compared: {why}.")
     worth, n_free = n if worth is None else worth, float(n.sum()) - 1 - n_lost
-    ratio = _ratio(worth, mean, squares, n_free)
+    alike = squares / variation
+    ratio = _ratio(worth, mean, alike, n_free)
     weight, centre = _centred(worth, mean, ratio)
-    within = _squares(worth, mean, squares, ratio) / n_free
+    within = _squares(worth, mean, alike, ratio) / n_free
     kept = worth * ratio / (1 + worth * ratio)  # how much of a group's distance is its own
     spread, mean_variance = within * ratio, within / weight.sum()
     of_ratio = 2 / (len(n) - 3) if len(n) > 3 else 0.0  # relative variance of how far groups are drawn

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError
 from cxfusion.estimators.distributions import NORMAL_95
+from cxfusion.estimators.own_variances import relative_variances
 from cxfusion.estimators.random_intercept import fit_random_intercept, rank_draws
 from cxfusion.operations.figures import Figure, Limits, NotApplicable, look_at
 from cxfusion.operations.metrics import metric_named
@@ -184,12 +185,14 @@ def rank_groups(
     The adjusted figure is the group's effect beside those of every combination of ``adjust_for``, by least squares; it
     is known no better than these are, which few contacts may tie together.
     Groups are then taken as drawn from one normal population, whose spread is estimated by REML; a group of few
-    contacts is drawn far towards the mean, one of many hardly. Groups with fewer than 30 contacts, and contacts without
+    contacts is drawn far towards the mean, one of many hardly. Of seconds each group has its own variance, drawn
+    towards the common one; of shares all have the common one. Groups with fewer than 30 contacts, and contacts without
     a group, are left out. Adjustment sees only what the log records: who gets the hard cases looks slow.
 
     References
     ----------
-    Goldstein & Spiegelhalter (1996), "League tables and their limitations", JRSS A 159; Efron & Morris (1977).
+    Goldstein & Spiegelhalter (1996), "League tables and their limitations", JRSS A 159; Efron & Morris (1977);
+    Smyth (2004), "Linear models and empirical Bayes methods", for the variances.
 
     Examples
     --------
@@ -234,22 +237,40 @@ def _reason(found: Figure | NotApplicable, *, is_mean: bool, is_unchained: bool)
 
 
 def _cells(log: Log, value: ir.Value, by: str, within: tuple[str, ...]) -> pd.DataFrame:
-    """``group, cell, n, mean, squares`` by group and combination of the columns adjusted for; ``n`` may be 0."""
+    """``group, cell, n, mean, squares, cubes, fourths`` by group and combination of the columns adjusted for.
+
+    The last three are sums of powers about the mean; ``n`` may be 0.
+    """
     session, rows = log.contacts.session, log.contacts.rows
     number = value.cast("float64")
     centre = session.collect(rows.aggregate(centre=number.mean()))["centre"][0].as_py() or 0.0
     named = {f"within_{i}": rows[column].cast("string") for i, column in enumerate(within)}
     from_centre = number - ibis.literal(float(centre))  # sums of squares of numbers near zero keep their digits
+    square = from_centre * from_centre
     asked = rows.group_by(group=rows[by], **named).aggregate(
-        n=number.count(), total=from_centre.sum(), squares=(from_centre * from_centre).sum()
+        n=number.count(),
+        total=from_centre.sum(),
+        squares=square.sum(),
+        cubes=(square * from_centre).sum(),
+        fourths=(square * square).sum(),
     )
     keys = ["group", *named]
     found = session.collect(asked.filter(asked["group"].notnull()).order_by(keys)).to_pandas()
     cell = found.groupby(list(named), dropna=False).ngroup() if named else pd.Series(0, found.index)
-    mean = found["total"] / found["n"]
-    squares = (found["squares"] - found["n"] * mean**2).clip(lower=0.0)
+    n, mean = found["n"], found["total"] / found["n"]
+    squares = (found["squares"] - n * mean**2).clip(lower=0.0)
+    cubes = found["cubes"] - 3 * mean * found["squares"] + 2 * n * mean**3
+    fourths = found["fourths"] - 4 * mean * found["cubes"] + 6 * mean**2 * found["squares"] - 3 * n * mean**4
     return pd.DataFrame(
-        {"group": found["group"], "cell": cell, "n": found["n"], "mean": mean + centre, "squares": squares}
+        {
+            "group": found["group"],
+            "cell": cell,
+            "n": n,
+            "mean": mean + centre,
+            "squares": squares,
+            "cubes": cubes,
+            "fourths": fourths.clip(lower=0.0),
+        }
     )
 
 
@@ -261,10 +282,14 @@ def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
     cell = pd.factorize(cells["cell"])[0]
     mix = _adjusted(code, cell, n, mean)
     size, adjusted = np.bincount(code, n).astype(float), mix.value
-    about = cells["squares"].to_numpy(float) + n * (mean - mix.shift[cell] - adjusted[code]) ** 2
-    squares = np.bincount(code, about).astype(float)
+    squares, fourths = _powers(cells, code, mean - mix.shift[cell] - adjusted[code])
+    # the variance of a share follows from the share itself: no news of its own, and an error in both
+    own = (
+        relative_variances(size, squares, fourths) if empty.unit == "seconds" and squares.any() else np.ones(len(size))
+    )
+    worth = 1 / ((own - 1) / size + 1 / mix.worth)
     n_lost, explained = len(mix.shift) - mix.n_sets, (mix.explained, len(size) - mix.n_sets)
-    fit = fit_random_intercept(size, adjusted, squares, n_lost, mix.worth, explained)
+    fit = fit_random_intercept(size, adjusted, squares, n_lost, worth, explained, own)
     draws = rank_draws(fit.estimate, fit.std_error)
     fifth = max(round(len(size) / 5), 1)
     table = pd.DataFrame(
@@ -288,6 +313,14 @@ def _compared(cells: pd.DataFrame, name: str, empty: Ranking) -> Ranking:
         empty.metric, empty.unit, empty.by, empty.adjust_for, table, fit.mean, fit.sd_between, fit.sd_within,
         fit.p_value, empty.n_left_out, mix.n_sets,
     )  # fmt: skip
+
+
+def _powers(cells: pd.DataFrame, code: Any, off: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sums of second and fourth powers by group, about values from which the cells' means are ``off``."""
+    n, squares, cubes, fourths = (cells[name].to_numpy(float) for name in ("n", "squares", "cubes", "fourths"))
+    about = fourths + 4 * off * cubes + 6 * off**2 * squares + n * off**4
+    second, fourth = (np.bincount(code, sums).astype(np.float64) for sums in (squares + n * off**2, about))
+    return second, fourth
 
 
 @dataclass(frozen=True)
