@@ -105,6 +105,11 @@ def test_who_had_changed_before_the_day_tells_nothing_of_it():
     assert "4 units had changed before the day, all or in part, and are left out." in found.notes
 
 
+def test_one_unit_that_had_changed_before_the_day_is_told_as_one():
+    found = cx.read_out(turning(earlier=1, turned=6)[0], "is_new", 1, SINCE)
+    assert "1 unit had changed before the day, all or in part, and is left out." in found.notes
+
+
 def test_where_few_of_those_who_changed_turned_it_is_said():
     found = cx.read_out(turning(earlier=6, turned=4)[0], "is_new", 1, SINCE)
     assert (own(found, "csat_mean")["n_treated"], own(found, "csat_mean")["n_others"]) == (10, 14)

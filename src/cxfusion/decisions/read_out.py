@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.decisions.panel_cells import OUTCOMES, PanelCells, cells_of
+from cxfusion.decisions.pilot_words import conclusion, effect_in_words, notes_on
 from cxfusion.errors import (
     EstimationError,
     NothingToEstimateError,
@@ -27,14 +28,9 @@ from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.panel import PanelFit, fit_panel
 from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
-from cxfusion.results.formats import change, interval
-from cxfusion.results.labels import metric_label
 from cxfusion.tables.relation import Contacts, require_contacts
-from cxfusion.tables.span import note_on_beyond
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import altair as alt
     from numpy.typing import NDArray
 
@@ -48,9 +44,6 @@ EFFECT_COLUMNS: Final = (
 EVENT_COLUMNS: Final = ("outcome", "unit", "period", "day", "estimate", "std_error", "conf_low", "conf_high", "n")
 FEWEST_UNITS: Final = 2
 POWER: Final = 0.8
-PRE_TREND_BELOW: Final = 0.05
-ERROR_RATE: Final = 0.05
-"""Chance that a side of which nothing changed is said to have gained or lost."""
 EPOCH: Final = date(1970, 1, 1)
 
 
@@ -83,7 +76,7 @@ class ReadOut(Result):
         return self.effects
 
     def _lines(self) -> list[str]:
-        return [self.conclusion, *(_line(row) for row in self.effects.to_dict("records")), *self.notes]
+        return [self.conclusion, *(effect_in_words(row) for row in self.effects.to_dict("records")), *self.notes]
 
     def plot(self, *, width: int = 720) -> alt.TopLevelMixin:
         """Event-study pictures: the difference in every period against the last one before, with intervals.
@@ -96,18 +89,6 @@ class ReadOut(Result):
         from cxfusion.results.event_charts import event_study
 
         return event_study(self.events, width=width)
-
-
-def _line(row: dict[Any, Any]) -> str:
-    name = f"  {metric_label(row['outcome'])}"
-    if row["status"] != "ok":
-        return f"{name}: not applicable, {row['reason']}"
-    unit = row["unit"]
-    span = interval(row["conf_low"], row["conf_high"], unit, signed=True)
-    told = f"{name}: {change(row['estimate'], unit)} {unit} ({span})"
-    if row["pre_trend_p_value"] is not None and row["pre_trend_p_value"] < PRE_TREND_BELOW:
-        return f"{told}; the two were drifting apart before already (p {row['pre_trend_p_value']:.3f})"
-    return told
 
 
 def read_out(
@@ -194,7 +175,7 @@ def read_out(
         events += periods
     frame = pd.DataFrame(effects, columns=list(EFFECT_COLUMNS))
     of_periods = pd.DataFrame(events, columns=list(EVENT_COLUMNS))
-    return ReadOut(frame, of_periods, _conclusion(frame, cells.is_better_above), tuple(_notes(cells, frame)))
+    return ReadOut(frame, of_periods, conclusion(frame, cells.is_better_above), tuple(notes_on(cells, frame)))
 
 
 def _day(since: str | date) -> int:
@@ -229,8 +210,9 @@ def _require_two_groups(cells: PanelCells, column: str, treated: str | float, un
         )
     if not n_others:
         raise NothingToEstimateError(
-            f"Every {unit} has {column} = {treated!r}: nobody is left to compare with, and what else happened on that"
-            " day cannot be told from the change. See what_changed for the difference before and after."
+            f"Every {unit} has {column} = {treated!r} after the day, or had it before: nobody is left to compare with,"
+            " and what else happened on that day cannot be told from the change. See what_changed for the difference"
+            " before and after."
         )
 
 
@@ -340,63 +322,3 @@ def _events(frame: pd.DataFrame, outcome: str, unit: str, days: int, conf_level:
 
 def _plain(value: Any) -> Any:
     return float(value) if isinstance(value, np.floating) else value
-
-
-def _conclusion(effects: pd.DataFrame, is_better_above: Mapping[str, bool]) -> str:
-    """Who gained: a side gains where one of its outcomes is surely better and none surely worse.
-
-    Sure by Holm's correction for the side's several outcomes; what drifted apart before the day says nothing.
-    """
-    words = {side: _side(effects[effects["side"] == side], is_better_above) for side in ("customers", "business")}
-    told = {"gained": "gained", "lost": "lost", "both": "gained in one respect and lost in another",
-            "even": "show no sure change", "unknown": "cannot be read"}  # fmt: skip
-    if words["customers"] == words["business"] == "gained":
-        return "Both gained: the customers and the business."
-    return f"The customers {told[words['customers']]}; the business {_singular(told[words['business']])}."
-
-
-def _singular(words: str) -> str:
-    return words.replace("show no", "shows no")
-
-
-def _side(effects: pd.DataFrame, is_better_above: Mapping[str, bool]) -> str:
-    known = effects[effects["status"] == "ok"]
-    if known.empty:
-        return "unknown"
-    is_sure = known["p_value"].map(float).rank(method="first")  # Holm: the smallest p against 5 % of all, and so on
-    limit = ERROR_RATE / (len(known) + 1 - is_sure)
-    missed = known["p_value"][known["p_value"] > limit]
-    first = missed.min() if len(missed) else np.inf
-    drifted = known["pre_trend_p_value"].map(lambda p: p is not None and p < PRE_TREND_BELOW)
-    sure = known[(known["p_value"] < first) & ~drifted]
-    better = sure["outcome"].map(is_better_above)
-    gains, losses = ((sure["estimate"] > 0) == better), ((sure["estimate"] > 0) != better)
-    if gains.any() and losses.any():
-        return "both"
-    return "gained" if gains.any() else "lost" if losses.any() else "even"
-
-
-def _notes(cells: PanelCells, effects: pd.DataFrame) -> list[str]:
-    notes = [
-        f"{metric_label(name)}: a higher score means a worse experience, a negative effect is good."
-        for name in cells.outcomes
-        if OUTCOMES[name].is_better_above and not cells.is_better_above[name] and name not in cells.refused
-    ]
-    if cells.n_mixed:
-        notes.append(f"{cells.n_mixed:,} units changed only for some of their contacts and are left out.")
-    if cells.n_earlier:
-        notes.append(f"{cells.n_earlier:,} units had changed before the day, all or in part, and are left out.")
-    was_on = cells.units.loc[cells.units["arm"] == 1, "was_on"].dropna()
-    if 0 < was_on.sum() < len(was_on):
-        notes.append(
-            f"{was_on.sum():,} of {len(was_on):,} units count as changed, but had the value before the day too."
-        )
-    if cells.n_beyond:
-        notes.append(note_on_beyond(cells.n_beyond, "the comparison"))
-    known = effects[effects["status"] == "ok"]
-    weak = known[(known["conf_low"] < 0) & (known["conf_high"] > 0)]
-    notes += [
-        f"{metric_label(row['outcome'])}: less than {row['detectable']:.3g} {row['unit']} could not have been found."
-        for row in weak.to_dict("records")
-    ]
-    return notes
