@@ -27,6 +27,7 @@ __all__ = [
     "bending_of",
     "counted_levels",
     "curve_levels",
+    "edges_asked",
     "joined_edges",
     "learn_bands",
     "learn_spline",
