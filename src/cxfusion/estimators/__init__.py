@@ -11,7 +11,7 @@
   ``instruments``, ``jive`` and ``confidence_set``.
 - What could be behind an estimate: ``decomposition``, ``sensitivity``, ``triads``, ``left_out``, ``shares``.
 - Weights: ``raking``, ``calibrated``, ``tilting``.
-- Figures and groups: ``intervals``, ``pooling``, ``random_intercept``, ``between_shares``, ``control_limits``,
-  ``choosing``, ``power``, ``support_points``; ``joint_draws`` of estimates, and the ``distributions`` of test
-  statistics.
+- Figures and groups: ``intervals``, ``pooling``, ``random_intercept`` by ``own_variances``, ``between_shares``,
+  ``control_limits``, ``choosing``, ``power``, ``support_points``; ``joint_draws`` of estimates, and the
+  ``distributions`` of test statistics.
 """
