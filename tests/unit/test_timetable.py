@@ -35,6 +35,7 @@ DESIGNS = {
     "every other day": (lambda queue, day: day % 2, 7, N_DAYS),
     "all by weeks": (lambda queue, day: WEEKS[day // 7], 0, 12),
     "each queue by days": (lambda queue, day: COIN[queue, day], 1, N_QUEUES * N_DAYS),
+    "each queue by weeks": (lambda queue, day: WEEKS[(day // 7 + 2 * queue) % 12], 1, 12 * N_QUEUES),
     "one queue by days": (lambda queue, day: queue == 0 and day % 2, 1, N_QUEUES * N_DAYS),
     "on and off again": (lambda queue, day: 30 <= day < 50, 0, 3),
 }
@@ -82,6 +83,7 @@ def test_units_are_found_again_by_queue_and_day():
         ("all by days", 11 + 3),
         ("all by weeks", 3),
         ("each queue by days", N_DAYS - 1),
+        ("each queue by weeks", 11),
     ],
 )
 def test_units_with_days_of_their_own_pay_for_what_is_held_equal(design, spent):

@@ -170,9 +170,12 @@ class Timetable:
         Of seven days in a week that is held equal, only six tell anything of the arms, however many answers they have.
         """
         calendar = self.calendar
-        if 2 * units.longest > calendar.last - calendar.first:
+        span = calendar.last - calendar.first
+        if 2 * units.longest > span:
             return 0
-        return calendar.n_periods - 1 + calendar.n_columns
+        # days that are held equal inside of weeks that were given an arm take no more than these weeks
+        n_periods = span // max(calendar.length, units.longest + 1) + 1 if calendar.length else 1
+        return n_periods - 1 + calendar.n_columns
 
     @property
     def is_in_turn(self) -> bool:
