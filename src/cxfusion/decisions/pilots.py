@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from cxfusion.errors import NothingToEstimateError, UsageError, number_problems, require_number, share_problems
-from cxfusion.estimators.power import MOST_ANSWERS, Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
+from cxfusion.estimators.power import (
+    MOST_ANSWERS,
+    MOST_CLUSTERS,
+    Arms,
+    fewest_answers,
+    fewest_clusters,
+    power_of,
+    smallest_effect,
+)
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.evidence.ground import lever_named
 from cxfusion.evidence.spec import OUTCOMES
@@ -206,16 +214,14 @@ def _seeming(own: Mapping[Any, Any]) -> float:
 def _by_clusters(facts: ClusterFacts, plan: PilotPlan, effect: float) -> dict[str, Any]:
     """Whole clusters in each arm: as many as it takes in the given weeks, else all of them for as long as it takes."""
     if facts.column is None:
-        told = "the log names nobody who could be given an arm as a whole"
-        return {"design": "clusters", "status": "not_applicable", "reason": told}
+        return _impossible("clusters", "the log names nobody who could be given an arm as a whole")
     size = effect / facts.sd
     per_week = None if plan.answers_a_week is None else plan.answers_a_week / facts.n_clusters
     per_cluster = facts.mean_size if per_week is None else max(per_week * plan.weeks, 1.0)
     weeks = None if per_week is None else plan.weeks
     most = facts.n_clusters // 2
     if most < 2:
-        told = f"each arm takes at least two of them, and there are {facts.n_clusters:,}"
-        return {"design": "clusters", "status": "not_applicable", "reason": told}
+        return _impossible("clusters", f"each arm takes at least two of them, and there are {facts.n_clusters:,}")
     clusters = fewest_clusters(per_cluster, facts.icc, facts.size_cv, size, plan.power, plan.alpha)
     if clusters is None or clusters > most:
         answers = fewest_answers(most, facts.icc, facts.size_cv, size, plan.power, plan.alpha)
@@ -226,7 +232,7 @@ def _by_clusters(facts: ClusterFacts, plan: PilotPlan, effect: float) -> dict[st
                 f"with {facts.n_clusters:,} of them no length of pilot would find it: answers of one are too much"
                 f" alike. At best it would find {best:.3f}"
             )
-            return {"design": "clusters", "status": "not_applicable", "reason": told, "detectable": best}
+            return _impossible("clusters", told) | {"detectable": best}
         clusters, per_cluster = most, float(answers)
         weeks = None if per_week is None else ceil(answers / per_week)
     arms = Arms(clusters, per_cluster, facts.icc, facts.size_cv)
@@ -241,13 +247,16 @@ def _by_contacts(sd: float, plan: PilotPlan, effect: float) -> dict[str, Any]:
     """Each contact an arm by chance: answers are then as good as independent between arms."""
     answers = fewest_clusters(1.0, 0.0, 0.0, effect / sd, plan.power, plan.alpha)
     if answers is None:
-        told = f"even 100,000 answers in each arm would not find {effect:.3g}"
-        return {"design": "contacts", "status": "not_applicable", "reason": told}
+        return _impossible("contacts", f"even {MOST_CLUSTERS:,} answers in each arm would not find {effect:.3g}")
     weeks = None if plan.answers_a_week is None else ceil(2 * answers / plan.answers_a_week)
     return {
         "design": "contacts", "weeks": weeks, **_answers(answers, plan), "detectable": effect, "status": "ok",
         "power": power_of(Arms(answers, 1.0, 0.0), effect / sd, plan.alpha),
     }  # fmt: skip
+
+
+def _impossible(design: str, why: str) -> dict[str, Any]:
+    return {"design": design, "status": "not_applicable", "reason": why}
 
 
 def _answers(answers: float, plan: PilotPlan) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from cxfusion.estimators.distributions import chi2, noncentral_t, student_t
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MOST_ANSWERS", "Arms", "fewest_answers", "fewest_clusters", "power_of", "smallest_effect"]
+__all__ = ["MOST_ANSWERS", "MOST_CLUSTERS", "Arms", "fewest_answers", "fewest_clusters", "power_of", "smallest_effect"]
 
 MOST_CLUSTERS: Final = 100_000
 CERTAIN: Final = 8.0

@@ -156,7 +156,8 @@ def audit_sources(
         as_of = as_of.date() if isinstance(as_of, dt.datetime) else as_of
         require_kind(as_of, dt.date, "as_of", "a day, such as datetime.date(2026, 3, 1).")
     log = _log(pairing)
-    seen = [log, *_surveys(pairing, log.n), *_events(pairing, log.n), *_others(pairing, others or {}, dates or {})]
+    seen = [log, *_surveys(pairing, log.n), *_events(pairing, log.n)]
+    seen += _others(pairing, others or {}, dates or {}, log.n)
     last = max(int(one.days.index.max()) for one in seen if len(one.days))
     until = last if as_of is None else (as_of - dt.date(1970, 1, 1)).days
     if until < int(log.days.index.min()):
@@ -223,7 +224,9 @@ def _events(pairing: Pairing, n_contacts: int) -> Iterator[_Seen]:
         yield _Seen(f"Events: {label}", "events", n, days, 1.0, n / max(n_contacts, 1))
 
 
-def _others(pairing: Pairing, others: Mapping[str, Data | Ratings], dates: Mapping[str, str]) -> Iterator[_Seen]:
+def _others(
+    pairing: Pairing, others: Mapping[str, Data | Ratings], dates: Mapping[str, str], n_contacts: int
+) -> Iterator[_Seen]:
     problems: list[str] = []
     seen = []
     for name, data in others.items():
@@ -242,7 +245,7 @@ def _others(pairing: Pairing, others: Mapping[str, Data | Ratings], dates: Mappi
             problems.append(f"{name}: {int(times.isna().sum()):,} of {len(times):,} dates cannot be read")
             continue
         days = pd.Series((times - pd.Timestamp(0)).dt.days.to_numpy(np.int64)).value_counts().sort_index()
-        seen.append(_Seen(name, "tracker", len(frame), days, *_links(pairing, frame)))
+        seen.append(_Seen(name, "tracker", len(frame), days, *_links(pairing, frame, n_contacts)))
     if problems:
         raise InputError(
             "Some sources cannot be used. Expected a column date, as ISO 8601 writes dates (2026-03-01).", problems
@@ -256,7 +259,7 @@ def _on_site(cells: pd.Series[str], zone: str) -> pd.Series[pd.Timestamp]:
     return times.dt.tz_convert(zone).dt.tz_localize(None).where(cells.str.contains(OFFSET), times.dt.tz_localize(None))
 
 
-def _links(pairing: Pairing, frame: pd.DataFrame) -> tuple[float | None, float | None]:
+def _links(pairing: Pairing, frame: pd.DataFrame, n_contacts: int) -> tuple[float | None, float | None]:
     """Share of a tracker's rows whose contact or customer the log knows, and of the contacts that they reach."""
     contacts = pairing.contacts
     key = next((name for name in KEYS if name in frame.columns and contacts.has(name)), None)
@@ -265,7 +268,7 @@ def _links(pairing: Pairing, frame: pd.DataFrame) -> tuple[float | None, float |
     ids = contacts.rows.group_by(key=contacts.rows[key].cast("string")).aggregate(n=contacts.rows.count())
     known = pairing.session.collect(ids.filter(ids["key"].notnull()).order_by("key")).to_pandas().set_index("key")["n"]
     own = frame[key].dropna()
-    return float(own.isin(known.index).sum() / len(frame)), float(known[known.index.isin(own)].sum() / contacts.count())
+    return float(own.isin(known.index).sum() / len(frame)), float(known[known.index.isin(own)].sum() / n_contacts)
 
 
 def _row(one: _Seen, log: _Seen, until: int) -> dict[str, Any]:
