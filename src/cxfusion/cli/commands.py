@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from cxfusion import __version__
-from cxfusion.cli.ending import Command, heard_or_not, open_streams
+from cxfusion.cli.ending import Command, heard_or_not, open_streams, tidy_up_undisturbed
 from cxfusion.cli.options import (
     Against,
     AnyFile,
@@ -384,3 +384,5 @@ def main() -> None:
         if isinstance(end.__context__, BrokenPipeError):  # whoever read the help has had enough: no error
             raise SystemExit(0) from None
         raise
+    finally:
+        tidy_up_undisturbed()

@@ -19,7 +19,7 @@ from cxfusion.cli.options import DEBUG_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Command", "ended_in_order", "heard_or_not", "open_streams"]
+__all__ = ["Command", "ended_in_order", "heard_or_not", "open_streams", "tidy_up_undisturbed"]
 
 NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -55,6 +55,12 @@ def ended_in_order() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def tidy_up_undisturbed() -> None:
+    """Heed no Ctrl-C any more: while Python tidies up it would end the process by the signal, whatever is done."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ __all__ = [
     "RemoteTable",
     "batches_of",
     "first_line",
+    "heed_ctrl_c",
     "open_table",
     "plain_query",
     "postgres_connection",
@@ -103,6 +104,7 @@ def _quietly() -> Iterator[None]:
         yield
 
 
+CANCELLED: Final = "canceling statement due to user request"
 NO_TEXT: Final = "22021"
 """Code by which PostgreSQL refuses a character that is none in UTF-8, or the one of code 0."""
 
@@ -110,6 +112,17 @@ NO_TEXT: Final = "22021"
 def first_line(error: Exception) -> str:
     """The first line of what an error says, the name of its kind where it says nothing."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def heed_ctrl_c(error: Exception) -> None:
+    """Raise KeyboardInterrupt where a query was cancelled: PostgreSQL's driver takes Ctrl-C, and tells no more of it.
+
+    It does so even where Ctrl-C is ignored, as in what a script starts with ``&``. What the server cancels by itself
+    says that it is for a timeout. Where another engine takes the rows, only the server's words are left.
+    """
+    is_cancelled = getattr(getattr(error, "status_code", None), "name", None) == "CANCELLED"
+    if (is_cancelled and "timeout" not in str(error)) or CANCELLED in str(error):
+        raise KeyboardInterrupt from error
 
 
 @contextmanager
@@ -120,6 +133,7 @@ def told(address: Address) -> Iterator[None]:
     except (UsageError, UnreadableFileError, GeneratorExit):
         raise
     except Exception as error:
+        heed_ctrl_c(error)
         said = first_line(error)
         raise UnreadableFileError(
             f"{address} could not be read: {said}. Expected a table of a database that can be reached and"

@@ -27,7 +27,7 @@ from cxfusion.engine.contract import (
     Source,
     StreamSource,
 )
-from cxfusion.engine.databases import BATCH_ROWS, batches_of, open_table
+from cxfusion.engine.databases import BATCH_ROWS, batches_of, heed_ctrl_c, open_table
 from cxfusion.engine.duckdb_backend import DuckDBBackend
 from cxfusion.engine.file_queries import csv_query, json_query, parquet_query, quoted_text
 from cxfusion.engine.naming import new_name
@@ -263,6 +263,7 @@ def _told_as_unreadable(source: Source | None = None) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise _too_small(error) from error
     except duckdb.Error as error:
+        heed_ctrl_c(error)
         if any(words in str(error) for words in FULL):
             raise _too_small(error) from error
         # a broken line is an invalid input; a broken page of Parquet an error of no kind of its own

@@ -26,7 +26,7 @@ from cxfusion.engine.contract import (
     RelationSource,
     Source,
 )
-from cxfusion.engine.databases import BATCH_ROWS, NO_TEXT, first_line, plain_query, told
+from cxfusion.engine.databases import BATCH_ROWS, NO_TEXT, first_line, heed_ctrl_c, plain_query, told
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.postgres_backend import PostgresBackend
@@ -294,6 +294,7 @@ def _refused(address: Address) -> Iterator[None]:
     try:
         yield
     except dbapi.Error as error:
+        heed_ctrl_c(error)
         raise UsageError(
             f"{address} cannot be used as an engine: {first_line(error)}. Expected a PostgreSQL database that can be"
             " reached, and the right to make a schema in it (GRANT CREATE ON DATABASE)."
@@ -306,6 +307,7 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except dbapi.Error as error:
+        heed_ctrl_c(error)
         code = str(error.sqlstate or "")
         if code == NO_TEXT:
             raise UnreadableFileError(

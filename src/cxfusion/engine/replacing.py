@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import duckdb
 
-from cxfusion.engine.databases import NO_TEXT, first_line, postgres_connection
+from cxfusion.engine.databases import NO_TEXT, first_line, heed_ctrl_c, postgres_connection
 from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.errors import CxfusionError, OutputDatabaseError
 
@@ -90,6 +90,7 @@ def _opened(address: Address) -> Iterator[Writer]:
     except CxfusionError:
         raise
     except Exception as error:
+        heed_ctrl_c(error)
         said, advice = first_line(error), "Look at the URL and at your rights."
         if str(getattr(error, "sqlstate", None)) == NO_TEXT:
             said = "some text of the tables holds the character of code 0, which PostgreSQL does not take"
