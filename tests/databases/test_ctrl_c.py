@@ -73,22 +73,3 @@ def test_tables_that_are_not_written_for_ctrl_c_are_no_fault_of_the_database(dat
         with pytest.raises(KeyboardInterrupt):
             replace_tables(database_of(f"{database}/taken"), {"levers": pa.table({"x": [1]}).to_reader()})
         thread.join()
-
-
-LATE = """
-import os, signal, sys
-from cxfusion.cli import main
-
-class Late:
-    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
-        kill(process, number)
-
-late = Late()
-sys.argv = ["cxfusion", "version"]
-main()
-"""
-
-
-def test_ctrl_c_while_python_tidies_up_changes_no_exit_code():
-    ended = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")

@@ -123,6 +123,46 @@ def test_an_output_that_the_disk_does_not_take(drawn, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+LATE = """
+import os, signal, sys
+from cxfusion.cli import main
+
+class Late:
+    def __del__(self, kill=os.kill, process=os.getpid(), number=signal.SIGINT):
+        kill(process, number)
+
+late = Late()
+sys.argv = ["cxfusion", "version"]
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not asked to end there")
+def test_ctrl_c_while_python_tidies_up_changes_no_exit_code():
+    ended = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+FROM_TEXT = """
+import sys, cxfusion.job
+from cxfusion.cli import main
+
+def interrupted(*_, **__):
+    exec("raise KeyboardInterrupt")  # as dataclasses run what they write
+
+cxfusion.job.diagnose_log = interrupted
+sys.argv = ["cxfusion", "diagnose", "calls.csv", "--out", sys.argv[1]]
+main()
+"""
+
+
+def test_ctrl_c_in_code_that_was_written_on_the_way_has_the_exit_code_of_any(tmp_path):
+    (tmp_path / "run_here.py").write_text(FROM_TEXT)
+    command = [sys.executable, "-m", "run_here", str(tmp_path / "out")]  # only of a module Python looks back at it
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (ended.returncode, ended.stderr) == (130, "Interrupted.\n")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="processes are not asked to end there")
 def test_being_asked_to_end_leaves_nothing(drawn, tmp_path):
     (tmp_path / "temporary").mkdir()

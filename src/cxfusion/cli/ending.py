@@ -58,9 +58,14 @@ def ended_in_order() -> Iterator[None]:
 
 
 def tidy_up_undisturbed() -> None:
-    """Heed no Ctrl-C any more: while Python tidies up it would end the process by the signal, whatever is done."""
+    """Heed no Ctrl-C any more: while Python tidies up it would end the process by the signal, whatever is done.
+
+    Python does so as well where a Ctrl-C that was heeded came out of code that was run from a text, as some libraries
+    run theirs; it forgets that with the next such code.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        eval("None")  # noqa: S307  runs nothing
 
 
 @contextmanager
