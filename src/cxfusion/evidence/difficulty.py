@@ -20,7 +20,7 @@ from cxfusion.estimators.triads import least_triad, triads_of
 from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.coding import answered_contacts, coded
 from cxfusion.evidence.columns import numbers_of
-from cxfusion.evidence.design import Design
+from cxfusion.evidence.design import Design, learn_basis
 from cxfusion.evidence.testable import same_within, who_is_held
 from cxfusion.evidence.witness import Witness, no_witness
 from cxfusion.tables.coding import answered, group_codes, one_place
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cxfusion.estimators.absorb import Projection
-    from cxfusion.evidence.coding import Coding
-    from cxfusion.evidence.design import Basis
+    from cxfusion.evidence.catalogue import Lever
+    from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
     from cxfusion.evidence.witness import Source
     from cxfusion.fold import Sweep
@@ -50,17 +50,17 @@ MAX_CONTACTS: Final = 1_000_000
 NOT_TOGETHER: Final = "talk, hold and transfers hardly go together, so nothing tells how reliable after-call work is"
 
 
-def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis], like: Coding) -> Witness:
+def hear_witness(pairing: Pairing, spec: LeverSpec, sample: Sample, levers: Sequence[Lever]) -> Witness:
     """Learn from the whole log how reliable after-call work is as a mark of hidden difficulty.
 
     Parameters
     ----------
     pairing : Pairing
     spec : LeverSpec
-    bases : sequence of Basis
-        Of the levers, as the models use them.
-    like : Coding
-        Of the sample, whose contacts are compared within the same.
+    sample : Sample
+        The answers; contacts are compared within the same as theirs.
+    levers : sequence of Lever
+        Of the models that are to be corrected.
 
     Notes
     -----
@@ -74,6 +74,9 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis], like
     contacts = pairing.contacts
     if not contacts.has(WITNESS):
         return no_witness("the log has no after-call work")
+    if 1 - sample.facts[WITNESS].n_known / sample.n > spec.max_missing_share:
+        return no_witness("after-call work is missing in too many of the paired contacts")
+    bases = [learn_basis(lever, sample.facts[lever.name]) for lever in levers]
     others = _well_known(contacts, spec)
     numbers = dict.fromkeys([WITNESS, *others, *(basis.lever.name for basis in bases)])
     rows = answered_contacts(contacts, spec, numbers)
@@ -84,7 +87,7 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, bases: Sequence[Basis], like
     rows = thinned(rows, n, MAX_CONTACTS)
     rows = contacts.session.materialize(rows.drop("contact_id"))
     files = {"file": group_codes(contacts.session, rows, ("source_file",))}
-    numeric, coding = coded(contacts.session, rows, contacts, spec, files, like)
+    numeric, coding = coded(contacts.session, rows, contacts, spec, files, sample.coding)
     columns = dict.fromkeys([*numbers, "cluster", *coding.controls, *coding.groups])
     in_order = numeric.order_by(one_place(numeric["file"], numeric["source_row"]))
     ordered = in_order.select(*columns, weight=ibis.literal(1.0))

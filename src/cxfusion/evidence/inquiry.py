@@ -11,8 +11,7 @@ from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.alibi import answered_before_wrap
 from cxfusion.evidence.between import between_rungs
 from cxfusion.evidence.congestion import congestion_rung
-from cxfusion.evidence.design import learn_basis
-from cxfusion.evidence.difficulty import WITNESS, hear_witness
+from cxfusion.evidence.difficulty import hear_witness
 from cxfusion.evidence.experiment import experiment_rungs
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.later import at_later_contacts, checks_of_later
@@ -180,12 +179,9 @@ def _left_out_givens(present: Sequence[Lever], untestable: Mapping[str, str | No
 
 
 def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence[Lever]) -> Witness:
-    """The negative control, if enough of the sample has it."""
-    facts = sample.facts.get(WITNESS)
-    if facts is not None and 1 - facts.n_known / sample.n > spec.max_missing_share:
-        return no_witness("after-call work is missing in too many of the paired contacts")
-    bases = [learn_basis(lever, sample.facts[lever.name]) for lever in tested if lever.moment != "after"]
-    return hear_witness(pairing, spec, bases, sample.coding) if bases else no_witness("there is no lever to correct")
+    """The negative control, if there is a lever that it could correct."""
+    levers = [lever for lever in tested if lever.moment != "after"]
+    return hear_witness(pairing, spec, sample, levers) if levers else no_witness("there is no lever to correct")
 
 
 def _finding(lever: Lever, found: Inquiry, ladder: Ladder) -> Finding | None:

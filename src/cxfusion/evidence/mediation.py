@@ -25,7 +25,7 @@ from cxfusion.estimators.within import within_groups
 from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.catalogue import MOMENTS, WITNESS_LEVER, Lever, lever_from
 from cxfusion.evidence.design import learn_basis
-from cxfusion.evidence.difficulty import WITNESS, hear_witness
+from cxfusion.evidence.difficulty import hear_witness
 from cxfusion.evidence.ground import Ground, asked_spec, held_equal, lever_named
 from cxfusion.evidence.history import look_back
 from cxfusion.evidence.linear import LinearDesign
@@ -286,10 +286,7 @@ def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, levers: Sequence
     """The negative control, where it is heard of all contacts: what only answers tell, the log cannot be asked."""
     if any(one.name in SCORES for one in levers):
         return no_witness("a score stands between, which only those who answered gave")
-    facts = sample.facts.get(WITNESS)
-    if facts is None or 1 - facts.n_known / sample.n > spec.max_missing_share:
-        return no_witness("the log has no after-call work, or too little of it")
-    return hear_witness(pairing, spec, [learn_basis(one, sample.facts[one.name]) for one in levers], sample.coding)
+    return hear_witness(pairing, spec, sample, levers)
 
 
 @dataclass(frozen=True)
