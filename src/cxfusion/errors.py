@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 import re
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
@@ -70,6 +71,7 @@ __all__ = [
     "require_conf_level",
     "require_kind",
     "require_number",
+    "require_path",
     "share_problems",
     "told_nearest",
 ]
@@ -237,6 +239,24 @@ def require_kind(value: object, kind: type, called: str, advice: str) -> None:
         raise UsageError(
             f"{called} is {'an' if given[:1] in 'AEIOUaeiou' else 'a'} {given}. Expected {kind.__name__}: {advice}"
         )
+
+
+def require_path(value: object, called: str) -> None:
+    """Refuse what names no place among files.
+
+    Raises
+    ------
+    UsageError
+
+    Examples
+    --------
+    >>> require_path(5, "out")
+    Traceback (most recent call last):
+    ...
+    cxfusion.errors.UsageError: out is 5. Expected a path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise UsageError(f"{called} is {value!r}. Expected a path.")
 
 
 def require_conf_level(conf_level: float) -> None:

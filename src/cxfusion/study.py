@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cxfusion.errors import OutputDirectoryError
+from cxfusion.errors import OutputDirectoryError, require_path
 from cxfusion.evidence.beliefs import BeliefComparison, compare_beliefs
 from cxfusion.results.base import Result
 from cxfusion.results.grouping import EVERYTHING
@@ -218,6 +218,7 @@ class Study(Result):
         from cxfusion.page import content_of
         from cxfusion.report.pictures import write_pictures
 
+        require_path(folder, "folder")
         content = content_of(self, labels, title="", subtitle="", details=self._drawn(details), language=language)
         return write_pictures(content, folder, formats=formats, width=width)
 
@@ -253,6 +254,7 @@ class Study(Result):
 
 def _require_folder(path: str | Path) -> None:
     """Refuse a file in a folder that is not there, before anything is made of it."""
+    require_path(path, "path")
     folder = Path(path).parent
     if not folder.is_dir():
         raise OutputDirectoryError(f"{path} cannot be written: there is no folder {folder}. Make it first.")

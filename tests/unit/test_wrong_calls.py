@@ -243,6 +243,19 @@ NO_LIMIT = "expected a number of seconds, 0 or more, such as 20"
         (lambda c, p, e: c.contacts.head("five"), "n is five; expected a number of rows"),
         (lambda c, p, e: p.to_pandas(limit=NAN), "limit is nan; expected a number of rows"),
         (lambda c, p, e: e.plot(["ladder"]), r"There is no picture \['ladder'\]"),
+        (lambda c, p, e: cx.simulate(2_000, out=5), "out is 5. Expected a path"),
+        (lambda c, p, e: cx.Session(temp_dir=5), "temp_dir is 5. Expected a path"),
+        (lambda c, p, e: cx.Pseudonyms.from_file(None), "path is None. Expected a path"),
+        (lambda c, p, e: cx.Pseudonyms.from_environment(5), "variable is an int. Expected str"),
+        (lambda c, p, e: cx.Pseudonyms(b"a secret of the house").of(5), "identifier is an int. Expected str"),
+        (lambda c, p, e: cx.LeverSpec(case_mix=(None,)), "a column of case_mix is a NoneType. Expected str"),
+        (lambda c, p, e: cx.LeverSpec(experiments=("arm",)), "a trial of experiments is a str. Expected Experiment"),
+        (
+            lambda c, p, e: cx.worth(p, [{"customer_id": "a"}], 5),
+            "outcome is an int. Expected str: the name of a column",
+        ),
+        (lambda c, p, e: cx.staffing(100, float("inf"), 5), "aht_seconds is inf; expected a number"),
+        (lambda c, p, e: p.value(5), "name is an int. Expected str"),
         (lambda c, p, e: cx.load_map(5), "A map is read from a file, and 5 was given"),
         (lambda c, p, e: cx.load_catalogue(5), "catalogue is an int. Expected str"),
         (lambda c, p, e: cx.read_ratings([], scale=(None, 5)), "Expected its lowest and its highest rating"),
@@ -285,6 +298,12 @@ def test_a_survey_in_the_place_of_the_log_is_recognised():
 
 
 def test_a_report_needs_a_folder_that_is_there(study, pairing, tmp_path):
+    with pytest.raises(UsageError, match=r"path is 5\. Expected a path"):
+        study.report(5)
+    with pytest.raises(UsageError, match=r"folder is None\. Expected a path"):
+        study.charts(None)
+    with pytest.raises(UsageError, match="width is wide; expected pixels, such as 960"):
+        study.charts(tmp_path, width="wide")
     with pytest.raises(OutputDirectoryError, match="there is no folder"):
         study.report(tmp_path / "not there" / "report.html")
     with pytest.raises(OutputDirectoryError, match="there is no folder"):

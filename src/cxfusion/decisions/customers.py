@@ -10,7 +10,14 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
-from cxfusion.errors import InputError, MissingColumnError, NothingToEstimateError, TooFewResponsesError, nearest_names
+from cxfusion.errors import (
+    InputError,
+    MissingColumnError,
+    NothingToEstimateError,
+    TooFewResponsesError,
+    nearest_names,
+    require_kind,
+)
 from cxfusion.evidence.coding import DAYS_AT_A_TIME, LEAST_TOGETHER
 from cxfusion.evidence.sample import KEPT, Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec
@@ -130,6 +137,7 @@ def customers_of(pairing: Pairing, outcomes: Data, outcome: str, score: str) -> 
 
 def _outcomes(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """``customer_id`` as text and ``outcome`` as a number; customers without an outcome are left out later."""
+    require_kind(outcome, str, "outcome", "the name of a column of the outcomes.")
     missing = [name for name in ("customer_id", outcome) if name not in table.columns]
     if missing:
         near = ", ".join(nearest_names(missing[-1], [str(name) for name in table.columns])) or "-"

@@ -8,7 +8,15 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Final, Self, TypeGuard, TypeVar
 
 from cxfusion.engine.addresses import is_url, workplace_of
-from cxfusion.errors import SessionMismatchError, UnknownNameError, UsageError, is_number, nearest_names, require_kind
+from cxfusion.errors import (
+    SessionMismatchError,
+    UnknownNameError,
+    UsageError,
+    is_number,
+    nearest_names,
+    require_kind,
+    require_path,
+)
 from cxfusion.room import Room
 
 if TYPE_CHECKING:
@@ -73,6 +81,8 @@ class Session:
     ) -> None:
         if not _may_be_threads(threads):
             raise UsageError(f"threads={threads} was asked for; expected at least 1. Leave it out to use all cores.")
+        if temp_dir is not None:
+            require_path(temp_dir, "temp_dir")
         self._engine: Engine
         if isinstance(engine, str):
             self._engine = _open_engine(engine, memory_limit, threads, temp_dir)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import ConfigError, UnknownNameError, told_nearest
+from cxfusion.errors import ConfigError, UnknownNameError, require_kind, told_nearest
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
 from cxfusion.evidence.refusals import (
     refuse_bad_controls,
@@ -240,6 +240,10 @@ class LeverSpec:
     def __post_init__(self) -> None:
         outcome_named(self.outcome)
         refuse_single(case_mix=self.case_mix, levers=self.levers, experiments=self.experiments)
+        for column in self.case_mix:
+            require_kind(column, str, "a column of case_mix", "its name.")
+        for trial in self.experiments:
+            require_kind(trial, Experiment, "a trial of experiments", "cx.Experiment(column, lever).")
         require_levers(self.levers)
         names = [lever.name for lever in self.levers]
         twice = sorted({name for name in names if names.count(name) > 1})

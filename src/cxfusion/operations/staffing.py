@@ -287,6 +287,9 @@ def _number_problems(named: dict[str, Floats], interval_seconds: float, target_s
         for name in ("aht_seconds", "patience_seconds")
         if (named[name] <= 0).any()
     ]
+    problems += [
+        f"{name} is inf; expected a number" for name in ("arrivals", "aht_seconds") if np.isinf(named[name]).any()
+    ]
     if (named["arrivals"] < 0).any():
         problems.append(f"arrivals is {named['arrivals'].min():g}; expected 0 or more")
     problems += number_problems({"interval_seconds": interval_seconds}, "more than 0", lambda seconds: seconds > 0)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import NothingToEstimateError, UnknownNameError
+from cxfusion.errors import NothingToEstimateError, UnknownNameError, require_number
 from cxfusion.report.answer import by_verdict
 from cxfusion.results.charts import control, kpis_by_group, ladder, scores_by_group
 from cxfusion.results.drawing import as_png, as_svg
@@ -50,7 +50,8 @@ def write_pictures(
     UnknownNameError
         There is no such format.
     """
-    unknown = [form for form in formats if form not in FORMATS]
+    require_number("width", width, "pixels, such as 960", lambda pixels: pixels > 0)
+    unknown = [str(form) for form in formats if form not in FORMATS]
     if unknown:
         raise UnknownNameError(f"Pictures cannot be written as {', '.join(unknown)}. Expected: {', '.join(FORMATS)}.")
     Path(folder).mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import OutputDirectoryError, UsageError, is_number
+from cxfusion.errors import OutputDirectoryError, UsageError, is_number, require_path
 from cxfusion.simulation.centre import Centre
 from cxfusion.simulation.congestion import draw_calendar
 from cxfusion.simulation.draw import Day, draw_day
@@ -320,6 +320,7 @@ def _stream(seeds: np.random.SeedSequence) -> np.random.Generator:
 def _folder(out: str | os.PathLike[str] | None) -> Iterator[Path]:
     """The folder that was asked for, or one that lasts until its files have been read."""
     if out is not None:
+        require_path(out, "out")
         yield Path(out)
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import ibis
 
-from cxfusion.errors import ConfigError, require_kind
+from cxfusion.errors import ConfigError, require_kind, require_path
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -81,6 +81,7 @@ class Pseudonyms:
         ConfigError
             The file cannot be read, or its key is too short.
         """
+        require_path(path, "path")
         try:
             key = Path(path).read_bytes().strip()
         except OSError as error:
@@ -99,6 +100,7 @@ class Pseudonyms:
         ConfigError
             There is no such variable, or its key is too short.
         """
+        require_kind(variable, str, "variable", "the name of one, such as 'CXFUSION_KEY'.")
         key = os.environ.get(variable)
         if key is None:
             raise ConfigError(f"The variable {variable} is not set. Expected the key for pseudonyms in it.")
@@ -106,6 +108,7 @@ class Pseudonyms:
 
     def of(self, identifier: str) -> str:
         """The pseudonym of one identifier, as it stands in the canonical table: to find a person one knows."""
+        require_kind(identifier, str, "identifier", "it as the source writes it.")
         inner = hashlib.sha256((self._inner + identifier).encode()).hexdigest()
         return hashlib.sha256((self._outer + inner).encode()).hexdigest()[:DIGITS]
 

@@ -66,10 +66,12 @@ class Relation:
 
     def has(self, *names: str) -> bool:
         """Whether all these columns were in the source."""
-        return set(names) <= set(self.rows.columns)
+        there = set(self.rows.columns)
+        return all(isinstance(name, str) and name in there for name in names)
 
     def value(self, name: str) -> ir.Value:
         """A column, or a typed null where the source has none: absent means unknown, never zero."""
+        require_kind(name, str, "name", "that of a column.")
         if name in self.rows.columns:
             return self.rows[name]
         known = {column.name: column for column in self._canonical()}

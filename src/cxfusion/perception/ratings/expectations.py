@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, require_conf_level
+from cxfusion.errors import NothingToEstimateError, require_conf_level, require_kind
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, one_of, status_of
 from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
@@ -135,6 +135,8 @@ def expectations(
     require_ratings(ratings)
     require_conf_level(conf_level)
     names = {"perceived": perceived, "desired": desired, "adequate": adequate}
+    for name, question in names.items():
+        require_kind(question, str, name, "the question that tells it.")
     asked = ratings.rows[ratings.rows["question"].isin(list(names.values()))]
     wide = asked.pivot(index=["respondent_id", *KEYS], columns="question", values="rating").reset_index()
     known = {name: wide.get(own, pd.Series(np.nan, wide.index)) for name, own in names.items()}

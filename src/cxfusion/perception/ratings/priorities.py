@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import NothingToEstimateError, require_conf_level
+from cxfusion.errors import NothingToEstimateError, require_conf_level, require_kind
 from cxfusion.perception.ratings.cells import SHOWN, interval_columns, means_of, one_of, status_of
 from cxfusion.perception.ratings.read import require_ratings
 from cxfusion.results.base import Result
@@ -139,6 +139,7 @@ def priorities(
 
 def _side(ratings: Ratings, name: str, question: str, conf_level: float) -> pd.DataFrame:
     """Mean of each item, and its difference from the person's other items, by group."""
+    require_kind(question, str, name, "the question that tells it.")
     rows = ratings.rows[ratings.rows["question"] == question]
     of_person = rows.groupby("respondent_id")["rating"]
     rows = rows[of_person.transform("size") > 1]
