@@ -227,6 +227,8 @@ def test_intervals_shown_at_another_level_change_no_verdict():
     usual, narrow = (cx.fit_levers(pairing, spec=cx.LeverSpec(conf_level=level)) for level in (0.95, 0.2))
     assert narrow.table[["verdict", "because"]].equals(usual.table[["verdict", "because"]])
     assert (narrow.table["conf_low"] > usual.table["conf_low"]).all()
+    usual_share, narrow_share = (one.sensitivity["robustness_value_significant"] for one in (usual, narrow))
+    assert (narrow_share > usual_share).all()  # a narrow interval is not as easily brought to 0
     assert ("95 % interval" in usual._repr_html_(), "20 % interval" in narrow._repr_html_()) == (True, True)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RandomIntercept", "fit_random_intercept", "rank_draws"]
 
 Floats: TypeAlias = "NDArray[np.float64]"
+DRAWS: Final = 4_000
 LARGEST_LOG_RATIO: Final = 30.0  # of the variance between groups to that within
 
 
@@ -175,17 +176,16 @@ def _f_test(between: float, n_between: int, squares: float, left: float) -> floa
     return float(fisher_f.sf(between / n_between / (squares / left), n_between, left)) if n_between else 1.0
 
 
-def rank_draws(estimate: Floats, sd: Floats, n_draws: int = 4_000) -> NDArray[np.int32]:
-    """Ranks of the groups in draws of their values, shape (n_draws, m); 1 is the lowest value.
+def rank_draws(estimate: Floats, sd: Floats) -> NDArray[np.int32]:
+    """Ranks of the groups in draws of their values, shape (draws, m); 1 is the lowest value.
 
     Parameters
     ----------
     estimate, sd : ndarray, shape (m,)
         Each group's value is drawn from a normal of its own.
-    n_draws : int
     """
     rng = np.random.default_rng(0)  # the same draws every time
-    ranks = np.empty((n_draws, len(estimate)), dtype=np.int32)
+    ranks = np.empty((DRAWS, len(estimate)), dtype=np.int32)
     places = np.arange(1, len(estimate) + 1, dtype=np.int32)
     for row in ranks:
         row[np.argsort(estimate + sd * rng.standard_normal(len(estimate)), kind="stable")] = places

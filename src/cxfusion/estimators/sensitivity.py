@@ -6,7 +6,7 @@ Strength is a share of variance: partial R² with the lever, and with the outcom
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from cxfusion.estimators.least_squares import fit_least_squares
 from cxfusion.estimators.within import within_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from cxfusion.estimators.moments import Block
     from cxfusion.estimators.within import Within
@@ -34,6 +34,9 @@ __all__ = [
     "robustness_value",
     "sensitivity_of",
 ]
+
+MULTIPLES: Final = (1.0, 2.0, 3.0)
+"""Times as strong as a recorded factor, for the bounds."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,7 @@ class Sensitivity:
     conf_level : float
     benchmarks : tuple of Benchmark
     bounds : tuple of ConfounderBound or NotComputable
-        Each benchmark times each multiple.
+        Each benchmark times each of ``MULTIPLES``.
     """
 
     estimate: float
@@ -305,7 +308,6 @@ def sensitivity_of(
     lever: int,
     controls: Block,
     benchmarks: Mapping[str, Block],
-    multiples: Sequence[float] = (1.0, 2.0, 3.0),
     conf_level: float = 0.95,
     without: Mapping[str, Within] | None = None,
 ) -> Sensitivity:
@@ -321,7 +323,6 @@ def sensitivity_of(
         Columns and groupings held fixed.
     benchmarks : mapping of str to Block
         Recorded factors, each part of the controls, that the hidden one is compared with.
-    multiples : sequence of float
     conf_level : float
     without : mapping of str to Within, optional
         By benchmark, the groupings of the controls less its own, where they are held fixed already.
@@ -365,6 +366,6 @@ def sensitivity_of(
         bounds=tuple(
             confounder_bound(estimate, std_error, fit.dof, benchmark, multiple, conf_level)
             for benchmark in known
-            for multiple in multiples
+            for multiple in MULTIPLES
         ),
     )

@@ -75,6 +75,7 @@ def robustness_of(
     linear: LinearDesign,
     levers: Sequence[Lever],
     steps: dict[str, float],
+    conf_level: float,
 ) -> list[Robustness]:
     """Sensitivity of each lever of a within design.
 
@@ -89,6 +90,8 @@ def robustness_of(
     levers : sequence of Lever
     steps : dict of str to float
         The step used, by lever.
+    conf_level : float
+        Of the interval that a hidden factor would have to bring to 0.
     """
     names = linear.groupings
     everything = Block(groupings=tuple(range(len(names))))
@@ -100,7 +103,7 @@ def robustness_of(
         others = Block(columns=tuple(place for place in range(1, linear.width) if place != own)) + everything
         scale = steps.get(lever.name, lever.step) * linear.per_unit(lever.name)
         try:
-            sensitivity = sensitivity_of(within, 0, own, others, yardsticks, without=without)
+            sensitivity = sensitivity_of(within, 0, own, others, yardsticks, conf_level, without)
         except (EstimationError, TooFewResponsesError) as error:
             found.append(Robustness(lever.name, None, error.message, scale))
         else:

@@ -160,7 +160,7 @@ class _Moment(_Question):
         linear = LinearDesign(straight, self.on.known.values)
         lines = self.on.known.lines(design.bases)
         fewer = self.on.known.lines(design.bases, self.on.known.without_reason)
-        ladder.robustness += robustness_of(lines, fewer, linear, self.asked, steps)
+        ladder.robustness += robustness_of(lines, fewer, linear, self.asked, steps, self.on.spec.conf_level)
         ladder.breakdowns += break_down(lines, linear, self.on.sample.coding.queue_of_hour, self.asked, ladder)
 
     def _hear_witness(self, ladder: Ladder, design: Design, within: Fitted) -> None:
