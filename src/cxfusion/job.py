@@ -14,10 +14,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cxfusion.checks.feed import check_feed
 from cxfusion.delivery.database import write_database
-from cxfusion.delivery.directory import deliver, manifest_of, rejected_directory, require_ours, spill_directory
+from cxfusion.delivery.directory import (
+    deliver,
+    manifest_of,
+    rejected_directory,
+    require_apart,
+    require_ours,
+    spill_directory,
+)
 from cxfusion.delivery.manifest import bare_manifest
 from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejection, write_study
 from cxfusion.delivery.previous import handed_on, required_manifest
+from cxfusion.engine.addresses import is_url
 from cxfusion.engine.replacing import require_database
 from cxfusion.errors import CxfusionError, UnknownNameError, told_nearest
 from cxfusion.evidence.behaviours import behaviour_levers
@@ -74,13 +82,14 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     Raises
     ------
     OutputDirectoryError
-        ``out`` cannot be written or holds something that is not ours; nothing was read.
+        ``out`` cannot be written, or holds something that is not ours or that the job is to read; nothing was read.
     OutputDatabaseError
         The same of the study's output database; where it cannot be reached, nothing was read.
     CxfusionError
         The data cannot be used (``out`` is untouched, ``out.rejected`` says why), or the call is wrong.
     """
     require_ours(out)
+    require_apart(out, _given(config))
     _require_database(config)
     stage = Stages(on_stage)
     with _session(config, out) as session:
@@ -159,6 +168,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
         As of :func:`run`.
     """
     require_ours(out)
+    require_apart(out, _given(config))
     _require_database(config)
     stage = Stages(on_stage)
     with _session(config, out) as session:
@@ -193,6 +203,12 @@ def _session(config: StudyConfig, out: str | Path) -> Iterator[Session]:
     """A session that spills beside the output unless the study says where: what a killed run leaves can be cleared."""
     with spill_directory(out) as spill, config.engine.session(spill) as session:
         yield session
+
+
+def _given(config: StudyConfig) -> list[str]:
+    """The files, folders and patterns that the study reads."""
+    tables = (config.contacts, config.surveys, config.context, config.evaluations, *config.trackers.values())
+    return [one.path for one in tables if one is not None and one.path is not None and not is_url(one.path)]
 
 
 def _require_database(config: StudyConfig) -> None:

@@ -261,6 +261,24 @@ def test_bad_usage_is_exit_code_2_and_touches_nothing(tmp_path, case):
         assert "colums" in result.stderr
 
 
+@pytest.mark.parametrize("given", ["files", "a pattern", "a folder"])
+def test_a_directory_that_holds_what_is_read_is_left_alone(tmp_path, given):
+    centre = tmp_path / "centre"
+    assert cxfusion("simulate", "--out", centre, "--contacts", 1000).exit_code == 0  # ours, and so replaceable
+    before = {path: path.read_bytes() for path in centre.iterdir()}
+    contacts, surveys = centre / "contacts.parquet", centre / "surveys.parquet"
+    if given == "a pattern":
+        contacts = centre / "cont*.parquet"
+    elif given == "a folder":
+        contacts = centre
+    for words in (["fuse", contacts, surveys], ["diagnose", contacts]):
+        result = cxfusion(*words, "--out", centre)
+        assert result.exit_code == 2, result.stderr
+        assert f"{centre} holds what is to be read, {contacts}" in " ".join(result.stderr.split())
+        assert {path: path.read_bytes() for path in centre.iterdir()} == before
+    assert cxfusion("diagnose", centre / "contacts.parquet", "--out", tmp_path / "out").exit_code == 0
+
+
 def test_the_real_centre_through_its_shipped_map(ecommerce, tmp_path):
     words = ["fuse", ecommerce / "contacts.csv", ecommerce / "surveys.csv", "--out", tmp_path / "out"]
     shipped = Path(__file__).parents[2] / "examples" / "maps" / "ecommerce_support.toml"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import glob
 import json
 import os
 import shutil
@@ -24,9 +25,18 @@ from typing import TYPE_CHECKING, Any, Final
 from cxfusion.errors import CxfusionError, OutputDirectoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["MANIFEST", "PRODUCT", "deliver", "manifest_of", "rejected_directory", "require_ours", "spill_directory"]
+__all__ = [
+    "MANIFEST",
+    "PRODUCT",
+    "deliver",
+    "manifest_of",
+    "rejected_directory",
+    "require_apart",
+    "require_ours",
+    "spill_directory",
+]
 
 MANIFEST: Final = "manifest.json"
 PRODUCT: Final = "cxfusion"
@@ -103,6 +113,30 @@ def require_ours(directory: str | os.PathLike[str]) -> None:
     with _alone(place):
         _recover(place)
         _check(place)
+
+
+def require_apart(directory: str | os.PathLike[str], given: Iterable[str]) -> None:
+    """Refuse an output directory that holds what the job reads: a simulated centre, or an earlier output, is ours too.
+
+    Parameters
+    ----------
+    directory : path
+    given : iterable of str
+        Files, folders and patterns.
+
+    Raises
+    ------
+    OutputDirectoryError
+        Replacing the directory would delete one of them.
+    """
+    place = _place(directory)
+    for one in given:
+        paths = [one] if os.path.exists(one) else glob.iglob(one, recursive=True)
+        if any(_place(path).is_relative_to(place) for path in paths):
+            raise OutputDirectoryError(
+                f"{place} holds what is to be read, {one}: replacing the directory would delete it."
+                " Name another directory."
+            )
 
 
 def rejected_directory(directory: str | os.PathLike[str]) -> Path:
