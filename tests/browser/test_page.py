@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 
 from cxfusion.report import ReportContent, render_report
@@ -139,6 +140,24 @@ def test_a_screen_reader_finds_headings_regions_and_tables(opened, html, size):
     assert levers.get_by_role("columnheader").count() == 4
     assert levers.get_by_role("rowheader").count() == 4 + 4  # each verdict heads its levers
     assert page.get_by_role("table").count() == page.locator("table").count()
+
+
+TOO_WIDE = """[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)
+    .map((one) => one.getAttribute('aria-label'))"""
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_no_table_is_wider_than_the_paper_or_hides_a_sentence(opened, language):
+    day, sentence = pd.Timestamp("2026-01-05"), "how those felt who answered, by all that the log records of them; "
+    known = {"source": "csat", "kind": "survey", "n": 1200, "first_day": day, "last_day": day, "linked_share": 0.5}
+    sources = pd.DataFrame([{**known, "can": sentence * 3, "cannot": sentence * 3}])
+    html = render_report(replace(invented_content(), sources=sources, language=language))
+    seen = opened(html)
+    told = seen.page.locator("#pairing .scroll").first
+    assert told.evaluate("one => one.scrollWidth <= one.clientWidth")
+    seen.page.emulate_media(media="print")
+    seen.page.set_viewport_size({"width": 673, "height": 1000})  # A4 between its margins
+    assert seen.page.evaluate(TOO_WIDE) == []
 
 
 def test_it_prints_light_and_whole_whatever_the_screen(opened, html):
