@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isclose
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import NothingToEstimateError
@@ -127,6 +128,12 @@ def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, tu
         weights = weigh(pairing, outcome)
     except NothingToEstimateError as error:
         return None, (f"Nothing is weighted for who did not answer: {error.message}",)
+    if isclose(weights.effective_n, weights.n_answers):
+        told = (
+            f"Nothing is weighted for who did not answer: all {weights.n_answers:,} answers count the same, for they"
+            " are too few of any two kinds of contacts to weight by, or like everyone already."
+        )
+        return None, (told,)
     before, after = weights.largest_difference
     lag = pairing.answer_lag
     left_out = () if lag is None else lag.notes(weights.n_young, weights.n_early)

@@ -160,9 +160,17 @@ def test_without_agents_to_compare_there_is_a_reason_and_no_picture(column):
     calls = calls.drop(columns="agent_id") if column is None else calls.assign(agent_id=column)
     found = cx.check_offers(paired(calls, sent))
     assert (found.status, found.n_tested) == ("not_applicable", 0)
-    assert found.reason in ("the log names no agents", "fewer than two agents to compare")
+    few = "fewer than two agents have 30 contacts asked about and 30 others"
+    assert found.reason == ("the log names no agents" if column is None else few)
     with pytest.raises(NothingToEstimateError, match="no picture"):
         found.plot()
+
+
+def test_where_everybody_was_asked_nobody_picked_however_many_agents():
+    calls, *_ = centre_with_a_rule()
+    everybody = calls[["contact_id"]].assign(csat=np.arange(len(calls)) % 5 + 1)
+    found = cx.check_offers(paired(calls, everybody))
+    assert (found.status, found.reason) == ("not_applicable", "every contact was asked about, so that none was picked")
 
 
 def test_the_same_whatever_the_order_of_the_rows(honest):

@@ -185,6 +185,18 @@ def test_the_study_weights_its_outcome_or_says_why_not(study):
     assert any("800 of 800" in note for note in whole.notes)
 
 
+@pytest.mark.parametrize(("n_calls", "n_chats"), [(29, 29), (40, 30)])
+def test_answers_too_few_to_weight_by_anything_are_not_said_to_be_weighted(n_calls, n_chats):
+    log, answers = two_channels()
+    log = log.assign(wait_seconds=np.arange(800) % 90, agent_id=[f"a{i % 20}" for i in range(800)])
+    some = answers.iloc[[*range(n_calls), *range(160, 160 + n_chats)]].assign(csat=np.arange(n_calls + n_chats) % 5 + 1)
+    study = cx.fuse(cx.read_contacts(log), cx.read_surveys(some))
+    is_weighted = n_chats == 30
+    assert ("csat_mean_weighted" in set(study.perception_rows()["metric"])) == is_weighted
+    assert (study.balance is not None) == is_weighted
+    assert any("all 58 answers count the same" in note for note in study.notes) == (not is_weighted)
+
+
 def test_a_weighted_figure_varies_by_what_the_margins_leave_of_it():
     # within channels only one answer differs from the others: 5 and 4 among 160, 2 and 1 among 40
     pairing = centre_of(*two_channels())

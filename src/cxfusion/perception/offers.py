@@ -263,7 +263,11 @@ class _Found:
         """Why agents cannot be compared."""
         if self.n_scored.sum() < FEWEST_ANSWERS:
             return f"fewer than {FEWEST_ANSWERS} scores"
-        return "fewer than two agents to compare" if self.is_tested.sum() < 2 else None
+        if self.is_tested.sum() >= 2:
+            return None
+        if (self.n_asked == self.n).all():
+            return "every contact was asked about, so that none was picked"
+        return f"fewer than two agents have {FEWEST} contacts asked about and {FEWEST} others"
 
 
 def _found(rows: pd.DataFrame, codes: Codes, direction: float) -> _Found:
