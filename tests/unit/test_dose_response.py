@@ -138,6 +138,10 @@ def test_counts_go_level_by_level():
     latent = 1.0 - 0.7 * (transfers > 0) + rng.logistic(0, 0.7, len(frame))
     frame = frame.assign(n_transfers=transfers, csat=np.digitize(latent, CUTS) + 1)
     dose = cx.dose_response(paired(frame), "n_transfers")
+    drawn = dose.plot().to_dict()
+    levels = [one["encoding"]["x"]["axis"] for one in drawn["layer"] if one["encoding"]["x"].get("axis")]
+    assert levels
+    assert all(axis["tickMinStep"] == 1 for axis in levels)  # there is no tenth of a transfer
     assert dose.table["level"].tolist() == [0.0, 1.0, 2.0]  # three and more are too few for a band of their own
     assert dose.bands["n"].tolist() == [int((transfers == k).sum()) for k in (0, 1)] + [int((transfers >= 2).sum())]
     tests = dose.tests.set_index("test")

@@ -55,7 +55,7 @@ def dose_curve(
         raise NothingToEstimateError("There is no dose curve to draw: it has no level.")
     lever, outcome, unit = (str(curve[name].iloc[0]) for name in ("lever", "outcome", "unit"))
     low, high = float(curve["level"].min()), float(curve["level"].max())
-    axis = alt.Axis(format="~f")
+    axis = alt.Axis(format="~f", tickMinStep=1 if unit == "count" else alt.Undefined)
     if unit == "seconds":
         axis = alt.Axis(labelExpr=_IN_SECONDS, values=_time_ticks(low, high, is_log=is_log))
     scale = alt.Scale(domain=[low, high], nice=False, type="symlog" if is_log else "linear")

@@ -20,7 +20,7 @@ _ROW: Final = 34  # pixels
 _LABELS_WIDTH: Final = 216  # pixels
 _LABEL_LETTERS: Final = 32
 _PATHS: Final = {"total": "In all", "direct": "Directly", "indirect": "Through what follows"}
-_POOLING: Final = ("Alone", "With what the others show")
+_POOLING: Final = ("This group alone", "With what the others show")
 _POOLED: Final = ("pooled_estimate", "pooled_low", "pooled_high")
 _SEGMENT_ROW: Final = 40  # pixels
 
