@@ -184,8 +184,21 @@ def test_sentences_about_what_cannot_be_told_are_whole():
         "It could not be tested: a column predicts the answers perfectly, so its effect has no finite estimate."
     )
     doubled = evidence_of_case("talk is twice hold").table.set_index("lever")
-    assert "cannot be told apart from “Time on hold”: leave one of them out" in doubled.loc["talk_seconds", "because"]
-    assert "cannot be told apart from “Talking time”: leave one of them out" in doubled.loc["hold_seconds", "because"]
+    for name, other in (("talk_seconds", "Time on hold"), ("hold_seconds", "Talking time")):
+        assert doubled.loc[name, "because"] == (
+            f"It could not be tested: it cannot be told apart from “{other}” and what else is held equal: leave one"
+            " out, or wait for more answers."
+        )
+
+
+def test_levers_of_few_answers_are_not_said_to_be_one_another():
+    centre = cx.simulate(n_contacts=3000, seed=7)
+    pairing = cx.pair(centre.contacts, centre.surveys)
+    both = cx.fit_levers(pairing, "csat").table.set_index("lever")
+    assert "from “Transfers” and what else is held equal" in both.loc["talk_seconds", "because"]
+    apart = cx.fit_levers(pairing, "csat", levers=[one for one in cx.DEFAULT_LEVERS if one.name != "n_transfers"])
+    # without the other it is no easier to tell: the few answers are why
+    assert apart.table.set_index("lever").loc["talk_seconds", "verdict"] == "untestable"
 
 
 def test_a_lever_of_a_few_clusters_is_untestable_however_many_have_none():

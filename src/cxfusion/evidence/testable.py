@@ -111,11 +111,14 @@ def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual
 
 
 def inseparable_because(name: str, untold: Sequence[str]) -> str:
-    """From what a lever cannot be told apart: from levers that are not told either, else from what is held equal."""
+    """From what a lever cannot be told apart: from what is held equal, levers that are not told either among it.
+
+    Where answers are few, each of these may be just as hard to tell without the others.
+    """
     others = " and ".join(f"“{lever_label(other)}”" for other in untold if other != name)
     if not others:
         return "it cannot be told apart from what is held equal"
-    return f"it cannot be told apart from {others}: leave one of them out"
+    return f"it cannot be told apart from {others} and what else is held equal: leave one out, or wait for more answers"
 
 
 def who_is_held(coding: Coding, spec: LeverSpec) -> str | None:
