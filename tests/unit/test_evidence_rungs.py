@@ -182,8 +182,18 @@ def test_one_agent_leaves_nothing_to_estimate():
 
 
 def test_few_responses_are_refused_with_the_count():
-    with pytest.raises(TooFewResponsesError, match="49 responses"):
+    with pytest.raises(TooFewResponsesError, match=r"49 responses.*Read a longer period"):
         cx.fit_levers(pairing_of(log(n=49)))
+
+
+def test_scores_in_words_are_told_as_the_reason_where_no_longer_period_helps():
+    frame = log(n=400)
+    words = frame["csat"].map({1: "bad", 2: "poor", 3: "ok", 4: "good", 5: "great"})
+    answers = frame[["contact_id"]].assign(csat=words)
+    pairing = cx.pair(cx.read_contacts(frame.drop(columns="csat")), cx.read_surveys(answers))
+    with pytest.raises(TooFewResponsesError, match="400 values of csat are no numbers: say in the map") as refused:
+        cx.fit_levers(pairing, "csat")
+    assert "longer period" not in refused.value.message
 
 
 def test_equal_answers_are_refused():

@@ -26,6 +26,7 @@ from cxfusion.evidence.trials import trial_codes, trial_values
 from cxfusion.perception.answers import scored_pairs
 from cxfusion.perception.scores import why_not
 from cxfusion.perception.weights import require_weights
+from cxfusion.tables.books import CELLS_OF
 from cxfusion.tables.coding import group_codes
 from cxfusion.tables.sampling import in_sample, thinned
 
@@ -190,6 +191,19 @@ def draw_sample(
     return made_numeric(pairing, spec, levers, drawn, like)
 
 
+def _remedy(pairing: Pairing, score: str, n_lacking: int) -> str:
+    """What to do where so many responses with a score are lacking: no longer period makes numbers of words."""
+    cells = pairing.books.cells
+    no_numbers = cells["stage"].eq(CELLS_OF["surveys"]) & cells["column"].eq(score) & cells["reason"].eq("not_a_number")
+    n = int(cells.loc[no_numbers, "n"].sum())
+    if n < n_lacking:
+        return "Read a longer period, or widen the pairing window."
+    return (
+        f"{n:,} values of {score} are no numbers: say in the map what each answer counts, with a line such as"
+        f' {score} = {{ column = "…", answers = {{ "good" = 4, "bad" = 2 }} }}; `cxfusion map` lists them.'
+    )
+
+
 def made_numeric(
     pairing: Pairing, spec: LeverSpec, levers: tuple[Lever, ...], drawn: ir.Table, like: Coding | None = None
 ) -> Sample:
@@ -218,7 +232,7 @@ def made_numeric(
     if n < spec.min_responses:
         raise TooFewResponsesError(
             f"{n:,} responses with a {spec.score} score could be paired with an answered contact; expected at least"
-            f" {spec.min_responses}. Read a longer period, or widen the pairing window."
+            f" {spec.min_responses}. {_remedy(pairing, spec.score, spec.min_responses - n)}"
         )
     categories = _categories(session, answered, outcome)
     codes = {"y": categories.frame, "file": group_codes(session, answered, ("response_file",))}
