@@ -232,6 +232,17 @@ def _levels(pairing: Pairing, evidence: LeverEvidence) -> tuple[LevelComparison 
     return levels, (levels.sentence, *levels.relationship.notes)
 
 
+def _wanted(pairing: Pairing) -> str:
+    """What to mend where nothing is paired: a key that is shared has failed for another reason."""
+    responses = pairing.audit.query("stage == 'responses'").sort_values("n")
+    most = str(responses["reason"].iloc[-1]) if len(responses) else ""
+    if most == "answered_before_contact":
+        return "Expected answers that come after their contacts: look at the time zones of both tables"
+    if most == "outside_window":
+        return "Expected contacts within the window before the answer: widen it, or look at the time zones"
+    return "Expected a key that both tables share"
+
+
 def require_pairs(pairing: Pairing) -> None:
     """Raise where nothing was paired.
 
@@ -242,8 +253,8 @@ def require_pairs(pairing: Pairing) -> None:
     """
     if pairing.n_pairs == 0:
         raise NothingPairedError(
-            "No response could be paired with a contact, so nothing can be said about levers. Expected a key that both"
-            " tables share; where the responses ended:",
+            f"No response could be paired with a contact, so nothing can be said about levers. {_wanted(pairing)};"
+            " where the responses ended:",
             [
                 f"{row.reason}: {row.n:,} ({reason_label(str(row.reason))})"
                 for row in pairing.audit.itertuples()

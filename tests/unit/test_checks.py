@@ -168,6 +168,8 @@ def test_clocks_that_disagree_are_seen_in_the_pairs(session):
     surveys = surveys_of(session, answered_at=lambda i: f"2026-03-02 09:{i:02d}:30" if i < 10 else "2026-03-02 12:00")
     pairing = cx.pair(contacts, surveys)
     assert told(pairing) == [("answered_before_end", None, 10, 40)]
+    (skewed,) = cx.check_feed(pairing, now=NOW).table.query("check == 'answered_before_end'")["told"]
+    assert skewed.endswith("before their contact had ended: another time zone?")
     assert told(pairing, plan={"clock_skew_seconds": 105}) == [("answered_before_end", None, 4, 40)]  # 106 … 109
     few = cx.check_feed(pairing, now=NOW, plan={"clock_skew_seconds": 108, "clock_skew_share": 0.05}).table
     assert few.loc[few["check"] == "answered_before_end", ["level", "n"]].values.tolist() == [["note", 1]]

@@ -261,6 +261,25 @@ def test_bad_usage_is_exit_code_2_and_touches_nothing(tmp_path, case):
         assert "colums" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("days", "key", "wanted"),
+    [
+        (-30, "Call ID", "Expected answers that come after their contacts: look at the time zones of both tables"),
+        (30, "Customer ID", "Expected contacts within the window before the answer: widen it"),
+        (0, "Case Number", "Expected a key that both tables share"),
+    ],
+)
+def test_where_nothing_is_paired_the_message_asks_for_what_is_wrong(tmp_path, days, key, wanted):
+    calls, answers = frames(100)
+    answered = pd.to_datetime(answers["Response Date"]) + pd.Timedelta(days=days)
+    keys = calls.get(key, "x" + calls["Call ID"])
+    told = answers.drop(columns="Call ID").assign(**{"Response Date": answered.astype(str), key: keys})
+    calls["Case Number"] = calls["Call ID"]
+    result = cxfusion("fuse", *write(tmp_path, calls, told), "--out", tmp_path / "out")
+    assert result.exit_code == 4, result.stderr
+    assert wanted in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize("given", ["files", "a pattern", "a folder"])
 def test_a_directory_that_holds_what_is_read_is_left_alone(tmp_path, given):
     centre = tmp_path / "centre"

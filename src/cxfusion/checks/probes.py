@@ -103,6 +103,7 @@ def of_pairs(pairing: Pairing, plan: CheckPlan) -> Probe:
         n, of = int(counts["n"] or 0), int(counts["of"] or 0)
         told = f"{n:,} of {of:,} answers came {plan.clock_skew_seconds:g} s or more before their contact had ended"
         is_minor = n < plan.clock_skew_share * of
+        told += "" if is_minor else ": another time zone?"
         return finding(plan, "answered_before_end", "pairs", None, n, of, told, is_minor=is_minor) if n else []
 
     facts = {"n": is_early.sum(), "of": (is_by_id & rows["gap_seconds"].notnull()).sum()}
