@@ -111,8 +111,9 @@ def test_a_share_that_grows_leaves_alone_who_has_it_twice(opened, study, tmp_pat
     require_pythons_numbers(page, replace(study, evidence=evidence), {"n_transfers": 50, "wait_seconds": -50})
 
 
-def test_what_is_shown_is_what_was_computed(seen, study):
-    found = set_sliders(seen.page, study, {"wait_seconds": -50})
+@pytest.mark.parametrize("percent", [-50, -30, -5])
+def test_what_is_shown_is_what_was_computed(seen, study, percent):
+    found = set_sliders(seen.page, study, {"wait_seconds": percent})
     first = found["readings"][0]
     unit = "CSAT points"
     figure = f"{change(first['corrected'], unit)} {unit}"

@@ -184,6 +184,14 @@
     const mark = rounded < 0 ? "−" : sign && rounded > 0 ? "+" : "";
     return mark + grouped + (rest ? show.decimal + rest : "");
   };
+  const ends = (low, high, digits) => {  // of a sure change neither reads as none, as in Python
+    let finer = low < high && plain(low, digits, true) === plain(high, digits, true) ? 1 : 0;
+    if (low * high > 0) {
+      const nearer = Math.min(Math.abs(low), Math.abs(high));
+      finer = [0, 1, 2].find((n) => n >= finer && Number(nearer.toFixed(digits + n))) ?? finer;
+    }
+    return { low: plain(low, digits + finer, true), high: plain(high, digits + finer, true) };
+  };
   const trimmed = (value, digits) => {
     const text = plain(value, digits);
     return digits ? text.replace(/0+$/, "").replace(new RegExp(`\\${show.decimal}$`), "") : text;
@@ -216,7 +224,7 @@
     });
     found.readings.forEach((reading, r) => {
       const { unit, digits } = show.readings[r];
-      const values = { low: plain(reading.low, digits, true), high: plain(reading.high, digits, true) };
+      const values = ends(reading.low, reading.high, digits);
       const row = section.querySelector(`#what-if-reading-${r}`);
       row.querySelector(".figure").textContent = `${plain(reading.corrected ?? reading.estimate, digits, true)} ${unit}`;
       row.querySelector(".detail").textContent = fill(show.interval, values);
