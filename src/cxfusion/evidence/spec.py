@@ -281,7 +281,8 @@ def usable_levers(spec: LeverSpec, contacts: Contacts) -> tuple[Lever, ...]:
         raise UnknownNameError(
             "The contact log has none of the levers asked about, givens and placebos aside: those get no verdict."
             f" Expected at least one of: {', '.join(dict.fromkeys(can_move))}. Map a column to one of them, or define"
-            " your own lever under [levers] in the map."
+            " your own lever: under [levers] in the map of a job; Python takes none from there, but"
+            " spec=cx.LeverSpec(levers=[cx.Lever(…)])."
         )
     require_numbers(contacts, present)
     return present
