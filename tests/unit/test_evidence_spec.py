@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cxfusion.config import StudyConfig
 from cxfusion.errors import BadControlError, ConfigError, UnknownNameError
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever, lever_from
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
@@ -111,3 +114,17 @@ def test_lever_of_a_map_takes_what_is_left_out_from_its_name():
     assert lever_from("response_seconds", "before", -600.0, shape="log1p", smallest_effect=None).shape == "log1p"
     assert lever_from("is_callback", "before", None).step == -1.0
     assert lever_from("is_callback", "before", None).unit == "share"
+    assert lever_from("prior_wait_seconds").moment == "before"
+
+
+@pytest.mark.parametrize("usual", DEFAULT_LEVERS, ids=lambda lever: lever.name)
+def test_a_map_that_only_names_a_lever_of_the_catalogue_leaves_it_what_it_is(usual):
+    named = StudyConfig.model_validate({"levers": {usual.name: {"label": "Ours"}}}).spec().levers
+    assert named == tuple(replace(one, label="Ours") if one == usual else one for one in DEFAULT_LEVERS)
+
+
+@pytest.mark.parametrize("name", ["n_callbacks", "is_script_new"])
+def test_a_count_that_a_map_names_is_compared_level_by_level(name):
+    levers = StudyConfig.model_validate({"levers": {name: {"moment": "before"}}}).spec().levers
+    (own,) = (one for one in levers if one.name == name)
+    assert (own.shape, own.moment, own.step, own.role) == ("count", "before", -1.0, "lever")

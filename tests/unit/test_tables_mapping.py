@@ -36,7 +36,7 @@ def test_a_whole_map_is_read(tmp_path):
     assert read.contacts.columns["response_seconds"].sources == ("a", "b")
     assert read.contacts.columns["is_abandoned"].true == ("Lost",)
     assert read.surveys.columns["csat"].scale == (1, 5)
-    assert (read.levers["response_seconds"].step, read.levers["response_seconds"].role) == (-600, "lever")
+    assert (read.levers["response_seconds"].step, read.levers["response_seconds"].role) == (-600, None)
 
 
 def test_byte_order_mark_is_no_fault(tmp_path):

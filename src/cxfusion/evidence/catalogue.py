@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, get_args
 
 from cxfusion.errors import ConfigError, is_number, number_problems
@@ -113,26 +113,31 @@ def up_to(moment: Moment) -> tuple[Moment, ...]:
     return MOMENTS[: MOMENTS.index(moment) + 1]
 
 
-def lever_from(name: str, moment: Moment, step: float | None, **words: object) -> Lever:
+def lever_from(name: str, moment: Moment | None = None, step: float | None = None, **words: object) -> Lever:
     """A lever as a map describes it; what the map leaves out comes from the catalogue, else from the name.
 
     Parameters
     ----------
     name : str
-    moment : {"before", "during", "after"}
+    moment : {"before", "during", "after"}, optional
     step : float, optional
     **words
         Further fields of :class:`Lever`; None counts as left out.
 
     Examples
     --------
-    >>> lever_from("response_seconds", "before", None).step
+    >>> lever_from("response_seconds", "before").step
     -30.0
-    >>> lever_from("n_replies", "during", None).shape
-    'count'
+    >>> lever_from("n_replies").shape, lever_from("wrap_seconds", label="Paperwork").role
+    ('count', 'placebo')
     """
-    given = {key: value for key, value in words.items() if value is not None}
+    given = {key: value for key, value in {"moment": moment, "step": step, **words}.items() if value is not None}
+    usual = next((lever for lever in DEFAULT_LEVERS if lever.name == name), None) or _named(name)
+    return replace(usual, **given)  # type: ignore[arg-type]
+
+
+def _named(name: str) -> Lever:
+    """What a name says of a lever that the catalogue does not know."""
     is_count = name.startswith(("n_", "is_"))
-    given.setdefault("shape", "count" if is_count else "spline")
-    usual_step = -1.0 if is_count or not name.endswith("_seconds") else -30.0
-    return Lever(name, moment, usual_step if step is None else step, **given)  # type: ignore[arg-type]
+    step = -1.0 if is_count or not name.endswith("_seconds") else -30.0
+    return Lever(name, "before" if name in CUSTOMERS_OWN else "during", step, shape="count" if is_count else "spline")

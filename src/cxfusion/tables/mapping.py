@@ -88,24 +88,24 @@ class TableMap(Model):
 
 
 class LeverMap(Model):
-    """What a map says of one lever: ``[levers.NAME]``.
+    """What a map says of one lever: ``[levers.NAME]``; what it leaves out, the catalogue or the name says.
 
     Attributes
     ----------
-    role : {"lever", "influenceable", "given", "placebo"}
-    moment : {"before", "during", "after"}
+    role : {"lever", "influenceable", "given", "placebo"}, optional
+    moment : {"before", "during", "after"}, optional
     step : float, optional
         The change whose effect is told, in the lever's unit.
-    shape : {"spline", "log1p", "linear", "count"}
+    shape : {"spline", "log1p", "linear", "count"}, optional
     smallest_effect : float, optional
         Smallest effect of one step that matters, in score points.
     label : str, optional
     """
 
-    role: Literal["lever", "influenceable", "given", "placebo"] = "lever"
-    moment: Literal["before", "during", "after"] = "during"
+    role: Literal["lever", "influenceable", "given", "placebo"] | None = None
+    moment: Literal["before", "during", "after"] | None = None
     step: float | None = None
-    shape: Literal["spline", "log1p", "linear", "count"] = "spline"
+    shape: Literal["spline", "log1p", "linear", "count"] | None = None
     smallest_effect: float | None = Field(default=None, gt=0)
     label: str | None = None
 
