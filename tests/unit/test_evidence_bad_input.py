@@ -191,6 +191,15 @@ def test_sentences_about_what_cannot_be_told_are_whole():
         )
 
 
+def test_after_call_work_that_is_asked_about_as_a_lever_is_no_control_of_itself():
+    centre = cx.simulate(n_contacts=6000, seed=1)
+    levers = [*cx.DEFAULT_LEVERS[:4], cx.Lever("wrap_seconds", "during", -30)]
+    found = cx.fit_levers(cx.pair(centre.contacts, centre.surveys), "csat", levers=levers)
+    assert "wrap_seconds" in set(found.table["lever"])
+    assert set(found.table["control"]) == {"none"}
+    assert any("no negative control: after-call work is itself asked about" in note for note in found.notes)
+
+
 def test_levers_of_few_answers_are_not_said_to_be_one_another():
     centre = cx.simulate(n_contacts=3000, seed=7)
     pairing = cx.pair(centre.contacts, centre.surveys)
