@@ -90,7 +90,7 @@ def test_where_no_file_holds_a_row_there_is_nothing_to_read(tmp_path, session, q
         read(tmp_path, session, quiet)
 
 
-@pytest.mark.parametrize("empty", [b"", gzip.compress(b"")])
+@pytest.mark.parametrize("empty", [b"", gzip.compress(b"")], ids=["empty", "packed"])
 def test_quiet_nights_of_packed_json_are_none_of_parquet(tmp_path, session, empty):
     row = gzip.compress(b'{"contact_id": 7, "started_at": "2025-09-01T10:00:00Z"}\n')
     assert read(tmp_path, session, {"a": row, "b": empty}, "*.jsonl.gz").remarked["file_without_rows"] == {
