@@ -72,10 +72,9 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, sample: Sample, levers: Sequ
     errors of ρ² and R² are those of a jackknife that leaves out a part of the agents.
     """
     contacts = pairing.contacts
-    if not contacts.has(WITNESS):
-        return no_witness("the log has no after-call work")
-    if 1 - sample.facts[WITNESS].n_known / sample.n > spec.max_missing_share:
-        return no_witness("after-call work is missing in too many of the paired contacts")
+    reason = _unheard_because(contacts, spec, sample, levers)
+    if reason is not None:
+        return no_witness(reason)
     bases = [learn_basis(lever, sample.facts[lever.name]) for lever in levers]
     others = _well_known(contacts, spec)
     numbers = dict.fromkeys([WITNESS, *others, *(basis.lever.name for basis in bases)])
@@ -102,6 +101,17 @@ def hear_witness(pairing: Pairing, spec: LeverSpec, sample: Sample, levers: Sequ
         return _by_triads(marks, given, len(others), spec.max_triad_ratio, same)
     bare = _residuals_of(sweep, replace(given, controls=()), others, n_parts)
     return _by_case_mix(marks, bare, given, len(others), same)
+
+
+def _unheard_because(contacts: Contacts, spec: LeverSpec, sample: Sample, levers: Sequence[Lever]) -> str | None:
+    """Why nobody need listen to after-call work; None where it may have something to say."""
+    if not contacts.has(WITNESS):
+        return "the log has no after-call work"
+    if any(lever.name == WITNESS for lever in levers):  # it cannot be held against itself
+        return "after-call work is itself asked about, as if it came before the answer"
+    if 1 - sample.facts[WITNESS].n_known / sample.n > spec.max_missing_share:
+        return "after-call work is missing in too many of the paired contacts"
+    return None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from cxfusion.estimators.tilting import worth_of
 from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.alibi import answered_before_wrap
 from cxfusion.evidence.between import between_rungs
-from cxfusion.evidence.catalogue import WITNESS_LEVER
 from cxfusion.evidence.congestion import congestion_rung
 from cxfusion.evidence.difficulty import hear_witness
 from cxfusion.evidence.experiment import experiment_rungs
@@ -182,8 +181,6 @@ def _left_out_givens(present: Sequence[Lever], untestable: Mapping[str, str | No
 def _witness(pairing: Pairing, spec: LeverSpec, sample: Sample, tested: Sequence[Lever]) -> Witness:
     """The negative control, if there is a lever that it could correct."""
     levers = [lever for lever in tested if lever.moment != "after"]
-    if any(lever.name == WITNESS_LEVER.name for lever in levers):  # it cannot be held against itself
-        return no_witness("after-call work is itself asked about, as if it came before the answer")
     return hear_witness(pairing, spec, sample, levers) if levers else no_witness("there is no lever to correct")
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.relation import ReadTable
 
 __all__ = [
+    "CELLS_OF",
     "Books",
     "count_listed",
     "counted_cells",
