@@ -20,7 +20,7 @@ from cxfusion.operations.tallies import chained, numbers_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import difference as _signed
 from cxfusion.results.formats import figure as in_words
-from cxfusion.results.grouping import Grouping, as_columns, grouping_by
+from cxfusion.results.grouping import TEXT, Grouping, as_columns, grouping_by
 from cxfusion.results.labels import column_label, metric_label
 from cxfusion.results.language import in_sentence
 from cxfusion.tables.coding import is_value
@@ -114,7 +114,7 @@ class Change(Result):
         own = self.cells["rate"] + self.cells["entry"] + self.cells["exit"]
         order = own.abs().sort_values(ascending=False, kind="stable").index
         shown = [index for index in order[:most] if own[index] != 0]
-        names = self.grouping.texts(self.cells) if len(self.cells) else pd.Series(dtype="str")
+        names = self.grouping.texts(self.cells) if len(self.cells) else pd.Series(dtype=TEXT)
         steps = [("Other mix", float(self.cells["mix"].sum()))]
         steps += [(str(names[index]), float(own[index])) for index in shown]
         if rest := [index for index in order if index not in shown and own[index] != 0]:

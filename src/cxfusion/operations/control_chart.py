@@ -25,7 +25,7 @@ from cxfusion.operations.series import season_of, series_of
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change, plain
 from cxfusion.results.formats import figure as in_words
-from cxfusion.results.grouping import START, Grouping, grouping_by
+from cxfusion.results.grouping import START, TEXT, Grouping, grouping_by
 from cxfusion.results.labels import metric_label
 from cxfusion.tables.relation import require_contacts
 
@@ -287,9 +287,9 @@ def _limited(series: pd.DataFrame, law: str, overdispersed: bool, rules: list[st
         low=np.maximum(centre - 3 * sigma, 0.0),  # no metric of a log is below zero
         high=np.minimum(centre + 3 * sigma, 1.0) if law == "p" else centre + 3 * sigma,
         z=z,
-        signals=pd.Series(told, series.index, dtype="str"),
+        signals=pd.Series(told, series.index, dtype=TEXT),
         status=np.where(np.isnan(centre), "not_applicable", "ok"),
-        reason=pd.Series(reasons, series.index, dtype="str"),
+        reason=pd.Series(reasons, series.index, dtype=TEXT),
     )
 
 

@@ -15,7 +15,7 @@ from cxfusion.operations.links import LAG, NEXT, Links, link
 from cxfusion.results.base import Result
 from cxfusion.results.display import display_name
 from cxfusion.results.formats import count, percent
-from cxfusion.results.grouping import grouping_by
+from cxfusion.results.grouping import TEXT, grouping_by
 from cxfusion.results.labels import reason_label
 from cxfusion.tables.relation import require_contacts
 
@@ -215,7 +215,7 @@ def _pairs(tallies: pd.DataFrame, groups: pd.DataFrame, name: str) -> pd.DataFra
     pairs["lag_median_seconds"] = pairs["lag"].astype(float)
     pairs["status"] = np.where(is_small, "suppressed", "ok")
     why = f"fewer than {FEWEST_CUSTOMERS} customers"
-    pairs["why"] = pd.Series([why if small else None for small in is_small], pairs.index, dtype="str")
+    pairs["why"] = pd.Series([why if small else None for small in is_small], pairs.index, dtype=TEXT)
     hidden = ["n_followed", "n_customers", "rate", "lift", "lag_median_seconds"]
     pairs[hidden] = pairs[hidden].astype(float).mask(is_small)
     ordered = pairs.sort_values(["here", "rate", "there"], ascending=[True, False, True], kind="stable")

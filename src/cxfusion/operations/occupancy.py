@@ -19,7 +19,7 @@ from cxfusion.errors import MissingColumnError, UsageError, require_kind, told_n
 from cxfusion.operations.slots import Slots
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, percent
-from cxfusion.results.grouping import START, as_columns, grouping_by
+from cxfusion.results.grouping import START, TEXT, as_columns, grouping_by
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.read import read_contacts
 from cxfusion.tables.steps import compute
@@ -297,7 +297,7 @@ def _shares(sums: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         estimate=share,
         unit="share",
         status=np.where(there > 0, "ok", "not_applicable"),
-        reason=pd.Series(reason, wide.index, dtype="str"),
+        reason=pd.Series(reason, wide.index, dtype=TEXT),
     )[[*keys, *COLUMNS]]
 
 

@@ -15,6 +15,7 @@ from cxfusion.errors import NothingToEstimateError, UsageError, number_problems,
 from cxfusion.operations.erlang import Queue, erlang_a, erlang_c, fewest_between
 from cxfusion.results.base import Result
 from cxfusion.results.formats import duration_short, figure, plain
+from cxfusion.results.grouping import TEXT
 
 if TYPE_CHECKING:
     import altair as alt
@@ -378,7 +379,7 @@ def _answer(asked: _Asked, targets: dict[str, float], shrinkage: float) -> Staff
             "load_erlangs": asked.load,
             **found,
             "status": np.where(works, "ok", "not_applicable"),
-            "reason": pd.array([text or None for text in reason], dtype="str"),
+            "reason": pd.Series([text or None for text in reason], dtype=TEXT),
         }
     )
     return Staffing(table, asked.interval_seconds, asked.target_seconds, shrinkage)

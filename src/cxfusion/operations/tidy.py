@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cxfusion.operations.figures import NotApplicable
+from cxfusion.results.grouping import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,4 +139,4 @@ def _alike(*counts: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.i
 
 def _taken(texts: Sequence[str], codes: NDArray[np.intp]) -> pd.Series[str]:
     """A column of texts by their codes; null where the code is of nothing."""
-    return pd.Series(pd.array([*texts, None], dtype="str").take(codes))  # −1 is the last: null
+    return pd.Series([*texts, None], dtype=TEXT).take(codes).reset_index(drop=True)  # −1 is the last: null

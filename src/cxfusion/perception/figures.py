@@ -13,7 +13,7 @@ from cxfusion.estimators.intervals import ClusteredSums, weighted_mean
 from cxfusion.perception.answers import in_intervals, sums_of
 from cxfusion.perception.linearised import GROUP, add_residuals, residuals_of
 from cxfusion.results.exact import exact_frame
-from cxfusion.results.grouping import local_starts
+from cxfusion.results.grouping import TEXT, local_starts
 from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _rows_of(reading: Reading, sums: ClusteredSums) -> pd.DataFrame:
             "n": mean.n.astype(np.int64),
             "n_clusters": mean.n_clusters.astype(np.int64),
             "status": status,
-            "reason": pd.Series(reasons, dtype="str"),
+            "reason": pd.Series(reasons, dtype=TEXT),
         }
     )
     frame.loc[~frame["status"].isin(SHOWN), list(ESTIMATES)] = np.nan

@@ -12,6 +12,7 @@ import pandas as pd
 
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.asked import disposition_key, is_sent
+from cxfusion.results.grouping import TEXT
 
 if TYPE_CHECKING:
     from cxfusion.pairing import Pairing
@@ -44,7 +45,7 @@ def outcomes_of(pairing: Pairing) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """
     surveys = pairing.surveys
     if not surveys.has("disposition"):
-        return pd.DataFrame({"outcome": pd.Series(dtype="str"), "n": pd.Series(dtype="int64")}), ()
+        return pd.DataFrame({"outcome": pd.Series(dtype=TEXT), "n": pd.Series(dtype="int64")}), ()
     rows = surveys.rows.filter(surveys.rows["respondent_role"] == CUSTOMER, is_sent(surveys))
     told = rows.select(word=disposition_key(rows["disposition"]), has_score=rows["score_status"].isnull())
     found = pairing.session.collect(told.aggregate(by=["word", "has_score"], n=told.count())).to_pylist()

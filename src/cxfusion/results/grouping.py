@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["EVERYTHING", "INTERVALS", "START", "Grouping", "as_columns", "grouping_by", "local_starts"]
+__all__ = ["EVERYTHING", "INTERVALS", "START", "TEXT", "Grouping", "as_columns", "grouping_by", "local_starts"]
 
 EVERYTHING: Final = "all"
 """Grouping and group of the rows that speak of the whole."""
@@ -32,6 +32,8 @@ INTERVALS: Final[Mapping[str, timedelta]] = {
     "1d": timedelta(days=1),
 }
 """Intervals that can be asked for."""
+TEXT: Final = pd.Series(["", None]).dtype
+"""Type of a result's column of text with gaps. Before pandas 3 its own ``str`` made the word "None" of a gap."""
 _JOINER: Final = " × "
 
 
@@ -81,7 +83,7 @@ class Grouping:
     def texts(self, groups: pd.DataFrame, names: Sequence[str] | None = None) -> pd.Series[str]:
         """Each row's group in one text, its values joined by " × "; ``names`` are the columns it is made from."""
         parts = [[_text(value) for value in groups[name]] for name in names or self.names]
-        return pd.Series([_JOINER.join(values) for values in zip(*parts, strict=True)], groups.index, dtype="str")
+        return pd.Series([_JOINER.join(values) for values in zip(*parts, strict=True)], groups.index, dtype=TEXT)
 
 
 def as_columns(by: str | Sequence[str] | None) -> list[str]:

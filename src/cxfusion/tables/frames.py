@@ -155,10 +155,15 @@ def _decoded(column: Column) -> Column:
 def _require_distinct(names: Sequence[str]) -> None:
     lower = [name.lower() for name in names]
     repeated = sorted({name for name in names if lower.count(name.lower()) > 1})
-    reserved = sorted({SOURCE_FILE, SOURCE_ROW} & set(lower))
-    if repeated or reserved:
+    if repeated:
         raise InputError(
             "Some column names cannot be told apart, letter case aside. Rename them in the source.",
-            [*(f"{name!r} occurs more than once" for name in repeated)]
-            + [f"{name!r} is a name that cxfusion adds itself" for name in reserved],
+            [f"{name!r} occurs more than once" for name in repeated],
+        )
+    reserved = [name for name in names if name.lower() in (SOURCE_FILE, SOURCE_ROW)]
+    if reserved:
+        raise InputError(
+            f"The table has a column {' and '.join(reserved)}: cxfusion adds it to what it reads, to say where each row"
+            " stood. Expected a table without; leave it out, as frame.drop(columns=["
+            f"{', '.join(map(repr, reserved))}]) does of a table that was read before, or rename your own."
         )
