@@ -15,7 +15,7 @@ from cxfusion.tables.span import span_of
 from cxfusion.tables.sums import exact_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import ibis.expr.types as ir
 
@@ -157,7 +157,7 @@ def cells_of(
     units = _arms(after.rename("after").to_frame().join(before.rename("before")))
     frames, refused = [_means(contacts, rows, list(operations))], _refused(pairing)
     if pairing is not None:
-        frames.append(_perception(pairing, rows, refused))
+        frames += _perception(pairing, rows, refused)
     cells = pd.concat(frames, ignore_index=True).merge(units[["unit", "arm"]], on="unit")
     return PanelCells(cells, units, days, _directions(pairing), span.n_beyond, refused)
 
@@ -219,7 +219,7 @@ def _operations(contacts: Contacts) -> dict[str, ir.Value]:
     return found
 
 
-def _perception(pairing: Pairing, rows: ir.Table, refused: Mapping[str, str]) -> pd.DataFrame:
+def _perception(pairing: Pairing, rows: ir.Table, refused: Mapping[str, str]) -> Iterator[pd.DataFrame]:
     """What customers said about contacts of the rows, as far as the scales allow it."""
     pairs, scales = pairing.pairs, pairing.surveys.scales
     scores: dict[str, ir.Value] = {}
@@ -229,10 +229,10 @@ def _perception(pairing: Pairing, rows: ir.Table, refused: Mapping[str, str]) ->
                 times = reading.factor * (100 if reading.unit == "share" else 1)
                 scores[reading.metric] = reading.origin + times * reading.value(pairs[name].cast("float64"))
     if not scores:
-        return pd.DataFrame(columns=["outcome", "unit", "period", "mean", "n"])
+        return
     said = pairs.filter(pairs["respondent_role"] == CUSTOMER).select("contact_id", **scores)
     joined = rows.select("contact_id", "unit", "period").inner_join(said, "contact_id")
-    return _means(pairing.contacts, joined, list(scores))
+    yield _means(pairing.contacts, joined, list(scores))
 
 
 def _means(contacts: Contacts, rows: ir.Table, names: list[str]) -> pd.DataFrame:

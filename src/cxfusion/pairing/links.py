@@ -18,6 +18,8 @@ from cxfusion.results.base import Result
 from cxfusion.tables.steps import compute
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import ibis.expr.types as ir
 
     from cxfusion.pairing.plan import PairingPlan
@@ -84,10 +86,11 @@ def check_links(pairing: Pairing) -> LinkCheck:
     truth = named(responses, log)
     truth = truth.filter(truth["n_candidates"] > 0).select("response_id", true_contact_id="contact_id")
     told = session.materialize(responses.inner_join(truth, "response_id"))
-    return LinkCheck(pd.concat([_counted(pairing, told, log, key) for key in GUESSED], ignore_index=True))
+    rows = [row for key in GUESSED for row in _counted(pairing, told, log, key)]
+    return LinkCheck(pd.DataFrame(rows, columns=list(COLUMNS)).astype({"n": "int64", "n_correct": "int64"}))
 
 
-def _counted(pairing: Pairing, told: ir.Table, log: ir.Table, key: GuessedKey) -> pd.DataFrame:
+def _counted(pairing: Pairing, told: ir.Table, log: ir.Table, key: GuessedKey) -> Iterator[dict[str, object]]:
     session, window = pairing.session, pairing.plan.window
     hidden = told.filter(told[ASKED[key]].notnull(), told["anchor_at"].notnull()).mutate(key=ibis.literal(key))
     if key == "case_id":
@@ -101,13 +104,8 @@ def _counted(pairing: Pairing, told: ir.Table, log: ir.Table, key: GuessedKey) -
         is_right=(beside["contact_id"] == beside["true_contact_id"]).fill_null(False),
     )
     counts = session.collect(rows.aggregate(by="candidates", n=rows.count(), n_correct=rows["is_right"].sum()))
-    return pd.DataFrame(
-        [
-            _share(key, row["candidates"], row["n"], row["n_correct"])
-            for row in counts.sort_by("candidates").to_pylist()
-        ],
-        columns=list(COLUMNS),
-    ).astype({"n": "int64", "n_correct": "int64"})
+    for row in counts.sort_by("candidates").to_pylist():
+        yield _share(key, row["candidates"], row["n"], row["n_correct"])
 
 
 def _share(key: str, candidates: str, n: int, n_correct: int) -> dict[str, object]:
