@@ -110,7 +110,7 @@ def by_hand(frame):
     )
     answered = frame["csat"].notna() & (count > 1)
     seen = frame.loc[frame["csat"].notna(), "wait_seconds"].quantile([0.4, 0.7, 0.88, 0.97, 0.1])
-    knots = [seen[0.1], *np.interp([0.5, 0.9], seen.index[:4], seen[:4])]
+    knots = [seen[0.1], *np.interp([0.5, 0.9], seen.index[:4], seen.iloc[:4])]
     others = ((total - frame["wait_seconds"]) / (count - 1).where(count > 1))[answered].to_numpy()
     kept = frame[answered]
     wait, y, hours = kept["wait_seconds"].to_numpy(), kept["csat"].to_numpy(float), load[answered] / 3600

@@ -110,7 +110,7 @@ def test_surveys_that_were_never_sent_are_in_no_rate(found):
 def outcomes_of(words, has_score):
     """Outcomes, and what is said, of 40 surveys with these words in turn beside 40 without an answer."""
     fates = [words[i % len(words)] for i in range(40)] + ["no answer"] * 40
-    csat = [4.0 if i < 40 and has_score else None for i in range(80)]
+    csat = [4.0 if i < 40 and has_score else np.nan for i in range(80)]
     sent = pd.DataFrame({"contact_id": [f"c{i}" for i in range(80)], "csat": csat, "disposition": fates})
     if not has_score:
         sent = pd.concat([sent, SENT.head(1)], ignore_index=True)  # a file has to hold a score
