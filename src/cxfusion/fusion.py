@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
 from cxfusion.checks.feed import FeedCheck, check_feed
@@ -106,9 +107,7 @@ def fuse(  # noqa: PLR0913  what a job asks
     return study_of(pairing, Questions(spec, outcome, by, interval, costs, other_sources), stage=stage)
 
 
-COSTS: Final = (
-    "cost_per_hour", "currency", "shrinkage", "measures", "handle_seconds", "pilot_weeks", "power",
-)  # fmt: skip
+COSTS: Final = tuple(name for name, one in signature(decide).parameters.items() if one.kind is one.KEYWORD_ONLY)
 """What may be told to :func:`decide` beside the evidence and the pairing."""
 
 

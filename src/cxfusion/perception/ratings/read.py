@@ -116,9 +116,7 @@ def read_ratings(
     >>> read_ratings(rows, scale=(1, 5)).audit.to_dict("list")
     {'reason': ['used', 'rating_missing', 'rating_out_of_scale'], 'n': [3, 1, 1]}
     """
-    if isinstance(scale, str) or np.shape(scale) != (2,):
-        raise UsageError(f"scale is {scale!r}. Expected its lowest and its highest rating, such as scale=(1, 5).")
-    if not (is_number(scale[0]) and is_number(scale[1])):
+    if isinstance(scale, str) or np.shape(scale) != (2,) or not all(map(is_number, scale)):
         raise UsageError(f"scale is {scale!r}. Expected its lowest and its highest rating, such as scale=(1, 5).")
     if not scale[0] < scale[1]:
         raise UsageError(f"The scale is {scale[0]:g}–{scale[1]:g}; expected its lowest and its highest rating.")
