@@ -52,12 +52,12 @@ def draw(n: int, columns: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 
 
 def parts_of(x: NDArray[np.float64], y: NDArray[np.int64]) -> list[Rows]:
-    """The same as rows of a model, as the evidence holds them."""
+    """The same as rows of a model, in parts as the evidence sweeps over them; the columns stay where they are."""
 
     def part(at: slice) -> Rows:
         n = len(y[at])
         none = Indicators(np.empty((n, 0), dtype=np.int64), ())
-        return Rows(np.asfortranarray(x[at]), none, y[at], np.ones(n), np.zeros(n, dtype=np.int64))
+        return Rows(x[at], none, y[at], np.ones(n), np.zeros(n, dtype=np.int64))
 
     return [part(slice(start, start + PART_ROWS)) for start in range(0, len(y), PART_ROWS)]
 
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--responses", type=int, default=200_000)
     parser.add_argument("--columns", type=int, default=16)
     parser.add_argument("--peer-responses", type=int, default=20_000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--out", type=Path, default=Path("logit.json"), help="JSON file to write")
     options = parser.parse_args(arguments)
     found = run(options.responses, options.columns, options.peer_responses, options.repeats)

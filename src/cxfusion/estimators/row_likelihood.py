@@ -60,7 +60,7 @@ def row_derivatives(cuts: NDArray[np.float64], eta: NDArray[np.float64], outcome
     above, below = np.append(np.exp(-cuts), 0.0), np.append(0.0, np.exp(cuts))
     apart = np.append(1.0, np.append(-np.expm1(-np.diff(cuts)), 1.0))
     u = np.exp(np.clip(eta, -FAR, FAR))
-    return _derivatives(apart[outcome], above[outcome] * u, below[outcome] / u)
+    return _derivatives(apart.take(outcome), above.take(outcome) * u, below.take(outcome) / u)
 
 
 def _derivatives(
