@@ -15,7 +15,7 @@ from cxfusion.perception.attributes import CATEGORIES
 from cxfusion.perception.measure import measure_scores
 from cxfusion.perception.offers import OfferCheck, check_offers
 from cxfusion.perception.resolution import ASKED, resolution
-from cxfusion.perception.weights import ResponseWeights, weigh
+from cxfusion.perception.weights import EVERYONE, ResponseWeights, is_everyone_heard, weigh
 from cxfusion.results.grouping import as_columns
 
 if TYPE_CHECKING:
@@ -127,14 +127,18 @@ def _weights(pairing: Pairing, outcome: str) -> tuple[ResponseWeights | None, tu
     try:
         weights = weigh(pairing, outcome)
     except NothingToEstimateError as error:
+        if is_everyone_heard(pairing, outcome):
+            return None, (EVERYONE,)
         return None, (f"Nothing is weighted for who did not answer: {error.message}",)
+    before, after = weights.largest_difference
     if isclose(weights.effective_n, weights.n_answers):
+        is_alike = isclose(before, 0.0, abs_tol=1e-9)
+        why = "are like everyone already" if is_alike else "are too few of any two kinds of contacts to weight by"
         told = (
             f"Nothing is weighted for who did not answer: all {weights.n_answers:,} answers count the same, for they"
-            " are too few of any two kinds of contacts to weight by, or like everyone already."
+            f" {why}."
         )
         return None, (told,)
-    before, after = weights.largest_difference
     lag = pairing.answer_lag
     left_out = () if lag is None else lag.notes(weights.n_young, weights.n_early)
     told = (

@@ -10,6 +10,7 @@ from cxfusion.decisions.steps import in_steps
 from cxfusion.decisions.what_if import TOGETHER
 from cxfusion.evidence.cluster_facts import who_is_compared
 from cxfusion.evidence.spec import OUTCOMES
+from cxfusion.perception.weights import EVERYONE
 from cxfusion.report.content import ReportContent
 from cxfusion.report.what_if import WhatIfForm
 
@@ -64,6 +65,7 @@ def content_of(study: Study, labels: Mapping[str, str] | None, **asked: Any) -> 
         who=who_is_compared(evidence.clusters),
         conf_level=evidence.spec.conf_level,
         labels=words_of(study, labels),
+        is_everyone_heard=EVERYONE in evidence.notes,
         **asked,
     )
 

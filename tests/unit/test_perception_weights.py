@@ -13,7 +13,7 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.fold import fold_batches
 from cxfusion.perception import weights as weighing
 from cxfusion.perception.contact_cells import CellRows, count_cells
-from cxfusion.perception.weights import require_weights
+from cxfusion.perception.weights import EVERYONE, is_everyone_heard, require_weights
 
 
 def centre_of(log: pd.DataFrame, answers: pd.DataFrame) -> cx.Pairing:
@@ -182,7 +182,49 @@ def test_the_study_weights_its_outcome_or_says_why_not(study):
     scores = everybody[["contact_id"]].assign(csat=np.arange(800) % 5 + 1)
     whole = cx.fuse(cx.read_contacts(everybody), cx.read_surveys(scores))
     assert whole.balance is None
-    assert any("800 of 800" in note for note in whole.notes)
+    assert EVERYONE in whole.notes
+
+
+def told_of(tmp_path, scores, **columns):
+    """What the page of a log of 800 contacts and some scores says, its notes among it."""
+    log, _ = two_channels()
+    named = {"wait_seconds": np.arange(800) % 90, "agent_id": [f"a{i % 20}" for i in range(800)], **columns}
+    study = cx.fuse(cx.read_contacts(log.assign(**named)), cx.read_surveys(scores), outcome="csat")
+    return study, study.report(tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_where_everyone_answered_nothing_is_said_of_silence(tmp_path):
+    noise = np.random.default_rng(7).normal(0, 0.8, 800)
+    csat = np.clip(np.round(5 - np.arange(800) % 90 / 22 + noise), 1, 5)
+    scores = two_channels()[0][["contact_id"]].assign(csat=csat)
+    study, page = told_of(tmp_path, scores)
+    assert "moves" in set(study.evidence.table["verdict"])
+    assert EVERYONE in page
+    assert "nobody was silent" in page
+    assert "no figure here has to be corrected for silence" in page
+    for weakness in ("not weighted", "not corrected", "likely to answer", "No figure here is corrected"):
+        assert weakness not in page
+    some, page = told_of(tmp_path, scores.iloc[:-1])
+    assert EVERYONE not in some.notes
+    assert "nobody was silent" not in page
+
+
+def test_contacts_that_are_too_young_do_not_make_others_silent():
+    log, _ = two_channels()
+    started = pd.Timestamp("2026-03-02") + pd.to_timedelta(np.arange(800), "h")
+    named = {"wait_seconds": np.arange(800) % 90, "agent_id": [f"a{i % 20}" for i in range(800)]}
+    scores = log[["contact_id"]].assign(csat=np.arange(800) % 5 + 1, answered_at=started + pd.Timedelta("12h"))[:790]
+    pairing = centre_of(log.assign(started_at=started, **named), scores)
+    assert is_everyone_heard(pairing, "csat")
+    assert not is_everyone_heard(centre_of(log.assign(started_at=started, **named), scores.drop(index=5)), "csat")
+
+
+def test_answers_that_are_like_everyone_already_are_told_from_too_few_of_a_kind(tmp_path):
+    log, _ = two_channels()
+    hour = pd.Timestamp("2026-03-02 10:00")
+    half = log[["contact_id"]].assign(csat=np.arange(800) % 3 + 1)[::2]
+    study, _ = told_of(tmp_path, half, started_at=[hour] * 800, wait_seconds=[i // 2 % 90 for i in range(800)])
+    assert any("count the same, for they are like everyone already" in note for note in study.notes)
 
 
 @pytest.mark.parametrize(("n_calls", "n_chats"), [(29, 29), (40, 30)])
@@ -194,7 +236,7 @@ def test_answers_too_few_to_weight_by_anything_are_not_said_to_be_weighted(n_cal
     is_weighted = n_chats == 30
     assert ("csat_mean_weighted" in set(study.perception_rows()["metric"])) == is_weighted
     assert (study.balance is not None) == is_weighted
-    assert any("all 58 answers count the same" in note for note in study.notes) == (not is_weighted)
+    assert any("all 58 answers count the same, for they are too few of" in note for note in study.notes) != is_weighted
 
 
 def test_a_weighted_figure_varies_by_what_the_margins_leave_of_it():

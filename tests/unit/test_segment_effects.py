@@ -156,6 +156,23 @@ def test_small_segments_stand_together_and_are_not_named():
     assert pd.isna(rest["estimate"])
 
 
+def test_a_single_small_segment_goes_by_its_name_unless_too_few_customers_tell_of_it():
+    n = 1_500
+    names = np.array(["big", "other"] * (n // 2), dtype=object)
+    names[:45] = "small"
+    frame, _ = world(np.full(n, 0.01), names)
+    frame.loc[:44, "agent_id"] = [f"agent {i % 5}" for i in range(45)]
+    rest = cx.segment_effects(paired(frame), "wait_seconds", by="segment").table.iloc[-1]
+    assert (rest["segment"], rest["n"]) == ("small", 45)
+    assert rest["reason"] == "too few answers or agents to stand alone"
+    customers = [f"k{i % 4 if i < 45 else i}" for i in range(n)]
+    hidden = cx.segment_effects(paired(frame.assign(customer_id=customers)), "wait_seconds", by="segment").table
+    assert sorted(hidden["segment"]) == ["big", "other"]
+    names = np.array([f"kind {i % 21:02d}" for i in range(n)])
+    last = cx.segment_effects(paired(world(np.full(n, 0.01), names)[0]), "wait_seconds", by="segment").table.iloc[-1]
+    assert (last["segment"], last["reason"]) == ("kind 20", "only the 20 largest stand alone")
+
+
 def test_what_cannot_be_compared_says_why():
     frame, _ = world(np.full(600, 0.01), ["only"] * 600)
     pairing = paired(frame.assign(hold_seconds=np.arange(600) % 90))

@@ -28,6 +28,7 @@ from cxfusion.fold import algebra_in_one_thread
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import levels_of_few
 from cxfusion.perception.attributes import CATEGORIES
+from cxfusion.perception.weights import EVERYONE, ResponseWeights, is_everyone_heard
 from cxfusion.results.base import Result
 from cxfusion.results.formats import change
 from cxfusion.results.labels import lever_label, step_in_words, verdict_label, within_labels
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from cxfusion.operations.links import Links
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.offers import OfferCheck
-    from cxfusion.perception.weights import ResponseWeights
     from cxfusion.tables.relation import Scale
 
 __all__ = ["LeverEvidence", "fit_levers", "fit_on_field", "require_evidence"]
@@ -284,7 +284,8 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None, few: Mapping[s
     sample, ladder, witness, asked = found.sample, found.ladder, found.witness, found.asked
     outcome = sample.outcome.name
     findings, verdicts = conclude(found, ladder)
-    pulls = pulls_of(found)
+    is_heard = weights is None and is_everyone_heard(found.pairing, spec.score)
+    pulls = {} if is_heard else pulls_of(found)  # where nobody is silent, silence bends nothing
     verdicts = with_silence(verdicts, findings, pulls)
     linkage = weigh_links(found.pairing, spec, found.present, found.tested, weights, ladder, sample.coding)
     ranks = rank_levers(ladder, [lever.name for lever in asked], spec.conf_level)
@@ -303,7 +304,7 @@ def _evidence_of(found: Inquiry, weights: ResponseWeights | None, few: Mapping[s
             *notes_on_freed(ladder.checks),
             *notes_on_days(sample.coding, ladder.checks),
             *notes_on_alibi(ladder.checks, sample.outcome.unit),
-            *_notes(spec, found.scale, witness, weights),
+            *_notes(spec, found.scale, witness, weights, is_heard=is_heard),
             *note_on_part(sample.n, sample.n_part),
             *([] if found.weights_check is None else [found.weights_check.summary()]),
             *notes_on_silence(verdicts, findings, pulls),
@@ -334,8 +335,12 @@ def _shown(population: Population | None, few: Mapping[str, frozenset[str]]) -> 
     return replace(population, segments={column: levels for column, levels in segments.items() if levels})
 
 
-def _notes(spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWeights | None) -> Iterator[str]:
-    if weights is None:
+def _notes(
+    spec: LeverSpec, scale: Scale, witness: Witness, weights: ResponseWeights | None, *, is_heard: bool
+) -> Iterator[str]:
+    if is_heard:
+        yield EVERYONE
+    elif weights is None:
         yield "Effects are those among customers who answered: they are not weighted to all answered contacts."
     if not outcome_named(spec.outcome).is_better_above(scale):
         yield f"A higher {spec.outcome} score means a worse experience: a negative effect is good."

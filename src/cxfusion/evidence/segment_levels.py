@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
     from cxfusion.evidence.ground import Ground
 
-__all__ = ["SEGMENT", "SEGMENT_CONTROL", "Segment", "Segments", "is_tenure", "segments_of", "with_numbers"]
+__all__ = [
+    "MAX_SEGMENTS",
+    "SEGMENT",
+    "SEGMENT_CONTROL",
+    "Segment",
+    "Segments",
+    "is_tenure",
+    "segments_of",
+    "with_numbers",
+]
 
 SEGMENT: Final = "segment"
 SEGMENT_CONTROL: Final = "segment_control"
@@ -44,13 +53,15 @@ class Segment:
     Attributes
     ----------
     label : str
-        As in the data; REST for those that are too small to stand alone.
+        As in the data; REST for several that are too small to stand alone.
     n, n_clusters : int
         Responses, and clusters that they come from.
     mean_level : float
         Of the lever.
     place : float or None
         Mean of the number that was cut into bands; None for levels of a text and for missing values.
+    is_rest : bool
+        Whether it is what is too small to stand alone: it is counted, and no effect is told of it.
     """
 
     label: str
@@ -58,6 +69,7 @@ class Segment:
     n_clusters: int
     mean_level: float
     place: float | None
+    is_rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +129,8 @@ def segments_of(ground: Ground, by: str, edges: Sequence[float] | None, few: Col
     cases = [(str(name), i) for i, name in enumerate(own["level"])]
     if rest["n"].sum() >= ground.spec.min_level_responses and not is_hidden[rest.index].all():
         mean = float(np.average(rest["mean"], weights=rest["n"]))
-        segments.append(Segment(REST, int(rest["n"].sum()), int(rest["clusters"].sum()), mean, None))
+        name = REST if len(rest) > 1 else str(rest["level"].iloc[0])  # one alone, which is not hidden, is known by name
+        segments.append(Segment(name, int(rest["n"].sum()), int(rest["clusters"].sum()), mean, None, is_rest=True))
     others = len(cases) if len(segments) > len(cases) else None
     code = level.cases(*cases, else_=others) if cases else ibis.literal(others, "int64")
     return Segments(by, code, tuple(segments), is_banded)

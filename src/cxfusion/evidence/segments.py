@@ -23,7 +23,15 @@ from cxfusion.evidence.coding import REST
 from cxfusion.evidence.design import Basis, learn_basis
 from cxfusion.evidence.ground import Ground, asked_spec, lay_ground
 from cxfusion.evidence.sample import KEPT
-from cxfusion.evidence.segment_levels import SEGMENT, SEGMENT_CONTROL, Segment, Segments, segments_of, with_numbers
+from cxfusion.evidence.segment_levels import (
+    MAX_SEGMENTS,
+    SEGMENT,
+    SEGMENT_CONTROL,
+    Segment,
+    Segments,
+    segments_of,
+    with_numbers,
+)
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import levels_of_few
 from cxfusion.results.base import Result
@@ -262,7 +270,7 @@ def _estimated(ground: Ground, found: Segments) -> SegmentEffects:
     controls = () if is_known else ((SEGMENT_CONTROL, len(segments) - 1),)
     within = ground.fit_within(*parts, controls=controls, is_partial=True)
     is_told = [bool(within.is_identified[_place(i, basis)].all()) for i in range(len(segments))]
-    shown = [i for i, segment in enumerate(segments) if is_told[i] and segment.label != REST and segment.mean_level > 0]
+    shown = [i for i, segment in enumerate(segments) if is_told[i] and not segment.is_rest and segment.mean_level > 0]
     if len(shown) < 2:
         raise NothingToEstimateError(
             f"{lever.name} cannot be compared by {found.by}: {'only one' if shown else 'none'} of its segments has"
@@ -326,14 +334,17 @@ def _segment_frame(ground: Ground, found: Segments, shown: list[int], effects: E
             row |= {"conf_low": low[j], "conf_high": high[j], "pooled_estimate": pooled.estimate[j]}
             row |= {"pooled_low": pooled.estimate[j] - reach[j], "pooled_high": pooled.estimate[j] + reach[j]}
         else:
-            row |= {"status": "not_applicable", "reason": _why_not(segment)}
+            row |= {"status": "not_applicable", "reason": _why_not(segment, len(found.segments) - 1)}
         rows.append(row)
     return pd.DataFrame(rows).assign(**_named(ground, found), unit=ground.lever.unit).reindex(columns=list(COLUMNS))
 
 
-def _why_not(segment: Segment) -> str:
+def _why_not(segment: Segment, n_others: int) -> str:
     if segment.label == REST:
         return "segments with too few answers or agents to stand alone, taken together"
+    if segment.is_rest:
+        is_last = n_others == MAX_SEGMENTS
+        return f"only the {n_others} largest stand alone" if is_last else "too few answers or agents to stand alone"
     return "the lever does not vary enough in it"
 
 

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from cxfusion.pairing.result import Pairing
     from cxfusion.perception.contact_cells import Cells, Sums
 
-__all__ = ["ResponseWeights", "require_weights", "weigh"]
+__all__ = ["EVERYONE", "ResponseWeights", "is_everyone_heard", "require_weights", "weigh"]
+
+EVERYONE: Final = "Everyone who could be expected to answer did: neither scores nor effects need any weights."
+"""Said in place of what weights did."""
 
 MIN_ANSWERS: Final = 30  # fewest answers of a level that is weighted to by itself
 MAX_SILENT: Final = 500_000
@@ -201,6 +204,22 @@ def weigh(pairing: Pairing, score: str = "csat") -> ResponseWeights:
         return _weighted(pairing, score, contacts.filter(contacts["answered"]), cells, sizes)
     except EstimationError as error:
         raise NothingToEstimateError(f"No weights could be found: {error.message}") from error
+
+
+def is_everyone_heard(pairing: Pairing, score: str) -> bool:
+    """Whether every contact whose silence would tell something has an answer: there is then nobody to weight for.
+
+    Parameters
+    ----------
+    pairing : Pairing
+    score : str
+        That an answer has to have.
+    """
+    session, log = pairing.session, answered(pairing.contacts)
+    if pairing.n_pairs < session.count(log.filter(~pairing.is_untold(log))):
+        return False  # as nearly always, which takes no join to see
+    sizes = _sizes(session, _everyone(pairing, score))
+    return 0 < sizes.answers == sizes.contacts
 
 
 @dataclass(frozen=True)

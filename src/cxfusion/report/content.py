@@ -101,6 +101,8 @@ class ReportContent:
         Of the page.
     labels : mapping of str to str
         The user's own words, by machine name or by English phrase.
+    is_everyone_heard : bool
+        Whether all who could be expected to answer did, so that there is nobody to weight for.
     """
 
     title: str
@@ -130,6 +132,7 @@ class ReportContent:
     conf_level: float = 0.95
     language: str = "en"
     labels: Mapping[str, str] = field(default_factory=dict)
+    is_everyone_heard: bool = False
 
     @property
     def headline_metric(self) -> str:
@@ -141,6 +144,13 @@ class ReportContent:
     def is_weighted(self) -> bool:
         """Whether the outcome's score is there weighted for who did not answer."""
         return f"{SCORE_OF_OUTCOME[self.outcome]}_weighted" in set(self.perception["metric"])
+
+    @property
+    def spoken_for(self) -> str:
+        """What was done about those who did not answer: ``weighted``, ``nothing``, or there are ``none`` of them."""
+        if self.is_weighted:
+            return "weighted"
+        return "none" if self.is_everyone_heard else "nothing"
 
     @property
     def shown_scores(self) -> pd.DataFrame:

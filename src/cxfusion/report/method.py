@@ -74,9 +74,10 @@ _WORDS: Final = {
     "Driver chart": "A ranking of what goes with good and bad scores, whether or not it causes them.",
 }
 _WEIGHTED: Final = {
-    True: "Levers and headline score are weighted for who did not answer, as far as the log tells contacts apart. If"
+    "weighted": "Levers and headline score are weighted for who did not answer, as far as the log tells contacts apart. If"
     " dissatisfaction itself makes people answer more, or less, scores and effects still shift.",
-    False: "No figure here is corrected for customers who did not answer. If the dissatisfied answer more often, or"
+    "none": "Everyone who could be expected to answer did: no figure here has to be corrected for silence.",
+    "nothing": "No figure here is corrected for customers who did not answer. If the dissatisfied answer more often, or"
     " less, scores and effects shift.",
 }
 _LIMITS: Final = (
@@ -97,7 +98,7 @@ def method(content: ReportContent) -> dict[str, Any]:
         "paragraphs": [say(paragraph, **named) for paragraph in _PARAGRAPHS],
         "grades": [(grade_label(grade), say(meaning)) for grade, meaning in _GRADES.items()],
         "words": [(say(word), say(meaning)) for word, meaning in _WORDS.items()],
-        "limits": [say(limit) for limit in (_WEIGHTED[content.is_weighted], *_LIMITS)],
+        "limits": [say(limit) for limit in (_WEIGHTED[content.spoken_for], *_LIMITS)],
     }
 
 

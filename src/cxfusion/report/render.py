@@ -58,9 +58,10 @@ __all__ = ["render_report"]
 
 
 _SPOKEN_FOR: Final = {
-    True: "Scores of those who answered, and, in the column “all contacts”, weighted for those who did not: the log has"
+    "weighted": "Scores of those who answered, and, in the column “all contacts”, weighted for those who did not: the log has"
     " every contact, so that the answers can be made to look like everybody in all that it records.",
-    False: "Scores of those who answered, not corrected for those who did not.",
+    "none": "Scores of everyone who could be expected to answer: nobody was silent, so that nothing is to be corrected.",
+    "nothing": "Scores of those who answered, not corrected for those who did not.",
 }
 _HEADINGS: Final = {
     "levers": "Lever by lever",
@@ -162,7 +163,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "scores": scores_figure(content),
         "perception": perception_tables(content.shown_scores),
         "offers": _offers(content),
-        "spoken_for": say(_SPOKEN_FOR[content.is_weighted]),
+        "spoken_for": say(_SPOKEN_FOR[content.spoken_for]),
         "answering": None if content.balance is None else answering_table(content.balance),
         "terms": method(content),
         "what_if": what_if_view(content),
