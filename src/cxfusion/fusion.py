@@ -24,6 +24,7 @@ from cxfusion.evidence.segment_levels import is_tenure
 from cxfusion.evidence.shape_and_place import shape_and_place
 from cxfusion.evidence.spec import OUTCOMES, LeverSpec
 from cxfusion.halves import operations_half, perception_half
+from cxfusion.pairing.keys import key_wanted
 from cxfusion.pairing.pair import pair
 from cxfusion.perception.answers import answered_share
 from cxfusion.perception.sources import audit_sources
@@ -239,7 +240,7 @@ def _wanted(pairing: Pairing) -> str:
         return "Expected answers that come after their contacts: look at the time zones of both tables"
     if most == "outside_window":
         return "Expected contacts within the window before the answer: widen it, or look at the time zones"
-    return "Expected a key that both tables share"
+    return key_wanted(pairing.contacts, pairing.surveys, pairing.plan) or "Expected a key that both tables share"
 
 
 def require_pairs(pairing: Pairing) -> None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner, Result
 
+import cxfusion as cx
 from cxfusion.cli import app
 from cxfusion.results import schemas
 
@@ -278,6 +279,20 @@ def test_where_nothing_is_paired_the_message_asks_for_what_is_wrong(tmp_path, da
     result = cxfusion("fuse", *write(tmp_path, calls, told), "--out", tmp_path / "out")
     assert result.exit_code == 4, result.stderr
     assert wanted in " ".join(result.stderr.split())
+
+
+def test_where_another_key_than_the_one_asked_for_is_there_the_message_names_it(tmp_path):
+    calls, answers = frames(100)
+    told = answers.drop(columns="Call ID").assign(**{"Customer ID": calls["Customer ID"]})
+    words = ["fuse", *write(tmp_path, calls, told), "--out", tmp_path / "out"]
+    result = cxfusion(*words, "--pair-by", "contact_id")
+    assert result.exit_code == 4, result.stderr
+    wanted = "Both tables have customer_id, and pairing was to go by contact_id only: pair by customer_id"
+    assert wanted in " ".join(result.stderr.split())
+    contacts, surveys = cx.read_contacts(calls), cx.read_surveys(told)
+    assert wanted in cx.pair(contacts, surveys, by="contact_id").summary()
+    assert "Both tables" not in cx.pair(contacts, surveys).summary()
+    assert "Both tables" not in cx.pair(contacts, surveys, by="customer_id", within="1s").summary()
 
 
 @pytest.mark.parametrize("given", ["files", "a pattern", "a folder"])

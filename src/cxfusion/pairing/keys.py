@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import ibis
 
+from cxfusion.pairing.plan import KEYS
 from cxfusion.pairing.responses import RELATIONSHIP
 from cxfusion.tables.steps import compute
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from cxfusion.pairing.plan import Key, PairingPlan
-    from cxfusion.tables.relation import Contacts
+    from cxfusion.tables.relation import Contacts, Surveys
 
-__all__ = ["ASKED", "EXACT", "EXPOSURE", "keyed", "with_contacts"]
+__all__ = ["ASKED", "EXACT", "EXPOSURE", "key_wanted", "keyed", "with_contacts"]
 
 EXACT: Final = ("leg_id", "contact_id")
 """Keys that name one contact: where a response gives one, it is not sought by a key that could mean several."""
@@ -67,6 +68,19 @@ def keyed(responses: ir.Table, contacts: Contacts, log: ir.Table, plan: PairingP
     key = ibis.ifelse(rows["score_status"].isnull(), key, ibis.null("string"))
     wanted = ibis.ifelse(key == "leg_id", of_leg, of_contact)
     return rows.select(*responses.columns, key=key, wanted_contact_id=wanted)
+
+
+def key_wanted(contacts: Contacts, surveys: Surveys, plan: PairingPlan) -> str | None:
+    """What to pair by where no key led anywhere: one that both tables have and the plan passes by; None without it."""
+    has = {key: contacts.has(key) for key in KEYS}
+    has["leg_id"] = contacts.legs is not None and contacts.legs.has("leg_id")
+    others = [key for key in KEYS if has[key] and surveys.has(key) and key not in plan.keys]
+    if not others:
+        return None
+    return (
+        f"Both tables have {' and '.join(others)}, and pairing was to go by {', '.join(plan.keys)} only: pair by"
+        f" {others[0]}, or name no key, and the most exact one that an answer gives decides"
+    )
 
 
 def with_contacts(responses: ir.Table, contacts: Contacts) -> ir.Table:

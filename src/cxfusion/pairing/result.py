@@ -9,6 +9,7 @@ import ibis
 
 from cxfusion.errors import require_kind
 from cxfusion.pairing.audit import books, set_aside_of
+from cxfusion.pairing.keys import key_wanted
 from cxfusion.pairing.legs import legs_of_pairs
 from cxfusion.pairing.links import LinkCheck, check_links
 from cxfusion.pairing.reasons import DOUBTFUL, EXPOSED, OUTSIDE, PAIRED
@@ -174,9 +175,12 @@ class Pairing(Relation):
 
     def summary(self) -> str:
         """The pairing in a few lines of plain text."""
+        is_amiss = self.n_pairs == 0 and self.books.n("responses", "no_key") > 0
+        other_key = key_wanted(self.contacts, self.surveys, self.plan) if is_amiss else None
         return "\n".join(
             [
                 self._headline(),
+                *([f"{other_key}."] if other_key else []),
                 *self._stage_lines("responses"),
                 *self._stage_lines("contacts"),
                 *self._stage_lines("legs"),

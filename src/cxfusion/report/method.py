@@ -74,8 +74,8 @@ _WORDS: Final = {
     "Driver chart": "A ranking of what goes with good and bad scores, whether or not it causes them.",
 }
 _WEIGHTED: Final = {
-    "weighted": "Levers and headline score are weighted for who did not answer, as far as the log tells contacts apart. If"
-    " dissatisfaction itself makes people answer more, or less, scores and effects still shift.",
+    "weighted": "Levers and headline score are weighted for who did not answer, as far as the log tells contacts apart."
+    " If dissatisfaction itself makes people answer more, or less, scores and effects still shift.",
     "none": "Everyone who could be expected to answer did: no figure here has to be corrected for silence.",
     "nothing": "No figure here is corrected for customers who did not answer. If the dissatisfied answer more often, or"
     " less, scores and effects shift.",

@@ -58,9 +58,10 @@ __all__ = ["render_report"]
 
 
 _SPOKEN_FOR: Final = {
-    "weighted": "Scores of those who answered, and, in the column “all contacts”, weighted for those who did not: the log has"
-    " every contact, so that the answers can be made to look like everybody in all that it records.",
-    "none": "Scores of everyone who could be expected to answer: nobody was silent, so that nothing is to be corrected.",
+    "weighted": "Scores of those who answered, and, in the column “all contacts”, weighted for those who did not: the"
+    " log has every contact, so that the answers can be made to look like everybody in all that it records.",
+    "none": "Scores of everyone who could be expected to answer: nobody was silent, so that nothing is to be"
+    " corrected.",
     "nothing": "Scores of those who answered, not corrected for those who did not.",
 }
 _HEADINGS: Final = {
