@@ -241,6 +241,12 @@ def require_kind(value: object, kind: type, called: str, advice: str) -> None:
         )
 
 
+def require_kind_or_none(value: object, kind: type, called: str, advice: str) -> None:
+    """As :func:`require_kind`, of an argument that may be left out."""
+    if value is not None:
+        require_kind(value, kind, called, advice)
+
+
 def require_path(value: object, called: str) -> None:
     """Refuse what names no place among files.
 

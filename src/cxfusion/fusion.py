@@ -15,7 +15,7 @@ from cxfusion.errors import (
     NothingPairedError,
     NothingToEstimateError,
     UnknownNameError,
-    require_kind,
+    require_kind_or_none,
     told_nearest,
 )
 from cxfusion.evidence.fit import LeverEvidence, fit_on_field
@@ -133,10 +133,11 @@ class Questions:
     dates: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        require_kind(self.spec or LeverSpec(), LeverSpec, "spec", "make one, spec = cx.LeverSpec(outcome=…).")
-        advice = "what decide() is told beside the evidence, such as {'cost_per_hour': 30}."
-        require_kind(self.costs or {}, Mapping, "costs", advice)
-        require_kind(self.other_sources or {}, Mapping, "other_sources", "tables by a name, as audit_sources() takes.")
+        require_kind_or_none(self.spec, LeverSpec, "spec", "make one, spec = cx.LeverSpec(outcome=…).")
+        told_decide = "what decide() is told beside the evidence, such as {'cost_per_hour': 30}."
+        require_kind_or_none(self.costs, Mapping, "costs", told_decide)
+        by_name = "tables by a name, as audit_sources() takes."
+        require_kind_or_none(self.other_sources, Mapping, "other_sources", by_name)
         unknown = [str(name) for name in self.costs or {} if name not in COSTS]
         if unknown:
             raise UnknownNameError(

@@ -16,7 +16,7 @@ from cxfusion.checks.change import changes
 from cxfusion.checks.finding import Finding, finding
 from cxfusion.checks.probes import of_contacts, of_pairs, of_surveys
 from cxfusion.checks.profile import categories_of, moment_of, profile_facts, profile_from
-from cxfusion.errors import FeedRefusedError, UsageError, require_kind
+from cxfusion.errors import FeedRefusedError, UsageError, require_kind_or_none
 from cxfusion.pairing.result import Pairing
 from cxfusion.results.base import Result
 from cxfusion.tables.books import reading_counts
@@ -90,7 +90,7 @@ class FeedCheck(Result):
         before : mapping, optional
             The manifest of that run, or the ``profile`` of its check; without one nothing is compared.
         """
-        require_kind(before or {}, Mapping, "The run before", "its manifest, as json.load gives it.")
+        require_kind_or_none(before, Mapping, "The run before", "its manifest, as json.load gives it.")
         profile = (before or {}).get("feed", before)
         if not profile:
             return self
@@ -166,7 +166,7 @@ def check_feed(
             f"A {type(feed).__name__} was given to check. Expected contacts, surveys or a pairing of them."
         )
     chosen = plan if isinstance(plan, CheckPlan) else validated(CheckPlan, plan or {}, "The plan of checks")
-    require_kind(now or datetime.now(UTC), datetime, "now", "a moment, such as datetime.now(UTC).")
+    require_kind_or_none(now, datetime, "now", "a moment, such as datetime.now(UTC).")
     moment = (now or datetime.now(UTC)).astimezone(UTC) if now is None or now.tzinfo else now
     moment = moment.replace(tzinfo=None)
     tables = (feed.contacts, feed.surveys) if isinstance(feed, Pairing) else (feed,)

@@ -12,7 +12,7 @@ from cxfusion.decisions.hotspots import HOTSPOT_COLUMNS, hotspots
 from cxfusion.decisions.pilots import PILOT_COLUMNS, UNSETTLED, PilotPlan, pilot_rows
 from cxfusion.decisions.prices import PRICE_COLUMNS, Costs, price_list
 from cxfusion.decisions.what_if import WhatIf, what_if
-from cxfusion.errors import UnknownNameError, require_kind, told_nearest
+from cxfusion.errors import UnknownNameError, require_kind_or_none, told_nearest
 from cxfusion.evidence.fit import require_evidence
 from cxfusion.operations.workload import Workload, typical_week
 from cxfusion.pairing.result import require_pairing
@@ -206,7 +206,7 @@ def decide(
     if pairing is not None:
         require_pairing(pairing)
     for name, given in (("measures", measures), ("handle_seconds", handle_seconds)):
-        require_kind({} if given is None else given, Mapping, name, "numbers by lever, such as {'n_transfers': 60}.")
+        require_kind_or_none(given, Mapping, name, "numbers by lever, such as {'n_transfers': 60}.")
     _require_levers(evidence, {**(measures or {}), **(handle_seconds or {})})
     costs = Costs(cost_per_hour, currency, shrinkage, dict(measures or {}), dict(handle_seconds or {}))
     week = None if pairing is None else _week(evidence, pairing)

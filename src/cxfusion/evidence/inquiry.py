@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cxfusion.errors import NothingToEstimateError, require_kind
+from cxfusion.errors import NothingToEstimateError, require_kind_or_none
 from cxfusion.estimators.tilting import worth_of
 from cxfusion.evidence.agent_days import compared_over_time
 from cxfusion.evidence.alibi import answered_before_wrap
@@ -126,8 +126,7 @@ def inquire(
     require_pairing(pairing)
     pairing, told = look_back(pairing, spec)
     present = usable_levers(spec, pairing.contacts)
-    if offers is not None:
-        require_kind(offers, OfferCheck, "offers", "check them first, offers = cx.check_offers(pairing).")
+    require_kind_or_none(offers, OfferCheck, "offers", "check them first, offers = cx.check_offers(pairing).")
     sample = draw_sample(pairing, spec, present, weights, kept)
     sample, over_time = compared_over_time(sample, spec, present)
     untestable = {lever.name: untestable_because(lever, sample, spec) for lever in present}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import ibis
 
 from cxfusion.engine import require_one_session
-from cxfusion.errors import require_kind
+from cxfusion.errors import require_kind, require_kind_or_none
 from cxfusion.pairing.around import contacts_around, notes_on_reach
 from cxfusion.pairing.audit import books, set_aside_of
 from cxfusion.pairing.candidates import first_starts, log_of, met, named, searches, within_reach
@@ -94,7 +94,7 @@ def pair(
     require_contacts(contacts)
     require_kind(surveys, Surveys, "The survey", "read it first, surveys = cx.read_surveys(…).")
     session = require_one_session(contacts.session, surveys.session)
-    require_kind(plan or PairingPlan(), PairingPlan, "The plan", "make one, plan = cx.PairingPlan(by=…, within=…).")
+    require_kind_or_none(plan, PairingPlan, "The plan", "make one, plan = cx.PairingPlan(by=…, within=…).")
     plan = _completed(plan or PairingPlan(), by, within)
     answers = asked(surveys)
     around = contacts_around(contacts, answers)

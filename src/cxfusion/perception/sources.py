@@ -14,7 +14,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from cxfusion.errors import InputError, UsageError, require_kind
+from cxfusion.errors import InputError, UsageError, require_kind_or_none
 from cxfusion.pairing.reasons import PAIRED
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER
@@ -150,11 +150,10 @@ def audit_sources(
     ['Contact log', 'Satisfaction (CSAT)', 'Recommendation (NPS)', 'brand tracker']
     """
     require_pairing(pairing)
-    require_kind(others or {}, Mapping, "others", "tables by a name, such as {'brand tracker': 'tracker.csv'}.")
-    require_kind(dates or {}, Mapping, "dates", "columns of dates by source, such as {'brand tracker': 'month'}.")
-    if as_of is not None:
-        as_of = as_of.date() if isinstance(as_of, dt.datetime) else as_of
-        require_kind(as_of, dt.date, "as_of", "a day, such as datetime.date(2026, 3, 1).")
+    require_kind_or_none(others, Mapping, "others", "tables by a name, such as {'brand tracker': 'tracker.csv'}.")
+    require_kind_or_none(dates, Mapping, "dates", "columns of dates by source, such as {'brand tracker': 'month'}.")
+    as_of = as_of.date() if isinstance(as_of, dt.datetime) else as_of
+    require_kind_or_none(as_of, dt.date, "as_of", "a day, such as datetime.date(2026, 3, 1).")
     log = _log(pairing)
     seen = [log, *_surveys(pairing, log.n), *_events(pairing, log.n)]
     seen += _others(pairing, others or {}, dates or {}, log.n)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import ibis
 
-from cxfusion.errors import ConfigError, require_kind, require_path
+from cxfusion.errors import ConfigError, require_kind, require_kind_or_none, require_path
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -138,8 +138,7 @@ def require_pseudonyms(value: object) -> None:
     ------
     UsageError
     """
-    if value is not None:
-        require_kind(value, Pseudonyms, "pseudonyms", "make them first, pseudonyms = cx.Pseudonyms(key).")
+    require_kind_or_none(value, Pseudonyms, "pseudonyms", "make them first, pseudonyms = cx.Pseudonyms(key).")
 
 
 def may_tell_a_person(number: ir.StringValue) -> ir.BooleanValue:

@@ -17,6 +17,7 @@ from cxfusion.errors import (
     UsageError,
     is_number,
     require_kind,
+    require_kind_or_none,
     told_nearest,
 )
 from cxfusion.perception.ratings.catalogue import load_catalogue
@@ -120,7 +121,7 @@ def read_ratings(
         raise UsageError(f"scale is {scale!r}. Expected its lowest and its highest rating, such as scale=(1, 5).")
     if not scale[0] < scale[1]:
         raise UsageError(f"The scale is {scale[0]:g}–{scale[1]:g}; expected its lowest and its highest rating.")
-    require_kind(columns or {}, Mapping, "columns", "names of columns, such as {'rating': 'Score'}.")
+    require_kind_or_none(columns, Mapping, "columns", "names of columns, such as {'rating': 'Score'}.")
     session = session_for(session)
     rows = session.read(open_source(data))
     found = exact_frame(session.collect(rows.order_by(SOURCE_FILE, SOURCE_ROW)))
