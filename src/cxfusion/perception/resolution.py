@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import ibis
 import pandas as pd
 
 from cxfusion.errors import NoScoreError
-from cxfusion.estimators.intervals import share_interval
 from cxfusion.operations.diagnose import diagnose
 from cxfusion.operations.episodes import EpisodePlan
 from cxfusion.operations.links import Links, plan_of, recontacts_by
 from cxfusion.pairing.result import require_pairing
 from cxfusion.perception.answers import CUSTOMER
 from cxfusion.perception.figures import figures_of
-from cxfusion.perception.scores import Reading
+from cxfusion.perception.scores import share_of_those_who
 from cxfusion.results.base import Result
 from cxfusion.results.formats import figure as in_words
 from cxfusion.results.formats import interval as between
@@ -171,8 +170,14 @@ def resolution(
         ("repeat_after_resolved", answers.filter(said, back.notnull()), back),
         ("repeat_after_unresolved", answers.filter(~said, back.notnull()), back),
     )
+    nothing = "no such answer about a contact that could be followed"
     found = [
-        figures_of(pairing, rows.mutate(score=value.cast("float64")), [_share(metric)], grouping)
+        figures_of(
+            pairing,
+            rows.mutate(score=value.cast("float64")),
+            [replace(share_of_those_who(metric), nothing=nothing)],
+            grouping,
+        )
         for metric, rows, value in asked
     ]
     overall = pd.concat([figures.overall for figures in found], ignore_index=True)
@@ -202,16 +207,3 @@ def _answers(pairing: Pairing, grouping: Grouping, episodes: EpisodePlan | Links
     joined = joined.left_join(again, [("contact_id", "again_id")])
     customer = ibis.coalesce(joined["customer_id"], joined["log_customer"])
     return joined.select("said", "back", "started_at", *keys, customer=customer, weight=ibis.literal(1.0))
-
-
-def _share(metric: str) -> Reading:
-    return Reading(
-        metric=metric,
-        unit="share",
-        value=lambda value: value,
-        origin=0.0,
-        factor=1.0,
-        std_error=lambda mean: mean.share_std_error,
-        interval=share_interval,
-        nothing="no such answer about a contact that could be followed",
-    )

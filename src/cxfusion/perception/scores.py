@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cxfusion.estimators.intervals import Interval, Mean, mean_interval, net_interval, share_interval
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.relation import Scale
 
-__all__ = ["RESPONSE_RATE", "SCORES", "Reading", "readings_of", "response_rate", "why_not"]
+__all__ = ["RESPONSE_RATE", "SCORES", "Reading", "readings_of", "response_rate", "share_of_those_who", "why_not"]
 
 SCORES: Final = ("csat", "nps", "ces")
 RESPONSE_RATE: Final = "response_rate"
@@ -89,16 +89,19 @@ def response_rate() -> Reading:
     contacts that reached an agent. Unit: share. Source: completed over eligible, AAPOR's response rate 1 where every
     contact counts as eligible.
     """
+    return replace(share_of_those_who(RESPONSE_RATE), counted="contacts", nothing="no contact reached an agent")
+
+
+def share_of_those_who(metric: str) -> Reading:
+    """The share of rows whose number is 1, where all others are 0."""
     return Reading(
-        metric=RESPONSE_RATE,
+        metric=metric,
         unit="share",
-        value=lambda is_answered: is_answered,
+        value=lambda is_so: is_so,
         origin=0.0,
         factor=1.0,
         std_error=lambda mean: mean.share_std_error,
         interval=share_interval,
-        counted="contacts",
-        nothing="no contact reached an agent",
     )
 
 
@@ -116,14 +119,9 @@ def _mean(metric: str, scale: Scale) -> Reading:
 
 
 def _top_two(scale: Scale) -> Reading:
-    return Reading(
-        metric="csat_top2box",
-        unit="share",
+    return replace(
+        share_of_those_who("csat_top2box"),
         value=lambda score: scale.is_top_two(score).cast("float64"),
-        origin=0.0,
-        factor=1.0,
-        std_error=lambda mean: mean.share_std_error,
-        interval=share_interval,
         not_applicable=_why_no_top_two(scale),
     )
 
