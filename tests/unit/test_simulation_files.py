@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 
 import numpy as np
@@ -123,30 +124,38 @@ def test_hold_and_talk_tempt_and_the_menu_does_not(contacts, surveys):
     assert abs(slopes["ivr_seconds"]) < 4 * noise
 
 
-def test_progress_is_told_day_by_day(tmp_path):
-    told = []
-    write_centre(tmp_path, 1_000, 1, Centre(n_days=5), on_day=lambda done, total: told.append((done, total)))
-    assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
-
-
 def test_a_bigger_log_has_more_days_not_bigger_ones():
     centre = Centre(most_contacts_per_day=1_000)
     assert centre.days_for(20_000) == 60
     assert centre.days_for(100_001) == 101
 
 
+def after_each_day(monkeypatch, look):
+    """Have something done whenever a day is written."""
+    module = sys.modules[write_centre.__module__]
+    drawn = module.draw_days
+
+    def days(*args):
+        for day in drawn(*args):
+            yield day
+            look()
+
+    monkeypatch.setattr(module, "draw_days", days)
+
+
 def test_memory_is_bounded_by_a_day_whatever_the_size(tmp_path, monkeypatch):
+    arrow = []
+    after_each_day(monkeypatch, lambda: arrow.append(pa.total_allocated_bytes()))
     monkeypatch.setattr(ParquetFile, "ROW_GROUP", 1_000)  # else one row group of surveys takes 800,000 contacts
 
     def peak(n_contacts: int) -> float:
-        arrow = [0]
+        arrow.clear()
         tracemalloc.start()
         write_centre(
             tmp_path,
             n_contacts,
             1,
             Centre(n_days=1, most_contacts_per_day=20_000, weekday_volumes=(1.0,) * 7),  # no day longer than others
-            on_day=lambda done, total: arrow.append(pa.total_allocated_bytes()),
         )
         peak_numpy = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
@@ -156,14 +165,15 @@ def test_memory_is_bounded_by_a_day_whatever_the_size(tmp_path, monkeypatch):
     assert peak(400_000) < 1.1 * peak(100_000)
 
 
-def test_a_run_that_dies_leaves_the_last_good_files(tmp_path):
+def test_a_run_that_dies_leaves_the_last_good_files(tmp_path, monkeypatch):
     before = [path.read_bytes() for path in write_centre(tmp_path, 1_000, 1)]
 
-    def die(done: int, total: int) -> None:
+    def die() -> None:
         raise KeyboardInterrupt
 
+    after_each_day(monkeypatch, die)
     with pytest.raises(KeyboardInterrupt):
-        write_centre(tmp_path, 1_000, 2, on_day=die)
+        write_centre(tmp_path, 1_000, 2)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["contacts.parquet", "surveys.parquet", "truth.csv"]
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == before
 

@@ -31,7 +31,7 @@ from cxfusion.simulation.worlds import find_world
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from cxfusion.engine import Session
     from cxfusion.tables.relation import Contacts, Surveys
@@ -87,8 +87,6 @@ class DrawnDay:
     day : Day
     first_number : int
         Number of its first contact in the log.
-    n_days : int
-        Days of the whole log.
     agents : tuple of str
         Ids of all agents of the centre, by number.
     rng : numpy.random.Generator
@@ -98,7 +96,6 @@ class DrawnDay:
     date: dt.date
     day: Day
     first_number: int
-    n_days: int
     agents: tuple[str, ...]
     rng: np.random.Generator
 
@@ -174,7 +171,6 @@ def write_centre(
     centre: Centre | None = None,
     *,
     file_format: str = "parquet",
-    on_day: Callable[[int, int], None] | None = None,
 ) -> CentreFiles:
     """Draw a call centre into files, any size, in memory bounded by a day.
 
@@ -190,8 +186,6 @@ def write_centre(
     file_format : {"parquet", "amazon_connect", "genesys_cloud"}
         Canonical tables, or raw exports of the contact log, with the responses as a Qualtrics CSV and a ``map.toml``
         that reads both.
-    on_day : callable, optional
-        Called after each day with the days done and the days in all: for progress.
 
     Returns
     -------
@@ -213,7 +207,7 @@ def write_centre(
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as partial:
-            _write_days(_files(partial, how), how, days, centre or Centre(), on_day)
+            _write_days(_files(partial, how), how, days, centre or Centre())
             for path in sorted(Path(partial).iterdir()):
                 os.replace(path, Path(folder) / path.name)
     except OSError as error:
@@ -239,16 +233,10 @@ def _require_ours(files: CentreFiles, *, has_map: bool) -> None:
         )
 
 
-def _write_days(
-    files: CentreFiles,
-    how: FileFormat,
-    days: Iterator[DrawnDay],
-    centre: Centre,
-    on_day: Callable[[int, int], None] | None,
-) -> None:
+def _write_days(files: CentreFiles, how: FileFormat, days: Iterator[DrawnDay], centre: Centre) -> None:
     sums, n_responses = np.zeros((len(LEVERS), 4)), 0
     with how.open_contacts(files.contacts) as contacts, how.open_surveys(files.surveys) as surveys:
-        for done, drawn in enumerate(days, start=1):
+        for drawn in days:
             where = (drawn.date, drawn.first_number)
             log = contacts_table(centre, drawn.day, *where, drawn.agents)
             responses = draw_responses(centre, drawn.day, drawn.rng)
@@ -261,8 +249,6 @@ def _write_days(
                 n_responses += len(responses.silent)
             surveys.write(told)
             sums += intervene(drawn.day.lived, centre)
-            if on_day is not None:
-                on_day(done, drawn.n_days)
     truth_frame(sums, centre).to_csv(files.truth, index=False, float_format="%.12g")
     if how.map_text is not None:
         files.map.write_text(how.map_text, encoding="utf-8")
@@ -308,7 +294,7 @@ def _days(n_contacts: int, root: np.random.SeedSequence, centre: Centre) -> Iter
         )
         if comebacks:
             comebacks.schedule(index, day.arrivals, day.handling.hidden_difficulty, day.displeasure, rng)
-        yield DrawnDay(date, day, first_number, len(calendar.volumes), agents, rng)
+        yield DrawnDay(date, day, first_number, agents, rng)
         first_number += int(volume)
 
 
