@@ -17,6 +17,7 @@ from cxfusion.estimators.sensitivity import (
     ConfounderBound,
     NotComputable,
     adjusted_estimate,
+    benchmark_of,
     confounder_bound,
     partial_r2,
     robustness_value,
@@ -81,14 +82,11 @@ def test_a_grouping_as_benchmark_equals_its_dummies(linear_sample):
     columns = np.column_stack([lever + reason**2 + rng.normal(size=300), lever, np.eye(4)[reason][:, 1:]])
     sample = linear_sample(columns, reason[:, None])
     moments = gather_moments(sample.sweep(), sample.rows)
-    grouped = sensitivity_of(
-        within_groups(moments, (0,)), 0, 1, Block(groupings=(0,)), {"reason": Block(groupings=(0,))}
-    )
-    dense = sensitivity_of(
-        within_groups(moments, ()), 0, 1, Block(columns=(2, 3, 4)), {"reason": Block(columns=(2, 3, 4))}
-    )
-    assert grouped.benchmarks[0].r2_lever == pytest.approx(dense.benchmarks[0].r2_lever, rel=1e-10)
-    assert grouped.benchmarks[0].r2_outcome == pytest.approx(dense.benchmarks[0].r2_outcome, rel=1e-10)
+    ways = [(within_groups(moments, (0,)), Block(groupings=(0,))), (within_groups(moments, ()), Block((2, 3, 4)))]
+    grouped, dense = (benchmark_of(within, 0, 1, reason, "reason", reason) for within, reason in ways)
+    assert grouped.r2_lever == pytest.approx(dense.r2_lever, rel=1e-10)
+    assert grouped.r2_outcome == pytest.approx(dense.r2_outcome, rel=1e-10)
+    grouped, dense = (sensitivity_of(within, 0, 1, reason, {"reason": reason}) for within, reason in ways)
     assert grouped.dof == dense.dof
 
 

@@ -153,16 +153,15 @@ def test_blocks_that_repeat_one_another_are_refused_apart_and_taken_together():
 @given(
     statistic=st.floats(-60, 60),
     dof=st.integers(5, 10_000),
-    share=st.floats(0.1, 1.0),
     conf_level=st.one_of(st.none(), st.floats(0.5, 0.99)),
 )
-def test_a_factor_as_strong_as_the_robustness_value_succeeds(statistic, dof, share, conf_level):
-    value = robustness_value(statistic, dof, share, conf_level)
+def test_a_factor_as_strong_as_the_robustness_value_succeeds(statistic, dof, conf_level):
+    value = robustness_value(statistic, dof, conf_level)
     assert 0 <= value < 1
     if conf_level is None and value > 0:
         left = adjusted_estimate(statistic, 1.0, dof, value, value)
-        assert left.estimate == pytest.approx((1 - share) * statistic, abs=1e-6 * max(abs(statistic), 1))
-    elif value > 0 and share == 1.0:
+        assert left.estimate == pytest.approx(0, abs=1e-6 * max(abs(statistic), 1))
+    elif value > 0:
         left = adjusted_estimate(statistic, 1.0, dof, value, min(value, 1.0))
         critical = student_t.isf((1 - conf_level) / 2, dof - 1)
         assert abs(left.estimate) <= critical * left.std_error + 1e-6 or value > 1 - critical**2 / (dof - 1)

@@ -22,7 +22,7 @@ from cxfusion.evidence.coding import DAYS_AT_A_TIME, LEAST_TOGETHER
 from cxfusion.evidence.sample import KEPT, Sample, draw_sample
 from cxfusion.evidence.spec import LeverSpec
 from cxfusion.tables.cells import clean_id
-from cxfusion.tables.coding import on_site
+from cxfusion.tables.coding import started_on_site
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.sums import exact_mean
 from cxfusion.tables.times import day_of
@@ -183,7 +183,7 @@ def _last_of_each(sample: Sample, zone: str) -> ir.Table:
     ranked = sample.session.materialize(plain.mutate(place=order))
     last = ranked.filter(ranked["place"] == 0)
     named = {"customer_id": last["customer_id"].cast("string")}
-    named["date"] = day_of(on_site(sample.session, last, "started_at", zone))
+    named["date"] = day_of(started_on_site(sample.session, last, zone))
     return sample.session.materialize(last.mutate(**named).drop("place", "started_at"))
 
 

@@ -125,7 +125,6 @@ class Sensitivity:
     robustness_value_significant : float
         The same for bringing the confidence interval to 0; 0.0 if it is there already.
     conf_level : float
-    benchmarks : tuple of Benchmark
     bounds : tuple of ConfounderBound or NotComputable
         Each benchmark times each of ``MULTIPLES``.
     """
@@ -137,7 +136,6 @@ class Sensitivity:
     robustness_value: float
     robustness_value_significant: float
     conf_level: float
-    benchmarks: tuple[Benchmark, ...]
     bounds: tuple[Bound, ...]
 
 
@@ -158,18 +156,16 @@ def partial_r2(statistic: float, dof: int) -> float:
     return statistic**2 / (statistic**2 + dof)
 
 
-def robustness_value(statistic: float, dof: int, share: float = 1.0, conf_level: float | None = None) -> float:
-    """Partial R² with both lever and outcome that a hidden factor needs to take away a share of an estimate.
+def robustness_value(statistic: float, dof: int, conf_level: float | None = None) -> float:
+    """Partial R² with both lever and outcome that a hidden factor needs to bring an estimate to 0.
 
     Parameters
     ----------
     statistic : float
         Classical t value.
     dof : int
-    share : float
-        Of the estimate that is to go; 1 brings it to 0.
     conf_level : float, optional
-        If given: what is left is to be no longer significant, instead of exactly that small.
+        If given: what is left is to be no longer significant, instead of exactly 0.
 
     References
     ----------
@@ -181,7 +177,7 @@ def robustness_value(statistic: float, dof: int, share: float = 1.0, conf_level:
     >>> round(robustness_value(4.18445, 783), 4), round(robustness_value(4.18445, 783, conf_level=0.95), 4)  # Darfur
     (0.1388, 0.0763)
     """
-    f = share * abs(statistic) / np.sqrt(dof)
+    f = abs(statistic) / np.sqrt(dof)
     critical = 0.0 if conf_level is None else student_t.reach(conf_level, dof - 1) / np.sqrt(dof - 1)
     if f <= critical:
         return 0.0
@@ -362,7 +358,6 @@ def sensitivity_of(
         robustness_value=robustness_value(statistic, fit.dof),
         robustness_value_significant=robustness_value(statistic, fit.dof, conf_level=conf_level),
         conf_level=conf_level,
-        benchmarks=tuple(known),
         bounds=tuple(
             confounder_bound(estimate, std_error, fit.dof, benchmark, multiple, conf_level)
             for benchmark in known

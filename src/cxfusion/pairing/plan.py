@@ -70,7 +70,7 @@ class PairingPlan:
             object.__setattr__(self, "by", keys[0] if len(keys) == 1 else keys)
         problems = [
             *_key_problems(self.by),
-            *_choice_problems("eligible", self.eligible, get_args(Eligible)),
+            *_eligible_problems(self.eligible),
             *_window_problems("within", self.within),
             *_window_problems("exposure", self.exposure),
         ]
@@ -111,10 +111,9 @@ def _key_problems(by: object) -> list[str]:
     return problems + [f"by names {key!r} twice; expected each key once" for key in twice]
 
 
-def _choice_problems(name: str, value: object, known: tuple[object, ...]) -> list[str]:
-    if value in known:
-        return []
-    return [f"{name}={value!r}; expected one of {', '.join(repr(choice) for choice in known)}"]
+def _eligible_problems(eligible: object) -> list[str]:
+    known = get_args(Eligible)
+    return [] if eligible in known else [f"eligible={eligible!r}; expected one of {', '.join(map(repr, known))}"]
 
 
 def _window_problems(name: str, given: object) -> list[str]:

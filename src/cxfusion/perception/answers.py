@@ -14,7 +14,7 @@ import ibis
 from cxfusion.errors import NoScoreError, UnknownNameError, nearest_names
 from cxfusion.perception.scores import SCORES
 from cxfusion.results.exact import exact_frame
-from cxfusion.tables.coding import MISSING, never_reached, on_site
+from cxfusion.tables.coding import MISSING, never_reached, started_on_site
 from cxfusion.tables.persons import groups_of_few
 from cxfusion.tables.relation import Surveys
 from cxfusion.tables.steps import compute
@@ -242,7 +242,7 @@ def in_intervals(rows: ir.Table, pairing: Pairing | Surveys, interval: timedelta
     """
     rows = rows.filter(rows["started_at"].notnull())
     timezone = pairing.timezone if isinstance(pairing, Surveys) else pairing.contacts.timezone
-    local = on_site(pairing.session, rows, "started_at", timezone)
+    local = started_on_site(pairing.session, rows, timezone)
     return rows.mutate(**{name: local.epoch_seconds() // int(interval.total_seconds())})
 
 

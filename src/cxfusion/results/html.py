@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["frame_as_html"]
 
+MOST_ROWS: Final = 60
 _TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
 _CAPTION = "caption-side:top;text-align:left;padding:.2em .6em;font-weight:600"
 _CELL = "padding:.2em .6em;vertical-align:top"
 
 
-def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> str:
+def frame_as_html(frame: pd.DataFrame, caption: str) -> str:
     """A frame as one HTML table; everything that comes from the data is escaped.
 
     Parameters
@@ -30,13 +31,11 @@ def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> s
         Any columns; the first one heads the rows. Those that its ``attrs`` call figures are aligned like numbers.
     caption : str
         One line above the table.
-    max_rows : int
-        Rows shown; a last line says how many were left out.
 
     Returns
     -------
     str
-        A ``<table>`` without scripts or outside references.
+        A ``<table>`` without scripts or outside references; its last line says how many rows were left out.
 
     Examples
     --------
@@ -47,11 +46,11 @@ def frame_as_html(frame: pd.DataFrame, caption: str, *, max_rows: int = 60) -> s
     figures = frame.attrs.get(FIGURES, ())
     numeric = [name in figures or _is_number(dtype) for name, dtype in frame.dtypes.items()]
     heads = "".join(_head(name, right) for name, right in zip(frame.columns, numeric, strict=True))
-    shown = frame.head(max_rows)
+    shown = frame.head(MOST_ROWS)
     rows = "".join(_row(values, numeric) for values in shown.itertuples(index=False, name=None))
     return (
         f'<table style="{_TABLE}"><caption style="{_CAPTION}">{escape(caption)}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}{_left_out(frame, max_rows)}</tbody></table>"
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}{_left_out(frame)}</tbody></table>"
     )
 
 
@@ -87,8 +86,8 @@ def _text(value: Any) -> str:
     return escape(display_name(value, limit=LONGEST_TOLD))
 
 
-def _left_out(frame: pd.DataFrame, max_rows: int) -> str:
-    rest = len(frame) - max_rows
+def _left_out(frame: pd.DataFrame) -> str:
+    rest = len(frame) - MOST_ROWS
     if rest <= 0:
         return ""
     more = "1 more row" if rest == 1 else f"{count(rest)} more rows"

@@ -32,8 +32,8 @@ __all__ = [
     "local_time",
     "never_reached",
     "number_of",
-    "on_site",
     "one_place",
+    "started_on_site",
     "text",
     "with_codes",
 ]
@@ -61,15 +61,16 @@ def text(contacts: Contacts, name: str) -> ir.StringValue:
 
 def local_time(contacts: Contacts) -> dict[str, ir.Value]:
     """When contacts started, by the site's clock: ``hour_of_week`` (0 is Monday's first hour), ``date`` as a number."""
-    local = on_site(contacts.session, contacts.rows, "started_at", contacts.timezone)
+    local = started_on_site(contacts.session, contacts.rows, contacts.timezone)
     hour = (local.day_of_week.index() * 24 + local.hour()).cast("int64")
     return {HOUR_OF_WEEK: hour, "date": day_of(local)}
 
 
-def on_site(session: Session, rows: ir.Table, moment: str, zone: str) -> ir.TimestampValue:
-    """A column of moments as a site's clock showed them; one look at its two ends."""
-    found = session.collect(rows.aggregate(**years_asked(rows[moment]))).to_pylist()[0]
-    return to_local(rows[moment], zone, years_told(found))
+def started_on_site(session: Session, rows: ir.Table, zone: str) -> ir.TimestampValue:
+    """When rows started, as a site's clock showed it; one look at the first and the last of them."""
+    started = rows["started_at"]
+    found = session.collect(rows.aggregate(**years_asked(started))).to_pylist()[0]
+    return to_local(started, zone, years_told(found))
 
 
 def level_codes(
