@@ -70,6 +70,7 @@ __all__ = [
     "redacted",
     "require_conf_level",
     "require_kind",
+    "require_kind_or_none",
     "require_number",
     "require_path",
     "share_problems",
