@@ -23,11 +23,11 @@ from cxfusion.tables.formats import plausible
 from cxfusion.tables.headings import snake_case
 from cxfusion.tables.legs import with_roots
 from cxfusion.tables.mapping import TableMap
-from cxfusion.tables.reading import read_bound
 from cxfusion.tables.relation import Legs
 from cxfusion.tables.sources.leg_export import BROKEN, DERIVED
 from cxfusion.tables.sources.records import dig
 from cxfusion.tables.sources.values import text_of
+from cxfusion.tables.staging import read_bound
 from cxfusion.tables.steps import ask
 from cxfusion.tables.times import require_zone
 

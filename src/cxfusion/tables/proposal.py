@@ -15,8 +15,8 @@ from cxfusion.tables.headings import canonical_columns
 from cxfusion.tables.mapping import Map, Section
 from cxfusion.tables.opening import open_source
 from cxfusion.tables.read import read_surveys
-from cxfusion.tables.reading import start_reading
 from cxfusion.tables.recognition import match_headings, near_headings
+from cxfusion.tables.staging import start_reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -22,9 +22,9 @@ from cxfusion.tables.mapping import table_map
 from cxfusion.tables.opening import unchanged
 from cxfusion.tables.pseudonyms import require_pseudonyms
 from cxfusion.tables.quiet import telling_quiet
-from cxfusion.tables.reading import Reading, scale_of, start_reading
 from cxfusion.tables.relation import Contacts, Surveys
 from cxfusion.tables.sources import require_source
+from cxfusion.tables.staging import scale_of, start_reading
 from cxfusion.tables.steps import ask, compute
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from cxfusion.tables.opening import Data
     from cxfusion.tables.period import Moment
     from cxfusion.tables.pseudonyms import Pseudonyms
+    from cxfusion.tables.reading import Reading
     from cxfusion.tables.relation import Legs
     from cxfusion.tables.sources import Source
 
