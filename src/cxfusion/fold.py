@@ -7,6 +7,7 @@ gives the same answer.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from functools import cache
 from threading import Condition, Lock, Thread
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["Fold", "RowsTogether", "Sweep", "algebra_in_one_thread", "fold_batches"]
+__all__ = ["Fold", "RowsTogether", "SumFold", "Sweep", "algebra_in_one_thread", "fold_batches"]
 
 State = TypeVar("State")
 Answer_co = TypeVar("Answer_co", covariant=True)
@@ -60,6 +61,28 @@ class Sweep(Protocol):
     def __call__(self, fold: Fold[Any, Answer], /) -> Answer:
         """Answer of the fold for all rows of the table."""
         ...
+
+
+class SumFold(Generic[State]):
+    """Fold of sums, which are their own answer: an array, or several in a dataclass, a dict or a tuple."""
+
+    def merge(self, left: State, right: State) -> State:
+        """The sums of both, in the memory of ``left``."""
+        for mine, others in zip(_arrays(left), _arrays(right), strict=True):
+            mine += others  # noqa: PLW2901  an array, in place
+        return left
+
+    def finish(self, state: State) -> State:
+        """The sums."""
+        return state
+
+
+def _arrays(sums: Any) -> Iterable[Any]:
+    if is_dataclass(sums):
+        return vars(sums).values()
+    if isinstance(sums, dict):
+        return sums.values()
+    return sums if isinstance(sums, tuple) else (sums,)
 
 
 class RowsTogether:

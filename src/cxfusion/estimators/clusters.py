@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from cxfusion.fold import SumFold
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -121,7 +123,7 @@ def _degrees(own: NDArray[np.float64], held: NDArray[np.float64]) -> float:
     return float(max(trace**2 / squares, 1.0)) if is_told else 1.0
 
 
-class _ClusterSums:
+class _ClusterSums(SumFold[_Sums]):
     """Fold: scores and information, cluster by cluster."""
 
     def __init__(self, parts: _Parts, n_clusters: int, q: int) -> None:
@@ -136,12 +138,4 @@ class _ClusterSums:
         for cluster, score, own in self._parts(batch):
             scores[cluster] += score
             information[cluster] += own
-        return state
-
-    def merge(self, left: _Sums, right: _Sums) -> _Sums:
-        for mine, others in zip(left, right, strict=True):
-            np.add(mine, others, out=mine)
-        return left
-
-    def finish(self, state: _Sums) -> _Sums:
         return state

@@ -11,6 +11,7 @@ from cxfusion.estimators.distributions import student_t
 from cxfusion.estimators.influence import influence_on, std_error_of
 from cxfusion.estimators.row_likelihood import logistic
 from cxfusion.estimators.rows import columns_times
+from cxfusion.fold import SumFold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,7 +122,7 @@ class _Averages:
     gradient: NDArray[np.float64]  # of the sums over all clusters, shape (K, q)
 
 
-class _AverageFold:
+class _AverageFold(SumFold[_Averages]):
     """Fold: the expected score at each level, and its gradient."""
 
     def __init__(self, question: _Question) -> None:
@@ -151,9 +152,3 @@ class _AverageFold:
             moved = own.T @ by_predictor - np.outer(asked.levels[k], by_predictor.sum(axis=0))
             state.gradient[k] += asked.fit.pull_back_of(asked.columns, moved)
             yield by_predictor
-
-    def merge(self, left: _Averages, right: _Averages) -> _Averages:
-        return _Averages(left.weight_by + right.weight_by, left.gain_by + right.gain_by, left.gradient + right.gradient)
-
-    def finish(self, state: _Averages) -> _Averages:
-        return state

@@ -9,6 +9,7 @@ import numpy as np
 
 from cxfusion.estimators.row_likelihood import logistic
 from cxfusion.estimators.rows import columns_times
+from cxfusion.fold import SumFold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -179,7 +180,7 @@ class _Gain:
     density: NDArray[np.float64]  # where it moves it to, shape (n, cuts)
 
 
-class _AverageFold:
+class _AverageFold(SumFold[Averages]):
     """Fold: averages of each lever's gain over the rows, and their gradients."""
 
     def __init__(self, question: Question) -> None:
@@ -231,11 +232,3 @@ class _AverageFold:
         own = self._question.fit.coefficients_of(term.columns)
         without = logistic(here.predictors - columns_times(term.at_zero - rows.dense[:, term.columns], own))
         return (here.tails - without) @ self._question.gaps
-
-    def merge(self, left: Averages, right: Averages) -> Averages:
-        for name, sums in vars(right).items():
-            getattr(left, name)[...] += sums
-        return left
-
-    def finish(self, state: Averages) -> Averages:
-        return state

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from cxfusion.estimators.clusters import CR2_BELOW, adjusted_influence, cluster_sums, effective, is_worth_cr2
+from cxfusion.fold import SumFold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -184,7 +185,7 @@ class _Scores:
     squared: NDArray[np.float64]  # their squares, row by row: what is known of each average, shape (G, m)
 
 
-class _InfluenceFold:
+class _InfluenceFold(SumFold[_Scores]):
     """Fold: each cluster's influence on each average, and how much of what is known of it the cluster holds."""
 
     def __init__(self, make_rows: RowMaker, fit: ScoredFit, directions: NDArray[np.float64], n_clusters: int) -> None:
@@ -204,14 +205,6 @@ class _InfluenceFold:
         for j, column in enumerate(scores.T):
             state.summed[seen, j] += np.bincount(cluster, column, n_seen)
             state.squared[seen, j] += np.bincount(cluster, column**2, n_seen)
-        return state
-
-    def merge(self, left: _Scores, right: _Scores) -> _Scores:
-        left.summed += right.summed
-        left.squared += right.squared
-        return left
-
-    def finish(self, state: _Scores) -> _Scores:
         return state
 
 

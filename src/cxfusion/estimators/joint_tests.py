@@ -11,6 +11,7 @@ from cxfusion.estimators.distributions import fisher_f
 from cxfusion.estimators.influence import cluster_influence, n_telling
 from cxfusion.estimators.joint_draws import DRAWS, drawn_errors
 from cxfusion.estimators.solving import invert_information
+from cxfusion.fold import SumFold
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -179,7 +180,7 @@ def sup_p_value(largest: float, covariance: NDArray[np.float64]) -> float:
     return (1 + n_larger) / (1 + DRAWS)
 
 
-class _InformationFold:
+class _InformationFold(SumFold["NDArray[np.float64]"]):
     """Fold: observed information at a fit."""
 
     def __init__(self, make_rows: RowMaker, fit: ScoredFit) -> None:
@@ -193,9 +194,3 @@ class _InformationFold:
     def step(self, state: NDArray[np.float64], batch: pa.RecordBatch) -> NDArray[np.float64]:
         rows = self._make_rows(batch)
         return state + self._fit.information_of(rows, self._fit.predictors(rows))
-
-    def merge(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-        return left + right
-
-    def finish(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
-        return state

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from cxfusion.fold import SumFold
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -55,7 +57,7 @@ def jackknife_errors(without: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt((n_parts - 1) / n_parts * ((without - without.mean(axis=0)) ** 2).sum(axis=0)))
 
 
-class _ByPartFold:
+class _ByPartFold(SumFold["NDArray[np.float64]"]):
     """Fold: cross-products of residuals by part, shape (n_parts, m, m)."""
 
     def __init__(self, make_rows: LinearMaker, projection: Projection, n_parts: int) -> None:
@@ -75,10 +77,4 @@ class _ByPartFold:
         ends = np.cumsum(np.bincount(rows.cluster, minlength=self._n_parts))
         for one, (start, end) in enumerate(zip(np.append(0, ends[:-1]), ends, strict=True)):
             state[one] += left[start:end].T @ weighted[start:end]
-        return state
-
-    def merge(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-        return left + right
-
-    def finish(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
         return state

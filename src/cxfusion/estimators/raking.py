@@ -12,6 +12,7 @@ import numpy as np
 
 from cxfusion.errors import ConvergenceError
 from cxfusion.estimators.solving import solve_information
+from cxfusion.fold import SumFold
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,7 +106,7 @@ class _Totals:
     information: NDArray[np.float64]
 
 
-class _RakingFold:
+class _RakingFold(SumFold[_Totals]):
     """Fold: weighted totals of the constant and the design, and their derivatives."""
 
     def __init__(self, make_rows: RowMaker, coefficients: NDArray[np.float64]) -> None:
@@ -129,10 +130,4 @@ class _RakingFold:
         state.information[0, 1:] += columns
         state.information[1:, 0] += columns
         state.information[1:, 1:] += rows.cross_product(weight)
-        return state
-
-    def merge(self, left: _Totals, right: _Totals) -> _Totals:
-        return _Totals(left.totals + right.totals, left.information + right.information)
-
-    def finish(self, state: _Totals) -> _Totals:
         return state

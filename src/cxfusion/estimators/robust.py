@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from cxfusion.errors import EstimationError
+from cxfusion.fold import SumFold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ def small_sample_factor(n: int, rank: int, n_clusters: int | None = None) -> flo
     return n_clusters / (n_clusters - 1) * (n - 1) / (n - rank)
 
 
-class _RowScores:
+class _RowScores(SumFold["NDArray[np.float64]"]):
     """Fold: outer products of the rows' scores."""
 
     def __init__(self, make_scores: ScoreMaker, width: int) -> None:
@@ -89,12 +90,6 @@ class _RowScores:
     def step(self, state: NDArray[np.float64], batch: pa.RecordBatch) -> NDArray[np.float64]:
         scores, _ = self._make_scores(batch)
         return np.asarray(state + scores.T @ scores)
-
-    def merge(self, left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-        return left + right
-
-    def finish(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
-        return state
 
 
 class _ClusterScores(_RowScores):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from cxfusion.estimators.rows import Indicators, Rows
+from cxfusion.fold import SumFold
 from cxfusion.perception.attributes import code_of, level_of, levels_of, numbered
 from cxfusion.tables.steps import compute
 
@@ -107,7 +108,7 @@ class CellRows:
         )
 
 
-class _LevelSums:
+class _LevelSums(SumFold[Sums]):
     """Fold: sums of some values at each level of every attribute."""
 
     def __init__(self, sizes: Mapping[str, int], values_of: ValuesOf, n_values: int) -> None:
@@ -123,10 +124,4 @@ class _LevelSums:
         for name, size in self._sizes.items():
             level = batch.column(level_of(name)).to_numpy()
             state[name] += np.column_stack([np.bincount(level, value, size) for value in values])
-        return state
-
-    def merge(self, left: Sums, right: Sums) -> Sums:
-        return {name: own + right[name] for name, own in left.items()}
-
-    def finish(self, state: Sums) -> Sums:
         return state
