@@ -11,6 +11,7 @@ import pytest
 
 import cxfusion as cx
 from cxfusion.errors import MissingColumnError, OutputDirectoryError, UnknownNameError, UnreadableFileError, UsageError
+from cxfusion.simulation.ingredients import Faults
 
 NAN = float("nan")
 READ = "Expected Contacts: read it first, contacts = cx.read_contacts"
@@ -256,6 +257,37 @@ NO_LIMIT = "expected a number of seconds, 0 or more, such as 20"
         ),
         (lambda c, p, e: cx.staffing(100, float("inf"), 5), "aht_seconds is inf; expected a number"),
         (lambda c, p, e: p.value(5), "name is an int. Expected str"),
+        (lambda c, p, e: e.plot(width="wide"), "width is wide; expected pixels, such as 960, and at least 200"),
+        (lambda c, p, e: e.plot(width=None), "width is None; expected pixels"),
+        (lambda c, p, e: cx.measure(p, "csat", by="queue").plot(width=-720), "width is -720; expected pixels"),
+        (lambda c, p, e: cx.diagnose(c.contacts, by="queue").plot(width=NAN), "width is nan; expected pixels"),
+        (lambda c, p, e: cx.Lever(5, "before", -30), "name is 5; expected a text"),
+        (lambda c, p, e: cx.Lever("x_seconds", "before", -30, label=5), "label is 5; expected a text"),
+        (lambda c, p, e: cx.Experiment("arm", 5), "lever is an int. Expected str: the name of a column"),
+        (lambda c, p, e: cx.Experiment("arm", "wait_seconds", "queue"), r"within is 'queue'. Expected a tuple"),
+        (lambda c, p, e: cx.Experiment("arm", "wait_seconds", (5,)), "a column of within is an int. Expected str"),
+        (lambda c, p, e: cx.Experiment("arm", "wait_seconds", unit=5), "unit is an int. Expected str"),
+        (lambda c, p, e: cx.LeverSpec(cluster=5), "cluster is an int. Expected str: the name of a column"),
+        (lambda c, p, e: cx.PairingPlan(one_per_contact="no"), "one_per_contact='no'; expected one of True, False"),
+        (lambda c, p, e: cx.Centre(n_days="60"), "n_days is 60; expected a whole number, more than 0"),
+        (lambda c, p, e: cx.Centre(n_days=2.5), "n_days is 2.5; expected a whole number, more than 0"),
+        (lambda c, p, e: cx.Centre(first_day="2025-09-01"), "first_day is '2025-09-01'; expected a date"),
+        (lambda c, p, e: cx.Centre(talk_seconds=-240), "talk_seconds is -240; expected 0 or more"),
+        (lambda c, p, e: cx.Centre(wait_effect=NAN), "wait_effect is nan; expected a number"),
+        (lambda c, p, e: cx.Centre(response_rate=10.8), "response_rate is 10.8; expected a share from 0 to 1"),
+        (lambda c, p, e: cx.Centre(noise_link=2), "noise_link is 2; expected a correlation from -1 to 1"),
+        (lambda c, p, e: cx.Centre(noise=0.8), "noise is 0.8; expected a noise, such as MixedNoise"),
+        (lambda c, p, e: cx.Centre(queues=["billing"]), r"queues is \['billing'\]; expected a tuple of Queue"),
+        (lambda c, p, e: cx.Centre(reasons=("bill",)), r"reasons\[1\] is 'bill'; expected Reason"),
+        (lambda c, p, e: cx.Centre(repeats=0.1), "repeats is 0.1; expected Repeats"),
+        (lambda c, p, e: cx.Centre(faults=None), "faults is None; expected Faults"),
+        (lambda c, p, e: cx.Centre(faults=Faults(dirty_share="1")), "faults.dirty_share is 1; expected a share"),
+        (lambda c, p, e: cx.Centre(csat_cuts=(1.0, 0.0, 2.0, 3.0)), "csat_cuts is .* expected 4 numbers, each above"),
+        (
+            lambda c, p, e: cx.Centre(opening_hour=22),
+            "opening_hour is 22 and closing_hour 21; expected the later second",
+        ),
+        (lambda c, p, e: cx.Centre(weekday_volumes=(1.0,)), "weekday_volumes is .* expected seven, not all of them 0"),
         (lambda c, p, e: cx.load_map(5), "A map is read from a file, and 5 was given"),
         (lambda c, p, e: cx.load_catalogue(5), "catalogue is an int. Expected str"),
         (lambda c, p, e: cx.read_ratings([], scale=(None, 5)), "Expected its lowest and its highest rating"),

@@ -134,8 +134,10 @@ class Experiment:
 
     Raises
     ------
+    UsageError
+        What names no column.
     ConfigError
-        A lever that is its own arm.
+        A lever that is its own arm, or one name where several may stand.
     """
 
     column: str
@@ -144,6 +146,10 @@ class Experiment:
     unit: str | None = None
 
     def __post_init__(self) -> None:
+        refuse_single(within=self.within)
+        named = {"column": self.column, "lever": self.lever, "unit": "" if self.unit is None else self.unit}
+        for called, name in (*named.items(), *(("a column of within", name) for name in self.within)):
+            require_kind(name, str, called, "the name of a column of the log.")
         if self.column == self.lever:
             raise ConfigError(
                 f"The trial in {self.column!r} is said to have changed {self.lever!r} itself. Expected the column of"
@@ -242,6 +248,7 @@ class LeverSpec:
         refuse_single(case_mix=self.case_mix, levers=self.levers, experiments=self.experiments)
         for column in self.case_mix:
             require_kind(column, str, "a column of case_mix", "its name.")
+        require_kind(self.cluster, str, "cluster", "the name of a column of the log, such as 'agent_id'.")
         for trial in self.experiments:
             require_kind(trial, Experiment, "a trial of experiments", "cx.Experiment(column, lever).")
         require_levers(self.levers)

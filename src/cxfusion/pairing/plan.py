@@ -70,7 +70,8 @@ class PairingPlan:
             object.__setattr__(self, "by", keys[0] if len(keys) == 1 else keys)
         problems = [
             *_key_problems(self.by),
-            *_eligible_problems(self.eligible),
+            *_choice_problems("eligible", self.eligible, get_args(Eligible)),
+            *_choice_problems("one_per_contact", self.one_per_contact, (True, False)),
             *_window_problems("within", self.within),
             *_window_problems("exposure", self.exposure),
         ]
@@ -111,9 +112,8 @@ def _key_problems(by: object) -> list[str]:
     return problems + [f"by names {key!r} twice; expected each key once" for key in twice]
 
 
-def _eligible_problems(eligible: object) -> list[str]:
-    known = get_args(Eligible)
-    return [] if eligible in known else [f"eligible={eligible!r}; expected one of {', '.join(map(repr, known))}"]
+def _choice_problems(name: str, value: object, known: tuple[object, ...]) -> list[str]:
+    return [] if value in known else [f"{name}={value!r}; expected one of {', '.join(map(repr, known))}"]
 
 
 def _window_problems(name: str, given: object) -> list[str]:

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import NothingToEstimateError, UnknownNameError, require_number
+from cxfusion.errors import NothingToEstimateError, UnknownNameError
 from cxfusion.report.answer import by_verdict
 from cxfusion.results.charts import control, kpis_by_group, ladder, scores_by_group
 from cxfusion.results.drawing import as_png, as_svg
 from cxfusion.results.labels import within_labels
 from cxfusion.results.language import known_as, speaking
+from cxfusion.results.pictures import require_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -49,8 +50,10 @@ def write_pictures(
     ------
     UnknownNameError
         There is no such format.
+    UsageError
+        The width is none.
     """
-    require_number("width", width, "pixels, such as 960", lambda pixels: pixels > 0)
+    require_width(width)
     unknown = [str(form) for form in formats if form not in FORMATS]
     if unknown:
         raise UnknownNameError(f"Pictures cannot be written as {', '.join(unknown)}. Expected: {', '.join(FORMATS)}.")

@@ -7,8 +7,9 @@ chart of ours is drawn here, in the colours of the page. Once changed, it is an 
 from __future__ import annotations
 
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
+from cxfusion.errors import require_number
 from cxfusion.results.language import known_as
 
 if TYPE_CHECKING:
@@ -16,9 +17,22 @@ if TYPE_CHECKING:
 
     import altair as alt
 
-__all__ = ["shown_anywhere"]
+__all__ = ["require_width", "shown_anywhere"]
 
 P = ParamSpec("P")
+LEAST_WIDTH: Final = 200
+"""In pixels: labels alone take more than half of it."""
+
+
+def require_width(width: object) -> None:
+    """Refuse what is no width of a picture, before anything is drawn.
+
+    Raises
+    ------
+    UsageError
+    """
+    told = f"pixels, such as 960, and at least {LEAST_WIDTH}"
+    require_number("width", width, told, lambda pixels: pixels >= LEAST_WIDTH)
 
 
 def shown_anywhere(plot: Callable[P, alt.TopLevelMixin]) -> Callable[P, alt.TopLevelMixin]:
@@ -26,6 +40,8 @@ def shown_anywhere(plot: Callable[P, alt.TopLevelMixin]) -> Callable[P, alt.TopL
 
     @wraps(plot)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> alt.TopLevelMixin:
+        if "width" in kwargs:
+            require_width(kwargs["width"])
         with known_as(getattr(args[0], "_labels", {})):
             chart = plot(*args, **kwargs)
         object.__setattr__(

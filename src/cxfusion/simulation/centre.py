@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, is_dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 from cxfusion.errors import UsageError
+from cxfusion.simulation.bounds import problems_of
 from cxfusion.simulation.ingredients import Faults, Form, Priority, Repeats, Selection
 from cxfusion.simulation.noise import MixedNoise, Noise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["QUEUES", "REASONS", "Centre", "Queue", "Reason"]
 
@@ -270,6 +275,9 @@ class Centre:
     cannot_tell: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        unusable = list(_unusable(self))
+        if unusable:
+            raise UsageError("This centre cannot be drawn.", unusable)
         problems = [
             f"queue {queue.name!r} has a mix of {len(queue.mix)} reasons"
             for queue in self.queues
@@ -298,3 +306,48 @@ class Centre:
     def customers_for(self, n_contacts: int) -> int:
         """Number of customers behind a log of that size."""
         return max(1, round(n_contacts / self.contacts_per_customer))
+
+
+def _unusable(centre: Centre) -> Iterator[str]:
+    """What is of another kind than a centre takes, out of bounds, or out of order."""
+    if not isinstance(centre.first_day, dt.date):
+        yield f"first_day is {centre.first_day!r}; expected a date"
+    if not callable(getattr(centre.noise, "draw", None)):
+        yield f"noise is {centre.noise!r}; expected a noise, such as MixedNoise()"
+    for called, one in (("queues", Queue), ("reasons", Reason), ("channels", str), ("cannot_tell", tuple)):
+        yield from _of_several(called, getattr(centre, called), one)
+    for called, kind in (("selection", Selection), ("faults", Faults)):
+        yield from _of_part(called, getattr(centre, called), kind)
+    for called, kind in (("repeats", Repeats), ("priority", Priority), ("form", Form)):
+        if getattr(centre, called) is not None:
+            yield from _of_part(called, getattr(centre, called), kind)
+    wrong = problems_of(centre)
+    yield from wrong
+    if not wrong:
+        yield from _out_of_order(centre)
+
+
+def _of_several(called: str, parts: object, kind: type) -> Iterator[str]:
+    if not (isinstance(parts, tuple) and (parts or kind is tuple)):
+        yield f"{called} is {parts!r}; expected a tuple of {kind.__name__}"
+        return
+    for place, part in enumerate(parts, start=1):
+        yield from _of_part(f"{called}[{place}]", part, kind)
+
+
+def _of_part(called: str, part: object, kind: type) -> Iterator[str]:
+    if not isinstance(part, kind):
+        yield f"{called} is {part!r}; expected {kind.__name__}"
+    elif is_dataclass(part):
+        yield from problems_of(part, f"{called}.")
+
+
+def _out_of_order(centre: Centre) -> Iterator[str]:
+    if centre.opening_hour >= centre.closing_hour:
+        yield f"opening_hour is {centre.opening_hour} and closing_hour {centre.closing_hour}; expected the later second"
+    if len(centre.weekday_volumes) != 7 or not sum(centre.weekday_volumes):
+        yield f"weekday_volumes is {centre.weekday_volumes}; expected seven, not all of them 0"
+    for called, n in (("csat_cuts", 4), ("nps_cuts", 10)):
+        cuts = getattr(centre, called)
+        if len(cuts) != n or any(low >= high for low, high in pairwise(cuts)):
+            yield f"{called} is {cuts}; expected {n} numbers, each above the one before"
