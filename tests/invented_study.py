@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+import cxfusion as cx
 from cxfusion.report import ReportContent
 from cxfusion.results.schemas import LEVERS
 
@@ -151,3 +152,18 @@ def invented_content() -> ReportContent:
             "levers": ["wait_seconds", HOSTILE], "timings": {"read": 1.25},
         },
     )  # fmt: skip
+
+
+HOSTILE_NAME = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def segments_in_detail() -> cx.SegmentEffects:
+    """Effects of two segments, one of them with a hostile name."""
+    estimate = pd.Series([0.12, 0.04])
+    frame = pd.DataFrame({"segment": ["call", HOSTILE_NAME], "estimate": estimate, "pooled_estimate": estimate})
+    frame = frame.assign(outcome="csat", lever="wait_seconds", by="queue", unit="seconds", step=-30.0, status="ok")
+    ends = {"conf_low": estimate - 0.05, "conf_high": estimate + 0.05, "mean_level": 60.0, "n": 400, "n_clusters": 30}
+    frame = frame.assign(**ends, pooled_low=estimate - 0.04, pooled_high=estimate + 0.04, std_error=0.02, reason=None)
+    tests = pd.DataFrame([{"test": "heterogeneity", "p_value": 0.01, "status": "ok"}])
+    wait = cx.DEFAULT_LEVERS[0]
+    return cx.SegmentEffects(cx.LeverSpec(), wait, "queue", frame, tests, (), 800)

@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from cxfusion.report import ReportContent, render_report
-from invented_study import EMOJI, ENDLESS, HOSTILE, SPOILED, invented_content, operations, perception
+from invented_study import (
+    EMOJI,
+    ENDLESS,
+    HOSTILE,
+    SPOILED,
+    invented_content,
+    operations,
+    perception,
+    segments_in_detail,
+)
 
 PHONE = {"width": 360, "height": 780}
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
@@ -158,6 +167,18 @@ def test_no_table_is_wider_than_the_paper_or_hides_a_sentence(opened, language):
     seen.page.emulate_media(media="print")
     seen.page.set_viewport_size({"width": 673, "height": 1000})  # A4 between its margins
     assert seen.page.evaluate(TOO_WIDE) == []
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_numbers_behind_a_picture_fit_the_page(opened, language):
+    html = render_report(replace(invented_content(), details=(segments_in_detail(),), language=language))
+    seen = opened(html)
+    seen.page.evaluate(OPEN_ALL)
+    told = seen.page.locator("#details .scroll")
+    assert told.count() == 1
+    assert told.evaluate("one => one.scrollWidth <= one.clientWidth")
+    seen.page.set_viewport_size(PHONE)
+    assert seen.fits()
 
 
 def test_it_prints_light_and_whole_whatever_the_screen(opened, html):

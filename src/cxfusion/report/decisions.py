@@ -8,9 +8,10 @@ import pandas as pd
 
 from cxfusion.report.tables import Cell, Table, records
 from cxfusion.results.display import LONGEST_TOLD, display_name
-from cxfusion.results.formats import DASH, change, count, figure, interval, number, percent
+from cxfusion.results.formats import DASH, change, count, interval, number, percent
 from cxfusion.results.labels import column_label, lever_label, reason_label, step_in_words, unit_label, verdict_label
 from cxfusion.results.language import said, say
+from cxfusion.results.readable import mean_level
 
 if TYPE_CHECKING:
     from cxfusion.decisions.decide import Decisions
@@ -141,18 +142,13 @@ def _hotspot_row(row: dict[str, Any]) -> tuple[Cell, ...]:
     return (
         Cell(display_name(row["segment"]), f"{column_label(row['segment_column'])} · {lever_label(row['lever'])}"),
         Cell(percent(row["share"])),
-        Cell(_level(row["mean_level"], row["unit"])),
-        Cell(_level(row["target"], row["unit"])),
+        Cell(mean_level(row["mean_level"], row["unit"])),
+        Cell(mean_level(row["target"], row["unit"])),
         Cell(
             f"{number(row['estimate'], 3)} {unit_label(unit)}",
             say("{low} to {high}", low=number(row["conf_low"], 3), high=number(row["conf_high"], 3)),
         ),
     )
-
-
-def _level(value: float, unit: str) -> str:
-    """A mean; of a count it has decimals."""
-    return number(value, 2) if unit == "count" else figure(value, unit)
 
 
 def _pilots(pilots: pd.DataFrame) -> Table | None:

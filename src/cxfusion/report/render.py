@@ -25,7 +25,7 @@ from cxfusion.report.sources import sources_table
 from cxfusion.report.tables import (
     audit_tables,
     cells_table,
-    frame_table,
+    numbers_table,
     operations_tables,
     perception_tables,
     records,
@@ -154,7 +154,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "level": confidence(content.conf_level),
         "rungs": rungs_table(content.rungs, content.conf_level),
         "beside": _beside(content),
-        "details": [(detail(result), frame_table(result.table)) for result in content.details],
+        "details": [(detail(result), numbers_table(result)) for result in content.details],
         "paired": _paired(content.audit),
         "audit": audit_tables(content.audit),
         "cells": cells_table(content.cells),

@@ -20,9 +20,12 @@ from cxfusion.results.labels import (
     step_in_words,
 )
 from cxfusion.results.language import in_sentence, say
+from cxfusion.results.readable import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from cxfusion.report.content import Drawn
 
 __all__ = [
     "MAX_ROWS",
@@ -30,7 +33,7 @@ __all__ = [
     "Table",
     "audit_tables",
     "cells_table",
-    "frame_table",
+    "numbers_table",
     "operations_tables",
     "perception_tables",
     "records",
@@ -39,6 +42,10 @@ __all__ = [
 
 MAX_ROWS: Final = 40
 """Groups in one table of the page; the Parquet file beside it holds all."""
+_SHARED: Final = ("lever", "by", "step")
+"""What the heading of a result says already, where it is the same in all rows."""
+_ASIDE: Final = ("status", "reason", "n_clusters")
+"""What is no figure: a reason stands below the name of its row."""
 
 
 @dataclass(frozen=True)
@@ -211,11 +218,16 @@ def _remarks(rows: pd.DataFrame) -> list[str]:
     return [f"{metric_label(metric)}. {reason_label(reason)}." for metric, reason in pairs]
 
 
-def frame_table(frame: pd.DataFrame) -> Table | None:
-    """Any frame of a result as it is, columns without a value left out; None where nothing is left."""
-    shown = frame.dropna(axis="columns", how="all")
+def numbers_table(result: Drawn) -> Table | None:
+    """The numbers of a result in words; what all its rows share its heading says. None where nothing is told."""
+    frame = result.table
+    shared = [name for name in _SHARED if name in frame.columns and len(set(frame[name])) == 1]
+    bare = frame.drop(columns=[*shared, *(name for name in _ASIDE if name in frame.columns)])
+    level = getattr(getattr(result, "spec", None), "conf_level", 0.95)
+    shown = readable(frame, [str(name) for name in bare.columns], level).rename(columns=_heads(frame, shared))
     if shown.empty:
         return None
+    why = [reason_label(reason) for reason in frame.get("reason", [None] * len(frame))]
     left_out = len(shown) - MAX_ROWS
     more = (
         say("One more row is in the result itself.")
@@ -224,18 +236,33 @@ def frame_table(frame: pd.DataFrame) -> Table | None:
     )
     return Table(
         caption=say("The numbers behind the picture"),
-        heads=tuple(column_label(str(name)) for name in shown.columns),
-        rows=tuple(tuple(map(_value, row)) for row in shown.head(MAX_ROWS).itertuples(index=False, name=None)),
+        heads=tuple(map(str, shown.columns)),
+        rows=tuple(
+            (_value(first, told), *map(_value, row))
+            for (first, *row), told in zip(shown.head(MAX_ROWS).itertuples(index=False, name=None), why, strict=False)
+        ),
         notes=(more,) if left_out > 0 else (),
     )
 
 
-def _value(value: Any) -> Cell:
+def _heads(frame: pd.DataFrame, shared: Sequence[str]) -> dict[str, str]:
+    """Headings that say of what, where all rows are of one lever or one column."""
+    of_one = {name: str(frame[name].iloc[0]) for name in shared}
+    heads = {"n": say("Answers used")} if "lever" in frame.columns else {}
+    if "lever" in of_one:
+        heads[say("Level")] = lever_label(of_one["lever"])
+    if "by" in of_one:
+        heads[column_label("segment")] = column_label(of_one["by"])
+    return heads
+
+
+def _value(value: Any, detail: str = "") -> Cell:
     if not pd.api.types.is_scalar(value) or pd.isna(value):
-        return Cell(DASH)
+        return Cell(DASH, detail)
     if pd.api.types.is_integer(value):
-        return Cell(count(int(value)))
-    return Cell(number(float(value)) if pd.api.types.is_float(value) else display_name(value, limit=80))
+        return Cell(count(int(value)), detail)
+    told = number(float(value)) if pd.api.types.is_float(value) else display_name(value, limit=80)
+    return Cell(told, detail)
 
 
 def rungs_table(rungs: pd.DataFrame, conf_level: float = 0.95) -> Table:

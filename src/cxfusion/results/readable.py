@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
-from cxfusion.results.formats import change, confidence, figure, interval
+from cxfusion.results.formats import DASH, change, confidence, figure, interval, number
 from cxfusion.results.labels import (
     block_label,
     column_label,
@@ -20,11 +20,12 @@ from cxfusion.results.labels import (
     step_in_words,
     verdict_label,
 )
+from cxfusion.results.language import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["FIGURES", "best_estimates", "by_metric", "readable"]
+__all__ = ["FIGURES", "best_estimates", "by_metric", "mean_level", "readable"]
 
 FIGURES: Final = "figures"
 """Under this name a frame's ``attrs`` tell which columns hold figures as text, to be aligned like numbers."""
@@ -37,7 +38,9 @@ _LABELS: Final[dict[str, Callable[[str], str]]] = {
     "verdict": verdict_label,
 }
 _HEADS: Final = {"because": "Why", "n": "n", "p_value": "p"}
-_SAID_OTHERWISE: Final = frozenset({"std_error", "conf_low", "conf_high", "outcome_unit", "unit"})
+_SAID_OTHERWISE: Final = frozenset(
+    {"std_error", "conf_low", "conf_high", "outcome_unit", "unit", "pooled_low", "pooled_high"}
+)
 """Beside an estimate these are part of its cell, or of the interval's."""
 
 
@@ -90,6 +93,17 @@ def best_estimates(levers: pd.DataFrame) -> pd.Series:
     return levers["corrected_estimate"].astype(float).fillna(levers["estimate"].astype(float))
 
 
+def mean_level(value: float | None, unit: str | None) -> str:
+    """How much of a lever there is on average; of a count it has decimals.
+
+    Examples
+    --------
+    >>> mean_level(0.1738, "count"), mean_level(44.08, "seconds")
+    ('0.17', '44 s')
+    """
+    return number(value, 2) if unit == "count" else figure(value, unit)
+
+
 def by_metric(frame: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """A row for each group and a column for each metric that has any figure.
 
@@ -122,6 +136,10 @@ def _says(frame: pd.DataFrame, name: str) -> bool:
     return bool((values.notna() & (values != "")).any()) or not len(frame)
 
 
+def _with_ends(value: float | None, low: float | None, high: float | None) -> str:
+    return DASH if value is None or pd.isna(value) else f"{change(value)} ({interval(low, high, signed=True)})"
+
+
 def _units(frame: pd.DataFrame) -> list[Any]:
     """Units of the estimates. Beside a lever, ``unit`` is that of the lever, and the estimate is a score."""
     of_estimate = "outcome_unit" if "outcome_unit" in frame.columns else "unit"
@@ -136,19 +154,24 @@ def _cells(frame: pd.DataFrame, name: str, conf_level: float) -> Iterator[tuple[
         units = _units(frame)
         show = change if is_effect else figure
         one = f" ({units[0]})" if is_effect and "outcome_unit" in frame.columns and len({*units}) == 1 else ""
-        yield ("Change" if is_effect else "Estimate") + one, [*map(show, values, units)], True
+        yield say("Change" if is_effect else "Estimate") + one, [*map(show, values, units)], True
         if {"conf_low", "conf_high"} <= set(frame.columns):
             ends = zip(frame["conf_low"], frame["conf_high"], units, strict=True)
-            head = f"{confidence(conf_level)} interval"
+            head = say("{level} interval", level=confidence(conf_level))
             yield head, [interval(low, high, unit, signed=is_effect) for low, high, unit in ends], True
+    elif name == "pooled_estimate":
+        ends = zip(values, frame["pooled_low"], frame["pooled_high"], strict=True)
+        yield say("With what the others show"), [_with_ends(*one) for one in ends], True
     elif name == "level" and "unit" in frame.columns:
-        yield "Level", [*map(figure, values, frame["unit"])], True
+        yield say("Level"), [*map(figure, values, frame["unit"])], True
+    elif name == "mean_level" and "unit" in frame.columns:
+        yield say("Mean level"), [*map(mean_level, values, frame["unit"])], True
     elif pd.api.types.is_datetime64_any_dtype(frame[name]):
         is_day = bool((frame[name].dropna() == frame[name].dropna().dt.normalize()).all())
         yield column_label(name), list(frame[name].dt.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:%M")), False
     elif name == "step" and is_effect:
         units = list(frame["unit"]) if "unit" in frame.columns else [None] * len(frame)
-        yield "Step", [*map(step_in_words, frame["lever"], values, units)], False
+        yield say("Step"), [*map(step_in_words, frame["lever"], values, units)], False
     else:
         label = _LABELS.get(name)
         told = values if label is None else [value if pd.isna(value) else label(str(value)) for value in values]

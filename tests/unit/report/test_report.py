@@ -10,17 +10,19 @@ from datetime import date
 from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-import cxfusion as cx
 from cxfusion.perception.offers import OfferCheck
 from cxfusion.report import render_report
 from cxfusion.report.answer import answer, by_verdict
 from cxfusion.report.method import method
-from cxfusion.report.tables import MAX_ROWS, audit_tables, operations_tables, perception_tables
+from cxfusion.report.tables import MAX_ROWS, audit_tables, numbers_table, operations_tables, perception_tables
+from cxfusion.results.language import speaking
 from cxfusion.results.themes import THEMES
+from invented_study import HOSTILE_NAME, segments_in_detail
 
 VOID = {"meta", "link", "img", "br", "hr"}
 
@@ -356,21 +358,6 @@ def test_marks_stand_out_from_the_page_in_both_themes():
         assert contrast(config["axis"]["titleColor"], paper) >= 4.5
 
 
-HOSTILE_NAME = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-
-
-def segments_in_detail() -> cx.SegmentEffects:
-    """Effects of two segments, one of them with a hostile name."""
-    estimate = pd.Series([0.12, 0.04])
-    frame = pd.DataFrame({"segment": ["call", HOSTILE_NAME], "estimate": estimate, "pooled_estimate": estimate})
-    frame = frame.assign(outcome="csat", lever="wait_seconds", by="queue", unit="seconds", step=-30.0, status="ok")
-    ends = {"conf_low": estimate - 0.05, "conf_high": estimate + 0.05, "mean_level": 60.0, "n": 400, "n_clusters": 30}
-    frame = frame.assign(**ends, pooled_low=estimate - 0.04, pooled_high=estimate + 0.04, std_error=0.02, reason=None)
-    tests = pd.DataFrame([{"test": "heterogeneity", "p_value": 0.01, "status": "ok"}])
-    wait = cx.DEFAULT_LEVERS[0]
-    return cx.SegmentEffects(cx.LeverSpec(), wait, "queue", frame, tests, (), 800)
-
-
 def test_results_are_shown_in_detail_with_words_and_picture(content, page):
     shown = Page(render_report(replace(content, details=(segments_in_detail(),))))
     assert "In detail" not in page.text
@@ -380,7 +367,32 @@ def test_results_are_shown_in_detail_with_words_and_picture(content, page):
     assert not shown.attributes("script")
     assert HOSTILE_NAME in shown.text  # as text, not as a tag
     assert len(shown.attributes("table")) == len(page.attributes("table")) + 1
-    assert "0.120" in shown.text
+    numbers = numbers_table(segments_in_detail())
+    assert numbers.heads == (
+        "Queue", "Change", "95 % interval", "With what the others show", "Mean level", "Answers used",
+    )  # fmt: skip
+    assert [cell.text for cell in numbers.rows[0]] == [
+        "call", "+0.12", "+0.07 to +0.17", "+0.12 (+0.08 to +0.16)", "1 min 00 s", "400",
+    ]  # fmt: skip
+
+
+def test_numbers_behind_a_picture_say_why_one_is_missing_and_speak_the_pages_language():
+    found = segments_in_detail()
+    figures = ["estimate", "conf_low", "conf_high", "pooled_estimate", "pooled_low", "pooled_high"]
+    found.segments.loc[1, figures] = float("nan")
+    found.segments.loc[1, ["status", "reason"]] = ["not_applicable", "too few answers or agents to stand alone"]
+    with speaking("es", {}):
+        heads, (_, last) = (told := numbers_table(found)).heads, told.rows
+    assert heads == (
+        "Cola", "Cambio", "Intervalo del 95 %", "Con lo que muestran los demás", "Nivel medio", "Respuestas usadas",
+    )  # fmt: skip
+    assert last[0].detail == "Muy pocas respuestas o agentes para ir por separado"
+    assert [cell.text for cell in last[1:4]] == ["–"] * 3
+    curve = pd.DataFrame({"outcome": "csat", "lever": "wait_seconds", "unit": "seconds", "level": [5.0, 65.0]})
+    curve = curve.assign(estimate=[3.9, 3.4], std_error=0.05, conf_low=[3.8, 3.3], conf_high=[4.0, 3.5], n=2222)
+    told = numbers_table(SimpleNamespace(table=curve))
+    assert told.heads == ("Waiting time", "Estimate", "95 % interval", "Answers used")
+    assert [cell.text for cell in told.rows[1]] == ["1 min 05 s", "3.40", "3.30 to 3.50", "2,222"]
 
 
 def test_results_in_detail_stay_english_on_another_page_and_are_marked(content):
