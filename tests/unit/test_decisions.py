@@ -18,7 +18,7 @@ import cxfusion as cx
 from cxfusion.decisions import prices
 from cxfusion.decisions.decide import _hotspot_line
 from cxfusion.decisions.panel_cells import cells_of
-from cxfusion.decisions.prices import Costs, _ranks, price_list
+from cxfusion.decisions.prices import Costs, _price, _ranks, price_list
 from cxfusion.errors import UnknownNameError, UsageError
 from cxfusion.estimators.power import Arms, fewest_answers, fewest_clusters, power_of, smallest_effect
 from cxfusion.operations.workload import agents_for, typical_week, waits_with
@@ -32,6 +32,16 @@ def decisions(evidence, pairing):
 
 def own(frame, lever):
     return frame[frame["lever"] == lever].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"), [("moves", "the whole step, read along"), ("contested", "it is not sure")]
+)
+def test_a_lever_that_moves_is_not_said_to_be_unsure_where_only_so_large_a_step_is(verdict, told):
+    row = {"cost": 1000.0, "verdict": verdict, "estimate": 0.03, "conf_low": -0.08, "conf_high": 0.16}
+    assert _price(row, 1.0)["reason"].startswith(told)
+    sure = _price({**row, "conf_low": 0.01}, 1.0)
+    assert ("price" in sure) == (verdict == "moves")
 
 
 @pytest.mark.parametrize("patience", [np.inf, 200.0])

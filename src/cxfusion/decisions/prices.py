@@ -221,8 +221,11 @@ def _price(row: Mapping[str, Any], sign: float) -> dict[str, Any]:
     cost, ends = row["cost"], sorted(map(abs, (row["conf_low"], row["conf_high"])))
     if cost is None:
         return {}
-    if row["verdict"] != "moves" or row["conf_low"] * row["conf_high"] <= 0:
+    if row["verdict"] != "moves":
         return {"reason": "it is not sure to move the score, so that no price can be put on a point"}
+    if row["conf_low"] * row["conf_high"] <= 0:  # the verdict is on a small change, and this is a large one
+        why = "the whole step, read along its curve, is not sure to move the score: ask about a smaller one"
+        return {"reason": f"{why}, so that a price can be put on a point"}
     if sign * row["estimate"] < 0:  # along a curve more and less of it may both do harm
         why = "more and less of it both do harm: it is best near where it is, so that no point can be bought by it"
         return {"reason": why}

@@ -11,9 +11,11 @@ from cxfusion.results.display import LONGEST_TOLD, display_name
 from cxfusion.results.formats import DASH, change, count, interval, number, percent
 from cxfusion.results.labels import column_label, lever_label, reason_label, step_in_words, unit_label, verdict_label
 from cxfusion.results.language import said, say
-from cxfusion.results.readable import mean_level
+from cxfusion.results.readable import best_estimates, mean_level
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cxfusion.decisions.decide import Decisions
 
 __all__ = ["decision_blocks"]
@@ -42,18 +44,26 @@ _BLOCKS: Final = {
 _MOST: Final = 10
 
 
-def decision_blocks(decisions: Decisions | None) -> list[dict[str, Any]]:
-    """The sections of the page that say what to do; those without anything to say are left out."""
+def decision_blocks(decisions: Decisions | None, levers: pd.DataFrame) -> list[dict[str, Any]]:
+    """The sections of the page that say what to do, beside its table of levers; those with nothing to say are left out.
+
+    Parameters
+    ----------
+    decisions : Decisions or None
+    levers : pandas.DataFrame
+        Columns of ``results.schemas.LEVERS``: what the reader has seen of each lever.
+    """
     if decisions is None:
         return []
     tables = {
-        "prices": _prices(decisions.prices),
+        "prices": _prices(decisions.prices, levers),
         "hotspots": _hotspots(decisions.hotspots),
         "pilots": _pilots(decisions.pilots),
     }
     along = say(
-        "What a step brings is read along the curve of the lever, from where it is now, and so may differ from the"
-        " table of levers."
+        "The table of levers tells what a small change brings, scaled up to the step. Here the whole step is taken"
+        " along the lever’s curve, from where it is now: where that is much of all there is, it may bring more or less,"
+        " and be less sure."
     )
     power = percent(decisions.pilots["power"].min(), 0) if len(decisions.pilots) else DASH
     lines = {"prices": [along, *(said(display_name(note, LONGEST_TOLD)) for note in decisions.notes)]}
@@ -70,9 +80,10 @@ def decision_blocks(decisions: Decisions | None) -> list[dict[str, Any]]:
     ]
 
 
-def _prices(prices: pd.DataFrame) -> Table | None:
+def _prices(prices: pd.DataFrame, levers: pd.DataFrame) -> Table | None:
     if prices.empty:
         return None
+    small = levers.assign(estimate=best_estimates(levers)).set_index("lever")[["step", "estimate"]].to_dict("index")
     return Table(
         caption=(
             say("Levers and the agents they take")
@@ -82,11 +93,11 @@ def _prices(prices: pd.DataFrame) -> Table | None:
         heads=tuple(
             map(say, ("Lever", "What a step brings", "Agents it takes", "Cost of a year", "Price of a point", "Place"))
         ),
-        rows=tuple(_price_row(row) for row in records(prices)),
+        rows=tuple(_price_row(row, small.get(row["lever"])) for row in records(prices)),
     )
 
 
-def _price_row(row: dict[str, Any]) -> tuple[Cell, ...]:
+def _price_row(row: dict[str, Any], small: Mapping[Any, float] | None) -> tuple[Cell, ...]:
     name = Cell(lever_label(row["lever"]), say(_GROUPS[row["group"]]) if row["group"] in _GROUPS else "")
     if row["status"] != "ok":
         return name, Cell(DASH, reason_label(row["reason"])), *(Cell(DASH) for _ in range(4))
@@ -98,12 +109,20 @@ def _price_row(row: dict[str, Any]) -> tuple[Cell, ...]:
     gain = f"{change(row['estimate'], unit)} {unit_label(unit)}" if is_sure else verdict_label(row["verdict"])
     return (
         name,
-        Cell(gain, f"{step} ({ends})"),
+        Cell(gain, f"{step} ({ends}){_told_of_levers(row, small) if is_sure else ''}"),
         Cell(change(row["agents"])),
         Cell(_money(row["cost"], currency)),
         Cell(_money(row["price"], currency), _span(row, "price") or why),
         Cell(count(row["rank"]), _span(row, "rank")),
     )
+
+
+def _told_of_levers(row: dict[str, Any], small: Mapping[Any, float] | None) -> str:
+    """What the table of levers tells of the same step, where that reads differently."""
+    if small is None or row["step"] * small["step"] <= 0:
+        return ""
+    here, there = (change(one["estimate"], row["outcome_unit"]) for one in (row, small))
+    return "" if here == there else say("; in the table of levers, from small changes, {size}", size=there)
 
 
 def _span(row: dict[str, Any], name: str) -> str:

@@ -168,7 +168,7 @@ def _sections(content: ReportContent) -> dict[str, Any]:
         "answering": None if content.balance is None else answering_table(content.balance),
         "terms": method(content),
         "what_if": what_if_view(content),
-        "decisions": decision_blocks(content.decisions),
+        "decisions": decision_blocks(content.decisions, content.levers),
         "operations": _operations(content),
         "notes": [said(display_name(note, LONGEST_TOLD)) for note in content.notes],
         "manifest": {part: content.manifest[part] for part in _OF_THE_PAGE if part in content.manifest},

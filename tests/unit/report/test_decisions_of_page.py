@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cxfusion.report import decisions as page
 from cxfusion.report import render_report
-from cxfusion.report.decisions import decision_blocks
 from invented_study import HOSTILE, invented_content
 
 PRICE = {
@@ -45,6 +45,12 @@ def decided(*prices: dict, notes: tuple[str, ...] = ()) -> Decided:
     return Decided(pd.DataFrame([{**PRICE, **row} for row in prices]), hotspots, pilots, notes)
 
 
+def decision_blocks(found: Decided | None) -> list[dict]:
+    """The sections beside a table of levers that tells the same."""
+    same = {"lever": ["wait_seconds", "n_transfers"], "step": -30.0, "estimate": 0.0, "corrected_estimate": 0.0701}
+    return page.decision_blocks(found, pd.DataFrame(same))
+
+
 def texts(block: dict) -> list[list[str]]:
     return [[f"{cell.text}|{cell.detail}" for cell in row] for row in block["table"].rows]
 
@@ -59,6 +65,16 @@ def test_a_price_stands_with_its_span_and_what_it_buys():
     assert [row[0] for row in texts(hotspots)] == [f"{HOSTILE[:59]}…|Queue · Waiting time"]
     assert texts(hotspots)[0][1:4] == ["20.0 %|", "1 min 35 s|", "40 s|"]
     assert [row[2:] for row in texts(pilots)] == [["24|", "5,200|", "8|"], ["–|", "4,200|", "5|"]]
+
+
+def test_where_the_table_of_levers_tells_another_size_of_the_step_the_price_says_so():
+    (prices, *_) = decision_blocks(decided({"estimate": 0.03}, {"estimate": 0.03, "verdict": "contested", **NOTHING}))
+    sure, open_ = texts(prices)
+    assert sure[1].endswith("less waiting (+0.05 to +0.09); in the table of levers, from small changes, +0.07")
+    assert open_[1].endswith("(+0.05 to +0.09)")
+    assert "scaled up to the step" in prices["lines"][0]
+    (turned, *_) = decision_blocks(decided({"estimate": 0.03, "step": 30.0}))  # the other way round
+    assert "table of levers" not in texts(turned)[0][1]
 
 
 def test_without_a_cost_agents_are_shown_and_the_reason_told():

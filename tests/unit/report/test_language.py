@@ -189,6 +189,8 @@ def test_why_a_lever_could_not_be_tested_is_said_in_spanish(kind):
 
 REASONS = (
     "it is not sure to move the score, so that no price can be put on a point",
+    "the whole step, read along its curve, is not sure to move the score: ask about a smaller one, so that a price can"
+    " be put on a point",
     "nothing in the log says what changing it costs: give it in measures",
     "its step takes all waiting away, which no number of agents does: ask about a smaller one",
     "with 40 of them no length of pilot would find it: answers of one are too much alike. At best it would find 0.296",
