@@ -27,7 +27,7 @@ from cxfusion.delivery.outputs import asked_for, write_diagnosis, write_rejectio
 from cxfusion.delivery.previous import handed_on, required_manifest
 from cxfusion.engine.addresses import is_url
 from cxfusion.engine.replacing import require_database
-from cxfusion.errors import CxfusionError, UnknownNameError, told_nearest
+from cxfusion.errors import CxfusionError, UnknownNameError, UnreadableFileError, told_nearest
 from cxfusion.evidence.behaviours import behaviour_levers
 from cxfusion.fusion import Questions, first_score, study_of
 from cxfusion.operations.diagnose import diagnose
@@ -40,6 +40,7 @@ from cxfusion.tables.cells import clean_id
 from cxfusion.tables.context import add_context
 from cxfusion.tables.evaluations import add_evaluations
 from cxfusion.tables.opening import open_source
+from cxfusion.tables.places import unreadable
 from cxfusion.tables.read import read_contacts, read_surveys
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from cxfusion.stages import OnStage
     from cxfusion.study import Study
     from cxfusion.tables.books import Books
+    from cxfusion.tables.mapping import Section
     from cxfusion.tables.pseudonyms import Pseudonyms
     from cxfusion.tables.relation import Contacts, Surveys
 
@@ -92,6 +94,8 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     require_apart(out, _given(config))
     _require_database(config)
     stage = Stages(on_stage)
+    with _explained(config, Path(out), stage):
+        _require_readable(config, "contacts", "surveys")
     with _session(config, out) as session:
         with _explained(config, Path(out), stage):
             contacts = _read_contacts(config, session, stage)
@@ -146,6 +150,7 @@ def check(
         The data cannot be used.
     """
     before = None if against is None else required_manifest(against)
+    _require_readable(config, "contacts", "surveys")
     stage = Stages(on_stage)
     with config.engine.session() as session:
         pairing = _pair_with(_read_contacts(config, session, stage), config, stage)
@@ -209,6 +214,17 @@ def _given(config: StudyConfig) -> list[str]:
     """The files, folders and patterns that the study reads."""
     tables = (config.contacts, config.surveys, config.context, config.evaluations, *config.trackers.values())
     return [one.path for one in tables if one is not None and one.path is not None and not is_url(one.path)]
+
+
+def _require_readable(config: StudyConfig, *sections: Section) -> None:
+    """Raise where tables cannot be read, before the first of them is: a long log would be read for nothing."""
+    wanted = [(section, config.path(section), config.table(section).source) for section in sections]
+    errors = [error for error in (unreadable(*one) for one in wanted) if error is not None]
+    if len(errors) > 1 and {error.exit_code for error in errors} == {UnreadableFileError.exit_code}:
+        told = f"Neither the {' nor the '.join(sections)} can be read."
+        raise UnreadableFileError(told, [error.message for error in errors])
+    if errors:
+        raise min(errors, key=lambda error: error.exit_code)  # the call is mended first
 
 
 def _require_database(config: StudyConfig) -> None:

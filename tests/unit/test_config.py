@@ -229,8 +229,8 @@ def test_a_vendors_log_may_have_any_ending(tmp_path):
     study = tmp_path / "STUDY.toml"
     words = '[contacts]\npath = "{}"\nsource = "asterisk_queue_log"\n[surveys]\npath = "answers.csv"\n'
     study.write_text(words.format("queue_log"))
-    with pytest.raises(ConfigError, match="queue_log"):
-        load_study(study)
+    assert any("queue_log" in problem for problem in problems(tmp_path, words.format("queue_log") + "[studdy]\n"))
+    study.write_text(words.format("queue_log"))
     (tmp_path / "queue_log").write_text("1772445600|1772445590.1|sales|NONE|ENTERQUEUE||111|1\n")
     assert load_study(study).path("contacts") == str(tmp_path / "queue_log")
     study.write_text(words.format("queue_log").replace("asterisk_queue_log", "asterisk"))

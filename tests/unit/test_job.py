@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -163,6 +164,31 @@ def test_bad_input_has_its_exit_code_and_words(tmp_path, case, code, told):
     assert not out.exists()
     error = json.loads((tmp_path / "out.rejected" / "manifest.json").read_text())["error"]
     assert error["message"] in result.stderr
+
+
+@pytest.mark.parametrize("absent", [("calls",), ("answers",), ("calls", "answers")])
+def test_a_study_whose_export_has_not_come_ends_as_a_call_with_the_same_files(tmp_path, absent):
+    write(tmp_path, *frames(200))
+    (tmp_path / "STUDY.toml").write_text('[contacts]\npath = "calls.csv"\n[surveys]\npath = "answers*.csv"\n')
+    out = tmp_path / "out"
+    assert cxfusion("run", tmp_path / "STUDY.toml", "--out", out).exit_code == 0
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    for name in absent:
+        (tmp_path / f"{name}.csv").unlink()
+    result = cxfusion("run", tmp_path / "STUDY.toml", "--out", out)
+    assert result.exit_code == 3, result.stderr
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    error = json.loads((tmp_path / "out.rejected" / "manifest.json").read_text())["error"]
+    told = " ".join([error["message"], *error["problems"]])
+    assert error["type"] == "UnreadableFileError"
+    assert all(name in told and name in result.stderr for name in absent)
+    assert "read contacts" not in result.stderr  # nothing was read for it
+    shutil.rmtree(tmp_path / "out.rejected")
+    (tmp_path / "STUDY.toml").write_text((tmp_path / "STUDY.toml").read_text() + "[studdy]\n")
+    result = cxfusion("run", tmp_path / "STUDY.toml", "--out", out)  # a mistake of its own goes first, and tells both
+    assert result.exit_code == 2
+    assert all(words in result.stderr for words in (*absent, "nearest: study"))
+    assert not (tmp_path / "out.rejected").exists()
 
 
 def test_text_and_scores_out_of_scale_become_cells_with_reasons(tmp_path):

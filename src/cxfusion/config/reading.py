@@ -41,15 +41,18 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
     ------
     ConfigError
         The file is missing or not TOML, or cannot be used; ``problems`` lists everything wrong with it, tables that
-        cannot be read included.
+        cannot be read included. These alone are no fault of the study: their reader refuses them.
     """
     what = f"The study {path}"
     content = {key: _copy(value) for key, value in _toml(path, what).items()}
-    problems, folder = [], Path(path).parent
+    problems: list[str] = []
+    absent: list[str] = []
+    folder = Path(path).parent
     for section in SECTIONS:
         table = content.setdefault(section, {})
         if isinstance(table, dict):
-            problems += place_table(section, table, folder)
+            wrong, unread = place_table(section, table, folder)
+            problems, absent = [*problems, *wrong], [*absent, *unread]
     trackers = content.get("trackers")
     told = [(words, "path") for words in trackers.values()] if isinstance(trackers, dict) else []
     told += [(content.get(part), key) for part, key in PLACES.items()]
@@ -59,7 +62,10 @@ def load_study(path: str | Path, **options: Mapping[str, Any]) -> StudyConfig:
     output = content.get("output")
     if isinstance(output, dict) and is_url(output.get("database")):
         output["database"] = started_at_folder(output["database"], folder)
-    return validated(StudyConfig, _with_options(content, options), what, problems)
+    try:
+        return validated(StudyConfig, _with_options(content, options), what, problems)
+    except ConfigError as error:
+        raise ConfigError(error.message, [*error.problems, *absent]) from None
 
 
 def study_of_options(map_file: str | Path | None, **sections: Mapping[str, Any]) -> StudyConfig:

@@ -310,16 +310,17 @@ class Centre:
 
 def _unusable(centre: Centre) -> Iterator[str]:
     """What is of another kind than a centre takes, out of bounds, or out of order."""
-    if not isinstance(centre.first_day, dt.date):
-        yield f"first_day is {centre.first_day!r}; expected a date"
+    first_day: object = centre.first_day
+    if not isinstance(first_day, dt.date):
+        yield f"first_day is {first_day!r}; expected a date"
     if not callable(getattr(centre.noise, "draw", None)):
         yield f"noise is {centre.noise!r}; expected a noise, such as MixedNoise()"
     for called, one in (("queues", Queue), ("reasons", Reason), ("channels", str), ("cannot_tell", tuple)):
         yield from _of_several(called, getattr(centre, called), one)
-    for called, kind in (("selection", Selection), ("faults", Faults)):
-        yield from _of_part(called, getattr(centre, called), kind)
-    for called, kind in (("repeats", Repeats), ("priority", Priority), ("form", Form)):
-        if getattr(centre, called) is not None:
+    parts = {"selection": Selection, "faults": Faults, "repeats": Repeats, "priority": Priority, "form": Form}
+    for called, kind in parts.items():
+        may_miss = called in ("repeats", "priority", "form")
+        if not (may_miss and getattr(centre, called) is None):
             yield from _of_part(called, getattr(centre, called), kind)
     wrong = problems_of(centre)
     yield from wrong

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxfusion.engine import FileSource
 from cxfusion.engine.addresses import is_url, started_at_folder
-from cxfusion.errors import CxfusionError, EmptyTableError, UsageError
+from cxfusion.errors import CxfusionError, EmptyTableError, InputError, UnreadableFileError, UsageError
 from cxfusion.tables.opening import nearest_files, open_source
 from cxfusion.tables.sources import require_source
 from cxfusion.tables.sources.records import paths_of
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from cxfusion.tables.mapping import Section
 
-__all__ = ["place_table"]
+__all__ = ["place_table", "unreadable"]
 
 
-def place_table(section: Section, table: dict[str, Any], folder: Path) -> list[str]:
+def place_table(section: Section, table: dict[str, Any], folder: Path) -> tuple[list[str], list[str]]:
     """Let a table's path start at the study's folder.
 
     Parameters
@@ -35,23 +35,34 @@ def place_table(section: Section, table: dict[str, Any], folder: Path) -> list[s
     Returns
     -------
     list of str
-        What keeps the table there from being read. A database is not asked yet.
+        What is wrong with what the study says.
+    list of str
+        What keeps the files there from being read: a matter of the data, which may come yet.
     """
     given = table.get("path")
     if given is None:
-        return [f'{section}.path is missing; say where the {section} are: path = "{section}.csv"']
+        return [f'{section}.path is missing; say where the {section} are: path = "{section}.csv"'], []
     if not isinstance(given, str):
-        return []
+        return [], []
     table["path"] = started_at_folder(given, folder)
+    error = unreadable(section, table["path"], table.get("source"))
+    if error is None:
+        return [], []
+    near = nearest_files(table["path"]) if isinstance(error, UnreadableFileError) else ""
+    told = [f"{section}.path = {given!r}: {f'no such file; nearest: {near}' if near else error.message}"]
+    return ([], told) if isinstance(error, InputError) else (told, [])
+
+
+def unreadable(section: Section, path: str, source: Any) -> CxfusionError | None:
+    """What keeps a table from being read, before it is; None where nothing does. A database is not asked yet."""
     try:
-        paths = _files_of(section, table["path"], table.get("source"))
+        paths = _files_of(section, path, source)
     except EmptyTableError:
-        return []  # it can be read; that there is nothing in it is a matter of the data
+        return None  # it can be read; that there is nothing in it is a matter of its own
     except CxfusionError as error:
-        near = nearest_files(table["path"])
-        return [f"{section}.path = {given!r}: {f'no such file; nearest: {near}' if near else error.message}"]
+        return error
     barred = [path for path in paths if not os.access(path, os.R_OK)]
-    return [f"{section}.path = {given!r}: no permission to read {', '.join(barred)}"] if barred else []
+    return UnreadableFileError(f"no permission to read {', '.join(barred)}") if barred else None
 
 
 def _files_of(section: Section, path: str, source: Any) -> Sequence[str]:
