@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Lock
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pytest
 
 import cxfusion as cx
-from cxfusion.engine import FileSource, RelationSource, duckdb_backend, require_one_session
+from cxfusion.engine import FileSource, FrameSource, RelationSource, StreamSource, duckdb_backend, require_one_session
 from cxfusion.engine import session as session_module
 from cxfusion.errors import SessionMismatchError, UnknownNameError, UnreadableFileError, UsageError
 from engines.conformance import *  # noqa: F403 - the tests are taken over
@@ -196,6 +197,12 @@ def test_small_tables_of_ours_are_joined_as_such():
         assert "ARROW_SCAN" not in plan
 
 
+def catalogue_of(session: cx.Session) -> set[str]:
+    con = session._engine._backend.con
+    found = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    return {name for (name,) in found} | names_of(session)
+
+
 def names_of(session: cx.Session) -> set[str]:
     found = session._engine._backend.con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
     return {name for (name,) in found}
@@ -261,6 +268,30 @@ def test_a_table_lives_as_long_as_what_is_built_on_it(session):
     del built
     session.collect(read(session))
     assert names_of(session) == before
+
+
+@pytest.mark.parametrize("way", ["frame", "stream", "relation"])
+def test_a_source_is_let_go_with_what_was_read_from_it(session, way):
+    """A notebook reads its frames again and again, in one session."""
+    frame = [pa.table({"x": ["a", "b"]})]
+    ways = {
+        "frame": lambda: FrameSource(frame[0], "mine"),
+        "stream": lambda: StreamSource(frame[0].to_reader(), "mine"),
+        "relation": lambda: RelationSource(kept, "mine"),
+    }
+    kept = session.materialize(read(session))
+    gc.collect()
+    session._engine._backend.drop_unreachable()
+    before = catalogue_of(session)
+    found = session.read(ways[way]())
+    assert session.count(found.filter(found["source_row"] == 1)) == 1
+    assert catalogue_of(session) > before
+    lent = weakref.ref(frame.pop())
+    del found
+    gc.collect()
+    session._engine._backend.drop_unreachable()
+    assert catalogue_of(session) == before
+    assert lent() is None
 
 
 def test_what_is_known_of_a_table_goes_with_it(session):

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import weakref
 from contextlib import contextmanager
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -28,7 +29,7 @@ from cxfusion.engine.contract import (
     StreamSource,
 )
 from cxfusion.engine.databases import BATCH_ROWS, batches_of, heed_ctrl_c, open_table
-from cxfusion.engine.duckdb_backend import DuckDBBackend
+from cxfusion.engine.duckdb_backend import LENT, DuckDBBackend
 from cxfusion.engine.file_queries import csv_query, json_query, parquet_query, quoted_text
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.workbook import read_workbook
@@ -109,11 +110,15 @@ class DuckDBEngine:
         self.room = Room(OF_ROWS * left, folder, self._threads)
 
     def read(self, source: Source) -> ir.Table:
-        """Relation of every row of a source, with ``source_file`` and ``source_row`` added."""
+        """Relation of every row of a source, with ``source_file`` and ``source_row`` added.
+
+        What stands behind it, a frame that was lent or a stream that was kept, is let go with it.
+        """
+        behind: list[str] = []
         match source:
             case FileSource(format="excel"):
                 tables = [read_workbook(path, source.sheet) for path in source.paths]
-                query = " UNION ALL BY NAME ".join(map(self._frame_query, tables, source.paths))
+                query = " UNION ALL BY NAME ".join(map(partial(self._frame_query, behind), tables, source.paths))
             case FileSource():
                 with _told_as_unreadable(source):
                     query = self._file_query(source)
@@ -121,20 +126,21 @@ class DuckDBEngine:
             case FrameSource():
                 is_placed = {SOURCE_FILE, SOURCE_ROW} <= set(source.table.schema.names)
                 with _told_as_unreadable(source):  # of types that only Arrow has
-                    query = self._frame_query(source.table, source.name, is_placed=is_placed)
+                    query = self._frame_query(behind, source.table, source.name, is_placed=is_placed)
             case LibraryFrameSource():
-                query = self._frame_query(source.frame.toArrow(), source.name)
+                query = self._frame_query(behind, source.frame.toArrow(), source.name)
             case StreamSource():
-                query = self._stream_query(source.batches, source.name)
+                query = self._stream_query(behind, source.batches, source.name)
             case RelationSource():
-                query = self._relation_query(source.relation, source.name)
+                query = self._relation_query(behind, source.relation, source.name)
             case DatabaseSource():
                 with open_table(source.address) as remote:
-                    query = self._stream_query(remote.fetch(source.how(remote.table)), source.name)
+                    query = self._stream_query(behind, remote.fetch(source.how(remote.table)), source.name)
         view = new_name("source")
         with _told_as_unreadable(source):
             self._backend.con.execute(f"CREATE VIEW {view} AS {query}")
         table: ir.Table = self._backend.table(view)
+        self._backend.drop_with(table.op(), f"VIEW {view}", *behind)
         _require_shallow(table, source)
         elapsed = [name for name, kind in table.schema().items() if kind.is_interval()]
         told: dict[str, ir.Value] = {name: _seconds(table[name]) for name in elapsed}
@@ -168,27 +174,32 @@ class DuckDBEngine:
             return json_query(self._backend.con, source)
         return csv_query(source) if source.format == "csv" else parquet_query(source)
 
-    def _frame_query(self, table: pa.Table | pads.Dataset, name: str, *, is_placed: bool = False) -> str:
+    def _frame_query(
+        self, behind: list[str], table: pa.Table | pads.Dataset, name: str, *, is_placed: bool = False
+    ) -> str:
         frame = new_name("frame")
         self._backend.con.register(frame, table)
+        behind.append(f"{LENT} {frame}")
         return f"FROM {frame}" if is_placed else _numbered(frame, name)
 
-    def _stream_query(self, batches: pa.RecordBatchReader, name: str) -> str:
+    def _stream_query(self, behind: list[str], batches: pa.RecordBatchReader, name: str) -> str:
         """What comes only once is kept: every later step reads it again."""
         stream, frame = new_name("stream"), new_name("frame")
         self._backend.con.register(stream, batches)
         with _told_as_unreadable():
             self._backend.con.execute(f"CREATE TABLE {frame} AS FROM {stream}")
         self._backend.con.unregister(stream)
+        behind.append(f"TABLE {frame}")
         return _numbered(frame, name)
 
-    def _relation_query(self, relation: ir.Table, name: str) -> str:
+    def _relation_query(self, behind: list[str], relation: ir.Table, name: str) -> str:
         """Kept too, since a relation need not give its rows in the same order twice."""
         if relation.get_backend() is self._backend:
             own = new_name("relation")
             self._backend.create_table(own, relation)
+            behind.append(f"TABLE {own}")
             return _numbered(own, name)
-        return self._stream_query(batches_of(relation), name)
+        return self._stream_query(behind, batches_of(relation), name)
 
     def supports(self, capability: Capability) -> bool:
         """Whether the engine declares a capability."""

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 
     from cxfusion.engine.constant_columns import Constants
 
-__all__ = ["DuckDBBackend", "estimated_rows"]
+__all__ = ["LENT", "DuckDBBackend", "estimated_rows"]
 
 PACKED: Final = "packed"
+LENT: Final = "FRAME"
+"""What is not dropped but given back: a frame in the memory of Python."""
 LARGE_SHARE: Final = 0.7  # of what the database may take: what is larger leaves too little for the work on it
 FILE_TO_MEMORY: Final = 16  # bytes that a byte of Parquet takes in memory, at most
 TEXT_BYTES: Final = 24
@@ -78,7 +80,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         varying = [column for column in relation.columns if column not in constants]
         if not constants or not varying:
             table, place = self._stored(relation)
-            self._drop_with(table.op(), f"TABLE {place}")
+            self.drop_with(table.op(), f"TABLE {place}")
             return table
         _, place = self._stored(sorted_by_others(relation, constants).select(*varying))
         told = {name: f"{quoted_text(text)} AS {quoted_name(name)}" for name, text in constants.items()}
@@ -88,7 +90,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         view = self._named(name, relation)
         self._constants[name] = constants
         weakref.finalize(view.op(), self._constants.pop, name, None).atexit = False
-        self._drop_with(view.op(), f'VIEW "{name}"', f"TABLE {place}")
+        self.drop_with(view.op(), f'VIEW "{name}"', f"TABLE {place}")
         return view
 
     def _stored(self, relation: ir.Table) -> tuple[ir.Table, str]:
@@ -137,10 +139,17 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
     def drop_unreachable(self) -> None:
         """Give back the memory of tables that nothing can read any more; between queries, since it is one itself."""
         while self._unreachable:
-            self.con.execute(f"DROP {self._unreachable.popleft()}")
+            kind, place = self._unreachable.popleft().split(" ", 1)
+            if kind == LENT:
+                self.con.unregister(place)
+            else:
+                self.con.execute(f"DROP {kind} {place}")
 
-    def _drop_with(self, holder: object, *places: str) -> None:
-        """Drop tables after the last relation that holds this object; not at once, as a query may be under way."""
+    def drop_with(self, holder: object, *places: str) -> None:
+        """Drop tables and views after the last relation that holds this object, and give back frames that were lent.
+
+        Not at once, as a query may be under way.
+        """
         weakref.finalize(holder, self._unreachable.extend, places).atexit = False
 
     def _is_large(self, relation: ir.Table, query: str) -> bool:
@@ -180,7 +189,7 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
         self.con.register(arrow, op.data.to_pyarrow(op.schema))
         self.con.execute(f'CREATE OR REPLACE TEMP TABLE "{op.name}" AS FROM "{arrow}"')
         self.con.unregister(arrow)
-        self._drop_with(op, f'TABLE "{op.name}"')
+        self.drop_with(op, f'TABLE "{op.name}"')
 
     def _make_memtable_finalizer(self, name: str) -> None:
         """Ibis would hold the database until the process ends."""
