@@ -406,7 +406,8 @@ def test_look_ups_do_not_make_a_table_large(plan, rows):
 
 
 def test_the_columns_of_what_is_kept_are_those_that_the_engine_would_tell(session):
-    kinds = ["timestamp", "timestamp('UTC')", "date", "time", "interval('us')", "float32", "decimal(10, 2)", "uuid"]
+    kinds = ["timestamp", "timestamp(9)", "timestamp(0)", "timestamp('UTC', 9)", "timestamp('UTC')", "date", "time"]
+    kinds += ["interval('us')", "float32", "decimal(10, 2)", "uuid"]
     kinds += ["array<timestamp>", "struct<a: timestamp, b: map<string, int16>>", "!int64", "binary", "json", "boolean"]
     rows = read(session).select(**{f"c{i}": ibis.null(kind) for i, kind in enumerate(kinds) if "!" not in kind})
     kept = session.materialize(rows.mutate(number=ibis.literal(1), at=ibis.timestamp("2026-01-05")))

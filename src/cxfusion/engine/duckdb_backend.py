@@ -197,7 +197,12 @@ class DuckDBBackend(Backend):  # type: ignore[misc]  # Ibis has no types
 
 @cache
 def as_told(kind: dt.DataType) -> dt.DataType:
-    """A type as the engine tells it of a column that was made with it: every time of day to the microsecond."""
+    """A type as the engine tells it of a column that was made with it: every time of day to the microsecond.
+
+    Of a date and time it keeps the digits of the second, which the type mapper forgets.
+    """
+    if kind.is_timestamp() and kind.timezone is None and kind.scale is not None:
+        return kind
     mapper = DuckDBBackend.compiler.type_mapper
     told: dt.DataType = mapper.from_string(mapper.to_string(kind), nullable=kind.nullable)
     return told
