@@ -85,6 +85,7 @@ def test_shrinkage_schedules_more():
         (lambda: cx.staffing(10, 180, 5, patience_seconds=-3), "patience_seconds is -3"),
         (lambda: cx.staffing(10, 180, 5, interval_seconds=0), "interval_seconds"),
         (lambda: cx.staffing(10, 180, 5, shrinkage=1), "shrinkage"),
+        (lambda: cx.staffing(10, pd.to_timedelta([180], unit="s"), 5), "aht_seconds is"),  # would be microseconds
         (lambda: cx.staffing([1, 2], [180, 180, 180], 5), "different lengths"),
         (lambda: cx.required_agents(10, 180, service_level=1.2), "service_level is 1.2"),
         (lambda: cx.required_agents(10, 180, asa_seconds=0), "some always wait"),

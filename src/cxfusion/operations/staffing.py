@@ -301,7 +301,7 @@ def _numbers(name: str, values: ArrayLike) -> Floats:
     """One number or a sequence of them, missing ones as NaN."""
     try:
         found = np.atleast_1d(np.asarray(values))
-        if found.dtype.kind not in "USb" and found.ndim == 1 and len(found):
+        if found.dtype.kind not in "USbmM" and found.ndim == 1 and len(found):
             return found.astype(float)
     except (TypeError, ValueError):
         pass
