@@ -299,6 +299,7 @@ def test_outcomes_that_cannot_be_used_say_why(told):
         (churned.assign(churned="maybe"), "churned", InputError, "neither yes nor no"),
         (churned.assign(churned=pd.Timestamp("2026-03-01")), "churned", InputError, "neither yes nor no"),
         (churned.assign(churned=date(2026, 3, 1)), "churned", InputError, "neither yes nor no"),
+        (churned.assign(churned=[np.inf, *range(len(churned) - 1)]), "churned", InputError, "nor a number: inf"),
     ):
         with pytest.raises(error) as caught:
             cx.worth(pairing, outcomes, column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -150,7 +151,7 @@ def _outcomes(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
     problems = []
     wrong = found[found["outcome"].isna() & found["original"].notna()]
     if len(wrong):
-        shown = ", ".join(repr(value) for value in wrong["original"].unique()[:MOST_NAMED])
+        shown = ", ".join(repr(value) for value in wrong["original"].unique()[:MOST_NAMED].tolist())
         problems.append(f"{len(wrong):,} cells of {outcome} are neither yes nor no nor a number: {shown}")
     n_twice = int(found["customer_id"].dropna().duplicated().sum())
     if n_twice:
@@ -167,9 +168,10 @@ def _number(value: Any) -> float:
     if isinstance(text, str) and text in ANSWERS:
         return ANSWERS[text]
     try:
-        return float(text)
+        number = float(text)
     except (TypeError, ValueError):  # missing, a word or a day
         return float("nan")
+    return number if math.isfinite(number) else float("nan")
 
 
 def _last_of_each(sample: Sample, zone: str) -> ir.Table:
