@@ -197,6 +197,23 @@ def test_dates_of_a_frame_stand_for_their_day(session):
     ]
 
 
+def test_a_column_of_midnights_is_one_of_dates(session):
+    """As pandas and workbooks keep the day of an answer."""
+    days = [datetime(2026, 7, 1), datetime(2026, 7, 2), None]
+    data = pd.DataFrame({"contact_id": ["a", "b", "c"], "csat": [4, 5, 3], "Response Date": days})
+    found = read_surveys(data, timezone="America/New_York", session=session)
+    assert found.remarked["date_without_time"] == {"answered_at": 2}
+    rows = found.to_arrow().to_pylist()
+    assert [(row["answered_at"], row["answered_at_is_day"]) for row in rows] == [
+        (datetime(2026, 7, 1, 4), True),
+        (datetime(2026, 7, 2, 4), True),
+        (None, False),
+    ]
+    data.loc[1, "Response Date"] = datetime(2026, 7, 2, 9)  # a time of day: so the others are midnights
+    timed = read_surveys(data, timezone="America/New_York", session=session).to_arrow()
+    assert timed["answered_at_is_day"].to_pylist() == [False] * 3
+
+
 @pytest.mark.parametrize("null", [None, ["0"]])
 @pytest.mark.parametrize(
     ("name", "cells", "expected"),

@@ -152,8 +152,8 @@ def test_a_day_and_its_time_in_twelve_digits_are_no_milliseconds(session):
 
 
 def test_fill_in_times_are_unreadable(session):
-    cells = pa.array([datetime(1900, 1, 1), datetime(2023, 8, 26), datetime(9999, 12, 31)], pa.timestamp("us"))
-    assert times(session, cells) == ([None, datetime(2023, 8, 26), None], [False] * 3, [1, 3])
+    cells = pa.array([datetime(1900, 1, 1), datetime(2023, 8, 26, 18), datetime(9999, 12, 31)], pa.timestamp("us"))
+    assert times(session, cells) == ([None, datetime(2023, 8, 26, 18), None], [False] * 3, [1, 3])
     assert times(session, ["1900-01-01 00:00", "2023-08-26 18:39"])[2] == [1]
 
 

@@ -271,7 +271,9 @@ def number_recipe(
     return Recipe(name, (text, number, reason, _number_unless_bad(name)), can_fail=True)
 
 
-def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, clock: Clock) -> Recipe:
+def time_recipe(
+    name: str, source: str, how: ColumnMap, form: TimeForm | None, clock: Clock, *, are_days: bool = False
+) -> Recipe:
     """Times as UTC without a zone; reason ``unreadable_time``.
 
     Parameters
@@ -282,6 +284,8 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, c
         How text is written, and numbers for which a format was given; None where no form fits, or none is needed.
     clock : Clock
         The site's.
+    are_days : bool
+        Whether these are dates, although the column is one of times.
     """
 
     def text(table: ir.Table) -> dict[str, ir.Value]:
@@ -300,7 +304,7 @@ def time_recipe(name: str, source: str, how: ColumnMap, form: TimeForm | None, c
         if how.after is not None:
             read = ibis.ifelse(read < table[part(how.after, "time")], read + ibis.interval(days=1), read)
         is_zoned: ir.BooleanValue | bool = kind.is_numeric() or (kind.is_timestamp() and kind.timezone is not None)
-        is_day: ir.BooleanValue = ibis.literal(kind.is_date())
+        is_day: ir.BooleanValue = ibis.literal(are_days or kind.is_date())
         if part(name, "text") in table.columns and form:
             cell = table[part(name, "text")]
             is_zoned, is_day = form.always_zoned or form.is_zoned(cell), form.is_day(cell)

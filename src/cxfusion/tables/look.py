@@ -12,6 +12,7 @@ from cxfusion.tables.day_orders import require_one_order
 from cxfusion.tables.formats import TimeForm, candidates, plausible
 from cxfusion.tables.numbers import NumberStyle, comma_evidence
 from cxfusion.tables.steps import ask, compute, step_by_step
+from cxfusion.tables.times import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Look", "look_at", "time_formats"]
 
 HEAD_ROWS: Final = 300
+MICROSECONDS_A_DAY: Final = 86_400_000_000
 MIXED_SHARE: Final = 0.05  # the other order of day and month may be a slip in so many of the cells that settle it
 
 TimeKey: TypeAlias = tuple[str, tuple[str, ...]]
@@ -45,6 +47,8 @@ class Look:
         By source column: what a comma means in numbers written as text.
     years : (int, int) or None
         First and last year of times without an offset; None where every time has one.
+    days : frozenset of str
+        Source columns of times without an offset that are dates: each is a midnight, as pandas and workbooks keep them.
     notes : tuple of str
         What was taken for granted.
     """
@@ -53,6 +57,7 @@ class Look:
     forms: Mapping[TimeKey, TimeForm] = field(default_factory=dict)
     styles: Mapping[str, NumberStyle] = field(default_factory=dict)
     years: Years | None = None
+    days: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
 
@@ -92,7 +97,9 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
         comma, point = comma_evidence(table[f"comma_{i}"])
         facts |= {f"comma_{i}": comma.sum(), f"point_{i}": point.sum()}
     for i in range(len(naive)):
-        facts |= {f"first_{i}": table[f"naive_{i}"].min(), f"last_{i}": table[f"naive_{i}"].max()}
+        time = table[f"naive_{i}"]
+        is_timed = microseconds(time) % MICROSECONDS_A_DAY != 0
+        facts |= {f"first_{i}": time.min(), f"last_{i}": time.max(), f"timed_{i}": is_timed.sum()}
     found = ask(session, table, facts)
     columns = {key: TextColumn(session, table, key[0], f"time_{i}") for i, key in enumerate(texts)}
     chosen = {key: fit for key, column in columns.items() if (fit := _choose(column, candidates(key[1])))}
@@ -110,6 +117,7 @@ def look_at(session: Session, rows: ir.Table, bindings: Bindings, given: TableMa
         {key: fit.form for key, fit in chosen.items()},
         {source: _style(found[f"comma_{i}"], found[f"point_{i}"]) for i, source in enumerate(commas)},
         (min(known), max(known)) if known else None,
+        frozenset(source for i, source in enumerate(naive) if found[f"first_{i}"] and not found[f"timed_{i}"]),
         tuple(notes),
     )
 

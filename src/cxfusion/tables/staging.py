@@ -204,7 +204,8 @@ def _recipe(
     clock = Clock(zone, look.years)
 
     def time(as_name: str, column: str) -> Recipe:
-        return time_recipe(as_name, column, how, look.forms.get((column, time_formats(binding, table))), clock)
+        form = look.forms.get((column, time_formats(binding, table)))
+        return time_recipe(as_name, column, how, form, clock, are_days=column in look.days)
 
     if how.column is None:
         return until_recipe(name, time(f"{name}:from", how.from_ or ""), time(f"{name}:to", how.to or ""))
