@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +13,7 @@ import pytest
 
 from cxfusion.engine import Session
 from cxfusion.errors import EmptyTableError, InputError, UnreadableFileError
+from cxfusion.pairing.pair import pair
 from cxfusion.tables.read import read_contacts, read_surveys
 
 LOG = "contact_id,started_at,talk_seconds\n1,2026-03-02 09:00,10\n2,2026-03-02 10:00,20\n"
@@ -143,6 +145,44 @@ def test_a_time_among_numbers_makes_no_times_of_them(session):
     assert rows(read_contacts(log, session=session), "contact_id") == [("7",), ("2026-03-02 00:00:00",)]
     frame = pd.DataFrame(log)
     assert rows(read_contacts(frame, session=session), "contact_id") == [("7",), ("2026-03-02 00:00:00",)]
+
+
+@pytest.mark.parametrize("naive_first", [False, True])
+@pytest.mark.parametrize("as_frame", [False, True])
+def test_times_with_and_without_an_offset_may_stand_in_one_column(session, as_frame, naive_first):
+    told = [datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 17, tzinfo=ZoneInfo("Asia/Tokyo"))]
+    log = [{"contact_id": str(i), "started_at": at} for i, at in enumerate(told)][:: 1 if naive_first else -1]
+    frame = pd.DataFrame(
+        {"contact_id": ["a", "b"], "started_at": pd.Series([r["started_at"] for r in log], dtype=object)}
+    )
+    found = read_contacts(frame if as_frame else log, timezone="Europe/Berlin", session=session)
+    assert rows(found, "started_at") == [(datetime(2026, 3, 2, 8),)] * 2
+
+
+def test_months_and_bands_of_pandas_are_their_words(session):
+    times = pd.Series([datetime(2026, 3, 2), datetime(2026, 4, 2), None])
+    bands = pd.cut(pd.Series([5.0, 50.0, None]), [0, 10, 100])
+    frame = pd.DataFrame({"contact_id": list("abc"), "started_at": datetime(2026, 3, 2)})
+    frame = frame.assign(month=times.dt.to_period("M"), band=bands, plain=bands.astype(object))
+    found = read_contacts(frame, session=session)
+    expected = [("2026-03", "(0, 10]", "(0, 10]"), ("2026-04", "(10, 100]", "(10, 100]"), (None, None, None)]
+    assert rows(found, "month", "band", "plain") == expected
+
+
+def test_fractions_of_a_second_that_a_column_of_ones_own_has_are_kept(session):
+    at = pd.Series([1_772_442_000_123_456_789, None], dtype="Int64").astype("datetime64[ns]")
+    frame = pd.DataFrame({"contact_id": ["a", "b"], "started_at": datetime(2026, 3, 2), "seen": at})
+    assert read_contacts(frame, session=session).to_pandas()["seen"].equals(at)
+
+
+def test_a_frame_that_is_changed_afterwards_changes_nothing_that_was_read(session):
+    starts = [datetime(2026, 3, day) for day in range(1, 11)]
+    frame = pd.DataFrame({"contact_id": [f"c{i}" for i in range(10)], "started_at": starts})
+    answers = read_surveys([{"contact_id": f"c{i}", "csat": 4} for i in range(10)], session=session)
+    contacts = read_contacts(frame, since="2026-03-06", session=session)
+    frame.loc[:, "started_at"] = datetime(2026, 3, 9)  # those outside the period are not looked at before the pairing
+    audit = pair(contacts, answers).audit.set_index(["stage", "reason"])["n"]
+    assert audit["responses"].to_dict() == {"paired_contact_id": 5, "outside_period": 5}
 
 
 def test_categories_of_polars(session):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -108,6 +109,7 @@ def test_the_audit_shows_them_and_their_responses_belong_to_another_period(sessi
         ("2026-01-05", "2026-01-05", "is not before"),
         ("5/1/2026", None, "since='5/1/2026' is no date or time"),
         (None, 20260105, "until=20260105 is no date or time"),
+        (pd.NaT, None, "since=NaT is no date or time"),
     ],
 )
 def test_periods_that_cannot_be_are_refused(session, since, until, told):

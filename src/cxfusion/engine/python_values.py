@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
@@ -35,7 +36,12 @@ def column_of(values: Sequence[Any]) -> pa.Array[Any]:
 
 
 def _kind(value: Any) -> Any:
-    """Values of one kind make one column; numbers do together."""
+    """Values of one kind make one column; numbers do together, and times with an offset apart from those without.
+
+    Arrow would take the latter for UTC, or the offsets away.
+    """
+    if isinstance(value, datetime):
+        return type(value), value.tzinfo is None
     return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
 
 

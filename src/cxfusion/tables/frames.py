@@ -122,12 +122,19 @@ def _name(data: Any) -> str:
 
 
 def _series(series: Any) -> Column:
-    if series.dtype == object:
-        return column_of(series.tolist())
+    """A column of its own: Arrow would share the frame's memory, and what was read change with the frame."""
+    if series.dtype == object or _is_spans(series):
+        return column_of(series.astype(object).tolist())
     try:
-        return pa.Array.from_pandas(series)
+        return pa.Array.from_pandas(series.copy())
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError):
         return column_of(series.tolist())
+
+
+def _is_spans(series: Any) -> bool:
+    """Whether pandas holds periods (months) or intervals (bands), which are but numbers without their words."""
+    values = getattr(series.dtype, "categories", series)  # bands come as categories
+    return getattr(values.dtype, "name", "").startswith(("period[", "interval"))
 
 
 def _plain(column: Column) -> Column:

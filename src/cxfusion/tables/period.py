@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import ibis
 
+from cxfusion.engine.python_values import is_missing
 from cxfusion.errors import EmptyTableError, UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _instant(what: str, moment: Moment, zone: str) -> datetime:
         read = None
     if isinstance(read, date) and not isinstance(read, datetime):
         read = datetime.combine(read, time())
-    if not isinstance(read, datetime):
+    if not isinstance(read, datetime) or is_missing(read):  # pandas' NaT is a datetime, too
         raise UsageError(
             f"{what}={moment!r} is no date or time. Expected one such as '2026-03-01' or '2026-03-01T08:30', on the"
             " site's clock."
