@@ -63,6 +63,31 @@ def test_within_undoes_what_agents_bring_along():
     assert raw["estimate"] > truth + 3 * raw["std_error"]  # what a driver chart would have said
 
 
+def n_left(frame: pd.DataFrame) -> int:
+    """Answers beside what is held equal, by the rank of its indicators."""
+    hour = frame["started_at"].dt.strftime("%a %H")
+    held = pd.get_dummies(frame[["agent_id", "reason"]].assign(hour=hour, date=frame["started_at"].dt.date.astype(str)))
+    return len(frame) - int(np.linalg.matrix_rank(np.column_stack([np.ones(len(frame)), held.to_numpy(float)])))
+
+
+def test_where_what_is_held_equal_takes_nearly_all_answers_nothing_is_told_within():
+    # three answers a day over four months: effects ran to the ends of the scale, and their errors looked small
+    first = pd.Timestamp("2026-03-02 08:00")
+    frame = log(n=330).assign(started_at=lambda table: first + 4 * (table["started_at"] - first))
+    left = n_left(frame)
+    assert 0 < left < 50
+    evidence = cx.fit_levers(pairing_of(frame), "csat")
+    within = rung(evidence, "wait_seconds", "within")
+    told = f"what is held equal takes up all but {left} of the 330 responses; at least 50 must be left"
+    assert within["status"] == "not_applicable"
+    assert within["reason"] == told
+    assert evidence.table["verdict"].tolist() == ["untestable"]
+    with pytest.raises(NothingToEstimateError, match=f"all but {left} of the 330"):
+        cx.dose_response(pairing_of(frame), "wait_seconds")
+    enough = cx.LeverSpec(min_responses=left)
+    assert rung(cx.fit_levers(pairing_of(frame), spec=enough), "wait_seconds", "within")["status"] == "ok"
+
+
 def test_the_rungs_have_one_row_per_lever_and_rung(evidence):
     levers = ["wait_seconds", "hold_seconds", "talk_seconds", "n_transfers"]
     expected = {lever: ["raw", "adjusted", "within", "corrected", "between"] for lever in levers}

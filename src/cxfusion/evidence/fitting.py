@@ -14,7 +14,7 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.effects import Effects, estimate_effects
 from cxfusion.evidence.checks import Check, check_form, nearby, refitted
 from cxfusion.evidence.reweighted import reweighted_effects
-from cxfusion.evidence.testable import alike_within_because, inseparable_because
+from cxfusion.evidence.testable import alike_within_because, inseparable_because, used_up_because
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,6 +95,8 @@ class Fitting:
         projection = self.known.projection(design)
         left = {lever: projection.residual_share[design.columns(lever.name)].max() for lever in asked}
         told = {lever: alike_within_because(lever, self.sample, self.spec, left[lever]) for lever in asked}
+        if (reason := used_up_because(self.known, self.spec)) is not None:
+            told = {lever: why or reason for lever, why in told.items()}
         varying = [lever for lever in asked if told[lever] is None]
         fitted = self.fit(design.projected(projection), varying, free, near)
         still = {lever.name: reason for lever, reason in told.items() if reason is not None}

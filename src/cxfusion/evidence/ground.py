@@ -20,7 +20,7 @@ from cxfusion.evidence.history import look_back
 from cxfusion.evidence.known_rows import know_rows
 from cxfusion.evidence.sample import Sample, draw_sample, made_numeric
 from cxfusion.evidence.spec import LeverSpec, usable_levers
-from cxfusion.evidence.testable import alike_within_because, too_few_because, untestable_because
+from cxfusion.evidence.testable import alike_within_because, too_few_because, untestable_because, used_up_because
 from cxfusion.pairing.result import require_pairing
 from cxfusion.tables.sampling import thinned
 
@@ -158,8 +158,8 @@ class Ground:
         Raises
         ------
         NothingToEstimateError
-            The lever does not vary within the groups, or cannot be told apart from other columns, or the model has no
-            optimum.
+            The lever does not vary within the groups, these leave too few answers, it cannot be told apart from other
+            columns, or the model has no optimum.
         """
         found = self.try_within(*own, controls=controls, is_partial=is_partial, known=known)
         if isinstance(found, str):
@@ -179,7 +179,7 @@ class Ground:
         known = known or self.know(*own, controls=controls, few_knots=is_partial)
         projection = known.projection(plain)
         left = float(projection.residual_share[:width].max())
-        reason = alike_within_because(self.lever, self.sample, self.spec, left)
+        reason = alike_within_because(self.lever, self.sample, self.spec, left) or used_up_because(known, self.spec)
         if reason is not None:
             return reason
         design = plain.projected(projection)

@@ -183,7 +183,8 @@ class LeverSpec:
         Of the intervals that are shown. Verdicts and their sentences rest on 95 % intervals whatever it is, as the
         negative control does; whether a trial or crowding supports one is read off the interval that is shown.
     min_responses : int
-        With fewer, nothing is estimated.
+        With fewer, nothing is estimated, nor within the same agent, hour and day where these leave fewer: each of
+        them takes one answer.
     min_clusters : int
         With fewer, nothing is testable.
     min_level_responses : int

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cxfusion.evidence.catalogue import Lever
     from cxfusion.evidence.cluster_facts import ClusterCounts
     from cxfusion.evidence.coding import Coding
+    from cxfusion.evidence.known_rows import KnownRows
     from cxfusion.evidence.lever_facts import LeverFacts
     from cxfusion.evidence.sample import Sample
     from cxfusion.evidence.spec import LeverSpec
@@ -25,6 +26,7 @@ __all__ = [
     "same_within",
     "too_few_because",
     "untestable_because",
+    "used_up_because",
     "who_is_held",
 ]
 
@@ -107,6 +109,22 @@ def alike_within_because(lever: Lever, sample: Sample, spec: LeverSpec, residual
     return (
         f"it differs within {_few(n_varying, spec.cluster)}; at least {spec.min_clusters} are needed to know how sure"
         " an estimate is"
+    )
+
+
+def used_up_because(known: KnownRows, spec: LeverSpec) -> str | None:
+    """Why nothing can be told within the groups, whichever the lever; None where enough is left beside them.
+
+    Each group takes one answer to know its own level. Where hardly more are left, a lever follows the answers wherever
+    chance leads: effects run to the ends of the scale, where their errors look small.
+    """
+    n = known.held.moments.n
+    left = n - known.held.system.rank
+    if left >= spec.min_responses:
+        return None
+    return (
+        f"what is held equal takes up all but {left:,} of the {n:,} responses; at least {spec.min_responses} must be"
+        " left"
     )
 
 

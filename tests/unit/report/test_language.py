@@ -18,7 +18,7 @@ from cxfusion.evidence import between, congestion
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS
 from cxfusion.evidence.ladder import RungEstimate, Shift
 from cxfusion.evidence.spec import LeverSpec
-from cxfusion.evidence.testable import alike_within_because, untestable_because
+from cxfusion.evidence.testable import alike_within_because, untestable_because, used_up_because
 from cxfusion.evidence.verdict import Finding, judge
 from cxfusion.pairing.lateness import AnswerLag
 from cxfusion.perception.offers import OfferCheck
@@ -173,6 +173,10 @@ UNTESTABLE = {
     "few have any": untestable_because(WAIT, sample(n_clusters=3), SPEC),
     "alike within": alike_within_because(WAIT, sample(), SPEC, 0.0),
     "few differ": alike_within_because(WAIT, sample(n_varying=1), SPEC, 0.5),
+    "used up": used_up_because(
+        SimpleNamespace(held=SimpleNamespace(moments=SimpleNamespace(n=1_358), system=SimpleNamespace(rank=1_341))),
+        SPEC,
+    ),
 }
 
 
