@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cxfusion as cx
-from cxfusion.operations.erlang import erlang_a, erlang_c, log_erlang_b
+from cxfusion.operations.erlang import erlang_a, erlang_c, fewest_between, log_erlang_b
 
 
 @pytest.mark.parametrize(
@@ -120,6 +120,13 @@ def test_one_agent_is_the_textbook_queue():
     queue = erlang_c(*(np.array([value]) for value in (0.75, 1.0, 100.0, 30.0)))
     assert queue.asa_seconds[0] == pytest.approx(300)
     assert queue.service_level[0] == pytest.approx(1 - 0.75 * np.exp(-0.0025 * 30))
+
+
+def test_fewest_agents_are_sought_for_each_scenario_by_itself():
+    # ranges of all widths: some are settled long before others, and stay so
+    needed = np.array([1.0, 2.0, 37.0, 100.0, 4.0, 11.0])
+    least, enough = np.array([0.0, 1.0, 0.0, 0.0, 3.0, 10.0]), np.array([1.0, 3.0, 100.0, 100.0, 4.0, 74.0])
+    assert fewest_between(least, enough, lambda agents: agents >= needed).tolist() == needed.tolist()
 
 
 def simulated(load, agents, aht, patience, target, n=150_000, seed=1):

@@ -14,7 +14,14 @@ from cxfusion.estimators.cumulative_logit import fit_cumulative_logit
 from cxfusion.estimators.curves import estimate_curve, rearranged
 from cxfusion.estimators.effect_averages import LeverRows, LeverTerm
 from cxfusion.estimators.effects import estimate_effects
-from cxfusion.estimators.joint_tests import coefficient_influence, efficient_scores, joint_test, sup_p_value
+from cxfusion.estimators.influence import n_telling
+from cxfusion.estimators.joint_tests import (
+    EfficientScores,
+    coefficient_influence,
+    efficient_scores,
+    joint_test,
+    sup_p_value,
+)
 
 
 def binary(n=400, n_clusters=50, seed=3):
@@ -84,6 +91,16 @@ def test_sup_p_value_of_independent_scores_is_known():
         assert sup_p_value(largest, np.eye(5)) == pytest.approx(1 - (1 - single) ** 5, abs=0.01)
     assert sup_p_value(3.84, np.ones((5, 5))) == pytest.approx(0.05, abs=0.006)  # five times the same score
     assert sup_p_value(5.0, np.eye(3)) == sup_p_value(5.0, np.eye(3))
+
+
+def test_efficient_scores_vary_as_the_clusters_that_have_rows():
+    influence = np.random.default_rng(4).normal(0.3, 1.0, (12, 2))
+    influence[3, 0] = 0.0  # by chance, or because its rows are alike: it has a part in the other score
+    found = EfficientScores(np.vstack([influence, np.zeros((5, 2))]), np.eye(2))
+    assert found.covariance == pytest.approx(12 * np.cov(influence, rowvar=False), rel=1e-12)
+    theirs = hotelling(influence, np.zeros(2))
+    assert found.test().p_value == pytest.approx(theirs.pvalue, rel=1e-10)
+    assert n_telling(found.influence) == 12
 
 
 def test_curve_and_its_error_are_those_of_the_stacked_equations(array_sample):

@@ -196,6 +196,23 @@ def test_margins_as_codes_and_clusters_of_one_are_the_same_sums(schools):
         assert pairs.squares == pytest.approx(found.squares, rel=1e-12)
 
 
+def test_means_of_groups_that_are_no_margin_vary_about_their_own_weighted_mean(schools):
+    n, weight = len(schools), schools.raked.to_numpy()
+    level = schools.stype.map({"E": -1, "H": 0, "M": 1}).to_numpy()
+    value, domain = schools.api00.to_numpy(float), (schools["sch.wide"] == "Yes").to_numpy().astype(np.int64)
+    cluster = schools.dnum.factorize()[0]
+    rows = Rows(np.ones((n, 1)), Indicators(level[:, None], (2,)), np.zeros(n), weight, cluster)
+    mean = np.array([np.average(value[domain == d], weights=weight[domain == d]) for d in (0, 1)])
+    apart = (value - mean[domain])[:, None] * np.eye(2)[domain]
+    dense = np.column_stack([np.ones(n), level == 0, level == 1])
+    slopes = np.linalg.lstsq(dense * np.sqrt(weight)[:, None], np.sqrt(weight)[:, None] * apart)[0]
+    residual = weight[:, None] * (apart - dense @ slopes)
+    by_cluster = np.array([residual[cluster == c].sum(axis=0) for c in np.unique(cluster)])
+    found = residuals_of(rows, weight, value, domain, 2, np.array_split(np.arange(n), 3))
+    assert found.squares[0] == pytest.approx((by_cluster**2).sum(axis=0), rel=1e-9)
+    assert found.total == pytest.approx([weight[domain == d].sum() for d in (0, 1)], rel=1e-12)
+
+
 @pytest.mark.parametrize("is_pairwise", [False, True])
 def test_clusters_that_come_in_pieces_are_put_together(schools, is_pairwise):
     n = len(schools)

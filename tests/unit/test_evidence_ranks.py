@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,18 @@ def test_intervals_span_both_centres_and_the_rank_is_of_the_corrected():
     ranks = rank_levers(ladder, levers, 0.95)
     assert ranks.rank.tolist() == [2, 1]
     assert (ranks.low.tolist(), ranks.high.tolist()) == ([1, 1], [2, 2])
+
+
+def test_what_the_correction_itself_leaves_open_counts_for_the_levers_that_were_corrected():
+    ladder, levers = ladder_of(np.array([0.2, 0.1, 0.1]), 1e-4 * np.eye(3))
+    within = [ladder.effects[lever, "within"].influence[:, 0] for lever in levers]
+    for lever, own, of_control in zip(levers[:2], within, (0.03, -0.02), strict=False):
+        ladder.effects[lever, "corrected"] = replace(
+            ladder.effects[lever, "within"], influence=np.append(own, of_control)[:, None]
+        )
+    found = rank_levers(ladder, levers, 0.95).covariance
+    shared = np.outer([0.03, -0.02, 0.0], [0.03, -0.02, 0.0])  # one error of one κ; the third lever has none
+    assert found == pytest.approx(1e-4 * np.eye(3) + shared, abs=1e-12)
 
 
 def test_nothing_to_rank():
