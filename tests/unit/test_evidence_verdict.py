@@ -122,17 +122,25 @@ def test_who_is_not_held_equal_is_not_named(one, who, same):
         ((0.08, 0.02), "contested"),  # surely there, and what it leaves of 0.10 may be nothing
         ((0.03, 0.01), "moves"),  # surely there, but most of the effect is left
         ((0.05, 0.04), "moves"),  # may be nothing
+        ((0.08, 0.05), "moves"),  # large, but may be nothing as well
+        ((0.08, 0.03), "contested"),  # sure by a little
+        ((0.08, 0.003), "contested"),  # it is known well; what it leaves is not
+        ((0.17, 0.01), "contested"),  # more than the effect, so that what is left goes the other way
         ((-0.08, 0.02), "moves"),  # the other way, so that it hides some of the effect
     ],
 )
-def test_what_a_later_contact_shows_may_be_all_of_an_effect(later, word):
-    one = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011), later=rung("later_contact", *later))
+@pytest.mark.parametrize("way", [1, -1])
+def test_what_a_later_contact_shows_may_be_all_of_an_effect(later, word, way):
+    later = (way * later[0], later[1])
+    raw, within, corrected = (way * 0.12, 0.01), (way * 0.10, 0.01), (way * 0.099, 0.011)
+    one = finding(raw, within, corrected, later=rung("later_contact", *later))
     found = verdict(one)
     assert found.verdict == word
-    assert ("goes with +0.08 CSAT points, which it cannot have caused" in found.because) == (word == "contested")
+    told = f"goes with {'−' if later[0] < 0 else '+'}{abs(later[0]):.2f} CSAT points, which it cannot have caused"
+    assert (told in found.because) == (word == "contested")
     halved = replace(one, later=replace(one.later, step=-60.0, estimate=2 * later[0], std_error=2 * later[1]))
     assert verdict(halved).verdict == word  # per step
-    tried = replace(one, rungs={**one.rungs, "experiment": rung("experiment", 0.09, 0.02)})
+    tried = replace(one, rungs={**one.rungs, "experiment": rung("experiment", way * 0.09, 0.02)})
     assert verdict(tried).verdict == "moves"
 
 
@@ -142,6 +150,40 @@ def test_how_far_apart_a_contradiction_lies_is_for_the_spec_to_say():
     one = replace(one, rungs={**one.rungs, "congestion": crowded})
     assert verdict(one).verdict == "contested"
     assert verdict(replace(one, contradiction_level=0.0002)).verdict == "moves"
+
+
+def test_a_design_contradicts_only_what_lies_far_from_both_estimates():
+    # 0.10 below within, but 0.04 below the corrected one, and as far above
+    for way in (1, -1):
+        one = finding((0.2, 0.01), (0.16 * way, 0.01), (0.10 * way, 0.012), lever=WAIT)
+        found = verdict(replace(one, rungs={**one.rungs, "congestion": rung("congestion", 0.06 * way, 0.01, WAIT)}))
+        assert (found.verdict, found.grade) == ("moves", "quasi-random")
+        far = replace(one, rungs={**one.rungs, "congestion": rung("congestion", 0.02 * way, 0.01, WAIT)})
+        assert verdict(far).verdict == "contested"
+
+
+def test_a_rung_that_does_not_apply_and_a_design_that_tells_nothing_change_nothing():
+    weak = RungEstimate(WAIT, "congestion", "too few contacts came at once", -30.0)
+    one = finding((0.12, 0.01), (0.10, 0.01), lever=WAIT, is_tied=False)
+    without = verdict(one)
+    assert (without.verdict, verdict(replace(one, rungs={**one.rungs, "congestion": weak}))) == ("moves", without)
+    assert verdict(replace(one, rungs={**one.rungs, "corrected": replace(weak, rung="corrected")})) == without
+    unclear = finding((0.12, 0.05), (0.05, 0.05), (0.04, 0.06), lever=WAIT)
+    wide = replace(unclear, rungs={**unclear.rungs, "congestion": rung("congestion", 0.05, 0.06, WAIT)})
+    assert (verdict(wide).verdict, verdict(wide).grade) == ("unclear", verdict(unclear).grade)
+
+
+def test_an_uncertain_raw_figure_tempts_nobody():
+    assert verdict(finding((0.06, 0.02), (0.01, 0.01), (0.008, 0.01))).verdict == "proxy"
+    assert verdict(finding((0.06, 0.04), (0.01, 0.01), (0.008, 0.01))).verdict == "no_effect"
+
+
+def test_answers_that_do_not_stand_for_all_are_one_grade_less_and_one_grade_alone():
+    one = finding((0.12, 0.01), (0.10, 0.01), (0.099, 0.011))
+    assert verdict(replace(one, is_unrepresentative=True)).grade == "adjusted"
+    assert verdict(tried(replace(one, is_unrepresentative=True), 0.09, 0.02)).grade == "quasi-random"
+    least = finding((0.2, 0.01), (0.15, 0.01), lever=WAIT, control="none", control_reason="…")
+    assert verdict(replace(least, is_unrepresentative=True)).grade == "correlational"
 
 
 def test_a_step_that_takes_all_there_is_says_so():
@@ -280,6 +322,8 @@ def test_a_trial_vouches_for_a_lever_and_not_for_the_size_of_its_estimate(contro
     )
     with speaking("es"):
         assert said(because).endswith("con el mismo agente, a la misma hora y en el mismo día, y en el ensayo.")
+    silent = tried(finding((0.3, 0.01), (0.25, 0.01), control=control, control_reason="…"), 0.16, 0.1)
+    assert silent.hull == pytest.approx((0.25 - 1.96 * 0.01, 0.25 + 1.96 * 0.01))  # a trial that does not say the same
     guarded = tried(finding((0.3, 0.01), (0.25, 0.01), (0.25, 0.01)), 0.16, 0.05)
     assert guarded.hull == pytest.approx((0.25 - 1.96 * 0.01, 0.25 + 1.96 * 0.01))
 
