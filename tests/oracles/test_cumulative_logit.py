@@ -197,6 +197,49 @@ def test_binary_model_equals_logistic_regression_with_clustered_errors(array_sam
     assert effects.std_error[0] == pytest.approx(np.sqrt((by_cluster**2).sum() * 60 / 59), rel=1e-7)
 
 
+def test_effect_of_a_count_and_its_error_are_those_of_the_stacked_equations(array_sample):
+    # one contact more or less, weighted by the count; gradient by numeric derivatives, scores by statsmodels
+    import statsmodels.api as sm
+    from scipy.stats import t as student_t
+
+    rng = np.random.default_rng(21)
+    cluster, count = np.repeat(np.arange(60), 20), rng.poisson(0.8, 1200).astype(float)
+    beside = rng.normal(size=1200) + 0.3 * rng.normal(size=60)[cluster]
+    latent = -0.6 * count + 0.5 * beside + 0.5 * rng.normal(size=60)[cluster] + rng.logistic(size=1200)
+    outcome = (latent > 0).astype(int)
+    is_inside = rng.random(1200) < 0.5
+    design = np.column_stack([np.ones(1200), count, beside])
+    theirs = sm.Logit(outcome, design).fit(disp=False, tol=1e-12)
+    sample = array_sample(np.column_stack([count, beside]), outcome, cluster=cluster)
+    found = fit(sample, 2)
+
+    def levers(batch):
+        at = batch.column("row").to_numpy()
+        given = (count[at], np.ones((len(at), 1)), count[at, None] - 1)
+        return [*(LeverRows(*given) for _ in range(3)), LeverRows(*given, is_inside[at])]
+
+    asked = [(-0.5, True), (-5.0, True), (-5.0, False), (-0.5, True)]
+    terms = [LeverTerm(slice(0, 1), step, np.zeros(1), is_capped) for step, is_capped in asked]
+    effects = estimate_effects(sample.sweep(3), sample.rows, levers, terms, found, (0, 1), 60)
+    assert effects.step == pytest.approx([-0.5, -count.mean(), -5.0, -0.5], rel=1e-12)
+
+    def gain(parameters):
+        return theirs.model.cdf(design @ parameters) - theirs.model.cdf((design - [0, 1, 0]) @ parameters)
+
+    for j, inside in ((0, np.ones(1200)), (3, is_inside)):
+        level = count * inside / (count * inside).sum()
+        mean = level @ gain(theirs.params)
+        gradient = [level @ (gain(theirs.params + h) - gain(theirs.params - h)) / 2e-5 for h in np.eye(3) * 1e-5]
+        by_row = theirs.model.score_obs(theirs.params) @ theirs.cov_params() @ gradient
+        by_row += level * (gain(theirs.params) - mean)
+        error = np.sqrt((np.bincount(cluster, by_row) ** 2).sum() * 60 / 59)
+        assert effects.estimate[j] == pytest.approx(-0.5 * mean, rel=1e-7)
+        assert effects.std_error[j] == pytest.approx(0.5 * error, rel=1e-6)
+    statistic = np.abs(effects.estimate / effects.std_error)
+    assert effects.p_value == pytest.approx(2 * student_t.sf(statistic, effects.degrees), rel=1e-9)
+    assert effects.estimate[2] == pytest.approx(10 * effects.estimate[0], rel=1e-12)
+
+
 def test_few_clusters_get_cr2_as_defined_on_rows(array_sample):
     # one cut is a logit with constant −cut; Bell & McCaffrey's definition needs matrices of a cluster's size
     rng = np.random.default_rng(8)
