@@ -237,6 +237,9 @@ def test_effect_of_a_count_and_its_error_are_those_of_the_stacked_equations(arra
         assert effects.std_error[j] == pytest.approx(0.5 * error, rel=1e-6)
     statistic = np.abs(effects.estimate / effects.std_error)
     assert effects.p_value == pytest.approx(2 * student_t.sf(statistic, effects.degrees), rel=1e-9)
+    reach = student_t.isf(0.05, effects.degrees) * effects.std_error
+    assert effects.interval(0.9)[0] == pytest.approx(effects.estimate - reach, rel=1e-9)
+    assert effects.interval(0.9)[1] == pytest.approx(effects.estimate + reach, rel=1e-9)
     assert effects.estimate[2] == pytest.approx(10 * effects.estimate[0], rel=1e-12)
 
 

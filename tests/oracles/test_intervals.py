@@ -109,6 +109,22 @@ def test_net_interval_by_hand():
     )
 
 
+@pytest.mark.parametrize("conf_level", [0.5, 0.8, 0.95])
+def test_an_interval_holds_its_estimate_at_either_end(conf_level):
+    worst, best = (net_interval(weighted_mean(sums_of(np.full(30, end))), conf_level) for end in (-1.0, 1.0))
+    assert (worst.low[0], best.high[0]) == (-1, 1)
+    assert worst.high[0] == pytest.approx(-best.low[0], rel=1e-12)
+
+
+def test_error_of_a_share_of_clusters_is_that_of_the_mean_with_divisor_n():
+    answers = np.repeat([1.0, 0.0, 1.0, 0.0], [12, 9, 3, 16])
+    mean = weighted_mean(sums_of(answers, clusters=np.arange(40) // 5))
+    by_cluster = np.bincount(np.arange(40) // 5, answers - answers.mean())
+    of_mean = np.sqrt(8 / 7 * (by_cluster**2).sum()) / 40
+    assert mean.std_error[0] == pytest.approx(of_mean, rel=1e-12)
+    assert mean.share_std_error[0] == pytest.approx(of_mean * np.sqrt(39 / 40), rel=1e-12)
+
+
 def test_mean_interval_by_hand():
     # Answers 4, 4, 5, 5, 2 and half a 1 and half a 5: 6 answers, sum 23, sum of squares 99.
     ours = mean_interval(weighted_mean(sums_of([4, 4, 5, 5, 2])), 1, 5)

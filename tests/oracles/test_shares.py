@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cxfusion.errors import EstimationError, UsageError
 from cxfusion.estimators.cluster_moments import gather_cluster_moments
@@ -112,8 +113,11 @@ def test_clusters_without_rows_do_no_harm(clustered):
     assert many.std_error.lmg == pytest.approx(few.std_error.lmg, rel=1e-12)
 
 
-def test_intervals_stay_on_the_scale(clustered):
+def test_intervals_are_students_and_stay_on_the_scale(clustered):
     found = jackknife_shares(gather_cluster_moments(clustered.sweep(), clustered.rows, 25), 0, [1, 2, 3])
+    reach = stats.t.isf(0.2, 24) * found.std_error.lmg[0]
+    low, high = found.interval(0.6)
+    assert (low.lmg[0], high.lmg[0]) == pytest.approx(found.shares.lmg[0] + np.array([-reach, reach]), rel=1e-9)
     low, high = found.interval(0.9999)
     assert (low.last == 0).any()
     assert (low.lmg <= found.shares.lmg).all()
