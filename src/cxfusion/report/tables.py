@@ -280,9 +280,10 @@ def rungs_table(rungs: pd.DataFrame, conf_level: float = 0.95) -> Table:
 
 def _rung_row(row: dict[str, Any]) -> tuple[Cell, ...]:
     unit = "NPS points" if row["outcome"] == "nps" else None
-    why = reason_label(row["reason"]) if pd.isna(row["estimate"]) else ""
+    is_absent = bool(pd.isna(row["estimate"]))  # then no step was taken, and the one asked for may be another
+    why = reason_label(row["reason"]) if is_absent else ""
     return (
-        Cell(lever_label(row["lever"]), step_in_words(row["lever"], row["step"], row["unit"])),
+        Cell(lever_label(row["lever"]), "" if is_absent else step_in_words(row["lever"], row["step"], row["unit"])),
         Cell(rung_label(row["rung"])),
         Cell(change(row["estimate"], unit), why),
         Cell(interval(row["conf_low"], row["conf_high"], unit, signed=True)),

@@ -19,7 +19,14 @@ from cxfusion.perception.offers import OfferCheck
 from cxfusion.report import render_report
 from cxfusion.report.answer import answer, by_verdict
 from cxfusion.report.method import method
-from cxfusion.report.tables import MAX_ROWS, audit_tables, numbers_table, operations_tables, perception_tables
+from cxfusion.report.tables import (
+    MAX_ROWS,
+    audit_tables,
+    numbers_table,
+    operations_tables,
+    perception_tables,
+    rungs_table,
+)
 from cxfusion.results.language import speaking
 from cxfusion.results.themes import THEMES
 from invented_study import HOSTILE_NAME, segments_in_detail
@@ -374,6 +381,14 @@ def test_results_are_shown_in_detail_with_words_and_picture(content, page):
     assert [cell.text for cell in numbers.rows[0]] == [
         "call", "+0.12", "+0.07 to +0.17", "+0.12 (+0.08 to +0.16)", "1 min 00 s", "400",
     ]  # fmt: skip
+
+
+def test_a_comparison_that_could_not_be_made_names_no_step(content):
+    rungs = content.rungs.assign(step=-1.0)
+    rungs.loc[rungs.index[0], ["estimate", "status", "reason"]] = [float("nan"), "not_applicable", "too few agents"]
+    first, second = (row[0] for row in rungs_table(rungs).rows[:2])
+    assert (first.text, first.detail) == (second.text, "")
+    assert second.detail
 
 
 def test_numbers_behind_a_picture_say_why_one_is_missing_and_speak_the_pages_language():
