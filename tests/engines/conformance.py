@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 import ibis
 import pandas as pd
@@ -90,6 +90,13 @@ def test_every_kind_of_frame_is_the_same_rows(session, kind):
             else sorted(found["contact_id"], key=lambda name: int(name[1:]))
         )
         assert told == TABLE["contact_id"].to_pylist()  # a relation of the engine has an order only where it is asked
+
+
+def test_groups_by_a_time_of_day_are_listed_alike(session):
+    clock = [time(8), time(14, 30), time(14, 30, 0, 500_000), None]
+    log = [{"contact_id": f"c{i}", "started_at": "2026-03-02 09:00", "shift": clock[i % 4]} for i in range(40)]
+    rows = cx.diagnose(cx.read_contacts(log, session=session), by="shift").as_rows()
+    assert set(rows["group"]) - {"all", "(missing)"} == {"08:00:00", "14:30:00", "14:30:00.500000"}
 
 
 def test_a_fold_sees_every_row_once(session):

@@ -31,6 +31,7 @@ from cxfusion.engine.file_queries import quoted_name, quoted_text
 from cxfusion.engine.naming import new_name
 from cxfusion.engine.postgres_backend import PostgresBackend
 from cxfusion.engine.postgres_functions import FUNCTIONS
+from cxfusion.engine.python_values import clock_texts
 from cxfusion.engine.rows_here import rows_here
 from cxfusion.errors import ResourceError, UnreadableFileError, UsageError
 from cxfusion.fold import Fold, fold_batches
@@ -241,7 +242,9 @@ def _sendable(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
         return column.cast(pa.int64() if kind.bit_width < 64 else pa.decimal128(20, 0))
     if pa.types.is_nested(kind) and not (pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)):
         return pa.chunked_array([pa.array(map(_written, column.to_pylist()), pa.string())])
-    is_text = pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_time(kind)
+    if pa.types.is_time(kind):
+        return clock_texts(column)
+    is_text = pa.types.is_null(kind) or pa.types.is_large_string(kind)
     return column.cast(pa.string()) if is_text else column
 
 

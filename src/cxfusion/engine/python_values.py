@@ -8,11 +8,12 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["as_written", "column_of", "is_missing"]
+__all__ = ["as_written", "clock_texts", "column_of", "is_missing"]
 
 MOST_DIGITS: Final = 2**63  # beyond it, numbers with a fraction are written as powers of ten, as engines write them
 
@@ -77,3 +78,15 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)  # noqa: PLR0124  only NaN and NaT differ from themselves
     except (TypeError, ValueError):  # a frame within a frame has no truth of its own
         return False
+
+
+def clock_texts(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
+    """Times of day as Python writes them, for engines that keep them as text: a fraction only where there is one.
+
+    Examples
+    --------
+    >>> clock_texts(pa.chunked_array([pa.array([28_800_000, 28_800_500], pa.time32("ms"))])).to_pylist()
+    ['08:00:00', '08:00:00.500000']
+    """
+    texts = column.cast(pa.time64("us"), safe=False).cast(pa.string())
+    return pc.replace_substring_regex(texts, pattern=r"\.000000$", replacement="")

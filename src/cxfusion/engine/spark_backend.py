@@ -18,6 +18,7 @@ from pyspark.sql import functions as spark_functions
 from pyspark.sql import types as spark_types
 
 from cxfusion.engine.naming import new_name
+from cxfusion.engine.python_values import clock_texts
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -134,7 +135,9 @@ def _sendable(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
         return utc.cast(pa.timestamp("us", kind.tz or "UTC"), safe=False)
     if pa.types.is_unsigned_integer(kind):
         return column.cast(pa.int64() if kind.bit_width < 64 else pa.decimal128(20, 0))
-    if pa.types.is_null(kind) or pa.types.is_time(kind):  # Spark has no time of day
+    if pa.types.is_time(kind):  # Spark has none
+        return clock_texts(column)
+    if pa.types.is_null(kind):
         return column.cast(pa.string())
     return column
 
