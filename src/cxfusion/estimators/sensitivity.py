@@ -243,11 +243,10 @@ def confounder_bound(
     if max(with_lever, with_outcome) >= 1:
         return NotComputable(benchmark.name, multiple, "it leaves nothing of the lever or the outcome to explain")
     r2_lever = multiple * with_lever / (1 - with_lever)
-    if multiple * with_lever >= 1 or r2_lever >= 1:
+    if r2_lever >= 1:
         return NotComputable(benchmark.name, multiple, "a factor that strong would explain all of the lever")
+    # below 1, as multiple · with_lever is below 1 − with_lever by now
     shared = multiple * with_lever**2 / ((1 - multiple * with_lever) * (1 - with_lever))
-    if shared >= 1:
-        return NotComputable(benchmark.name, multiple, "a factor that strong would be the recorded one itself")
     strength = (np.sqrt(multiple) + np.sqrt(shared)) / np.sqrt(1 - shared)
     r2_outcome = float(strength**2 * with_outcome / (1 - with_outcome))
     if r2_outcome >= 1:
