@@ -90,9 +90,7 @@ def run(config: StudyConfig, out: str | Path, *, with_report: bool = True, on_st
     CxfusionError
         The data cannot be used (``out`` is untouched, ``out.rejected`` says why), or the call is wrong.
     """
-    require_ours(out)
-    require_apart(out, _given(config))
-    _require_database(config)
+    _require_outputs(config, out)
     stage = Stages(on_stage)
     with _explained(config, Path(out), stage):
         _require_readable(config, "contacts", "surveys")
@@ -172,9 +170,7 @@ def diagnose_log(config: StudyConfig, out: str | Path, on_stage: OnStage | None 
     CxfusionError
         As of :func:`run`.
     """
-    require_ours(out)
-    require_apart(out, _given(config))
-    _require_database(config)
+    _require_outputs(config, out)
     stage = Stages(on_stage)
     with _session(config, out) as session:
         with _explained(config, Path(out), stage):
@@ -227,7 +223,10 @@ def _require_readable(config: StudyConfig, *sections: Section) -> None:
         raise min(errors, key=lambda error: error.exit_code)  # the call is mended first
 
 
-def _require_database(config: StudyConfig) -> None:
+def _require_outputs(config: StudyConfig, out: str | Path) -> None:
+    """Raise where nothing could be written, before anything is read."""
+    require_ours(out)
+    require_apart(out, _given(config))
     address = config.output.address()
     if address is not None:
         require_database(address)
