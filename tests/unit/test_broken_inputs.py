@@ -6,6 +6,7 @@ import zipfile
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -194,7 +195,9 @@ def test_categories_of_polars(session):
 
 def test_types_of_arrow_that_the_engine_lacks(session):
     fixed = {"contact_id": ["a"], "started_at": ["2026-03-02"]}
-    half = pa.table({**fixed, "talk_seconds": pa.array([1.5], pa.float16()), "odd": pa.array([{}], pa.struct([]))})
+    half = pa.table(
+        {**fixed, "talk_seconds": pa.array(np.array([1.5], np.float16)), "odd": pa.array([{}], pa.struct([]))}
+    )
     assert rows(read_contacts(half, session=session), "talk_seconds", "odd") == [(1.5, None)]
     with pytest.raises(EmptyTableError, match="no columns either"):
         read_contacts(half.select([]), session=session)

@@ -39,7 +39,8 @@ class _StudentT:
         return special.stdtr(df, np.negative(t))
 
     def ppf(self, p: Any, df: Any) -> Any:
-        place = np.abs(special.stdtrit(df, p))  # of 0 and 1 it has the wrong sign for some degrees
+        is_end = np.equal(p, 0.0) | np.equal(p, 1.0)  # there it has the wrong sign, or no number before SciPy 1.17
+        place = np.where(is_end, np.inf, np.abs(special.stdtrit(df, p)))
         return np.where(np.less(p, 0.5), -place, place)[()]
 
     def isf(self, p: Any, df: Any) -> Any:
@@ -61,7 +62,7 @@ class _FisherF:
         return special.fdtrc(k, df, np.maximum(f, 0.0))
 
     def isf(self, p: Any, k: Any, df: Any) -> Any:
-        return special.fdtri(k, df, np.subtract(1.0, p))
+        return np.where(np.equal(p, 1.0), 0.0, special.fdtri(k, df, np.subtract(1.0, p)))[()]
 
 
 class _Chi2:
