@@ -16,6 +16,7 @@ from ibis.backends.duckdb import Backend
 from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
 from cxfusion.engine import duckdb as engine
+from cxfusion.engine.duckdb_backend import DuckDBBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +58,8 @@ def thrifty(session: Session) -> Iterator[Callable[[], None]]:
 
     with (
         mock.patch.object(engine, "new_name", new_name),
+        # it would drop what has the same turn in a later input
+        mock.patch.object(DuckDBBackend, "drop_with"),
         mock.patch.object(DuckDBCompiler, "to_sqlglot", tree),
         mock.patch.object(Backend, "compile", text),
     ):
