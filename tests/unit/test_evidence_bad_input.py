@@ -214,6 +214,17 @@ def test_levers_of_few_answers_are_not_said_to_be_one_another():
     assert apart.table.set_index("lever").loc["talk_seconds", "verdict"] == "untestable"
 
 
+def test_numbers_that_are_all_missing_are_numbers():
+    centre = cx.simulate(n_contacts=2_000, seed=1)
+    evidence = cx.fit_levers(cx.pair(centre.contacts, centre.surveys), outcome="csat")
+    assert set(evidence.table["verdict"]) == {"untestable"}
+    decided = cx.decide(evidence)
+    for frame in (evidence.table, evidence.rungs, decided.prices, decided.hotspots, decided.pilots):
+        columns = frame[[name for name in ("estimate", "conf_low", "rank", "step", "n") if name in frame]]
+        assert len(columns.columns) == len(columns.select_dtypes("number").columns), columns.dtypes
+    assert evidence.table["estimate"].round(3).isna().all()
+
+
 def test_a_lever_of_a_few_clusters_is_untestable_however_many_have_none():
     few = evidence_of_case("two transfers in all").table.set_index("lever").loc["n_transfers"]
     assert few["verdict"] == "untestable"

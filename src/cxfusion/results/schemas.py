@@ -20,6 +20,7 @@ __all__ = [
     "SET_ASIDE",
     "as_arrow",
     "rounded",
+    "with_numbers",
 ]
 
 VERSION: Final = "1"
@@ -89,6 +90,12 @@ def as_arrow(table: pd.DataFrame | pa.Table, schema: pa.Schema) -> pa.Table:
         One of this module.
     """
     return pa.Table.from_arrays([_column(table, field) for field in schema], schema=schema)
+
+
+def with_numbers(frame: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
+    """The frame, in which a column of numbers is one of numbers also where all of them are missing."""
+    numbers = [field.name for field in schema if field.type != _TEXT and field.name in frame]
+    return frame.astype({name: float for name in numbers if frame[name].dtype == object})
 
 
 def _column(table: pd.DataFrame | pa.Table, field: pa.Field[Any]) -> Any:
