@@ -18,6 +18,7 @@ from cxfusion.engine.addresses import database_of, workplace_of
 from cxfusion.engine.replacing import replace_tables
 from cxfusion.errors import ConfigError, UsageError
 
+N_CONTACTS = 5_000
 TABLES = ("contacts", "surveys")
 SAME = ("pairs", "set_aside", "operations", "perception")
 """Files that hold nothing iterated: the same bytes, whoever did the work."""
@@ -30,7 +31,7 @@ def cli(*words):
 @pytest.fixture
 def tables(database, tmp_path):
     """A small centre as files of a folder, and in schema raw of the database."""
-    cx.simulate(n_contacts=3_000, seed=1, out=tmp_path)
+    cx.simulate(n_contacts=N_CONTACTS, seed=1, out=tmp_path)
     raw = {name: pq.read_table(tmp_path / f"{name}.parquet").to_reader() for name in TABLES}
     replace_tables(database_of(f"{database}/raw"), raw)
     return tmp_path
@@ -73,7 +74,7 @@ def test_check_diagnose_and_map_can_be_done_there_too(tables, database, password
     ]
     assert [one.exit_code for one in told] == [0, 0, 0]
     audit = json.loads(told[0].stdout)["audit"]
-    assert sum(row["n"] for row in audit if row["stage"] == "contacts") == 3_000
+    assert sum(row["n"] for row in audit if row["stage"] == "contacts") == N_CONTACTS
     assert pq.read_metadata(tables / "out" / "operations.parquet").num_rows
     assert "[contacts.columns]" in told[2].stdout
     assert not any(password in one.output for one in told)

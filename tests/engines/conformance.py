@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import ibis
 import pandas as pd
@@ -93,7 +94,7 @@ def test_every_kind_of_frame_is_the_same_rows(session, kind):
 
 
 def test_groups_by_a_time_of_day_are_listed_alike(session):
-    clock = [time(8), time(14, 30), time(14, 30, 0, 500_000), None]
+    clock = [dt.time(8), dt.time(14, 30), dt.time(14, 30, 0, 500_000), None]
     log = [{"contact_id": f"c{i}", "started_at": "2026-03-02 09:00", "shift": clock[i % 4]} for i in range(40)]
     rows = cx.diagnose(cx.read_contacts(log, session=session), by="shift").as_rows()
     assert set(rows["group"]) - {"all", "(missing)"} == {"08:00:00", "14:30:00", "14:30:00.500000"}
