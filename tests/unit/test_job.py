@@ -66,7 +66,7 @@ def cxfusion(*words: object) -> Result:
 
 def program(*words: object) -> subprocess.CompletedProcess[str]:
     """The command line as people start it, in a process of its own."""
-    environment = {**os.environ, "PYTHONWARNINGS": "error", "COLUMNS": "200"}
+    environment = {**os.environ, "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "error"), "COLUMNS": "200"}
     command = [sys.executable, "-m", "cxfusion", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
