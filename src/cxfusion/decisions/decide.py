@@ -21,7 +21,7 @@ from cxfusion.results.display import display_name
 from cxfusion.results.formats import change, interval, number
 from cxfusion.results.labels import column_label, lever_label, step_in_words
 from cxfusion.results.language import in_sentence
-from cxfusion.results.schemas import DECISIONS, with_numbers
+from cxfusion.results.schemas import DECISIONS, typed_frame
 from cxfusion.tables.span import note_on_beyond, span_of
 
 if TYPE_CHECKING:
@@ -220,9 +220,9 @@ def decide(
     volume = None if week is None else week.contacts_a_week
     return Decisions(
         evidence=evidence,
-        prices=with_numbers(pd.DataFrame(price_list(evidence, week, costs), columns=list(PRICE_COLUMNS)), DECISIONS),
-        hotspots=with_numbers(pd.DataFrame(hotspots(evidence, volume), columns=list(HOTSPOT_COLUMNS)), DECISIONS),
-        pilots=with_numbers(pd.DataFrame(pilots, columns=list(PILOT_COLUMNS)), DECISIONS),
+        prices=typed_frame(price_list(evidence, week, costs), PRICE_COLUMNS, DECISIONS),
+        hotspots=typed_frame(hotspots(evidence, volume), HOTSPOT_COLUMNS, DECISIONS),
+        pilots=typed_frame(pilots, PILOT_COLUMNS, DECISIONS),
         notes=tuple(_notes(evidence, week, costs)),
     )
 

@@ -68,10 +68,12 @@ class Lever:
         ]  # fmt: skip
         asked = "the change to ask about, such as -30 for 30 seconds less"
         problems += number_problems({"step": self.step}, asked, lambda step: step != 0)
+        texts = {"name": self.name} if self.label is None else {"name": self.name, "label": self.label}
         problems += [
-            f"{field} is {value!r}; expected a text" for field, value in (("name", self.name), ("label", self.label))
-            if not (isinstance(value, str) and value) and not (field == "label" and value is None)
-        ]  # fmt: skip
+            f"{field} is {value!r}; expected a text"
+            for field, value in texts.items()
+            if not (isinstance(value, str) and value)
+        ]
         if self.smallest_effect is not None and not (is_number(self.smallest_effect) and self.smallest_effect > 0):
             problems.append("smallest_effect must be positive: the size below which an effect does not matter")
         if problems:

@@ -10,7 +10,7 @@ from cxfusion.evidence.checks import CHECK_COLUMNS
 from cxfusion.evidence.decomposition import DECOMPOSITION_COLUMNS
 from cxfusion.evidence.ladder import RUNGS, Ladder, RungEstimate
 from cxfusion.evidence.robustness import SENSITIVITY_COLUMNS
-from cxfusion.results.schemas import EVIDENCE, LEVERS, with_numbers
+from cxfusion.results.schemas import EVIDENCE, LEVERS, typed_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ def decomposition_frame(ladder: Ladder, outcome: str) -> pd.DataFrame:
 def rung_frame(ladder: Ladder, outcome: str) -> pd.DataFrame:
     """One row per lever and rung."""
     rows = [found.row(outcome) for found in sorted(ladder.rungs, key=lambda one: RUNGS.index(one.rung))]
-    frame = with_numbers(pd.DataFrame(rows, columns=EVIDENCE.names), EVIDENCE)
+    frame = typed_frame(rows, EVIDENCE.names, EVIDENCE)
     order = {name: place for place, name in enumerate(dict.fromkeys(found.lever.name for found in ladder.rungs))}
     return frame.sort_values("lever", key=lambda name: name.map(order), kind="stable", ignore_index=True)
 
@@ -70,7 +70,7 @@ def lever_frame(
                 "proportional_odds_p_value": None if test is None else test.p_value,
             }
         )
-    return with_numbers(pd.DataFrame(rows, columns=LEVERS.names), LEVERS)
+    return typed_frame(rows, LEVERS.names, LEVERS)
 
 
 def _estimates(lever: Lever, ladder: Ladder, finding: Finding | None) -> dict[str, Any]:

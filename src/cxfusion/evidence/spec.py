@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from cxfusion.errors import ConfigError, UnknownNameError, require_kind, told_nearest
+from cxfusion.errors import ConfigError, UnknownNameError, require_kind, require_kind_or_none, told_nearest
 from cxfusion.evidence.catalogue import DEFAULT_LEVERS, Lever
 from cxfusion.evidence.refusals import (
     refuse_bad_controls,
@@ -147,9 +147,12 @@ class Experiment:
 
     def __post_init__(self) -> None:
         refuse_single(within=self.within)
-        named = {"column": self.column, "lever": self.lever, "unit": "" if self.unit is None else self.unit}
-        for called, name in (*named.items(), *(("a column of within", name) for name in self.within)):
-            require_kind(name, str, called, "the name of a column of the log.")
+        advice = "the name of a column of the log."
+        require_kind(self.column, str, "column", advice)
+        require_kind(self.lever, str, "lever", advice)
+        require_kind_or_none(self.unit, str, "unit", advice)
+        for name in self.within:
+            require_kind(name, str, "a column of within", advice)
         if self.column == self.lever:
             raise ConfigError(
                 f"The trial in {self.column!r} is said to have changed {self.lever!r} itself. Expected the column of"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import pandas as pd
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "DECISIONS",
@@ -20,7 +21,7 @@ __all__ = [
     "SET_ASIDE",
     "as_arrow",
     "rounded",
-    "with_numbers",
+    "typed_frame",
 ]
 
 VERSION: Final = "1"
@@ -92,8 +93,18 @@ def as_arrow(table: pd.DataFrame | pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays([_column(table, field) for field in schema], schema=schema)
 
 
-def with_numbers(frame: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
-    """The frame, in which a column of numbers is one of numbers also where all of them are missing."""
+def typed_frame(rows: Sequence[dict[str, Any]], columns: Iterable[str], schema: pa.Schema) -> pd.DataFrame:
+    """Rows as a frame, in which a column of numbers is one of numbers also where all of them are missing.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+    columns : iterable of str
+        Of the frame, in order.
+    schema : pyarrow.Schema
+        One of this module, which has the columns' types.
+    """
+    frame = pd.DataFrame(rows, columns=list(columns))
     numbers = [field.name for field in schema if field.type != _TEXT and field.name in frame]
     return frame.astype({name: float for name in numbers if frame[name].dtype == object})
 
